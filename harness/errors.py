@@ -1,0 +1,55 @@
+"""What ends a run early.
+
+    CronproofError
+    ├── UsageError          exit 2: an option, a name or a file is wrong
+    │   └── InvalidScenario exit 2: every mistake of every file, each with file:line:col
+    └── EnvironmentFailed   exit 3: no Postgres, no Docker engine, a target that does not start
+
+The message is what the user reads: what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+class CronproofError(Exception):
+    """Base of all; `exit_code` is what the command ends with."""
+
+    exit_code: ClassVar[int]
+
+
+class UsageError(CronproofError):
+    """The command cannot do what it was asked."""
+
+    exit_code = 2
+
+
+class EnvironmentFailed(CronproofError):
+    """Something outside that the run needs is missing or broken."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake in a file. Lines and columns count from 1."""
+
+    file: Path
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class InvalidScenario(UsageError):
+    """Scenario files that cannot be run."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = sorted(mistakes, key=lambda mistake: (str(mistake.file), mistake.line, mistake.column))
+        super().__init__("\n".join(map(str, self.mistakes)))

@@ -1,0 +1,55 @@
+"""Scheduling points: the moments at which an instance can be held, because what it does next passes through us."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["start", "statement", "call", "answer"]
+
+_LABEL_CHARACTERS = 60
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_CLAIM = re.compile(r"\bjobs\b|\bclaim_\w+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Point:
+    """What an instance is about to do.
+
+    start      the instance is called
+    statement  it sends SQL: one statement, or one pipelined batch; `text` is the SQL
+    call       it calls a mocked API; `text` is the method and path
+    answer     the API has acted on the call, and its answer is on the way; `text` as for the call
+    """
+
+    kind: Kind
+    text: str = ""
+
+    @property
+    def label(self) -> str:
+        """The point in a few words, on one line."""
+        text = " ".join(_COMMENT.sub(" ", self.text).split())
+        if len(text) > _LABEL_CHARACTERS:
+            named = _CLAIM.search(text, _LABEL_CHARACTERS)
+            text = text[: _LABEL_CHARACTERS - 2] + " …" + (f" {named.group()} …" if named else "")
+        return {"start": "start", "statement": text, "call": text, "answer": f"{text} answered"}[self.kind]
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether this is a statement that claims jobs or, before the fix, reads them."""
+        return self.kind == "statement" and _CLAIM.search(_COMMENT.sub(" ", self.text)) is not None
+
+
+class Gate(Protocol):
+    """Through which every point passes: the proxy and the mocks call it, the scheduler stands behind it."""
+
+    async def arrive(self, instance: str, point: Point) -> None:
+        """Returns when the instance may do what the point says."""
+
+
+class OpenGate:
+    """A gate that holds nobody."""
+
+    async def arrive(self, instance: str, point: Point) -> None:
+        """Returns at once."""

@@ -1,0 +1,172 @@
+"""The scheduler: holds every instance at its points and lets one go at a time.
+
+An instance is parked at a point, running, waiting for a lock, or finished. After a step everything is at rest again:
+nobody runs. Whether an instance waits for a lock is asked of the server, never guessed from how long it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.explore.point import Point
+
+AT_REST_SECONDS = 15.0
+FIRST_QUESTION_SECONDS = 0.002
+LAST_QUESTION_SECONDS = 0.05
+
+Call = Callable[[], Coroutine[None, None, None]]
+"""Calls an instance's cron and keeps its answer; never raises."""
+
+Blockers = Callable[[str], Awaitable[Sequence[str]]]
+"""Answers which instances hold a lock that the named one waits for; none when it does not wait."""
+
+
+class NotAtRest(Exception):
+    """An instance neither reached a point nor finished nor waits for a lock, for too long."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instance was released from one point."""
+
+    instance: str
+    point: Point
+
+    def __str__(self) -> str:
+        return f"{self.instance}: {self.point.label}"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An instance waited for locks of others, in the statement that `point` names."""
+
+    instance: str
+    point: Point
+    blockers: tuple[str, ...]
+
+
+@dataclass
+class Scheduler:
+    """Runs instances one step at a time. It is the gate of their proxies and mocks."""
+
+    blockers: Blockers
+    steps: list[Step] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    _calls: dict[str, Call] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _parked: dict[str, list[tuple[Point, asyncio.Future[None]]]] = field(default_factory=dict)
+    _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _at: dict[str, Point] = field(default_factory=dict)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def prepare(self, calls: Mapping[str, Call]) -> None:
+        """Names the instances, in order. Each begins when it is first stepped."""
+        self._calls = dict(calls)
+
+    @property
+    def instances(self) -> list[str]:
+        """All instances, in order."""
+        return list(self._calls)
+
+    def finished(self, instance: str) -> bool:
+        """Whether the instance has run to its end."""
+        task = self._tasks.get(instance)
+        return task is not None and task.done()
+
+    def next_point(self, instance: str) -> Point | None:
+        """The point at which the instance is parked; None while it waits for a lock and after it has finished."""
+        if instance not in self._tasks:
+            return Point("start")
+        parked = self._parked.get(instance)
+        return parked[0][0] if parked else None
+
+    async def arrive(self, instance: str, point: Point) -> None:
+        """Parks the instance until it is released. Called by its proxy and its mocks."""
+        released = asyncio.get_running_loop().create_future()
+        self._parked.setdefault(instance, []).append((point, released))
+        self._changed.set()
+        await released
+
+    async def step(self, instance: str) -> None:
+        """Releases a parked instance and returns when everything is at rest again.
+
+        Raises:
+            NotAtRest: something still runs after 15 seconds.
+            ValueError: the instance is not parked.
+        """
+        point = self.next_point(instance)
+        if point is None:
+            raise ValueError(f"instance {instance} is not parked")
+        self.steps.append(Step(instance, point))
+        self._at[instance] = point
+        if instance not in self._tasks:
+            self._tasks[instance] = asyncio.create_task(self._calls[instance]())
+            self._tasks[instance].add_done_callback(lambda _: self._changed.set())
+        else:
+            _, released = self._parked[instance].pop(0)
+            released.set_result(None)
+        await self._settle()
+
+    async def until_something_moves(self) -> None:
+        """Returns when an instance that waited goes on although nobody was released: the server broke a deadlock.
+
+        Raises:
+            NotAtRest: nothing has moved in 15 seconds.
+        """
+        if not await self._change_within(AT_REST_SECONDS):
+            raise NotAtRest(f"{', '.join(self._waiting)} waited for a lock for {AT_REST_SECONDS:g} s")
+        await self._settle()
+
+    async def abandon(self) -> None:
+        """Cancels what still runs or is parked."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._parked.clear()
+
+    def _running(self) -> list[str]:
+        return [
+            name
+            for name, task in self._tasks.items()
+            if not task.done() and not self._parked.get(name) and name not in self._waiting
+        ]
+
+    async def _settle(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + AT_REST_SECONDS
+        question_seconds = FIRST_QUESTION_SECONDS
+        while True:
+            while running := self._running():
+                if loop.time() > deadline:
+                    names = ", ".join(f"{name} after {self._at[name].label!r}" for name in running)
+                    raise NotAtRest(f"still running after {AT_REST_SECONDS:g} s: {names}")
+                if not await self._change_within(question_seconds):
+                    await self._ask_about(running)
+                    question_seconds = min(question_seconds * 2, LAST_QUESTION_SECONDS)
+            # Everything is at rest, unless what has just happened let go of somebody who waited.
+            waited = self._waiting
+            if waited:
+                self._waiting = {}
+                await self._ask_about(list(waited), waited)
+            if self._waiting.keys() == waited.keys():
+                return
+
+    async def _ask_about(self, names: Sequence[str], recorded: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        for name in names:
+            blockers = tuple(await self.blockers(name))
+            if not blockers or name not in self._running():
+                continue
+            self._waiting[name] = blockers
+            if recorded is None or recorded.get(name) != blockers:
+                self.waits.append(Wait(name, self._at[name], blockers))
+
+    async def _change_within(self, seconds: float) -> bool:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True

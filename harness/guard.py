@@ -1,0 +1,154 @@
+"""The guard: a small process that clears up after a run, however the run ends.
+
+Its standard input is a pipe from the run, over which it is told what the run has started: one JSON object a line, either
+`{"server": FOLDER}`, an embedded Postgres and its folder, or `{"container": ID}`. When the pipe closes, because the run
+closed it or because the run died, the guard stops and removes all of it, and ends. It has a session of its own, so
+Ctrl-C does not reach it.
+
+Should the guard be killed too, `sweep` finds what was left when cronproof next runs: the guard and the run hold a lock
+on a file in the folder, and a folder whose lock is free has no owner any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+FOLDER_PREFIX = "cronproof-"
+CONTAINER_LABEL = "cronproof.folder"
+HOST_LABEL = "cronproof.host"
+STOP_SECONDS = 5.0
+POLL_SECONDS = 0.002
+UNLOCKED_GRACE_SECONDS = 60.0
+
+
+class Guard:
+    """The run's end of the pipe, and the folder that belongs to the run."""
+
+    def __init__(self, folder: Path, lock: IO[bytes]) -> None:
+        self.folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.guard"],
+            stdin=subprocess.PIPE,
+            pass_fds=[lock.fileno()],
+            start_new_session=True,
+            text=True,
+        )
+
+    def watch(self, **started: str) -> None:
+        """Tells the guard what was started: `server=FOLDER` or `container=ID`."""
+        assert self._process.stdin is not None  # noqa: S101  (for the type checker: stdin is a pipe)
+        self._process.stdin.write(json.dumps(started) + "\n")
+        self._process.stdin.flush()
+
+    def clear(self) -> None:
+        """Has everything stopped and removed, and waits until it is."""
+        self._process.communicate()
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[Guard]:
+    """A guard with a new folder; when the block ends, what it watches is gone."""
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=_folder_root()))
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        guard = Guard(folder, lock)
+        guard.watch(server=str(folder))
+        try:
+            yield guard
+        finally:
+            guard.clear()
+
+
+def sweep() -> None:
+    """Removes what runs have left behind whose guard was killed with them."""
+    for folder in _folder_root().glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's folder, or gone by now
+            if _abandoned(folder):
+                _stop_server(folder)
+
+
+def _folder_root() -> Path:
+    # A Unix socket's path has room for about 100 bytes: a long TMPDIR, as on macOS, is too deep for one.
+    root = Path(tempfile.gettempdir())
+    return root if len(str(root)) < 60 else Path("/tmp")  # noqa: S108  (mkdtemp makes a private folder in it)
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        with (folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:  # just made, and not locked yet; or left so
+        return time.time() - folder.stat().st_mtime > UNLOCKED_GRACE_SECONDS
+    return True
+
+
+def _stop_server(folder: Path) -> None:
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        postmaster = psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
+        if str(folder / "data") in postmaster.cmdline():  # not a stranger that got the number later
+            postmaster.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing here is worth a checkpoint
+            if not _ended(postmaster):
+                postmaster.kill()
+                _ended(postmaster)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ended(process: psutil.Process) -> bool:
+    """Waits for a process that need not be our child. A zombie has ended: the run that should reap it waits for us."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _remove_container(container: str) -> None:
+    import docker  # noqa: PLC0415  (a third of a second that only container runs should pay)
+
+    with contextlib.suppress(docker.errors.DockerException):
+        docker.from_env().containers.get(container).remove(force=True, v=True)
+
+
+def sweep_containers() -> None:
+    """Removes this host's containers whose run and guard are both gone."""
+    import docker  # noqa: PLC0415  (as above)
+
+    filters: dict[str, str | list[str] | bool] = {"label": [CONTAINER_LABEL, f"{HOST_LABEL}={socket.gethostname()}"]}
+    for container in docker.from_env().containers.list(all=True, filters=filters):
+        folder = Path(container.labels[CONTAINER_LABEL])
+        if not folder.exists() or _abandoned(folder):
+            _remove_container(str(container.id))
+
+
+def main() -> None:
+    """Watches standard input until it closes, then clears up."""
+    watched = [json.loads(line) for line in sys.stdin]
+    for started in reversed(watched):
+        match started:
+            case {"server": folder}:
+                _stop_server(Path(folder))
+            case {"container": container}:
+                _remove_container(container)
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    main()

@@ -1,0 +1,284 @@
+"""The database that a run works in: made by the run, under a name of its own, and dropped at its end.
+
+Nothing but CREATE DATABASE, CREATE ROLE and their opposites happens outside it. Its comment says whose it is, and the
+run holds an advisory lock for it: a database with our comment and a free lock has lost its run and may be dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import string
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import class_row, dict_row
+
+from harness.errors import EnvironmentFailed
+from harness.postgres import catalog, migration
+from harness.postgres.catalog import Catalog
+from harness.postgres.proxy import Upstream
+from harness.postgres.server import Server
+
+Role = Literal["service_role", "anon", "authenticated"]
+ROLES: tuple[Role, ...] = ("service_role", "anon", "authenticated")
+
+NAME_PREFIX = "cronproof_"
+OURS = "made by cronproof for one run"
+SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
+CONNECT_SECONDS = 10
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class FlagWrite:
+    """An instance wrote a job's `*_sent_at`: set it (`is_set`) or cleared it. In the order of the writes to each job."""
+
+    backend_pid: int
+    job_id: int
+    sent_column: str
+    is_set: bool
+
+
+class Database:
+    """One run's database. `control` is the owner's connection: it is no instance and holds no lock for long."""
+
+    def __init__(self, name: str, password: str, control: AsyncConnection) -> None:
+        self.name = name
+        self.version = control.info.parameter_status("server_version") or "unknown"
+        self._password = password
+        self._control = control
+        self._empty = b""
+        self.catalog = Catalog({}, (), ())
+
+    @property
+    def upstream(self) -> Upstream:
+        """Where the server listens."""
+        info = self._control.info
+        if info.host.startswith("/"):
+            return Upstream(socket=f"{info.host}/.s.PGSQL.{info.port}")
+        return Upstream(host=info.hostaddr or info.host, port=info.port)
+
+    def url(self, port: int, role: Role) -> str:
+        """The URL of this database at a loopback port, for a login with the rights of `role`."""
+        return f"postgresql://{self.name}_{role}:{quote(self._password)}@127.0.0.1:{port}/{self.name}"
+
+    async def migrate(self, files: Iterable[Path]) -> None:
+        """Applies migrations, in order.
+
+        Raises:
+            UsageError: a file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
+        """
+        for file in files:
+            await migration.apply(self._control, file)
+
+    async def prepare(self) -> None:
+        """Reads the catalog, and has writes of `*_sent_at` logged from now on."""
+        self.catalog = await catalog.read(self._control, ROLES)
+        await self._control.execute(_FLAG_LOG)
+        for column in self.catalog.columns.get("jobs", {}):
+            if column.endswith("_sent_at"):
+                await self._control.execute(_log_writes_of(column))
+        deletes = [sql.SQL("delete from public.{}").format(sql.Identifier(t)) for t in self.catalog.deletable]
+        self._empty = sql.SQL("; ").join([*deletes, sql.SQL("delete from cronproof.flag_writes")]).as_bytes()
+
+    async def reset(self, inserts: bytes) -> None:
+        """Empties every table and inserts a scenario's rows, in one round trip.
+
+        Deleting is cheaper than truncating for tables of a few rows: it makes no new files.
+        """
+        await self._control.execute(self._empty + b"; " + inserts)
+
+    async def rows(self, tables: Sequence[str]) -> Rows:
+        """The rows of the tables, each as JSON, ordered by their first column."""
+        parts = [
+            sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by t), '[]') from public.{} as t)").format(
+                sql.Identifier(table)
+            )
+            for table in tables
+        ]
+        if not parts:
+            return {}
+        fetched = await self._fetch(sql.SQL("select {}").format(sql.SQL(", ").join(parts)))
+        return dict(zip(tables, fetched[0], strict=True))
+
+    async def flag_writes(self) -> list[FlagWrite]:
+        """All committed writes of `*_sent_at` since the last reset."""
+        async with self._control.cursor(row_factory=class_row(FlagWrite)) as cursor:
+            return await (await cursor.execute(_FLAG_WRITES)).fetchall()
+
+    async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
+        """Which of the `interesting` backends hold a lock that one of `pids` waits for.
+
+        The question is that of Postgres' own isolation tester: waits for anybody else, autovacuum for one, do not count.
+        """
+        fetched = await self._fetch(
+            """
+            select blocker from unnest(%s::int[]) as waiting, unnest(pg_blocking_pids(waiting)) as blocker
+            where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[])
+            """,
+            [list(pids), list(interesting)],
+        )
+        return [blocker for (blocker,) in fetched]
+
+    async def _fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        return await (await self._control.execute(query, parameters)).fetchall()
+
+
+@contextlib.asynccontextmanager
+async def created(server: Server) -> AsyncIterator[Database]:
+    """A new database on the server, dropped with its roles when the block ends.
+
+    Raises:
+        EnvironmentFailed: the server cannot be reached, or its login may not create databases and roles.
+    """
+    async with await _connect(server, server.conninfo) as maintenance:
+        await _check_rights(maintenance, server)
+        if not server.disposable:
+            await _drop_abandoned(maintenance)
+        name = NAME_PREFIX + "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
+        password = secrets.token_urlsafe(16)
+        await maintenance.execute(_LOCK_NAME, [name])
+        await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
+        database = sql.Identifier(name)
+        await maintenance.execute(sql.SQL("create database {} template template0 encoding 'UTF8'").format(database))
+        try:
+            await maintenance.execute(sql.SQL("comment on database {} is {}").format(database, sql.Literal(OURS)))
+            async with await _connect(server, server.conninfo, dbname=name) as control:
+                await control.execute("set timezone = 'UTC'")
+                await _make_roles(control, name, password)
+                await maintenance.execute("select pg_advisory_unlock(%s)", [SETUP_LOCK])
+                yield Database(name, password, control)
+        finally:
+            if not server.disposable:
+                await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
+                await _drop(maintenance, name)
+                await maintenance.execute("select pg_advisory_unlock_all()")
+
+
+async def _connect(server: Server, conninfo: str, **parameters: Any) -> AsyncConnection:
+    try:
+        return await AsyncConnection.connect(
+            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None, **parameters
+        )
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise EnvironmentFailed(f"no Postgres answers at {server.where}: {reason}") from None
+
+
+async def _check_rights(maintenance: AsyncConnection, server: Server) -> None:
+    async with maintenance.cursor(row_factory=dict_row) as cursor:
+        rights = await (await cursor.execute(_RIGHTS)).fetchone() or {}
+    lacking = [f"{right.upper()} ({use})" for right, use in _RIGHTS_NEEDED.items() if not rights.get(right)]
+    if lacking:
+        raise EnvironmentFailed(
+            f"the login {rights.get('name')!r} at {server.where} lacks {', '.join(lacking)}; "
+            "use a login that has them, or --postgres embedded"
+        )
+
+
+async def _make_roles(control: AsyncConnection, name: str, password: str) -> None:
+    """Supabase's roles where the server lacks them, and three logins of the run's own, one with the rights of each."""
+    lacking = await (await control.execute(_LACKING_ROLES, [[*ROLES, "authenticator"]])).fetchall()
+    await migration.apply(control, migration.REFERENCE / "01-roles.sql")
+    for (role,) in lacking:
+        await control.execute(
+            sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(OURS)),
+        )
+    for role in ROLES:
+        login = sql.Identifier(f"{name}_{role}")
+        # A new session begins as the role itself, though it may become one of the others: `role` is a setting.
+        statements = ["create role {login} login inherit password {password}"]
+        if role == "service_role":
+            statements.append("alter role {login} bypassrls")
+            statements.append("grant anon, authenticated to {login}")
+        statements += ["grant {role} to {login}", "alter role {login} set role = {value}"]
+        for statement in statements:
+            await control.execute(
+                sql.SQL(statement).format(
+                    login=login, password=sql.Literal(password), role=sql.Identifier(role), value=sql.Literal(role)
+                )
+            )
+
+
+async def _drop_abandoned(maintenance: AsyncConnection) -> None:
+    """Drops what runs left behind that were killed: databases with our name and comment whose lock nobody holds."""
+    found = await (await maintenance.execute(_OUR_DATABASES, [NAME_PREFIX + "%", OURS])).fetchall()
+    for (name,) in found:
+        (free,) = await (await maintenance.execute(_TRY_LOCK_NAME, [name])).fetchone() or (False,)
+        if free:
+            await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
+            await _drop(maintenance, name)
+            await maintenance.execute("select pg_advisory_unlock_all()")
+
+
+async def _drop(maintenance: AsyncConnection, name: str) -> None:
+    await maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    for role in ROLES:
+        await maintenance.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(f"{name}_{role}")))
+    ours = await (await maintenance.execute(_OUR_ROLES, [OURS])).fetchall()
+    for (role,) in ours:
+        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist):  # another run still needs it
+            await maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def _log_writes_of(column: str) -> sql.Composed:
+    return sql.SQL(
+        """
+        create trigger {name} after update of {column} on public.jobs
+        for each row execute function cronproof.log_flag_write({text})
+        """
+    ).format(
+        name=sql.Identifier(f"cronproof_{column}"),
+        column=sql.Identifier(column),
+        text=sql.Literal(column),
+    )
+
+
+_LOCK_NAME = "select pg_advisory_lock(hashtextextended(%s, 0))"
+_TRY_LOCK_NAME = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+
+_RIGHTS = """
+    select rolname as name, rolsuper or rolcreatedb as createdb, rolsuper or rolcreaterole as createrole,
+        rolsuper or rolbypassrls as bypassrls
+    from pg_roles where rolname = current_user
+"""
+_RIGHTS_NEEDED = {
+    "createdb": "a database is made for each run",
+    "createrole": "so are the roles that log in to it",
+    "bypassrls": "service_role is beyond row-level security",
+}
+
+_LACKING_ROLES = "select name from unnest(%s::text[]) as name where to_regrole(name) is null"
+
+_OUR_DATABASES = """
+    select datname from pg_database where datname like %s and shobj_description(oid, 'pg_database') = %s
+"""
+
+_OUR_ROLES = "select rolname from pg_roles where shobj_description(oid, 'pg_authid') = %s"
+
+# Who wrote a mark, and in which order, cannot be read off the rows afterwards. The log is in a schema of its own, and
+# whoever writes a mark writes the log with the owner's rights; a rollback takes both back.
+_FLAG_LOG = """
+    create schema cronproof;
+    create table cronproof.flag_writes (
+        id bigserial primary key, backend_pid int not null, job_id int not null, sent_column text not null,
+        is_set boolean not null
+    );
+    create function cronproof.log_flag_write() returns trigger language plpgsql security definer
+    set search_path = '' as $$
+    begin
+        insert into cronproof.flag_writes (backend_pid, job_id, sent_column, is_set)
+        values (pg_backend_pid(), new.id, tg_argv[0], to_jsonb(new) ->> tg_argv[0] is not null);
+        return null;
+    end
+    $$;
+"""
+
+_FLAG_WRITES = "select backend_pid, job_id, sent_column, is_set from cronproof.flag_writes order by id"

@@ -1,0 +1,45 @@
+"""Migrations: SQL files, applied statement by statement, so that an error can be shown where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pglast
+import psycopg
+from psycopg import AsyncConnection
+
+from harness.errors import UsageError
+
+REFERENCE = Path(__file__).parents[2] / "sql"
+LOCKING = REFERENCE / "06-cron-locking.sql"
+
+
+def reference_schema() -> list[Path]:
+    """The files of sql/ that come before the claim functions, in order."""
+    return sorted(file for file in REFERENCE.glob("*.sql") if file.name < LOCKING.name)
+
+
+async def apply(connection: AsyncConnection, file: Path) -> None:
+    """Applies one file.
+
+    Raises:
+        UsageError: the file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
+    """
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the migration {file}: {error}") from None
+    try:
+        slices = pglast.split(text, only_slices=True)
+    except pglast.parser.ParseError:
+        slices = (slice(0, len(text)),)  # let the server say what is wrong with it: its words are the ones people know
+    for part in slices:
+        statement = text[part]
+        try:
+            await connection.execute(statement.encode())
+        except psycopg.Error as error:
+            start = part.start + len(statement) - len(statement.lstrip())
+            position = part.start + int(error.diag.statement_position) - 1 if error.diag.statement_position else start
+            line = text.count("\n", 0, position) + 1
+            column = position - (text.rfind("\n", 0, position) + 1) + 1
+            raise UsageError(f"{file}:{line}:{column}: {error.diag.message_primary or error}") from None

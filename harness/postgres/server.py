@@ -1,0 +1,60 @@
+"""The server that a run works on: embedded (the default), a container, or one given by its DSN."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from harness.errors import UsageError
+from harness.guard import guarded, sweep
+from harness.postgres import container, embedded
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Postgres server on which we may create databases and roles.
+
+    `where` is for people and never holds a password. Databases and roles need not be dropped from a `disposable` one.
+    """
+
+    conninfo: str
+    where: str
+    disposable: bool
+
+
+@asynccontextmanager
+async def opened(choice: str) -> AsyncIterator[Server]:
+    """The server that `--postgres` names, for as long as the block runs.
+
+    Raises:
+        UsageError: `choice` is none of embedded, container, container:IMAGE, a DSN.
+        EnvironmentFailed: there is no such server here.
+    """
+    kind, _, image = choice.partition(":")
+    if kind == "embedded" and not image:
+        sweep()
+        with guarded() as guard:
+            yield Server(await asyncio.to_thread(embedded.start, guard), "embedded", disposable=True)
+    elif kind == "container":
+        image = image or container.DEFAULT_IMAGE
+        with guarded() as guard:
+            yield Server(await asyncio.to_thread(container.start, image, guard), f"container {image}", disposable=True)
+    else:
+        yield _given(choice)
+
+
+def _given(dsn: str) -> Server:
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise UsageError(
+            f"--postgres {dsn.rpartition('@')[2]!r} is none of: embedded, container, container:IMAGE, "
+            "a DSN such as postgresql://user@host:5432/postgres"
+        ) from None
+    host, port = parts.get("host", "localhost"), parts.get("port", 5432)
+    return Server(dsn, f"given {host}:{port}", disposable=False)
