@@ -1,0 +1,92 @@
+"""What the behaviours and the transports share: a request, a response, and a message that was tried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+from urllib.parse import parse_qs
+
+ServiceName = Literal["openphone", "telegram", "ghl"]
+SERVICE_NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request as a service sees it: `path` begins at the service's root. Header names are in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.body)
+
+    def form(self) -> dict[str, str]:
+        """The body as a form, the first value of each name."""
+        return {name: values[0] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the service answers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
+        """A response with a JSON body."""
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        return cls(status, body, {"content-type": "application/json; charset=utf-8", **(headers or {})})
+
+    @classmethod
+    def of_html(cls, status: int, html: str, headers: Mapping[str, str] | None = None) -> Response:
+        """A response with an HTML body."""
+        return cls(status, html.encode(), {"content-type": "text/html; charset=utf-8", **(headers or {})})
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A message that was in a request, and what became of it: only an accepted one has an id."""
+
+    to: str
+    content: str
+    status: int
+    message_id: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the service took it, so that it will be delivered."""
+        return self.message_id is not None
+
+
+@dataclass(frozen=True)
+class Message(Tried):
+    """A message that an instance tried to send. `number` counts the messages of a run from 1, over all services."""
+
+    number: int = 0
+    service: ServiceName = "openphone"
+    instance: str = ""
+
+
+Log = Callable[[Tried], None]
+"""Told of every message that a service finds in a request."""
+
+
+def not_found(request: Request) -> Response:
+    """What Express, which all three services seem to run, answers where there is no route."""
+    return Response.of_html(
+        404,
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'
+        f"<pre>Cannot {request.method} {request.path}</pre>\n</body>\n</html>\n",
+    )

@@ -1,0 +1,61 @@
+"""GoHighLevel's conversations API, as far as sending an SMS goes (apps/conversations.json, version 2021-04-15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.mocks.exchange import Log, Request, Response, not_found
+
+VERSION = "2021-04-15"
+_TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Live_Chat", "TIKTOK"})
+
+
+@dataclass
+class GoHighLevel:
+    """One location."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def handle(self, request: Request, log: Log) -> Response:
+        """Answers one request; `log` is told of the message in it."""
+        if (request.method, request.path) != ("POST", "/conversations/messages"):
+            return not_found(request)
+        token = request.headers.get("authorization", "")
+        if not token.startswith("Bearer ") or not token.removeprefix("Bearer ").strip():
+            content = {"statusCode": 401, "message": "Invalid token: access token is invalid", "error": "Unauthorized"}
+            return Response.of_json(401, content)
+        if request.headers.get("version") != VERSION:
+            return _unprocessable([f"version header must be {VERSION}"])
+        try:
+            body = request.json()
+        except ValueError:
+            return Response.of_json(400, {"statusCode": 400, "message": "Bad Request"})
+        fields = body if isinstance(body, dict) else {}
+        contact, text = str(fields.get("contactId") or ""), str(fields.get("message") or "")
+        mistakes = _mistakes(fields)
+        if mistakes:
+            tried(contact, text, False, 422, None)
+            return _unprocessable(mistakes)
+        number = len(self.sent) + 1
+        self.sent.append({"contactId": contact, "message": text})
+        message_id = f"ghl{number:020d}"
+        tried(contact, text, True, 200, message_id)
+        content = {"conversationId": f"conversation-{contact}", "messageId": message_id, "status": "pending"}
+        return Response.of_json(200, content)
+
+
+def _mistakes(fields: dict[str, Any]) -> list[str]:
+    mistakes = []
+    if fields.get("type") not in _TYPES:
+        mistakes.append(f"type must be one of the following values: {', '.join(sorted(_TYPES))}")
+    mistakes += [
+        f"{name} must be a non-empty string"
+        for name in ("contactId", "message")
+        if not (isinstance(fields.get(name), str) and fields[name])
+    ]
+    return mistakes
+
+
+def _unprocessable(mistakes: list[str]) -> Response:
+    return Response.of_json(422, {"statusCode": 422, "message": mistakes, "error": "Unprocessable Entity"})

@@ -1,0 +1,263 @@
+"""OpenPhone (Quo) API, v1, as far as sending and listing messages goes.
+
+Rules and their order: the key, then the route, then the rate limit, then the body. The provider's own order is not
+documented. Nothing is idempotent: the same request twice is two messages.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.mocks.exchange import Log, Request, Response, not_found
+from harness.mocks.openphone_errors import ERRORS, Envelope, ErrorName, error_response
+
+REQUESTS_PER_SECOND = 10
+SECONDS_PER_CALL = 0.125
+
+_E164 = re.compile(r"^\+[1-9]\d{1,14}$")
+# Numbers of country code 1 have an area code and an exchange that begin with 2 to 9. +10000000000 has neither, and the
+# live API answers 400 to it.
+_NORTH_AMERICAN = re.compile(r"^\+1[2-9]\d{2}[2-9]\d{6}$")
+_PHONE_NUMBER_ID = re.compile(r"^PN(.*)$")
+_USER_ID = re.compile(r"^US(.*)$")
+_MESSAGE_ID = re.compile(r"^AC(.*)$")
+_NON_SPACE = re.compile(r"\S")
+_MAX_CONTENT_CHARACTERS = 1600
+_MAX_RECIPIENTS = 10
+_MAX_RESULTS = range(1, 101)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """An answer given in place of the usual one: to messages for `to` (any, when None), `times` times (always)."""
+
+    error: ErrorName
+    to: str | None = None
+    times: int | None = None
+
+
+@dataclass
+class CallClock:
+    """A clock in which every call takes the same time, so that the rate limit does not depend on this machine's speed."""
+
+    seconds_per_call: float = SECONDS_PER_CALL
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """The time of the next call, in seconds."""
+        self.now += self.seconds_per_call
+        return self.now
+
+
+@dataclass
+class OpenPhone:
+    """One workspace: the keys it accepts, its number, what it has sent."""
+
+    api_keys: frozenset[str]
+    phone_number: str = "+12125550100"
+    envelope: Envelope = "flat"
+    scripted: Sequence[Scripted] = ()
+    clock: Callable[[], float] = field(default_factory=CallClock)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    _answered: dict[int, int] = field(default_factory=dict)
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
+
+    def handle(self, request: Request, log: Log) -> Response:
+        """Answers one request. `log` is told of the message in it, if it has one that can be read."""
+        key = request.headers.get("authorization")
+        limit = self._limit(key or "")
+        headers = {
+            "ratelimit-policy": f'"per-second"; q={REQUESTS_PER_SECOND}; w=1',
+            "ratelimit": f'"per-second"; r={max(limit, 0)}; t=1',
+        }
+        response = self._answer(request, key, limit, log)
+        return replace(response, headers={**response.headers, **headers})
+
+    def _limit(self, key: str) -> int:
+        """Counts the request and returns how many the key has left in this second; negative when it has too many."""
+        now, recent = self.clock(), self._recent.setdefault(key, deque())
+        while recent and recent[0] <= now - 1:
+            recent.popleft()
+        if len(recent) >= REQUESTS_PER_SECOND:
+            return -1
+        recent.append(now)
+        return REQUESTS_PER_SECOND - len(recent)
+
+    def _answer(self, request: Request, key: str | None, limit: int, log: Log) -> Response:
+        if key not in self.api_keys:
+            message = "Missing authorization header" if key is None else "Unauthorized"
+            return ERRORS["unauthorized"].response("wrapped", message=message)
+        match request.method, request.path.rstrip("/").split("/")[1:]:
+            case "POST", ["v1", "messages"]:
+                return self._send(request, limit, log)
+            case _ if limit < 0:
+                return error_response("rate-limited", self.envelope)
+            case "GET", ["v1", "messages"]:
+                return self._list(request)
+            case "GET", ["v1", "messages", message_id]:
+                return self._one(message_id)
+            case _:
+                return not_found(request)
+
+    def _send(self, request: Request, limit: int, log: Log) -> Response:
+        try:
+            body = request.json()
+        except ValueError:
+            body = None
+        to, content = _recipient_and_content(body)
+        response = self._refusal(body, to, limit)
+        if response is not None:
+            tried(to, content, False, response.status, None)
+            return response
+        message = self._accepted(body)
+        self.sent.append(message)
+        tried(to, content, True, 202, message["id"])
+        return Response.of_json(202, {"data": message})
+
+    def _refusal(self, body: Any, to: str, limit: int) -> Response | None:
+        if limit < 0:
+            return error_response("rate-limited", self.envelope)
+        errors = list(_mistakes(body))
+        if errors:
+            first = errors[0]
+            text = f"{first['path']}: {first['message']}"
+            return ERRORS["invalid-request"].response(self.envelope, message=text, errors=errors)
+        for position, scripted in enumerate(self.scripted):
+            answered = self._answered.get(position, 0)
+            if scripted.to in (None, to) and (scripted.times is None or answered < scripted.times):
+                self._answered[position] = answered + 1
+                return error_response(scripted.error, self.envelope)
+        return None
+
+    def _accepted(self, body: dict[str, Any]) -> dict[str, Any]:
+        sender, number = body["from"], len(self.sent) + 1
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        by_id = _PHONE_NUMBER_ID.match(sender) is not None
+        return {
+            "id": f"AC{number:032x}",
+            "to": list(body["to"]),
+            "from": self.phone_number if by_id else sender,
+            "text": body["content"],
+            "phoneNumberId": sender if by_id else None,
+            "conversationId": f"CN{zlib.crc32(','.join(body['to']).encode()):032x}",
+            "direction": "outgoing",
+            "userId": body.get("userId", "US0000000001"),
+            "status": "queued",
+            "createdAt": now,
+            "updatedAt": now,
+        }
+
+    def _list(self, request: Request) -> Response:
+        query = request.query
+        participants = query.get("participants", []) + query.get("participants[]", [])
+        phone_number_id = _first(query.get("phoneNumberId"))
+        maximum = _first(query.get("maxResults")) or "10"
+        errors = []
+        if phone_number_id is None or not _PHONE_NUMBER_ID.match(phone_number_id):
+            errors.append(_mistake("/phoneNumberId", "Expected string to match '^PN(.*)$'", phone_number_id))
+        if not participants:
+            errors.append(_mistake("/participants", "Expected required property", None, "array"))
+        if not maximum.isdigit() or int(maximum) not in _MAX_RESULTS:
+            errors.append(_mistake("/maxResults", "Expected integer between 1 and 100", maximum, "integer"))
+        token = _first(query.get("pageToken")) or "0"
+        if not token.isdigit():
+            errors.append(_mistake("/pageToken", "Expected a token of an earlier page", token))
+        if errors:
+            text = f"{errors[0]['path']}: {errors[0]['message']}"
+            return ERRORS["invalid-request"].response(self.envelope, message=text, errors=errors)
+        after, before = _first(query.get("createdAfter")) or "", _first(query.get("createdBefore")) or "~"
+        found = [
+            message
+            for message in reversed(self.sent)
+            if message["phoneNumberId"] == phone_number_id
+            and set(message["to"]) == set(participants)
+            and after <= message["createdAt"] <= before
+        ]
+        start, end = int(token), int(token) + int(maximum)
+        page = {
+            "data": found[start:end],
+            "totalItems": len(found),
+            "nextPageToken": str(end) if end < len(found) else None,
+        }
+        return Response.of_json(200, page)
+
+    def _one(self, message_id: str) -> Response:
+        if not _MESSAGE_ID.match(message_id):
+            mistake = _mistake("/messageId", "Expected string to match '^AC(.*)$'", message_id)
+            text = f"{mistake['path']}: {mistake['message']}"
+            return ERRORS["invalid-request"].response(self.envelope, message=text, errors=[mistake])
+        for message in self.sent:
+            if message["id"] == message_id:
+                return Response.of_json(200, {"data": message})
+        return error_response("not-found", self.envelope)
+
+
+def _mistakes(body: Any) -> Iterable[dict[str, Any]]:
+    """What is wrong with the body of a request to send a message, field by field."""
+    if not isinstance(body, dict):
+        yield _mistake("", "Expected object", None, "object")
+        return
+    yield from _content_mistakes(body.get("content"))
+    sender = body.get("from")
+    if not isinstance(sender, str):
+        yield _mistake("/from", "Expected string", sender)
+    elif not _PHONE_NUMBER_ID.match(sender) and not _E164.match(sender):
+        yield _mistake("/from", "Expected union value", sender)
+    yield from _recipient_mistakes(body.get("to"))
+    for name, pattern in (("phoneNumberId", _PHONE_NUMBER_ID), ("userId", _USER_ID)):
+        value = body.get(name)
+        if name in body and not (isinstance(value, str) and pattern.match(value)):
+            yield _mistake(f"/{name}", f"Expected string to match '{pattern.pattern}'", value)
+    if "setInboxStatus" in body and body["setInboxStatus"] != "done":
+        yield _mistake("/setInboxStatus", "Expected 'done'", body["setInboxStatus"])
+
+
+def _content_mistakes(content: Any) -> Iterable[dict[str, Any]]:
+    if not isinstance(content, str):
+        yield _mistake("/content", "Expected string", content)
+    elif not content:
+        yield _mistake("/content", "Expected string length greater or equal to 1", content)
+    elif len(content) > _MAX_CONTENT_CHARACTERS:
+        yield _mistake("/content", f"Expected string length less or equal to {_MAX_CONTENT_CHARACTERS}", content)
+    elif not _NON_SPACE.search(content):
+        yield _mistake("/content", r"Expected string to match '.*\S.*'", content)
+
+
+def _recipient_mistakes(to: Any) -> Iterable[dict[str, Any]]:
+    if not isinstance(to, list):
+        yield _mistake("/to", "Expected array", to, "array")
+    elif not to:
+        yield _mistake("/to", "Expected array length to be greater or equal to 1", to, "array")
+    elif len(to) > _MAX_RECIPIENTS:
+        yield _mistake("/to", f"Expected array length to be less or equal to {_MAX_RECIPIENTS}", to, "array")
+    else:
+        for position, number in enumerate(to):
+            if not isinstance(number, str):
+                yield _mistake(f"/to/{position}", "Expected string", number)
+            elif not _E164.match(number):
+                yield _mistake(f"/to/{position}", f"Expected string to match '{_E164.pattern}'", number)
+            elif number.startswith("+1") and not _NORTH_AMERICAN.match(number):
+                yield _mistake(f"/to/{position}", "Expected a valid phone number", number)
+
+
+def _mistake(path: str, message: str, value: Any, kind: str = "string") -> dict[str, Any]:
+    mistake = {"path": path, "message": message, "schema": {"type": kind}}
+    return mistake if value is None else mistake | {"value": value}
+
+
+def _recipient_and_content(body: Any) -> tuple[str, str]:
+    """As much of a message as can be read, for the log."""
+    fields = body if isinstance(body, dict) else {}
+    to = fields.get("to")
+    recipients = to if isinstance(to, list) else [to]
+    return ", ".join(str(number) for number in recipients if number is not None), str(fields.get("content", ""))
+
+
+def _first(values: list[str] | None) -> str | None:
+    return values[0] if values else None
