@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.mocks.exchange import Log, Request, Response, not_found
+from harness.mocks.exchange import Log, Request, Response, Tried, not_found
 
 VERSION = "2021-04-15"
 _TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Live_Chat", "TIKTOK"})
@@ -35,12 +35,12 @@ class GoHighLevel:
         contact, text = str(fields.get("contactId") or ""), str(fields.get("message") or "")
         mistakes = _mistakes(fields)
         if mistakes:
-            tried(contact, text, False, 422, None)
+            log(Tried(contact, text, 422))
             return _unprocessable(mistakes)
         number = len(self.sent) + 1
         self.sent.append({"contactId": contact, "message": text})
         message_id = f"ghl{number:020d}"
-        tried(contact, text, True, 200, message_id)
+        log(Tried(contact, text, 200, message_id))
         content = {"conversationId": f"conversation-{contact}", "messageId": message_id, "status": "pending"}
         return Response.of_json(200, content)
 

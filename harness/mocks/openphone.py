@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.mocks.exchange import Log, Request, Response, not_found
+from harness.mocks.exchange import Log, Request, Response, Tried, not_found
 from harness.mocks.openphone_errors import ERRORS, Envelope, ErrorName, error_response
 
 REQUESTS_PER_SECOND = 10
@@ -113,11 +113,11 @@ class OpenPhone:
         to, content = _recipient_and_content(body)
         response = self._refusal(body, to, limit)
         if response is not None:
-            tried(to, content, False, response.status, None)
+            log(Tried(to, content, response.status))
             return response
         message = self._accepted(body)
         self.sent.append(message)
-        tried(to, content, True, 202, message["id"])
+        log(Tried(to, content, 202, message["id"]))
         return Response.of_json(202, {"data": message})
 
     def _refusal(self, body: Any, to: str, limit: int) -> Response | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.mocks.exchange import Log, Request, Response
+from harness.mocks.exchange import Log, Request, Response, Tried
 
 _PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
 _TOKEN = re.compile(r"^\d+:[\w-]+$")
@@ -30,7 +30,7 @@ class Telegram:
         chat_id, text = str(fields.get("chat_id", "")), str(fields.get("text", ""))
         refusal = _refusal(chat_id, text)
         if refusal is not None:
-            tried(chat_id, text, False, 400, None)
+            log(Tried(chat_id, text, 400))
             return _error(400, refusal)
         message = {
             "message_id": len(self.sent) + 1,
@@ -40,7 +40,7 @@ class Telegram:
             "text": text,
         }
         self.sent.append(message)
-        tried(chat_id, text, True, 200, str(message["message_id"]))
+        log(Tried(chat_id, text, 200, str(message["message_id"])))
         return Response.of_json(200, {"ok": True, "result": message})
 
 
