@@ -120,11 +120,18 @@ class Scheduler:
         await self._settle()
 
     async def abandon(self) -> None:
-        """Cancels what still runs or is parked."""
+        """Cancels what still runs or is parked.
+
+        Raises:
+            Exception: whatever a call has raised, which it should not.
+        """
         for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._parked.clear()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
     def _running(self) -> list[str]:
         return [

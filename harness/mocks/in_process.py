@@ -6,15 +6,20 @@ calls. Any other host is refused and noted.
 
 from __future__ import annotations
 
+import contextvars
 from urllib.parse import parse_qs
 
 import httpx
 import respx
+from respx.types import SideEffectTypes
 
 from harness.mocks.exchange import SERVICE_NAMES, Request, ServiceName
 from harness.mocks.services import Escape, Services
 
 ORIGIN = "http://mocks.cronproof.invalid"
+
+caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
+"""The instance on whose behalf this task runs: a call to a host that is no mock tells it in no other way."""
 
 
 def address(instance: str, service: ServiceName) -> str:
@@ -22,34 +27,30 @@ def address(instance: str, service: ServiceName) -> str:
     return f"{ORIGIN}/{instance}/{service}"
 
 
-def install(router: respx.MockRouter, services: Services, instance: str) -> None:
-    """Adds one instance's routes to the router."""
+def install(router: respx.MockRouter, services: Services) -> None:
+    """Adds the services' routes, for all instances, to a router."""
     for name in SERVICE_NAMES:
-        router.route(url__startswith=f"{address(instance, name)}/").mock(
-            side_effect=_exchange(services, instance, name)
-        )
+        router.route(url__regex=rf"^{ORIGIN}/(?P<instance>\w+)/{name}/").mock(side_effect=_exchange(services, name))
 
 
 def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
     """Adds the route that catches every other host. It belongs behind all others."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
-        services.escapes.append(Escape(request.headers.get("x-cronproof-instance", ""), str(request.url)))
+        services.escapes.append(Escape(caller.get(), str(request.url)))
         raise httpx.ConnectError(f"{request.url.host} cannot be reached from here", request=request)
 
     router.route().mock(side_effect=refuse)
 
 
-def _exchange(services: Services, instance: str, service: ServiceName) -> respx.types.SideEffectTypes:
-    prefix = httpx.URL(address(instance, service)).path
-
-    async def exchange(request: httpx.Request) -> httpx.Response:
+def _exchange(services: Services, service: ServiceName) -> SideEffectTypes:
+    async def exchange(request: httpx.Request, instance: str) -> httpx.Response:
         response = await services.exchange(
             instance,
             service,
             Request(
                 method=request.method,
-                path=request.url.path.removeprefix(prefix),
+                path=request.url.path.removeprefix(f"/{instance}/{service}"),
                 query=parse_qs(request.url.query.decode(), keep_blank_values=True),
                 headers=dict(request.headers),
                 body=await request.aread(),

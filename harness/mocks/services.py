@@ -29,7 +29,6 @@ class Services:
     gate: Gate = field(default_factory=OpenGate)
     messages: list[Message] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
-    calls: int = 0
 
     def __post_init__(self) -> None:
         self.reset()
@@ -45,9 +44,13 @@ class Services:
         """From now on nothing is refused that is valid; what was sent stays sent."""
         self.openphone.scripted = ()
 
+    @property
+    def accepted(self) -> int:
+        """How many messages were accepted so far."""
+        return sum(message.accepted for message in self.messages)
+
     async def exchange(self, instance: str, service: ServiceName, request: Request) -> Response:
         """Answers a call of `instance`, which can be held before the service acts and again before it hears of it."""
-        self.calls += 1
         text = f"{service} {request.method} {request.path}"
         if service == "telegram":  # the path holds the bot's token
             text = f"{service} {request.method} {request.path.rpartition('/')[2]}"

@@ -54,7 +54,10 @@ class Proxy:
     pids: set[int] = field(default_factory=set)
     all_pids: set[int] = field(default_factory=set)
     errors: list[SqlError] = field(default_factory=list)
-    connected: int = 0
+
+    def forget(self) -> None:
+        """Forgets what happened in earlier runs; connections stay."""
+        self.errors.clear()
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -77,7 +80,6 @@ class Proxy:
             await asyncio.gather(*sessions, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connected += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, wire.ProtocolError):
             startup = await wire.read_startup(reader)
             while startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):

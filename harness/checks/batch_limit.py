@@ -1,0 +1,40 @@
+"""batch-limit: never more rows than asked for, and the oldest first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, passed
+from harness.evidence import Run
+
+
+class BatchLimit(Parameters, Check):
+    """One call claims at most this many jobs, the ones completed first."""
+
+    id: ClassVar[str] = "batch-limit"
+    at_most: Annotated[int, Field(ge=1, description="How many jobs one call may claim.")]
+
+    def examine(self, run: Run) -> Finding:
+        """Counts the marks of each instance, then looks for an older job that was passed over."""
+        if len(run.jobs) <= self.at_most:
+            return inconclusive(f"{len(run.jobs)} jobs cannot show a limit of {self.at_most}")
+        claimed = {(mark.instance, mark.job_id) for mark in run.marks if mark.is_set}
+        if not claimed:
+            return inconclusive("no instance claimed anything: no expected job was eligible")
+        for instance, count in sorted(Counter(instance for instance, _ in claimed).items()):
+            if count > self.at_most:
+                return failed(f"{instance} claimed {count} jobs, {count - self.at_most} more than {self.at_most}")
+        ids = {job for _, job in claimed}
+        newest = max((job for job in run.jobs.values() if job.id in ids), key=lambda job: str(job.completed_at))
+        for job in run.jobs.values():
+            if (
+                job.id not in ids
+                and job.completed_at
+                and newest.completed_at
+                and job.completed_at < newest.completed_at
+            ):
+                return failed(f"job {job.id} was passed over, though it was completed before job {newest.id}")
+        return passed(f"{len(ids)} claimed of {len(run.jobs)}, the oldest")

@@ -1,0 +1,60 @@
+"""What a check is: its parameters, as the scenario file gives them, and a question to the evidence of one run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.evidence import Run
+
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found in one run. The message is a sentence for a person."""
+
+    verdict: Verdict
+    message: str
+
+
+def passed(message: str) -> Finding:
+    """The property held."""
+    return Finding("PASS", message)
+
+
+def failed(message: str) -> Finding:
+    """The property did not hold; the message names the rows and messages."""
+    return Finding("FAIL", message)
+
+
+def inconclusive(message: str) -> Finding:
+    """The run gave no evidence either way, which is never a pass."""
+    return Finding("INCONCLUSIVE", message)
+
+
+class Parameters(BaseModel):
+    """Base of what scenario files hold: nothing unknown, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Check(ABC):
+    """A property that must hold in every run of a scenario."""
+
+    id: ClassVar[str]
+    of_the_database: ClassVar[bool] = False
+    """Whether it asks about the database alone, so that nothing needs to be called."""
+
+    @abstractmethod
+    def examine(self, run: Run) -> Finding:
+        """Whether the property held in this run."""
+
+
+def named(ids: list[int]) -> str:
+    """Jobs in a sentence: `job 32`, `jobs 32 and 33`."""
+    numbers = [str(number) for number in ids]
+    return f"job {numbers[0]}" if len(numbers) == 1 else f"jobs {', '.join(numbers[:-1])} and {numbers[-1]}"

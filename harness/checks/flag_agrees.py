@@ -1,0 +1,58 @@
+"""flag-agrees: `*_sent_at` is set exactly where a message was accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.evidence import Run, Sent
+from harness.postgres.database import Rows
+from harness.scenario.crons import SENT_COLUMNS
+
+
+class FlagAgrees(Parameters, Check):
+    """A job's *_sent_at is set exactly where its message was accepted; all other *_sent_at stay as they were."""
+
+    id: ClassVar[str] = "flag-agrees"
+    skipped: Annotated[
+        list[int],
+        Field(description="Jobs that are decided without a message (booked again, no phone): set, and no message."),
+    ] = []
+
+    def examine(self, run: Run) -> Finding:
+        """Compares rows and messages after the run itself, and again after the recovery."""
+        during = [sent for sent in run.accepted if not sent.recovering]
+        disagreement = self._disagreement(run, run.after, during)
+        if disagreement is None and run.recovered:
+            disagreement = self._disagreement(run, run.recovered, run.accepted)
+        return failed(disagreement) if disagreement else passed("set exactly where a message was accepted")
+
+    def _disagreement(self, run: Run, rows: Rows, accepted: Sequence[Sent]) -> str | None:
+        before = {row["id"]: row for row in run.before.get("jobs", [])}
+        for column in sorted(set(SENT_COLUMNS.values())):
+            messages = [sent.message.to for sent in accepted if sent.purpose == column]
+            for row in rows.get("jobs", []):
+                job = run.jobs.get(row["id"])
+                if job is None or column not in row:
+                    continue
+                told = job.phone in messages
+                if told and job.phone is not None:
+                    messages.remove(job.phone)
+                expected = told or (job.id in self.skipped and column in run.purposes)
+                problem = _problem(before[job.id][column], row[column], expected=expected, told=told)
+                if problem:
+                    return f"job {job.id}: {column} {problem}"
+        return None
+
+
+def _problem(before: Any, now: Any, *, expected: bool, told: bool) -> str | None:
+    if before is not None:
+        return None if now == before else f"was {before} and became {now or 'NULL'}"
+    if expected and now is None:
+        return "is NULL, though its message was accepted" if told else "is NULL, though the job was decided"
+    if not expected and now is not None:
+        return "is set, though no message was accepted"
+    return None

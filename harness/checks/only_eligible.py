@@ -1,0 +1,34 @@
+"""only-eligible: nobody outside the rule gets a message, and rows outside it stay untouched."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.evidence import Run, masked
+
+
+class OnlyEligible(Parameters, Check):
+    """Only these jobs' customers get a message; the rows of all other jobs, other tenants' too, are untouched."""
+
+    id: ClassVar[str] = "only-eligible"
+    jobs: Annotated[list[int], Field(description="The jobs that may get a message, by id.")]
+    skipped: Annotated[list[int], Field(description="Jobs that may be decided, but not messaged.")] = []
+
+    def examine(self, run: Run) -> Finding:
+        """Looks at who got a message, then at the rows of everybody else."""
+        eligible = {run.jobs[job].phone for job in self.jobs}
+        for sent in run.accepted:
+            if sent.message.to not in eligible:
+                jobs = run.jobs_of(sent.message.to)
+                whose = f"job {jobs[0].id}" if jobs else "no job of the scenario"
+                return failed(f"{whose} is not eligible, but {masked(sent.message.to)} got {sent}")
+        outside = set(run.jobs) - set(self.jobs) - set(self.skipped)
+        before = {row["id"]: row for row in run.before.get("jobs", [])}
+        for row in run.recovered.get("jobs", []) or run.after.get("jobs", []):
+            if row["id"] in outside and row != before[row["id"]]:
+                changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
+                return failed(f"job {row['id']} is not eligible, but its row was changed ({changed})")
+        return passed(f"{len(outside)} other jobs untouched" if outside else "no message to anybody else")

@@ -1,0 +1,133 @@
+"""What one execution of a scenario has left behind: plain data, from which the checks decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from harness.explore.scheduler import Step, Wait
+from harness.mocks.exchange import Message
+from harness.mocks.services import Escape
+from harness.postgres.catalog import Function
+from harness.postgres.database import Role, Rows
+from harness.postgres.proxy import SqlError
+from harness.scenario.crons import purpose
+
+MESSAGE_CHARACTERS = 48
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One invocation of a cron: A, B, C and so on."""
+
+    name: str
+    cron: str
+
+
+@dataclass(frozen=True)
+class CronResponse:
+    """What a cron answered. `body` is the JSON, or the text where it is not JSON."""
+
+    instance: str
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the scenario, as far as checks ask about it."""
+
+    id: int
+    phone: str | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that a cron tried to send, with the cron's name. `recovering` ones came after the run itself."""
+
+    cron: str
+    message: Message
+    recovering: bool = False
+
+    @property
+    def purpose(self) -> str:
+        """What it was sent for."""
+        return purpose(self.cron)
+
+    def __str__(self) -> str:
+        text = self.message.content
+        cut = text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
+        by = f"{self.cron} again" if self.recovering else f"{self.message.instance} ({self.cron})"
+        return f"#{self.message.number} by {by} {cut!r}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An instance set or cleared a job's `*_sent_at`."""
+
+    instance: str
+    job_id: int
+    sent_column: str
+    is_set: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution: a scenario's instances, played in one order, on fresh rows.
+
+    `before`, `after` and `recovered` are the rows of the tables that the scenario names; `recovered` is what they are
+    after the crons have run again, without faults, until nothing changed. `hindrance` says why the execution proves
+    nothing, if it does not.
+    """
+
+    order: str
+    role: Role = "service_role"
+    instances: Sequence[Instance] = ()
+    responses: Sequence[CronResponse] = ()
+    steps: Sequence[Step] = ()
+    waits: Sequence[Wait] = ()
+    errors: Sequence[SqlError] = ()
+    sent: Sequence[Sent] = ()
+    escapes: Sequence[Escape] = ()
+    marks: Sequence[Mark] = ()
+    before: Rows = field(default_factory=dict)
+    after: Rows = field(default_factory=dict)
+    recovered: Rows = field(default_factory=dict)
+    functions: Sequence[Function] = ()
+    hindrance: str | None = None
+
+    @cached_property
+    def jobs(self) -> dict[int, Job]:
+        """The scenario's jobs by id, as they were before the run."""
+        phones = {customer["id"]: customer["phone_number"] for customer in self.before.get("customers", [])}
+        return {
+            row["id"]: Job(
+                row["id"],
+                phones.get(row["customer_id"]) or row["phone_number"],
+                datetime.fromisoformat(row["completed_at"]) if row["completed_at"] else None,
+            )
+            for row in self.before.get("jobs", [])
+        }
+
+    @property
+    def accepted(self) -> list[Sent]:
+        """The SMS that OpenPhone accepted."""
+        return [sent for sent in self.sent if sent.message.accepted and sent.message.service == "openphone"]
+
+    @property
+    def purposes(self) -> list[str]:
+        """What the called crons' messages are for, each once."""
+        return sorted({purpose(instance.cron) for instance in self.instances})
+
+    def jobs_of(self, phone: str) -> list[Job]:
+        """The scenario's jobs that are messaged at this number."""
+        return [job for job in self.jobs.values() if job.phone == phone]
+
+
+def masked(phone: str) -> str:
+    """A phone number of which only the last four digits can be read."""
+    return "*" * max(len(phone) - 4, 0) + phone[-4:]

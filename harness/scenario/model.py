@@ -1,0 +1,235 @@
+"""What a scenario file says: given rows and services, when crons are called, then checks hold.
+
+The JSON Schema that editors use is made from these classes: their docstrings and descriptions are what an editor shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from harness.checks.batch_limit import BatchLimit
+from harness.checks.body import Body
+from harness.checks.check import Check, Parameters
+from harness.checks.egress import Egress
+from harness.checks.exclusive import Exclusive
+from harness.checks.flag_agrees import FlagAgrees
+from harness.checks.never_waits import NeverWaits
+from harness.checks.no_deadlock import NoDeadlock
+from harness.checks.no_duplicate import NoDuplicate
+from harness.checks.no_loss import NoLoss
+from harness.checks.only_eligible import OnlyEligible
+from harness.checks.rpc_guarded import RpcGuarded
+from harness.checks.rpc_present import RpcPresent
+from harness.checks.sees_rows import SeesRows
+from harness.checks.status import Status
+from harness.evidence import Instance
+from harness.explore.overlap import OverlapName
+from harness.mocks.openphone_errors import Envelope, ErrorName
+from harness.postgres.database import Role
+from harness.scenario.crons import CronName
+
+MAX_INSTANCES = 26  # A to Z
+
+Row = dict[str, Any]
+
+
+class Repeated(Parameters):
+    """Many rows alike. From one to the next, `id` and every `…_id` count up, phone numbers too, and times go back."""
+
+    repeat: Annotated[int, Field(ge=2, le=500, description="How many rows.")]
+    row: Annotated[Row, Field(description="The first row. Each further one is a minute older.")]
+
+
+class Refusal(Parameters):
+    """OpenPhone refuses messages with one of its documented errors."""
+
+    error: Annotated[ErrorName, Field(description="Which error.")]
+    to: Annotated[str | None, Field(description="Only messages to this number; to any number when left out.")] = None
+    times: Annotated[int | None, Field(ge=1, description="How many times; always when left out.")] = None
+
+
+class OpenPhoneGiven(Parameters):
+    """How the SMS API behaves during the run. In the runs of the recovery it refuses only what is invalid."""
+
+    refuses: Annotated[list[Refusal], Field(description="The first that fits a message answers it.")] = []
+    envelope: Annotated[
+        Envelope, Field(description="The form of its errors: as documented (flat), or as seen live (wrapped).")
+    ] = "flat"
+
+
+class Given(Parameters):
+    """What is there before the crons are called. The rows of fixtures/seed.yaml are there too."""
+
+    rows: Annotated[
+        dict[
+            str,
+            list[
+                Annotated[
+                    Annotated[Repeated, Tag("repeated")] | Annotated[Row, Tag("row")],
+                    Discriminator(
+                        lambda value: "repeated" if isinstance(value, Repeated) or "repeat" in value else "row"
+                    ),
+                ]
+            ],
+        ],
+        Field(
+            description="Rows by table, each with its columns. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
+            "`now`. A tenant_id is given as the tenant's slug; left out, it is the first tenant of the seed."
+        ),
+    ] = {}
+    openphone: Annotated[OpenPhoneGiven, Field(description="How the SMS API behaves.")] = OpenPhoneGiven()
+    role: Annotated[
+        Role,
+        Field(description="The database role that the crons have. All but service_role are under row-level security."),
+    ] = "service_role"
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class When(Parameters):
+    """Which crons are called, how many instances, and how they overlap."""
+
+    call: Annotated[
+        list[CronName],
+        BeforeValidator(_listed, json_schema_input_type=CronName | list[CronName]),
+        Field(min_length=1, max_length=MAX_INSTANCES, description="The cron; or a list, one instance each: A, B, C, …"),
+    ]
+    instances: Annotated[
+        int | None, Field(ge=2, le=MAX_INSTANCES, description="How many instances of the one cron: A, B, C, …")
+    ] = None
+    overlaps: Annotated[
+        list[OverlapName],
+        Field(min_length=1, description="Each is played on fresh rows, and the checks must hold in every one."),
+    ] = ["one-after-the-other"]
+    method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
+    secret: Annotated[
+        Literal["right", "wrong", "none"], Field(description="The CRON_SECRET that the call carries.")
+    ] = "right"  # noqa: S105  (says which secret, and is none)
+
+    @property
+    def instance_list(self) -> list[Instance]:
+        """The instances by name."""
+        crons = self.call * (self.instances or 1)
+        return [Instance(chr(ord("A") + number), cron) for number, cron in enumerate(crons)]
+
+
+CheckName = Literal["exclusive", "no-duplicate", "flag-agrees", "never-waits", "sees-rows", "no-deadlock", "egress"]
+_BY_NAME: dict[CheckName, type[Check]] = {
+    "exclusive": Exclusive,
+    "no-duplicate": NoDuplicate,
+    "flag-agrees": FlagAgrees,
+    "never-waits": NeverWaits,
+    "sees-rows": SeesRows,
+    "no-deadlock": NoDeadlock,
+    "egress": Egress,
+}
+
+
+class WithParameters(Parameters):
+    """One check and its parameters."""
+
+    no_loss: Annotated[NoLoss | None, Field(alias="no-loss")] = None
+    flag_agrees: Annotated[FlagAgrees | None, Field(alias="flag-agrees")] = None
+    only_eligible: Annotated[OnlyEligible | None, Field(alias="only-eligible")] = None
+    batch_limit: Annotated[BatchLimit | None, Field(alias="batch-limit")] = None
+    status: Status | None = None
+    body: Body | None = None
+    rpc_present: Annotated[RpcPresent | None, Field(alias="rpc-present")] = None
+    rpc_guarded: Annotated[RpcGuarded | None, Field(alias="rpc-guarded")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("each item of the list is one check")
+        return self
+
+
+Expectation = Annotated[
+    Annotated[CheckName, Tag("name")] | Annotated[WithParameters, Tag("parameters")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "parameters"),
+]
+
+
+class Scenario(Parameters):
+    """A scenario of cronproof: given rows and services, when crons are called, then checks hold."""
+
+    title: Annotated[str, Field(min_length=1, description="One line: what is shown.")]
+    why: Annotated[str, Field(min_length=1, description="Why the case exists: what went wrong, or could.")]
+    test: Annotated[
+        Literal["functions", "responses", "race", "retry", "rules", "roles"],
+        Field(description="The part of the sign-off report that it belongs to."),
+    ]
+    given: Annotated[Given, Field(description="What is there before.")] = Given()
+    when: Annotated[When | None, Field(description="What is called; nothing, for checks of the database alone.")] = None
+    then: Annotated[list[Expectation], Field(min_length=1, description="What must hold, in every overlap.")]
+
+    @property
+    def checks(self) -> list[Check]:
+        """The checks with their parameters, in the order of the file."""
+        return [
+            _BY_NAME[item]() if isinstance(item, str) else getattr(item, next(iter(item.model_fields_set)))
+            for item in self.then
+        ]
+
+
+Path = tuple[str | int, ...]
+
+
+def contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """What a scenario says that does not fit together: where in the file, and what is wrong."""
+    when, checks = scenario.when, scenario.checks
+    if when is None:
+        for number, check in enumerate(checks):
+            if not check.of_the_database:
+                yield ("then", number), f"{check.id} asks about a call, but there is no `when`"
+        if scenario.given.rows:
+            yield ("given", "rows"), "rows without a `when` are never looked at"
+    elif when.instances is not None and len(when.call) > 1:
+        yield ("when", "instances"), "a list under `call` already says how many instances there are"
+    elif len(when.instance_list) == 1 and when.overlaps != ["one-after-the-other"]:
+        yield ("when", "overlaps"), "one instance cannot overlap; say `instances: 2`, or more"
+    yield from _repeated_words(scenario)
+    yield from _unknown_jobs(scenario)
+
+
+def _unknown_jobs(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    ids = _job_ids(scenario)
+    given = ", ".join(map(str, sorted(ids)[:8])) or "none"
+    for number, check in enumerate(scenario.checks):
+        for parameter in ("jobs", "skipped"):
+            for position, job in enumerate(getattr(check, parameter, [])):
+                if job not in ids:
+                    path = ("then", number, check.id, parameter, position)
+                    yield path, f"no job {job} is given; the jobs are: {given}"
+
+
+def rows_of(table: list[Repeated | Row]) -> Iterator[tuple[int, int, Row]]:
+    """The rows of a table as the file has them: its position, the number of its repetition, and the row."""
+    for position, item in enumerate(table):
+        if isinstance(item, Repeated):
+            for repetition in range(item.repeat):
+                yield position, repetition, item.row
+        else:
+            yield position, 0, item
+
+
+def _job_ids(scenario: Scenario) -> set[int]:
+    rows = rows_of(scenario.given.rows.get("jobs", []))
+    return {row["id"] + repetition for _, repetition, row in rows if isinstance(row.get("id"), int)}
+
+
+def _repeated_words(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    seen: set[str] = set()
+    for number, check in enumerate(scenario.checks):
+        if check.id in seen and not check.of_the_database:
+            yield ("then", number), f"{check.id} is there twice"
+        seen.add(check.id)
+    overlaps = scenario.when.overlaps if scenario.when else []
+    for number, overlap in enumerate(overlaps):
+        if overlap in overlaps[:number]:
+            yield ("when", "overlaps", number), f"{overlap} is there twice"

@@ -1,0 +1,186 @@
+"""Reads scenario files. Every mistake of a file is reported at once, each where it stands."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from harness.errors import InvalidScenario, Mistake, UsageError
+from harness.scenario.model import Scenario, contradictions
+
+SUFFIXES = frozenset({".yaml", ".yml"})
+TAGS = frozenset({"name", "parameters", "row", "repeated"})  # of unions: in an error's location, but not in the file
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and where in it everything stands."""
+
+    file: Path
+    root: Any
+
+    def mistake(self, path: Sequence[str | int], message: str) -> Mistake:
+        """The mistake at the deepest part of `path` that is in the file."""
+        node, line, column = self.root, 0, 0
+        for key in path:
+            if isinstance(node, CommentedMap) and key in node:
+                line, column = node.lc.key(key)
+            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+                line, column = node.lc.item(key)
+            else:
+                break
+            node = node[key]
+        return Mistake(self.file, line + 1, column + 1, message)
+
+
+@dataclass(frozen=True)
+class ScenarioFile:
+    """A scenario and the file that it was read from. The id is the folder's and the file's name."""
+
+    scenario: Scenario
+    source: Source
+
+    @property
+    def id(self) -> str:
+        """The scenario's name in reports and on the command line."""
+        return f"{self.source.file.parent.name}/{self.source.file.stem}"
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """The scenario files at and below the paths, in order.
+
+    Raises:
+        UsageError: a path does not exist, or there is no scenario there.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+            if not files:
+                raise UsageError(f"no scenario files (*.yaml) in {path}")
+            found += files
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(f"no scenario at {path}{_nearest_file(path)}")
+    return list(dict.fromkeys(found))
+
+
+def read(files: Sequence[Path]) -> list[ScenarioFile]:
+    """The scenarios of the files.
+
+    Raises:
+        InvalidScenario: with every mistake of every file.
+    """
+    read_files, mistakes = [], []
+    for file in files:
+        try:
+            read_files.append(read_one(file))
+        except InvalidScenario as invalid:
+            mistakes += invalid.mistakes
+    if mistakes:
+        raise InvalidScenario(mistakes)
+    return read_files
+
+
+def read_one(file: Path) -> ScenarioFile:
+    """The scenario of one file.
+
+    Raises:
+        InvalidScenario: with every mistake of the file.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        root = YAML(typ="rt").load(text)
+        data = YAML(typ="safe", pure=True).load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {error}")]) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        problem = (error.problem or str(error)).splitlines()[0]
+        raise InvalidScenario([Mistake(file, line, column, f"not YAML: {problem}")]) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}")]) from None
+    source = Source(file, root)
+    if not isinstance(data, dict):
+        raise InvalidScenario([Mistake(file, 1, 1, "a scenario begins with `title:`; this file has none")])
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as invalid:
+        raise InvalidScenario([_mistake(source, error) for error in invalid.errors()]) from None
+    found = [source.mistake(path, message) for path, message in contradictions(scenario)]
+    if found:
+        raise InvalidScenario(found)
+    return ScenarioFile(scenario, source)
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """What to add to a message about an unknown word: the nearest valid one, or all."""
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; one of: {', '.join(words)}" if words else ""
+
+
+def _mistake(source: Source, error: ErrorDetails) -> Mistake:
+    path = [part for part in error["loc"] if part not in TAGS]
+    given = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            *parent, word = path
+            message = f"unknown word {word!r}{nearest(str(word), list(_words_at(parent)))}"
+        case "missing":
+            message = f"{path[-1]!r} is missing"
+        case "literal_error":
+            words = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+            message = f"{given!r} is not known{nearest(str(given), words)}"
+        case "value_error":
+            message = str(error["ctx"]["error"])
+        case _:
+            message = f"{error['msg'][0].lower()}{error['msg'][1:]}, not {given!r}"
+    return source.mistake(path, message)
+
+
+def _words_at(path: Sequence[str | int]) -> Iterator[str]:
+    """The words that may stand at a place in the file, according to the JSON Schema."""
+    schema = Scenario.model_json_schema()
+    places = [schema]
+    for part in path:
+        places = [
+            child
+            for place in _alternatives(schema, places)
+            for child in (
+                place.get("items") if isinstance(part, int) else place.get("properties", {}).get(part),
+                place.get("additionalProperties"),
+            )
+            if isinstance(child, dict)
+        ]
+    for place in _alternatives(schema, places):
+        yield from place.get("properties", {})
+
+
+def _alternatives(schema: dict[str, Any], places: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for place in places:
+        resolved = schema["$defs"][place["$ref"].rpartition("/")[2]] if "$ref" in place else place
+        branches = resolved.get("anyOf") or resolved.get("oneOf")
+        if branches:
+            yield from _alternatives(schema, branches)
+        else:
+            yield resolved
+
+
+def _nearest_file(path: Path) -> str:
+    """The file that was probably meant by a path that does not exist."""
+    parent = next(parent for parent in path.parents if parent.is_dir())
+    names = {file.stem: file for file in parent.rglob("*") if file.suffix in SUFFIXES}
+    near = difflib.get_close_matches(path.stem, list(names), n=1)
+    return f"; did you mean {names[near[0]]}?" if near else ""

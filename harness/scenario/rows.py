@@ -1,0 +1,136 @@
+"""The rows that a scenario asks for, as SQL: values by the type of their column, times relative to now."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from psycopg import sql
+from ruamel.yaml import YAML
+
+from harness.errors import InvalidScenario, Mistake
+from harness.postgres.catalog import Catalog
+from harness.scenario.model import Row, rows_of
+from harness.scenario.reader import ScenarioFile, nearest
+
+SEED = Path(__file__).parents[2] / "fixtures" / "seed.yaml"
+
+_AMOUNTS = r"(?P<amounts>\d+ (?:second|minute|hour|day|week|month|year)s?(?: \d+ (?:second|minute|hour|day|week|month|year)s?)*)"
+_TIME = re.compile(rf"^(?:(?P<now>now)|{_AMOUNTS} ago|in {_AMOUNTS.replace('amounts', 'ahead')})$")
+_TIME_TYPES = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
+_PHONE = re.compile(r"^\+\d{5,15}$")
+
+
+class Seed:
+    """The rows of fixtures/seed.yaml: the tenants that every scenario has."""
+
+    def __init__(self, file: Path = SEED) -> None:
+        self.rows: dict[str, list[Row]] = YAML(typ="safe", pure=True).load(file.read_text())
+
+    @property
+    def api_keys(self) -> set[str]:
+        """The OpenPhone keys of its tenants."""
+        return {tenant["openphone_api_key"] for tenant in self.rows["tenants"] if tenant.get("openphone_api_key")}
+
+
+def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> bytes:
+    """The statements that insert the seed's and the scenario's rows into empty tables.
+
+    Raises:
+        InvalidScenario: a table or column that the database does not have, or a value that does not fit its column.
+    """
+    given = file.scenario.given.rows
+    mistakes: list[Mistake] = []
+    slugs = {tenant["slug"]: tenant["id"] for tenant in seed.rows["tenants"]}
+    slugs |= {
+        row["slug"]: row["id"] for _, _, row in rows_of(given.get("tenants", [])) if "slug" in row and "id" in row
+    }
+    statements = []
+    for table in reversed(catalog.deletable):
+        statements += [_insert(table, row, catalog, slugs) for row in seed.rows.get(table, [])]
+    for table in given:
+        if table not in catalog.columns:
+            message = f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
+            mistakes.append(file.source.mistake(("given", "rows", table), message))
+    for table in reversed(catalog.deletable):
+        for position, repetition, row in rows_of(given.get(table, [])):
+            path: list[str | int] = ["given", "rows", table, position]
+            if "repeat" in file.source.root["given"]["rows"][table][position]:
+                path.append("row")
+            found = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
+            mistakes += [file.source.mistake([*path, column], message) for column, message in found]
+            if not found and not mistakes:
+                statements.append(_insert(table, row, catalog, slugs, repetition))
+    if mistakes:
+        raise InvalidScenario(mistakes)
+    return sql.SQL("; ").join(statements).as_bytes()
+
+
+def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    columns = catalog.columns[table]
+    for column, value in row.items():
+        kind = columns.get(column)
+        if kind is None:
+            yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
+        elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
+            yield column, f"{value!r} is no time; say for instance `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
+        elif column == "tenant_id" and value not in slugs and not _is_uuid(value):
+            yield column, f"there is no tenant {value!r}{nearest(str(value), list(slugs))}"
+        elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):
+            yield column, f"{column} is a whole number, not {value!r}"
+        elif kind == "boolean" and not isinstance(value, bool | None):
+            yield column, f"{column} is true or false, not {value!r}"
+        elif kind == "text" and not isinstance(value, str | None):
+            yield column, f"{column} is a text; put {value!r} in quotes"
+
+
+def _insert(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], repetition: int = 0) -> sql.Composed:
+    columns = catalog.columns[table]
+    if "tenant_id" in columns and "tenant_id" not in row:
+        row = {**row, "tenant_id": next(iter(slugs))}
+    values = [_value(column, columns[column], value, slugs, repetition) for column, value in row.items()]
+    return sql.SQL("insert into public.{} ({}) values ({})").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(values)
+    )
+
+
+def _value(column: str, kind: str, value: Any, slugs: Mapping[str, str], repetition: int) -> sql.Composable:
+    if kind in _TIME_TYPES and isinstance(value, str) and (time := _TIME.match(value)):
+        amount, sign = (time["ahead"], sql.SQL("+")) if time["ahead"] else (time["amounts"] or "0 hours", sql.SQL("-"))
+        back = sql.Literal(f"{repetition} minutes")
+        return sql.SQL("now() {} {}::interval - {}::interval").format(sign, sql.Literal(amount), back)
+    if column == "tenant_id":
+        value = slugs.get(value, value)
+    elif isinstance(value, dict | list):
+        value = json.dumps(value, default=str)
+    elif isinstance(value, int) and (column == "id" or column.endswith("_id")):
+        value += repetition
+    elif isinstance(value, str) and _PHONE.match(value):
+        value = f"+{int(value) + repetition}"
+    return sql.Literal(value)
+
+
+def _is_date(value: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        uuid.UUID(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
+    """The tables that checks look at: those that the scenario gives rows to, and always customers and jobs."""
+    return [table for table in catalog.columns if table in {"customers", "jobs", *file.scenario.given.rows}]

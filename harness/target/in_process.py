@@ -1,0 +1,108 @@
+"""The built-in targets: crons of this repository, each instance an ASGI application of its own in this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+import httpx
+import respx
+
+from fixtures import legacy
+from fixtures.crons.app import CRONS as REFERENCE
+from fixtures.crons.app import create_app
+from fixtures.crons.context import Cron
+from fixtures.crons.settings import Settings
+from harness.errors import UsageError
+from harness.evidence import CronResponse, Instance
+from harness.mocks import in_process
+from harness.mocks.services import Services
+from harness.postgres.database import Database, Role
+from harness.postgres.proxy import Proxy
+from harness.scenario.reader import nearest
+
+BUILT_IN: Mapping[str, Mapping[str, Cron]] = {"reference": REFERENCE, "legacy": legacy.CRONS}
+APPS = "http://apps.cronproof.invalid"
+API_KEY = "key-of-the-environment"
+CRON_SECRET = "secret-of-this-run"  # noqa: S105  (opens nothing but the crons in this process)
+
+
+def named(name: str) -> Mapping[str, Cron]:
+    """The crons of a built-in target.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    try:
+        return BUILT_IN[name]
+    except KeyError:
+        raise UsageError(f"there is no target {name!r}{nearest(name, list(BUILT_IN))}") from None
+
+
+class InProcess:
+    """Crons in this process. While `isolated`, all that this process sends by httpx goes to the mocks or nowhere."""
+
+    def __init__(self, name: str, crons: Mapping[str, Cron], database: Database, services: Services) -> None:
+        self.name = name
+        self._crons = crons
+        self._database = database
+        self._running = contextlib.AsyncExitStack()
+        self._clients: dict[tuple[str, Role], httpx.AsyncClient] = {}
+        self._role: Role = "service_role"
+        self._router = respx.MockRouter(assert_all_called=False)
+        in_process.install(self._router, services)
+        self._router.route(url__regex=rf"^{APPS}/(?P<instance>\w+)/").mock(side_effect=self._call_of_an_app)
+        in_process.refuse_the_rest(self._router, services)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Stops every instance when the block ends."""
+        async with self._running:
+            yield
+
+    def isolated(self) -> contextlib.AbstractContextManager[object]:
+        """Keeps what is sent inside the block from leaving."""
+        return self._router
+
+    async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
+        """Starts the instances that do not run yet."""
+        self._role = role
+        for name, proxy in proxies.items():
+            if (name, role) not in self._clients:
+                self._clients[name, role] = await self._start(name, proxy, role)
+
+    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse:
+        """Calls the instance's cron."""
+        in_process.caller.set(instance.name)
+        headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+        client = self._clients[instance.name, self._role]
+        response = await client.request(method, f"/api/cron/{instance.cron}", headers=headers)
+        try:
+            body = response.json()
+        except ValueError:
+            body = response.text
+        return CronResponse(instance.name, response.status_code, body)
+
+    async def _start(self, name: str, proxy: Proxy, role: Role) -> httpx.AsyncClient:
+        settings = Settings(
+            database_url=self._database.url(proxy.port, role),
+            cron_secret=CRON_SECRET,
+            openphone_api_key=API_KEY,
+            openphone_url=in_process.address(name, "openphone"),
+            telegram_url=in_process.address(name, "telegram"),
+            ghl_url=in_process.address(name, "ghl"),
+            ghl_api_key=API_KEY,
+            app_url=f"{APPS}/{name}",
+        )
+        app = create_app(settings, self._crons)
+        await self._running.enter_async_context(app.router.lifespan_context(app))
+        return await self._running.enter_async_context(
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=APPS)
+        )
+
+    async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
+        """A cron calls another one over HTTP, at the address of its own instance."""
+        response = await self._clients[instance, self._role].request(
+            request.method, request.url.path.removeprefix(f"/{instance}"), headers=request.headers
+        )
+        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
