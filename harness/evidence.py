@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,6 +113,22 @@ class Run:
             )
             for row in self.before.get("jobs", [])
         }
+
+    @property
+    def outcome(self) -> str:
+        """What the run came to, comparable between runs: marks, accepted messages, responses; without times and ids."""
+        marks = [
+            {column: value is not None if column.endswith("_sent_at") else value for column, value in row.items()}
+            for row in self.after.get("jobs", [])
+        ]
+        columns = ("id", "status", *(column for row in marks for column in row if column.endswith("_sent_at")))
+        return json.dumps(
+            [
+                [{column: row[column] for column in columns if column in row} for row in marks],
+                sorted((sent.message.instance, sent.message.to, sent.message.content) for sent in self.accepted),
+                sorted((response.instance, response.status, json.dumps(response.body)) for response in self.responses),
+            ]
+        )
 
     @property
     def accepted(self) -> list[Sent]:

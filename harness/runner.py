@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 from fixtures.crons.context import Cron
 from harness.checks import Check, Finding, Verdict
 from harness.checks.check import inconclusive
+from harness.errors import InvalidScenario, Mistake
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent
 from harness.explore import overlap
 from harness.explore.point import OpenGate
@@ -59,6 +62,18 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
+class Exploration:
+    """How thorough a scenario's runs were. `exhausted` says whether there is no further order to play."""
+
+    strategy: str
+    schedules: int
+    exhausted: bool
+    distinct_outcomes: int
+    blocked_waits: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class ScenarioResult:
     """A scenario's verdict, the checks behind it, and the evidence of every run."""
 
@@ -73,6 +88,19 @@ class ScenarioResult:
         return worst([check.verdict for check in self.checks])
 
     @property
+    def exploration(self) -> Exploration:
+        """How much of what could happen was played."""
+        overlapping = self.file.scenario.when is not None and len(self.file.scenario.when.instance_list) > 1
+        return Exploration(
+            strategy="overlaps" if overlapping else "single",
+            schedules=len(self.runs),
+            exhausted=not overlapping,
+            distinct_outcomes=len({run.outcome for run in self.runs}),
+            blocked_waits=sum(len(run.waits) for run in self.runs),
+            seconds=self.seconds,
+        )
+
+    @property
     def reason(self) -> str | None:
         """Why it is not a PASS, in one sentence."""
         return next((f"{c.id}: {c.message}" for c in self.checks if c.verdict == self.verdict != "PASS"), None)
@@ -82,6 +110,40 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict of many: FAIL outweighs INCONCLUSIVE, which outweighs PASS. Of none it is INCONCLUSIVE."""
     order: tuple[Verdict, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
     return next((verdict for verdict in order if verdict in verdicts), "INCONCLUSIVE")
+
+
+async def verify(
+    plan: Plan, files: Sequence[ScenarioFile], *, budget_seconds: float | None, report: Reporter
+) -> Sequence[ScenarioResult]:
+    """Verifies all scenarios and tells the reporter of each as it finishes.
+
+    Raises:
+        UsageError: the plan or a scenario is wrong; nothing has been played then.
+        EnvironmentFailed: there is no such Postgres.
+    """
+    deadline = math.inf if budget_seconds is None else time.monotonic() + budget_seconds
+    results: list[ScenarioResult] = []
+    async with session(plan) as opened:
+        opened.compile(files)
+        report.started(opened, len(files))
+        for file in files:
+            if time.monotonic() > deadline:
+                unasked = [CheckResult(c.id, "INCONCLUSIVE", "the budget had ended") for c in file.scenario.checks]
+                results.append(ScenarioResult(file, unasked, [], 0.0))
+            else:
+                results.append(await opened.verify(file))
+            report.finished(results[-1])
+    return results
+
+
+class Reporter(Protocol):
+    """Whoever wants to hear of a run while it goes on."""
+
+    def started(self, opened: Session, scenarios: int) -> None:
+        """Everything is up, and no scenario has been played yet."""
+
+    def finished(self, result: ScenarioResult) -> None:
+        """One scenario is done."""
 
 
 @contextlib.asynccontextmanager
@@ -114,6 +176,21 @@ class Session:
     where: str
     _open: contextlib.AsyncExitStack
     _proxies: dict[str, Proxy] = field(default_factory=dict)
+
+    def compile(self, files: Sequence[ScenarioFile]) -> None:
+        """Looks whether the rows of all scenarios fit the database.
+
+        Raises:
+            InvalidScenario: with every mistake of every file.
+        """
+        mistakes: list[Mistake] = []
+        for file in files:
+            try:
+                inserts(file, self.seed, self.database.catalog)
+            except InvalidScenario as invalid:
+                mistakes += invalid.mistakes
+        if mistakes:
+            raise InvalidScenario(mistakes)
 
     async def verify(self, file: ScenarioFile) -> ScenarioResult:
         """Plays one scenario in every order that it names, and asks its checks.

@@ -1,0 +1,180 @@
+"""The command line: thin. Each command reads its options, calls the harness, and ends with the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from harness import doctor as examination
+from harness.checks import Verdict
+from harness.errors import CronproofError, UsageError
+from harness.postgres import migration
+from harness.report import document, junit, markdown, provenance
+from harness.report.terminal import Terminal
+from harness.runner import Plan, ScenarioResult, Session, worst
+from harness.runner import verify as verify_all
+from harness.scenario import reader
+from harness.scenario.model import Scenario
+from harness.target import in_process
+
+EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
+INTERRUPTED = 130
+SCENARIOS = Path("scenarios")
+REPORT = "sign-off.md"
+
+app = typer.Typer(
+    help="Proves that cron endpoints neither send a message twice nor lose one when they run at once, fail, or die.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Postgres = Annotated[
+    str,
+    typer.Option(metavar="embedded|container[:IMAGE]|DSN", help="Where to verify: nothing outside our own database."),
+]
+
+
+@app.command()
+def verify(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
+    ] = None,
+    target: Annotated[str, typer.Option(help="The crons to verify: reference or legacy.")] = "reference",
+    postgres: Postgres = "embedded",
+    migration_files: Annotated[
+        list[Path] | None,
+        typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the sign-off report.")] = Path("reports"),
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
+    seed: Annotated[int, typer.Option(help="Noted in the report; the named overlaps leave nothing to chance.")] = 0,
+    budget: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no scenario after this time.")] = None,
+) -> None:
+    """Run scenario files: a line for each check, then the sign-off report."""
+    files = reader.read(reader.find(paths or [SCENARIOS]))
+    migrations = migration_files or [migration.LOCKING]
+    _writable(out)
+    if junit_file is not None:
+        _writable(junit_file.parent)
+    console = Console(quiet=as_json)
+    terminal = _Watching(console, target)
+    started, clock = provenance.now(), time.monotonic()
+    plan = Plan(target=target, postgres=postgres, migrations=migrations)
+    results = _run_until_interrupted(plan, files, budget, terminal)
+    seconds = time.monotonic() - clock
+    about = provenance.Provenance(
+        target=target,
+        postgres=terminal.postgres,
+        commit=provenance.commit(),
+        started=started,
+        seed=seed,
+        command=shlex.join(["cronproof", *_without_password(sys.argv[1:])]),
+        migrations=provenance.migrations(migrations),
+        scenarios=provenance.digests([file.source.file for file in files]),
+    )
+    terminal.summary(results, seconds)
+    report = out / REPORT
+    report.write_text(markdown.render(about, results, seconds))
+    console.print(f"\nSign-off report: {report}", highlight=False, soft_wrap=True)
+    if junit_file is not None:
+        junit.write(junit_file, results)
+    if as_json:
+        print(document.as_json(about, results))  # noqa: T201  (the document is the command's output)
+    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
+
+
+@app.command("list")
+def list_scenarios(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
+    ] = None,
+) -> None:
+    """List scenarios and targets."""
+    files = reader.read(reader.find(paths or [SCENARIOS]))
+    console = Console()
+    width = max(len(file.id) for file in files)
+    for file in files:
+        console.print(f"{file.id:{width}}  {file.scenario.title}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\nTargets: {', '.join(in_process.BUILT_IN)}", highlight=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    print(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))  # noqa: T201  (the output)
+
+
+@app.command()
+def doctor(postgres: Postgres = "embedded") -> None:
+    """Say what this machine can do, and what is missing."""
+    console = Console()
+    findings = asyncio.run(examination.examine(postgres))
+    for finding in findings:
+        console.print(f"{finding.state:8} {finding.what}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(3 if any(finding.state == "missing" for finding in findings) else 0)
+
+
+class _Watching(Terminal):
+    """Also keeps where Postgres was found, for the report."""
+
+    postgres = ""
+
+    def started(self, opened: Session, scenarios: int) -> None:
+        """Notes what is verified on."""
+        self.postgres = f"PostgreSQL {opened.database.version}, {opened.where}"
+        super().started(opened, scenarios)
+
+
+def _run_until_interrupted(
+    plan: Plan, files: Sequence[reader.ScenarioFile], budget: float | None, terminal: Terminal
+) -> Sequence[ScenarioResult]:
+    # The same end for both: everything is cleared up on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    return asyncio.run(verify_all(plan, files, budget_seconds=budget, report=terminal))
+
+
+def _writable(folder: Path) -> None:
+    """Finds out before the run whether its reports can be written.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".cronproof"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from None
+
+
+def _without_password(arguments: Sequence[str]) -> list[str]:
+    return [argument.partition("://")[0] + "://…" if "://" in argument else argument for argument in arguments]
+
+
+def main() -> NoReturn:
+    """The command `cronproof`."""
+    logging.getLogger().addHandler(logging.NullHandler())  # crons log their failures; what matters is in the findings
+    try:
+        app(standalone_mode=False)
+    except CronproofError as error:
+        print(f"cronproof: {error}", file=sys.stderr)  # noqa: T201  (the one line that says what is wrong)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("cronproof: interrupted; nothing was left behind", file=sys.stderr)  # noqa: T201  (as above)
+        sys.exit(INTERRUPTED)
+    sys.exit(0)

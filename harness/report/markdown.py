@@ -1,0 +1,162 @@
+"""The sign-off report: the tables of the hand-made one, filled with what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from harness.checks.rpc_present import RpcPresent
+from harness.evidence import Run
+from harness.report.parts import PARTS
+from harness.report.provenance import Provenance
+from harness.runner import ScenarioResult, worst
+
+TITLE = "# Cron verification: sign-off report"
+DIGEST_CHARACTERS = 16
+
+
+def render(provenance: Provenance, results: Sequence[ScenarioResult], seconds: float) -> str:
+    """The report's text, in Markdown."""
+    return "\n".join(_lines(provenance, results, seconds)) + "\n"
+
+
+def _lines(provenance: Provenance, results: Sequence[ScenarioResult], seconds: float) -> Iterator[str]:
+    yield TITLE
+    yield ""
+    yield f"**Verdict:** {worst([result.verdict for result in results])}  "
+    yield f"**Target:** {provenance.target}  "
+    yield f"**Verified:** {provenance.started.isoformat()} in {seconds:.1f} s  "
+    yield f"**Commit:** {provenance.commit}"
+    yield from _section("Summary", _table(("Test", "Scenarios", "Runs", "Result"), _summary(results)))
+    yield from _section("What did not pass", _failures(results))
+    for part, heading in PARTS.items():
+        of_part = [result for result in results if result.file.scenario.test == part]
+        if of_part:
+            yield from _section(heading, [*_EVIDENCE[part](of_part), "", *_verdicts(of_part)])
+    yield from _section("What was verified", _provenance(provenance))
+
+
+def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
+    body = list(lines)
+    if body:
+        yield from ("", f"## {heading}", "", *body)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(_cell(cell) for cell in row)} |"
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _code(value: object) -> str:
+    return f"`{value}`"
+
+
+def _summary(results: Sequence[ScenarioResult]) -> Iterator[Sequence[object]]:
+    for part, heading in PARTS.items():
+        of_part = [result for result in results if result.file.scenario.test == part]
+        if of_part:
+            verdict = worst([result.verdict for result in of_part])
+            yield heading, len(of_part), sum(len(result.runs) for result in of_part), f"**{verdict}**"
+
+
+def _failures(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    for result in results:
+        for check in result.checks:
+            if check.verdict != "PASS":
+                order = f" ({check.order})" if check.order else ""
+                yield f"- **{check.verdict}** {_code(result.file.id)} {check.id}{order}: {_cell(check.message)}"
+
+
+def _verdicts(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    for result in results:
+        checks = ", ".join(check.id for check in result.checks)
+        yield f"- **{result.verdict}** {result.file.scenario.title} ({checks})"
+
+
+def _functions(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    rows = []
+    for result in results:
+        verdicts = {check.id: check.verdict for check in result.checks}
+        for check in result.file.scenario.checks:
+            if isinstance(check, RpcPresent):
+                present = "**Yes**" if verdicts["rpc-present"] == "PASS" else "**No**"
+                rows.append((_code(check.function), present, verdicts.get("rpc-guarded", "not asked")))
+    return _table(("Function", "Present as expected", "Guarded"), rows)
+
+
+def _responses(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    rows = []
+    for run in _runs(results):
+        crons = {instance.name: instance.cron for instance in run.instances}
+        rows += [
+            (crons[response.instance], response.status, _code(json.dumps(response.body, separators=(",", ":"))))
+            for response in run.responses
+        ]
+    return _table(("Cron", "Status", "Response"), rows)
+
+
+def _race(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    rows = []
+    for result in results:
+        for run in result.runs:
+            claims = [f"{instance.name}: {_claimed(run, instance.name)}" for instance in run.instances]
+            waits = [f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits]
+            accepted = len([sent for sent in run.accepted if not sent.recovering])
+            rows.append((result.file.id, run.order, "; ".join(claims), accepted, ", ".join(waits) or "none"))
+    return _table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
+
+
+def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    rows = []
+    for run in _runs(results):
+        marks = {
+            row["id"]: "set" if any(row[c] for c in row if c.endswith("_sent_at")) else "**NULL**"
+            for row in run.after["jobs"]
+        }
+        for job in run.jobs.values():
+            tried = [sent for sent in run.sent if sent.message.to == job.phone]
+            answers = {
+                again: ", ".join(str(sent.message.status) for sent in tried if sent.recovering is again) or "not tried"
+                for again in (False, True)
+            }
+            rows.append((run.instances[0].cron, f"job {job.id}", answers[False], marks[job.id], answers[True]))
+    return _table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
+
+
+def _nothing(_: Sequence[ScenarioResult]) -> Iterator[str]:
+    return iter(())
+
+
+_EVIDENCE: dict[str, Callable[[Sequence[ScenarioResult]], Iterator[str]]] = {
+    "functions": _functions,
+    "responses": _responses,
+    "race": _race,
+    "retry": _retry,
+    "rules": _nothing,
+    "roles": _responses,
+}
+
+
+def _runs(results: Sequence[ScenarioResult]) -> Iterator[Run]:
+    for result in results:
+        yield from result.runs
+
+
+def _claimed(run: Run, instance: str) -> str:
+    jobs = sorted({mark.job_id for mark in run.marks if mark.instance == instance and mark.is_set})
+    return f"**{len(jobs)}** (job {', '.join(map(str, jobs))})" if jobs else "**0**"
+
+
+def _provenance(provenance: Provenance) -> Iterator[str]:
+    yield f"- Command: {_code(provenance.command)}"
+    yield f"- Postgres: {provenance.postgres}"
+    yield f"- cronproof {provenance.harness}, Python {provenance.python}, {provenance.system}, seed {provenance.seed}"
+    yield ""
+    digests = [*provenance.migrations, *provenance.scenarios]
+    yield from _table(("File", "SHA-256, its beginning"), [(file, _code(d[:DIGEST_CHARACTERS])) for file, d in digests])

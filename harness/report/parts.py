@@ -1,0 +1,12 @@
+"""The parts of the sign-off report, in their order: the four tests of the hand-made one, and what it could not see."""
+
+from __future__ import annotations
+
+PARTS: dict[str, str] = {
+    "functions": "Test 1: RPC functions exist",
+    "responses": "Test 2: All crons answer as they should",
+    "race": "Test 3: Race condition prevention",
+    "retry": "Test 4: Retry on SMS failure",
+    "rules": "Beyond the report: rules of eligibility",
+    "roles": "Beyond the report: roles and row-level security",
+}

@@ -1,0 +1,70 @@
+"""What exactly was verified: commit, versions, digests, times."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.postgres import migration
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Enough to know what a report speaks of, and to do it again."""
+
+    target: str
+    postgres: str
+    commit: str
+    started: datetime
+    seed: int
+    command: str
+    migrations: Sequence[tuple[str, str]]
+    scenarios: Sequence[tuple[str, str]]
+    harness: str = version("cronproof")
+    python: str = platform.python_version()
+    system: str = f"{platform.system()} {platform.machine()}"
+
+
+def now() -> datetime:
+    """The time at which a run starts."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def commit() -> str:
+    """The commit that is checked out here, with a word when files differ from it."""
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return "unknown (not a git checkout)"
+    return f"{head} with uncommitted changes" if _git("status", "--porcelain") else head
+
+
+def digests(files: Sequence[Path]) -> list[tuple[str, str]]:
+    """Each file's path and SHA-256."""
+    return [(shown(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+
+
+def migrations(extra: Sequence[Path]) -> list[tuple[str, str]]:
+    """The digests of all migrations, in the order in which they were applied."""
+    return digests([*migration.reference_schema(), *extra])
+
+
+def shown(file: Path) -> str:
+    """A path as people want to see it: relative, when it is below the working directory."""
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S607  (from PATH)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

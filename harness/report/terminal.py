@@ -1,0 +1,72 @@
+"""The terminal: a line for each check as it finishes, and the report's summary at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from harness.checks import Verdict
+from harness.report.parts import PARTS
+from harness.runner import CheckResult, ScenarioResult, Session, worst
+
+_STYLES: dict[Verdict, str] = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+_ID_WIDTH = 14
+
+
+class Terminal:
+    """Prints to a console; with colours where that is a terminal."""
+
+    def __init__(self, console: Console, target: str) -> None:
+        self._console = console
+        self._target = target
+        self._done = 0
+        self._scenarios = 0
+
+    def started(self, opened: Session, scenarios: int) -> None:
+        """Says what is verified, and on what."""
+        self._scenarios = scenarios
+        self._print(f"Target {self._target} on PostgreSQL {opened.database.version}, {opened.where}")
+
+    def finished(self, result: ScenarioResult) -> None:
+        """One scenario: its title, then a line for each check."""
+        self._done += 1
+        orders = len(result.runs)
+        played = f", {orders} orders" if orders > 1 else ""
+        self._print(
+            f"\n[bold]{escape(result.file.id)}[/bold]  {escape(result.file.scenario.title)} "
+            f"[dim]({self._done}/{self._scenarios}{played}, {result.seconds * 1000:.0f} ms)[/dim]"
+        )
+        for check in result.checks:
+            self._print(f"  {_line(check, several=orders > 1)}")
+
+    def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
+        """The tests of the sign-off report, a line each, and the verdict."""
+        self._print("")
+        for part, heading in PARTS.items():
+            of_part = [result for result in results if result.file.scenario.test == part]
+            if of_part:
+                verdict = worst([result.verdict for result in of_part])
+                checks = sum(len(result.checks) for result in of_part)
+                runs = sum(len(result.runs) for result in of_part)
+                counts = f"{len(of_part)} scenarios, {runs} runs, {checks} checks"
+                self._print(f"{_coloured(verdict)}  {heading} [dim]({counts})[/dim]")
+        failed = [result for result in results if result.verdict != "PASS"]
+        verdict = worst([result.verdict for result in results])
+        self._print(f"\n{_coloured(verdict)}  {len(results)} scenarios in {seconds:.1f} s", end="")
+        self._print(f", {len(failed)} not passed:" if failed else "")
+        for result in failed:
+            self._print(f"  {escape(result.file.id)}: {escape(result.reason or '')}")
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        self._console.print(text, end=end, soft_wrap=True, highlight=False)
+
+
+def _line(check: CheckResult, *, several: bool) -> str:
+    where = f" [dim]\\[{escape(check.order)}][/dim]" if check.order and several else ""
+    return f"{_coloured(check.verdict)}  {check.id:{_ID_WIDTH}} {escape(check.message)}{where}"
+
+
+def _coloured(verdict: Verdict) -> str:
+    return f"[{_STYLES[verdict]}]{verdict}[/]"
