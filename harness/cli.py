@@ -9,9 +9,9 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ from harness.errors import CronproofError, UsageError
 from harness.postgres import migration
 from harness.report import document, junit, markdown, provenance
 from harness.report.terminal import Terminal
-from harness.runner import Plan, ScenarioResult, Session, worst
+from harness.runner import Plan, Session, worst
 from harness.runner import verify as verify_all
 from harness.scenario import reader
 from harness.scenario.model import Scenario
@@ -32,6 +32,8 @@ EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
 INTERRUPTED = 130
 SCENARIOS = Path("scenarios")
 REPORT = "sign-off.md"
+
+Result = TypeVar("Result")
 
 app = typer.Typer(
     help="Proves that cron endpoints neither send a message twice nor lose one when they run at once, fail, or die.",
@@ -48,7 +50,7 @@ Postgres = Annotated[
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passes them by name)
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
     ] = None,
@@ -67,14 +69,14 @@ def verify(
     """Run scenario files: a line for each check, then the sign-off report."""
     files = reader.read(reader.find(paths or [SCENARIOS]))
     migrations = migration_files or [migration.LOCKING]
-    _writable(out)
+    _writable(out, "--out")
     if junit_file is not None:
-        _writable(junit_file.parent)
+        _writable(junit_file.parent, "--junit")
     console = Console(quiet=as_json)
     terminal = _Watching(console, target)
     started, clock = provenance.now(), time.monotonic()
     plan = Plan(target=target, postgres=postgres, migrations=migrations)
-    results = _run_until_interrupted(plan, files, budget, terminal)
+    results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
     seconds = time.monotonic() - clock
     about = provenance.Provenance(
         target=target,
@@ -122,7 +124,7 @@ def schema() -> None:
 def doctor(postgres: Postgres = "embedded") -> None:
     """Say what this machine can do, and what is missing."""
     console = Console()
-    findings = asyncio.run(examination.examine(postgres))
+    findings = _run(examination.examine(postgres))
     for finding in findings:
         console.print(f"{finding.state:8} {finding.what}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(3 if any(finding.state == "missing" for finding in findings) else 0)
@@ -139,15 +141,17 @@ class _Watching(Terminal):
         super().started(opened, scenarios)
 
 
-def _run_until_interrupted(
-    plan: Plan, files: Sequence[reader.ScenarioFile], budget: float | None, terminal: Terminal
-) -> Sequence[ScenarioResult]:
-    # The same end for both: everything is cleared up on the way out.
+def _run(coroutine: Coroutine[None, None, Result]) -> Result:
+    """Runs to the end, or until Ctrl-C or a SIGTERM; either way everything is cleared up on the way out."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    return asyncio.run(verify_all(plan, files, budget_seconds=budget, report=terminal))
+    try:
+        return asyncio.run(coroutine)
+    except KeyboardInterrupt:
+        print("cronproof: interrupted; nothing was left behind", file=sys.stderr)  # noqa: T201  (not for --json's stdout)
+        raise typer.Exit(INTERRUPTED) from None
 
 
-def _writable(folder: Path) -> None:
+def _writable(folder: Path, option: str) -> None:
     """Finds out before the run whether its reports can be written.
 
     Raises:
@@ -159,22 +163,18 @@ def _writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another folder with --out") from None
+        raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another place with {option}") from None
 
 
 def _without_password(arguments: Sequence[str]) -> list[str]:
     return [argument.partition("://")[0] + "://…" if "://" in argument else argument for argument in arguments]
 
 
-def main() -> NoReturn:
+def main() -> None:
     """The command `cronproof`."""
     logging.getLogger().addHandler(logging.NullHandler())  # crons log their failures; what matters is in the findings
     try:
-        app(standalone_mode=False)
+        app()
     except CronproofError as error:
         print(f"cronproof: {error}", file=sys.stderr)  # noqa: T201  (the one line that says what is wrong)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("cronproof: interrupted; nothing was left behind", file=sys.stderr)  # noqa: T201  (as above)
-        sys.exit(INTERRUPTED)
-    sys.exit(0)

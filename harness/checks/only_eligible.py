@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.checks.check import Check, Finding, Parameters, failed, named, passed
 from harness.evidence import Run, masked
 
 
@@ -31,4 +31,4 @@ class OnlyEligible(Parameters, Check):
             if row["id"] in outside and row != before[row["id"]]:
                 changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
                 return failed(f"job {row['id']} is not eligible, but its row was changed ({changed})")
-        return passed(f"{len(outside)} other jobs untouched" if outside else "no message to anybody else")
+        return passed(f"{named(sorted(outside))} untouched" if outside else "no message to anybody else")

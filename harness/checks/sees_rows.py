@@ -18,7 +18,7 @@ class SeesRows(Parameters, Check):
         """Row-level security hides rows without an error, so that a blinded cron looks like one with nothing to do."""
         if run.role == "service_role":
             if run.accepted:
-                return passed(f"{len(run.accepted)} messages")
+                return passed(f"as service_role: {len(run.accepted)} sent")
             return failed("the service role saw no rows: nothing was sent")
         for response in run.responses:
             succeeded = isinstance(response.body, dict) and response.body.get("success") is True

@@ -7,7 +7,7 @@ claim, before its message is accepted, after that. Nothing is timed.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, get_args
+from typing import Literal
 
 from harness.explore.point import Point
 from harness.explore.scheduler import Scheduler
@@ -21,9 +21,8 @@ OverlapName = Literal[
     "held-after-send",
     "held-anywhere",
 ]
-NAMES: tuple[OverlapName, ...] = get_args(OverlapName)
 
-DESCRIPTIONS: dict[OverlapName, str] = {
+DESCRIPTIONS: dict[str, str] = {
     "one-after-the-other": "A runs to its end, then B does",
     "step-by-step": "A and B take one step each, in turn, to their ends",
     "held-before-claim": "A is held before its claim, B runs to its end, A goes on",

@@ -24,6 +24,6 @@ def write(file: Path, results: Sequence[ScenarioResult]) -> None:
                 case.result = [Error(text, "INCONCLUSIVE")]
             suite.add_testcase(case)
         xml.add_testsuite(suite)
-    xml.update_statistics()
+    xml.update_statistics()  # type: ignore[no-untyped-call]  # the package is typed but for this
     file.parent.mkdir(parents=True, exist_ok=True)
     xml.write(str(file), pretty=True)

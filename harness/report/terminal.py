@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.checks import Verdict
+from harness.explore import overlap
 from harness.report.parts import PARTS
 from harness.runner import CheckResult, ScenarioResult, Session, worst
 
@@ -40,6 +41,7 @@ class Terminal:
         )
         for check in result.checks:
             self._print(f"  {_line(check, several=orders > 1)}")
+        self._how_it_came(result)
 
     def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
         """The tests of the sign-off report, a line each, and the verdict."""
@@ -57,7 +59,20 @@ class Terminal:
         self._print(f"\n{_coloured(verdict)}  {len(results)} scenarios in {seconds:.1f} s", end="")
         self._print(f", {len(failed)} not passed:" if failed else "")
         for result in failed:
-            self._print(f"  {escape(result.file.id)}: {escape(result.reason or '')}")
+            for check in result.checks:
+                if check.verdict != "PASS":
+                    self._print(f"  {escape(result.file.id)}: {check.id}: {escape(check.message)}")
+
+    def _how_it_came(self, result: ScenarioResult) -> None:
+        """The steps of the first order in which a check of an overlap did not pass."""
+        order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
+        run = next((run for run in result.runs if run.order == order), None)
+        if run is None or len(run.instances) == 1:
+            return
+        meaning = overlap.DESCRIPTIONS.get(run.order.split()[0], "")
+        self._print(f"  [dim]{escape(run.order)}: {escape(meaning)}[/dim]")
+        for step in run.steps:
+            self._print(f"    [dim]{escape(str(step))}[/dim]")
 
     def _print(self, text: str, end: str = "\n") -> None:
         self._console.print(text, end=end, soft_wrap=True, highlight=False)
