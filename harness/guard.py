@@ -41,6 +41,8 @@ class Guard:
 
     def __init__(self, folder: Path, lock: IO[bytes]) -> None:
         self.folder = folder
+        self.children: list[subprocess.Popen[bytes]] = []
+        """What this process has started and the guard stops: kept here to be reaped."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.guard"],
             stdin=subprocess.PIPE,
@@ -58,6 +60,8 @@ class Guard:
     def clear(self) -> None:
         """Has everything stopped and removed, and waits until it is."""
         self._process.communicate()
+        for child in self.children:
+            child.wait(STOP_SECONDS)
 
 
 @contextlib.contextmanager

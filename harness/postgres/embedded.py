@@ -70,6 +70,7 @@ def start(guard: Guard) -> str:
             start_new_session=True,  # Ctrl-C is for us; the guard stops the server
             **as_user,
         )
+    guard.children.append(server)
     conninfo = f"host={guard.folder} user=postgres dbname=postgres"
     deadline = time.monotonic() + START_SECONDS
     while True:

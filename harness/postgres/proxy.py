@@ -80,24 +80,33 @@ class Proxy:
             await asyncio.gather(*sessions, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, wire.ProtocolError):
-            startup = await wire.read_startup(reader)
-            while startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
-                writer.write(wire.REFUSED)
+        async with _closing(writer):
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, wire.ProtocolError):
                 startup = await wire.read_startup(reader)
-            upstream_reader, upstream_writer = await self.upstream.connect()
-            upstream_writer.write(startup.packet)
-            if startup.code == wire.CANCEL_REQUEST:
-                upstream_writer.write_eof()
-                await upstream_reader.read()  # the server acts on it, then closes
-            else:
-                session = _Session(self, upstream_reader, upstream_writer, reader, writer)
-                try:
-                    await session.run()
-                finally:
-                    self.pids.discard(session.pid)
-            upstream_writer.close()
+                while startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
+                    writer.write(wire.REFUSED)
+                    startup = await wire.read_startup(reader)
+                upstream_reader, upstream_writer = await self.upstream.connect()
+                async with _closing(upstream_writer):
+                    upstream_writer.write(startup.packet)
+                    if startup.code == wire.CANCEL_REQUEST:
+                        await upstream_reader.read()  # the server acts on it, then closes
+                        return
+                    session = _Session(self, upstream_reader, upstream_writer, reader, writer)
+                    try:
+                        await session.run()
+                    finally:
+                        self.pids.discard(session.pid)
+
+
+@contextlib.asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @dataclass
@@ -123,8 +132,6 @@ class _Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.to_server.close()
-            self.to_client.close()
 
     async def _from_client(self) -> None:
         statements = wire.Statements()
