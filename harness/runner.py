@@ -31,6 +31,7 @@ from harness.postgres import database as databases
 from harness.postgres import migration, server
 from harness.postgres.database import Database
 from harness.postgres.proxy import Proxy
+from harness.postgres.server import Server
 from harness.scenario.model import Scenario
 from harness.scenario.reader import ScenarioFile
 from harness.scenario.rows import Seed, inserts, tables
@@ -154,8 +155,16 @@ async def session(plan: Plan) -> AsyncIterator[Session]:
         UsageError: there is no such target, or a migration does not apply.
         EnvironmentFailed: there is no such Postgres.
     """
+    in_process.named(plan.target)  # a wrong name is told before a server is started
+    async with server.opened(plan.postgres) as postgres, session_on(postgres, plan) as opened:
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
+    """As `session`, on a server that runs already."""
     crons = plan.crons or in_process.named(plan.target)
-    async with server.opened(plan.postgres) as postgres, databases.created(postgres) as database:
+    async with databases.created(postgres) as database:
         await database.migrate([*migration.reference_schema(), *plan.migrations])
         await database.prepare()
         seed = Seed()

@@ -25,6 +25,7 @@ POLL_SECONDS = 0.005
 
 _SETTINGS = {
     "autovacuum": "off",  # its locks would be waits that no instance caused
+    "deadlock_timeout": "50ms",
     "fsync": "off",
     "full_page_writes": "off",
     "io_method": "sync",  # no pool of workers for tables of a few rows

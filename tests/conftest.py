@@ -1,0 +1,53 @@
+"""Fixtures: one event loop and one embedded server for the whole test run, and whatever is made from them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.postgres import database as databases
+from harness.postgres import migration, server
+from harness.postgres.database import Database
+from harness.postgres.server import Server
+from harness.scenario import reader
+from harness.scenario.reader import ScenarioFile
+
+ROOT = Path(__file__).parents[1]
+Await = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(scope="session")
+def await_() -> Iterator[Await]:
+    """Runs a coroutine in the event loop that all tests share, so that connections outlive a test."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(scope="session")
+def postgres(await_: Await) -> Iterator[Server]:
+    """The embedded server."""
+    stack = contextlib.AsyncExitStack()
+    yield await_(stack.enter_async_context(server.opened("embedded")))
+    await_(stack.aclose())
+
+
+@pytest.fixture(scope="session")
+def database(await_: Await, postgres: Server) -> Iterator[Database]:
+    """A database with the reference schema and the claim functions."""
+    stack = contextlib.AsyncExitStack()
+    made: Database = await_(stack.enter_async_context(databases.created(postgres)))
+    await_(made.migrate([*migration.reference_schema(), migration.LOCKING]))
+    await_(made.prepare())
+    yield made
+    await_(stack.aclose())
+
+
+@pytest.fixture(scope="session")
+def scenario_files() -> list[ScenarioFile]:
+    """All scenario files of the repository."""
+    return reader.read(reader.find([ROOT / "scenarios"]))
