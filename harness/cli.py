@@ -13,12 +13,13 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import psycopg
 import typer
 from rich.console import Console
 
 from harness import doctor as examination
 from harness.checks import Verdict
-from harness.errors import CronproofError, UsageError
+from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.postgres import migration
 from harness.report import document, junit, markdown, provenance
 from harness.report.terminal import Terminal
@@ -143,9 +144,12 @@ class _Watching(Terminal):
 
 def _run(coroutine: Coroutine[None, None, Result]) -> Result:
     """Runs to the end, or until Ctrl-C or a SIGTERM; either way everything is cleared up on the way out."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored so far in a background job of a shell script
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return asyncio.run(coroutine)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise EnvironmentFailed(f"the Postgres was lost during the run: {' '.join(str(error).split())}") from error
     except KeyboardInterrupt:
         print("cronproof: interrupted; nothing was left behind", file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED) from None

@@ -1,7 +1,7 @@
 """The guard: a small process that clears up after a run, however the run ends.
 
 Its standard input is a pipe from the run, over which it is told what the run has started: one JSON object a line, either
-`{"server": FOLDER}`, an embedded Postgres and its folder, or `{"container": ID}`. When the pipe closes, because the run
+`{"server": FOLDER}`, an embedded Postgres and its folder, or `{"containers": FOLDER}`, those labelled with the folder. When the pipe closes, because the run
 closed it or because the run died, the guard stops and removes all of it, and ends. It has a session of its own, so
 Ctrl-C does not reach it.
 
@@ -24,9 +24,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 FOLDER_PREFIX = "cronproof-"
 CONTAINER_LABEL = "cronproof.folder"
@@ -52,7 +55,7 @@ class Guard:
         )
 
     def watch(self, **started: str) -> None:
-        """Tells the guard what was started: `server=FOLDER` or `container=ID`."""
+        """Tells the guard what is about to be started: `server=FOLDER` or `containers=FOLDER`."""
         assert self._process.stdin is not None  # noqa: S101  (for the type checker: stdin is a pipe)
         self._process.stdin.write(json.dumps(started) + "\n")
         self._process.stdin.flush()
@@ -124,22 +127,26 @@ def _ended(process: psutil.Process) -> bool:
     return True
 
 
-def _remove_container(container: str) -> None:
-    import docker  # noqa: PLC0415  (a third of a second that only container runs should pay)
-
-    with contextlib.suppress(docker.errors.DockerException):
-        docker.from_env().containers.get(container).remove(force=True, v=True)
-
-
 def sweep_containers() -> None:
     """Removes this host's containers whose run and guard are both gone."""
-    import docker  # noqa: PLC0415  (as above)
-
-    filters: dict[str, str | list[str] | bool] = {"label": [CONTAINER_LABEL, f"{HOST_LABEL}={socket.gethostname()}"]}
-    for container in docker.from_env().containers.list(all=True, filters=filters):
+    for container in _our_containers():
         folder = Path(container.labels[CONTAINER_LABEL])
         if not folder.exists() or _abandoned(folder):
-            _remove_container(str(container.id))
+            _remove(container)
+
+
+def _our_containers() -> list[Container]:
+    import docker  # noqa: PLC0415  (a third of a second that only container runs should pay)
+
+    filters: dict[str, str | list[str] | bool] = {"label": [CONTAINER_LABEL, f"{HOST_LABEL}={socket.gethostname()}"]}
+    return docker.from_env().containers.list(all=True, filters=filters)
+
+
+def _remove(container: Container) -> None:
+    import docker  # noqa: PLC0415  (as above)
+
+    with contextlib.suppress(docker.errors.DockerException):  # gone by now
+        container.remove(force=True, v=True)
 
 
 def main() -> None:
@@ -149,8 +156,10 @@ def main() -> None:
         match started:
             case {"server": folder}:
                 _stop_server(Path(folder))
-            case {"container": container}:
-                _remove_container(container)
+            case {"containers": folder}:
+                for container in _our_containers():
+                    if container.labels[CONTAINER_LABEL] == folder:
+                        _remove(container)
 
 
 if __name__ == "__main__":

@@ -38,13 +38,13 @@ def start(image: str, guard: Guard) -> str:
     labels = {CONTAINER_LABEL: str(guard.folder), HOST_LABEL: socket.gethostname()}
     postgres = PostgresContainer(image, username="postgres", password=password, dbname="postgres", driver=None)
     postgres.with_kwargs(labels=labels)
+    guard.watch(containers=str(guard.folder))
     try:
         postgres.start()
     except docker.errors.ImageNotFound:
         raise EnvironmentFailed(f"there is no image {image!r}, here or in its registry") from None
     except (docker.errors.DockerException, requests.RequestException, TimeoutError) as error:
         raise EnvironmentFailed(f"no Postgres from image {image!r}: {error}") from None
-    guard.watch(container=str(postgres.get_wrapped_container().id))
     host, port = postgres.get_container_host_ip(), postgres.get_exposed_port(5432)
     conninfo = f"host={host} port={port} user=postgres password={password} dbname=postgres"
     try:

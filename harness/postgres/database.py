@@ -19,7 +19,7 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row, dict_row
 
-from harness.errors import EnvironmentFailed
+from harness.errors import EnvironmentFailed, UsageError
 from harness.postgres import catalog, migration
 from harness.postgres.catalog import Catalog
 from harness.postgres.proxy import Upstream
@@ -152,7 +152,7 @@ async def created(server: Server) -> AsyncIterator[Database]:
             await maintenance.execute(sql.SQL("comment on database {} is {}").format(database, sql.Literal(OURS)))
             async with await _connect(server, server.conninfo, dbname=name) as control:
                 await control.execute("set timezone = 'UTC'")
-                await _make_roles(control, name, password)
+                await _make_roles(control, name, password, server)
                 await maintenance.execute("select pg_advisory_unlock(%s)", [SETUP_LOCK])
                 yield Database(name, password, control)
         finally:
@@ -183,28 +183,37 @@ async def _check_rights(maintenance: AsyncConnection, server: Server) -> None:
         )
 
 
-async def _make_roles(control: AsyncConnection, name: str, password: str) -> None:
+async def _make_roles(control: AsyncConnection, name: str, password: str, server: Server) -> None:
     """Supabase's roles where the server lacks them, and three logins of the run's own, one with the rights of each."""
     lacking = await (await control.execute(_LACKING_ROLES, [[*ROLES, "authenticator"]])).fetchall()
-    await migration.apply(control, migration.REFERENCE / "01-roles.sql")
-    for (role,) in lacking:
+    try:
+        await migration.apply(control, migration.REFERENCE / "01-roles.sql")
+        for (role,) in lacking:
+            await control.execute(sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(OURS)))
+        for role in ROLES:
+            await _make_login(control, name, password, role)
+    except (UsageError, psycopg.errors.InsufficientPrivilege) as error:
+        reason = " ".join(str(error).split())
+        raise EnvironmentFailed(
+            f"the login at {server.where} cannot make the roles of a run ({reason}); before PostgreSQL 16 only a "
+            "superuser can make one that is beyond row-level security: use one, or --postgres embedded"
+        ) from None
+
+
+async def _make_login(control: AsyncConnection, name: str, password: str, role: Role) -> None:
+    login = sql.Identifier(f"{name}_{role}")
+    # A new session begins as the role itself, though it may become one of the others: `role` is a setting.
+    statements = ["create role {login} login inherit password {password}"]
+    if role == "service_role":
+        statements.append("alter role {login} bypassrls")
+        statements.append("grant anon, authenticated to {login}")
+    statements += ["grant {role} to {login}", "alter role {login} set role = {value}"]
+    for statement in statements:
         await control.execute(
-            sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(OURS)),
-        )
-    for role in ROLES:
-        login = sql.Identifier(f"{name}_{role}")
-        # A new session begins as the role itself, though it may become one of the others: `role` is a setting.
-        statements = ["create role {login} login inherit password {password}"]
-        if role == "service_role":
-            statements.append("alter role {login} bypassrls")
-            statements.append("grant anon, authenticated to {login}")
-        statements += ["grant {role} to {login}", "alter role {login} set role = {value}"]
-        for statement in statements:
-            await control.execute(
-                sql.SQL(statement).format(
-                    login=login, password=sql.Literal(password), role=sql.Identifier(role), value=sql.Literal(role)
-                )
+            sql.SQL(statement).format(
+                login=login, password=sql.Literal(password), role=sql.Identifier(role), value=sql.Literal(role)
             )
+        )
 
 
 async def _drop_abandoned(maintenance: AsyncConnection) -> None:

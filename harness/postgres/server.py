@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,15 +34,16 @@ async def opened(choice: str) -> AsyncIterator[Server]:
         UsageError: `choice` is none of embedded, container, container:IMAGE, a DSN.
         EnvironmentFailed: there is no such server here.
     """
+    # Starting blocks this thread on purpose: an interrupt then waits for the guard to know what there is to clear up.
     kind, _, image = choice.partition(":")
     if kind == "embedded" and not image:
         sweep()
         with guarded() as guard:
-            yield Server(await asyncio.to_thread(embedded.start, guard), "embedded", disposable=True)
+            yield Server(embedded.start(guard), "embedded", disposable=True)
     elif kind == "container":
         image = image or container.DEFAULT_IMAGE
         with guarded() as guard:
-            yield Server(await asyncio.to_thread(container.start, image, guard), f"container {image}", disposable=True)
+            yield Server(container.start(image, guard), f"container {image}", disposable=True)
     else:
         yield _given(choice)
 
