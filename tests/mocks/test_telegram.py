@@ -1,0 +1,59 @@
+"""Telegram's sendMessage, as far as the crons use it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.mocks.exchange import Request, Response, Tried
+from harness.mocks.telegram import Telegram
+
+PATH = "/bot100000001:token/sendMessage"
+
+
+def send(body: dict[str, Any], path: str = PATH) -> tuple[Response, list[Tried]]:
+    logged: list[Tried] = []
+    request = Request("POST", path, headers={"content-type": "application/json"}, body=json.dumps(body).encode())
+    return Telegram().handle(request, logged.append), logged
+
+
+def test_accepts_a_message() -> None:
+    response, logged = send({"chat_id": "700700", "text": "Hi"})
+
+    result = json.loads(response.body)
+    assert response.status == 200
+    assert (result["ok"], result["result"]["chat"]["id"], result["result"]["text"]) == (True, 700700, "Hi")
+    assert [(tried.to, tried.content, tried.accepted) for tried in logged] == [("700700", "Hi", True)]
+
+
+def test_takes_a_form_as_well() -> None:
+    logged: list[Tried] = []
+    request = Request("POST", PATH, body=b"chat_id=700700&text=Hi+Dee")
+
+    assert Telegram().handle(request, logged.append).status == 200
+    assert logged[0].content == "Hi Dee"
+
+
+@pytest.mark.parametrize(
+    ("body", "description"),
+    [
+        ({"text": "Hi"}, "chat_id is empty"),
+        ({"chat_id": "nobody", "text": "Hi"}, "chat not found"),
+        ({"chat_id": 1}, "message text is empty"),
+        ({"chat_id": 1, "text": "x" * 4097}, "message is too long"),
+    ],
+)
+def test_refuses_what_cannot_be_sent(body: dict[str, Any], description: str) -> None:
+    response, logged = send(body)
+
+    assert json.loads(response.body) == {"ok": False, "error_code": 400, "description": f"Bad Request: {description}"}
+    assert [tried.accepted for tried in logged] == [False]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/botX/sendMessage", 401), ("/bot1:a/getMe", 404), ("/", 404)])
+def test_wants_a_bot_and_a_method(path: str, status: int) -> None:
+    response, logged = send({"chat_id": 1, "text": "Hi"}, path)
+
+    assert (response.status, json.loads(response.body)["error_code"], logged) == (status, status, [])
