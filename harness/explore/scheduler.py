@@ -120,13 +120,16 @@ class Scheduler:
         await self._settle()
 
     async def abandon(self) -> None:
-        """Cancels what still runs or is parked.
+        """Cancels what still runs or is parked; a parked statement's connection is closed, for it cannot go on.
 
         Raises:
             Exception: whatever a call has raised, which it should not.
         """
         for task in self._tasks.values():
             task.cancel()
+        for parked in self._parked.values():
+            for _, released in parked:
+                released.cancel()
         results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._parked.clear()
         for result in results:

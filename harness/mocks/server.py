@@ -49,7 +49,10 @@ async def serving(services: Services) -> AsyncIterator[str]:
             Route(f"/{{instance}}/{name}/{{path:path}}", exchange_with(name), methods=METHODS) for name in SERVICE_NAMES
         ]
     )
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # listens at once: early callers wait in its queue
+    # Made with its protocol named: asyncio sets TCP_NODELAY on no other, and without it an answer takes 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()  # from here on early callers wait in its queue
         server = _Server(uvicorn.Config(app, log_level="error", lifespan="off", server_header=False, date_header=False))
         task = asyncio.create_task(server.serve([listener]))
         try:

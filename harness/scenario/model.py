@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
@@ -43,6 +43,21 @@ class Repeated(Parameters):
     row: Annotated[Row, Field(description="The first row. Each further one is a minute older.")]
 
 
+def _form_of_row(value: Any) -> str:
+    return "repeated" if isinstance(value, Repeated) or (isinstance(value, dict) and "repeat" in value) else "row"
+
+
+RowItem = Annotated[
+    Annotated[Repeated, Tag("repeated")]
+    | Annotated[
+        Row,
+        WithJsonSchema({"type": "object", "not": {"required": ["repeat"]}, "description": "A row: values by column."}),
+        Tag("row"),
+    ],
+    Discriminator(_form_of_row),
+]
+
+
 class Refusal(Parameters):
     """OpenPhone refuses messages with one of its documented errors."""
 
@@ -64,17 +79,7 @@ class Given(Parameters):
     """What is there before the crons are called. The rows of fixtures/seed.yaml are there too."""
 
     rows: Annotated[
-        dict[
-            str,
-            list[
-                Annotated[
-                    Annotated[Repeated, Tag("repeated")] | Annotated[Row, Tag("row")],
-                    Discriminator(
-                        lambda value: "repeated" if isinstance(value, Repeated) or "repeat" in value else "row"
-                    ),
-                ]
-            ],
-        ],
+        dict[str, list[RowItem]],
         Field(
             description="Rows by table, each with its columns. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
             "`now`. A tenant_id is given as the tenant's slug; left out, it is the first tenant of the seed."
@@ -146,6 +151,8 @@ class WithParameters(Parameters):
     def _one(self) -> Self:
         if len(self.model_fields_set) != 1:
             raise ValueError("each item of the list is one check")
+        if getattr(self, next(iter(self.model_fields_set))) is None:
+            raise ValueError("this check needs its parameters")
         return self
 
 

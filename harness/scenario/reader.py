@@ -132,7 +132,8 @@ def nearest(word: str, words: Sequence[str]) -> str:
 
 
 def _mistake(source: Source, error: ErrorDetails) -> Mistake:
-    path = [part for part in error["loc"] if part not in TAGS]
+    location = error["loc"]
+    path = [part for part, before in zip(location, (None, *location), strict=False) if not _is_tag(part, before)]
     given = error["input"]
     match error["type"]:
         case "extra_forbidden":
@@ -148,6 +149,11 @@ def _mistake(source: Source, error: ErrorDetails) -> Mistake:
         case _:
             message = f"{error['msg'][0].lower()}{error['msg'][1:]}, not {given!r}"
     return source.mistake(path, message)
+
+
+def _is_tag(part: str | int, before: str | int | None) -> bool:
+    """Whether a part of an error's location says which form an item of a list has, and so is not in the file."""
+    return isinstance(before, int) and part in TAGS
 
 
 def _words_at(path: Sequence[str | int]) -> Iterator[str]:

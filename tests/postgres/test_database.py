@@ -1,0 +1,244 @@
+"""A database of the run's own: made under a name that nobody else has, dropped at the end, nothing else touched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from harness.errors import EnvironmentFailed, UsageError
+from harness.postgres import catalog, migration
+from harness.postgres import database as databases
+from harness.postgres.database import Database
+from harness.postgres.server import Server
+from tests.conftest import Await
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def given(postgres: Server) -> Server:
+    """The test server, as if its DSN had been given."""
+    return replace(postgres, where="given", disposable=False)
+
+
+@pytest.fixture
+def sql(postgres: Server) -> Iterator[psycopg.Connection]:
+    """A connection of the server's owner."""
+    with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
+        yield connection
+
+
+def names(sql: psycopg.Connection, query: str) -> set[str]:
+    return {name for (name,) in sql.execute(query.encode())}
+
+
+DATABASES = "select datname from pg_database"
+ROLES = "select rolname from pg_roles"
+
+
+def test_a_given_server_is_left_as_it_was(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    before = names(sql, DATABASES), names(sql, ROLES)
+
+    async def main() -> None:
+        async with databases.created(given) as database:
+            await database.migrate([*migration.reference_schema(), migration.LOCKING])
+            assert database.name in names(sql, DATABASES)
+
+    await_(main())
+    assert (names(sql, DATABASES), names(sql, ROLES)) == before
+
+
+def test_also_when_the_run_fails(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    before = names(sql, DATABASES), names(sql, ROLES)
+
+    async def main() -> None:
+        async with databases.created(given):
+            raise LookupError
+
+    with contextlib.suppress(LookupError):
+        await_(main())
+    assert (names(sql, DATABASES), names(sql, ROLES)) == before
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    sql.execute("create database cronproof_abandoned")
+    sql.execute(f"comment on database cronproof_abandoned is '{databases.OURS}'".encode())
+    sql.execute("create role cronproof_abandoned_anon")
+
+    async def main() -> None:
+        async with databases.created(given):
+            pass
+
+    await_(main())
+    assert "cronproof_abandoned" not in names(sql, DATABASES)
+    assert "cronproof_abandoned_anon" not in names(sql, ROLES)
+
+
+def test_a_database_that_only_looks_like_ours_is_not_touched(
+    given: Server, sql: psycopg.Connection, await_: Await
+) -> None:
+    sql.execute("create database cronproof_of_somebody")
+
+    async def main() -> None:
+        async with databases.created(given):
+            pass
+
+    await_(main())
+    assert "cronproof_of_somebody" in names(sql, DATABASES)
+    sql.execute("drop database cronproof_of_somebody")
+
+
+def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> None:
+    async def main() -> None:
+        async with databases.created(given) as first, databases.created(given) as second:
+            assert first.name != second.name
+            for database in (first, second):
+                await database.migrate([*migration.reference_schema(), migration.LOCKING])
+                await database.prepare()
+            await first.reset(b"insert into tenants (name, slug) values ('one', 'one')")
+            assert (await second.rows(["tenants"]))["tenants"] == []
+
+    await_(main())
+
+
+@pytest.mark.parametrize(
+    ("rights", "lacking"),
+    [("", "CREATEDB"), ("createdb", "CREATEROLE"), ("createdb createrole", "BYPASSRLS")],
+)
+def test_a_login_without_the_rights_is_told_which(
+    rights: str, lacking: str, given: Server, sql: psycopg.Connection, await_: Await
+) -> None:
+    sql.execute(f"create role weak login {rights}".encode())
+
+    async def main() -> None:
+        async with databases.created(replace(given, conninfo=given.conninfo.replace("user=postgres", "user=weak"))):
+            pass
+
+    try:
+        with pytest.raises(EnvironmentFailed, match=f"^the login 'weak' at given lacks .*{lacking}"):
+            await_(main())
+    finally:
+        sql.execute("drop role weak")
+
+
+def test_a_login_need_not_be_a_superuser(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    sql.execute("create role fair login createdb createrole bypassrls")
+
+    async def main() -> None:
+        async with databases.created(
+            replace(given, conninfo=given.conninfo.replace("user=postgres", "user=fair"))
+        ) as d:
+            await d.migrate([*migration.reference_schema(), migration.LOCKING])
+            await d.prepare()
+
+    try:
+        await_(main())
+    finally:
+        sql.execute("drop role fair")
+
+
+def test_an_unreachable_server_is_said_in_one_line(await_: Await) -> None:
+    async def main() -> None:
+        async with databases.created(Server("host=127.0.0.1 port=1", "given 127.0.0.1:1", disposable=False)):
+            pass
+
+    with pytest.raises(EnvironmentFailed, match="^no Postgres answers at given 127.0.0.1:1: ") as raised:
+        await_(main())
+    assert "\n" not in str(raised.value)
+
+
+def test_every_migration_can_be_applied_twice(postgres: Server, await_: Await) -> None:
+    async def main() -> tuple[Any, Any]:
+        async with databases.created(postgres) as database:
+            files = [*migration.reference_schema(), migration.LOCKING]
+            await database.migrate(files)
+            once = await catalog.read(database._control, databases.ROLES)
+            await database.migrate(files)
+            return once, await catalog.read(database._control, databases.ROLES)
+
+    once, twice = await_(main())
+    assert once == twice
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("select 1;\n\ncreate table a (\n    b nosuch\n);\n", ':4:7: type "nosuch" does not exist'),
+        ("select 1;\nselec 2;\n", ':2:1: syntax error at or near "selec"'),
+        ("select 1;\n  select 1/0;\n", ":2:3: division by zero"),
+        ("-- ünïcode\nselect 'ü', nosuch;\n", ':2:13: column "nosuch" does not exist'),
+        ("create function f() returns int language sql as $$ select 1; $$;\nselect f(1);", ":2:8: function f(integer)"),
+    ],
+)
+def test_an_error_is_shown_where_it_stands(
+    text: str, message: str, tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    file = tmp_path / "broken.sql"
+    file.write_text(text)
+
+    async def main() -> None:
+        async with databases.created(postgres) as database:
+            await database.migrate([file])
+
+    with pytest.raises(UsageError) as raised:
+        await_(main())
+    assert str(raised.value).startswith(f"{file}{message}")
+
+
+def test_rows_that_refer_go_before_those_they_refer_to(database: Database) -> None:
+    order = database.catalog.deletable
+
+    assert order.index("cleaner_assignments") < order.index("jobs") < order.index("customers") < order.index("tenants")
+
+
+def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, await_: Await) -> None:
+    tenant = b"insert into tenants (id, name, slug) values ('00000000-0000-4000-8000-000000000009', 'n', 'n')"
+    job = b"insert into jobs (id, tenant_id, status) select 1, id, 'completed' from tenants"
+
+    async def main() -> list[tuple[int, str, bool]]:
+        await database.reset(tenant + b"; " + job)
+        for value in ("now()", "null"):
+            await database._control.execute(f"update jobs set followup_sent_at = {value}".encode())
+        await database._control.execute("begin; update jobs set frequency_nudge_sent_at = now(); rollback")
+        await database._control.execute("update jobs set status = 'cancelled'")
+        writes = await database.flag_writes()
+        assert {write.backend_pid for write in writes} == {database._control.info.backend_pid}
+        return [(write.job_id, write.sent_column, write.is_set) for write in writes]
+
+    assert await_(main()) == [(1, "followup_sent_at", True), (1, "followup_sent_at", False)]
+
+
+@pytest.mark.parametrize(("lock", "waits"), [("for update", True), ("for update skip locked", False)])
+def test_whether_a_backend_waits_is_asked_of_the_server(
+    lock: str, waits: bool, database: Database, postgres: Server, await_: Await
+) -> None:
+    tenant = b"insert into tenants (name, slug) values ('n', 'n')"
+
+    async def main() -> list[int]:
+        await database.reset(tenant)
+        conninfo = postgres.conninfo.replace("dbname=postgres", f"dbname={database.name}")
+        async with (
+            await psycopg.AsyncConnection.connect(conninfo) as holder,
+            await psycopg.AsyncConnection.connect(conninfo) as asker,
+        ):
+            await holder.execute("select from tenants for update")
+            asking = asyncio.create_task(asker.execute(f"select from tenants {lock}".encode()))
+            pids = [holder.info.backend_pid, asker.info.backend_pid]
+            blockers: list[int] = []
+            while not blockers and not asking.done():
+                await asyncio.wait([asking], timeout=0.01)
+                blockers = await database.blockers(pids[1:], pids)
+            assert blockers == ([pids[0]] if waits else [])
+            assert await database.blockers(pids[1:], pids[1:]) == []  # whoever is not of interest blocks nobody
+            await holder.rollback()
+            await asking
+        return blockers
+
+    assert bool(await_(main())) is waits

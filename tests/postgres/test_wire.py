@@ -1,0 +1,88 @@
+"""The framing of the Postgres protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.postgres import wire
+
+
+def message(kind: str, body: bytes = b"") -> bytes:
+    return kind.encode() + struct.pack("!I", len(body) + 4) + body
+
+
+def read(data: bytes, count: int) -> list[bytes]:
+    async def main() -> list[bytes]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(data)
+        reader.feed_eof()
+        return [await wire.read_message(reader) for _ in range(count)]
+
+    return asyncio.run(main())
+
+
+@given(st.lists(st.tuples(st.sampled_from("QPBESHdcZTD"), st.binary(max_size=50)), max_size=10))
+def test_messages_come_out_as_they_went_in(messages: list[tuple[str, bytes]]) -> None:
+    framed = [message(kind, body) for kind, body in messages]
+
+    assert read(b"".join(framed), len(framed)) == framed
+
+
+def test_a_cut_message_is_no_message() -> None:
+    with pytest.raises(asyncio.IncompleteReadError):
+        read(message("Q", b"select 1\0")[:-1], 1)
+
+
+def test_a_length_that_cannot_be_is_refused() -> None:
+    with pytest.raises(wire.ProtocolError, match="a message of 3 bytes"):
+        read(b"Q\x00\x00\x00\x03", 1)
+
+
+@given(st.binary(min_size=8, max_size=64))
+def test_any_first_packet_is_read_or_refused(data: bytes) -> None:
+    async def main() -> wire.Startup:
+        reader = asyncio.StreamReader()
+        reader.feed_data(data)
+        reader.feed_eof()
+        return await wire.read_startup(reader)
+
+    try:
+        startup = asyncio.run(main())
+    except (wire.ProtocolError, asyncio.IncompleteReadError):
+        return
+    assert data.startswith(startup.packet)
+
+
+def test_a_simple_query_executes_its_text() -> None:
+    assert wire.Statements().executed_by(message("Q", b"select 1\0")) == "select 1"
+
+
+def test_an_execute_stands_for_the_statement_that_was_parsed_and_bound() -> None:
+    statements = wire.Statements()
+
+    assert statements.executed_by(message("P", b"s1\0select $1\0\0\0")) is None
+    assert statements.executed_by(message("B", b"p1\0s1\0\0\0\0\0\0\0")) is None
+    assert statements.executed_by(message("D", b"Pp1\0")) is None
+    assert statements.executed_by(message("E", b"p1\0\0\0\0\0")) == "select $1"
+    assert statements.executed_by(message("S")) is None
+
+
+def test_a_named_statement_is_remembered_beyond_the_unnamed_one() -> None:
+    statements = wire.Statements()
+    for body in (b"s1\0select 1\0\0\0", b"\0select 2\0\0\0"):
+        statements.executed_by(message("P", body))
+
+    statements.executed_by(message("B", b"\0s1\0\0\0\0\0\0\0"))
+
+    assert statements.executed_by(message("E", b"\0\0\0\0\0")) == "select 1"
+
+
+def test_error_fields_are_read_by_their_letter() -> None:
+    fields = wire.error_fields(message("E", b"SERROR\0C40P01\0Mdeadlock detected\0\0"))
+
+    assert (fields["C"], fields["M"]) == ("40P01", "deadlock detected")

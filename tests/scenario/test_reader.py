@@ -1,0 +1,170 @@
+"""Every mistake of a scenario file is told where it stands, with the nearest valid word, and all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import InvalidScenario, UsageError
+from harness.scenario import reader
+
+VALID = """\
+title: A title
+why: A reason
+test: race
+given:
+  rows:
+    jobs:
+      - {id: 32, status: completed}
+when:
+  call: post-job-followup
+  instances: 2
+then:
+  - exclusive
+  - no-loss: {jobs: [32]}
+  - status: 200
+"""
+
+
+def mistakes(text: str, folder: Path) -> list[str]:
+    """The mistakes of a file with this text, without the file's name."""
+    file = folder / "scenario.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidScenario) as raised:
+        reader.read_one(file)
+    lines = str(raised.value).splitlines()
+    assert all(line.startswith(f"{file}:") for line in lines)
+    return [line.removeprefix(f"{file}:") for line in lines]
+
+
+def test_a_valid_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "scenario.yaml"
+    file.parent.mkdir()
+    file.write_text(VALID)
+
+    read = reader.read_one(file)
+
+    assert read.id == "folder/scenario"
+    assert [check.id for check in read.scenario.checks] == ["exclusive", "no-loss", "status"]
+    assert read.scenario.when is not None
+    assert [(i.name, i.cron) for i in read.scenario.when.instance_list] == [
+        ("A", "post-job-followup"),
+        ("B", "post-job-followup"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("title: A title\n", "", ["1:1: 'title' is missing"]),
+        ("title:", "titel:", ["1:1: 'title' is missing", "1:1: unknown word 'titel'; did you mean 'title'?"]),
+        ("test: race", "test: races", ["3:1: 'races' is not known; did you mean 'race'?"]),
+        ("  rows:", "  row:", ["5:3: unknown word 'row'; did you mean 'rows'?"]),
+        ("call: post-job-followup", "call: post-job-folowup", None),
+        ("  instances: 2", "  instances: 27", ["10:3: input should be less than or equal to 26, not 27"]),
+        ("  instances: 2", "  instance: 2", ["10:3: unknown word 'instance'; did you mean 'instances'?"]),
+        ("  - exclusive", "  - exclusiv", ["12:5: 'exclusiv' is not known; did you mean 'exclusive'?"]),
+        ("no-loss: {jobs: [32]}", "no-los: {jobs: [32]}", ["13:5: unknown word 'no-los'; did you mean 'no-loss'?"]),
+        (
+            "{jobs: [32]}",
+            "{job: [32]}",
+            ["13:5: 'jobs' is missing", "13:15: unknown word 'job'; did you mean 'jobs'?"],
+        ),
+        ("{jobs: [32]}", "{jobs: [33]}", ["13:22: no job 33 is given; the jobs are: 32"]),
+        ("status: 200", "status: ok", None),
+        ("  - status: 200", "  - exclusive", ["14:5: exclusive is there twice"]),
+        ("  - status: 200", "  - {status: 200, body: {}}", ["14:5: each item of the list is one check"]),
+        (
+            "  instances: 2",
+            "  overlaps: [step-by-step]",
+            ["10:3: one instance cannot overlap; say `instances: 2`, or more"],
+        ),
+        ("call: post-job-followup", "call: [post-job-followup, monthly-followup]", None),
+        ("then:", "then: [", None),
+        ("title: A title", "title: A title\ntitle: another", None),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(old: str, new: str, expected: list[str] | None, tmp_path: Path) -> None:
+    assert old in VALID
+    found = mistakes(VALID.replace(old, new, 1), tmp_path)
+
+    if expected is None:
+        assert len(found) == 1
+        assert found[0][0].isdigit()
+    else:
+        assert sorted(found) == sorted(expected)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = VALID.replace("test: race", "test: rase").replace("- exclusive", "- exclusiv").replace("title:", "titl:")
+
+    assert [line.rpartition(": ")[0].partition(":")[0] for line in mistakes(text, tmp_path)] == ["1", "1", "3", "12"]
+
+
+def test_mistakes_of_several_files_are_told_together(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text("title: only this\n")
+
+    with pytest.raises(InvalidScenario) as raised:
+        reader.read(reader.find([tmp_path]))
+
+    assert {mistake.file.stem for mistake in raised.value.mistakes} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "just text", "- a list", "\t", "a: &a [*a]", "a: *b", "? [x]\n: y", "\x00", "%YAML 9"]
+)
+def test_what_is_no_scenario_is_one_clear_line(text: str, tmp_path: Path) -> None:
+    assert all("\n" not in line for line in mistakes(text, tmp_path))
+
+
+def test_a_file_in_another_encoding_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "latin.yaml"
+    file.write_bytes(b"title: \xe9\n")
+
+    with pytest.raises(InvalidScenario, match="latin.yaml:1:1: cannot be read"):
+        reader.read_one(file)
+
+
+YAML_VALUES = st.recursive(
+    st.sampled_from(["null", "true", "7", "-1", "1.5", "text", '""', "2026-01-01"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(st.sampled_from(["jobs", "id", "repeat", "row", "x"]), inner, max_size=3).map(
+            lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(line=st.integers(0, len(VALID.splitlines()) - 1), value=YAML_VALUES)
+@settings(max_examples=150)
+def test_any_value_anywhere_is_either_read_or_a_mistake(
+    line: int, value: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lines = VALID.splitlines()
+    key, _, _ = lines[line].partition(": ")
+    lines[line] = f"{key.rstrip(':')}: {value}"
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text("\n".join(lines))
+
+    try:
+        reader.read_one(file)
+    except InvalidScenario as invalid:
+        assert invalid.mistakes  # noqa: PT017  (whichever of the two it is, there is nothing else to come out)
+
+
+def test_a_path_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "frequency-nudge.yaml").write_text(VALID)
+
+    with pytest.raises(UsageError, match="did you mean .*frequency-nudge.yaml"):
+        reader.find([tmp_path / "frequency-nugde.yaml"])
+
+
+def test_a_folder_without_scenarios_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^no scenario files \(\*.yaml\) in "):
+        reader.find([tmp_path])

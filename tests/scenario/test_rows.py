@@ -1,0 +1,118 @@
+"""The rows of a scenario as SQL, and what is wrong with rows that do not fit the database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import InvalidScenario
+from harness.postgres.database import Database
+from harness.scenario import reader
+from harness.scenario.rows import Seed, inserts
+from tests.conftest import Await
+
+pytestmark = pytest.mark.postgres
+
+HEAD = "title: t\nwhy: w\ntest: rules\ngiven:\n  rows:\n"
+TAIL = "when: {call: post-job-followup}\nthen: [no-duplicate]\n"
+
+
+def file(rows: str, folder: Path) -> reader.ScenarioFile:
+    path = folder / "rows.yaml"
+    path.write_text(HEAD + "".join(f"    {line}\n" for line in rows.splitlines()) + TAIL)
+    return reader.read_one(path)
+
+
+def inserted(rows: str, table: str, folder: Path, database: Database, await_: Await) -> list[dict[str, Any]]:
+    statements = inserts(file(rows, folder), Seed(), database.catalog)
+
+    async def main() -> list[dict[str, Any]]:
+        await database.reset(statements)
+        return (await database.rows([table]))[table]
+
+    found: list[dict[str, Any]] = await_(main())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [
+        ("3 hours ago", timedelta(hours=3)),
+        ("1 minute ago", timedelta(minutes=1)),
+        ("30 days 12 hours ago", timedelta(days=30, hours=12)),
+        ("in 2 days", -timedelta(days=2)),
+        ("now", timedelta()),
+    ],
+)
+def test_times_are_relative_to_now(
+    text: str, ago: timedelta, tmp_path: Path, database: Database, await_: Await
+) -> None:
+    (job,) = inserted(f"jobs: [{{id: 1, completed_at: {text}}}]", "jobs", tmp_path, database, await_)
+
+    assert datetime.fromisoformat(job["created_at"]) - datetime.fromisoformat(job["completed_at"]) == ago
+
+
+def test_a_row_belongs_to_the_first_tenant_unless_it_says_otherwise(
+    tmp_path: Path, database: Database, await_: Await
+) -> None:
+    rows = "jobs: [{id: 1}, {id: 2, tenant_id: dormant}]"
+
+    jobs = inserted(rows, "jobs", tmp_path, database, await_)
+
+    assert [job["tenant_id"][-1] for job in jobs] == ["1", "2"]
+
+
+def test_repeated_rows_count_up_and_grow_older(tmp_path: Path, database: Database, await_: Await) -> None:
+    rows = """\
+customers:
+  - repeat: 3
+    row: {id: 10, phone_number: "+12125550110"}
+jobs:
+  - repeat: 3
+    row: {id: 1, customer_id: 10, team_id: 5, service_type: visit, completed_at: 1 hour ago}"""
+
+    jobs = inserted(rows, "jobs", tmp_path, database, await_)
+    customers = inserted(rows, "customers", tmp_path, database, await_)
+
+    assert [(job["id"], job["customer_id"], job["service_type"]) for job in jobs] == [
+        (1, 10, "visit"), (2, 11, "visit"), (3, 12, "visit"),
+    ]  # fmt: skip
+    times = [datetime.fromisoformat(job["completed_at"]) for job in jobs]
+    assert [times[0] - time for time in times] == [timedelta(minutes=minutes) for minutes in range(3)]
+    assert [customer["phone_number"] for customer in customers] == [f"+1212555011{number}" for number in range(3)]
+
+
+def test_json_and_text_go_in_as_they_are(tmp_path: Path, database: Database, await_: Await) -> None:
+    rows = """customers: [{id: 1, phone_number: "+12125550101", first_name: "O'Hara; --", seasonal_reminder_tracker: {a: [1, null]}}]"""
+
+    (customer,) = inserted(rows, "customers", tmp_path, database, await_)
+
+    assert customer["first_name"] == "O'Hara; --"
+    assert customer["seasonal_reminder_tracker"] == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "mistake"),
+    [
+        ("job: [{id: 1}]", "6:5: there is no table 'job'; did you mean 'jobs'?"),
+        (
+            "jobs: [{id: 1, complete_at: now}]",
+            "6:20: the table jobs has no column 'complete_at'; did you mean 'completed_at'?",
+        ),
+        ("jobs: [{id: 1, completed_at: yesterday}]", "6:20: 'yesterday' is no time; say for instance `3 hours ago`"),
+        ("jobs: [{id: 1, completed_at: 3 hors ago}]", "6:20: '3 hors ago' is no time"),
+        ("jobs: [{id: 1, tenant_id: northsid}]", "6:20: there is no tenant 'northsid'; did you mean 'northside'?"),
+        ("jobs: [{id: one}]", "6:13: id is a whole number, not 'one'"),
+        ("jobs: [{id: 1, paid: 'no'}]", "6:20: paid is true or false, not 'no'"),
+        ("jobs: [{id: 1, phone_number: 12125550101}]", "6:20: phone_number is a text; put 12125550101 in quotes"),
+        ("jobs: [{repeat: 2, row: {id: 1, x: 1}}]", "6:37: the table jobs has no column 'x'"),
+    ],
+)
+def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_path: Path, database: Database) -> None:
+    with pytest.raises(InvalidScenario) as raised:
+        inserts(file(rows, tmp_path), Seed(), database.catalog)
+
+    assert str(raised.value).partition(":")[2].startswith(mistake)
