@@ -1,0 +1,178 @@
+"""Every check on evidence made by hand: what it passes, what it fails with which words, when it cannot tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.checks import Check
+from harness.checks.batch_limit import BatchLimit
+from harness.checks.body import Body
+from harness.checks.check import Finding
+from harness.checks.egress import Egress
+from harness.checks.exclusive import Exclusive
+from harness.checks.flag_agrees import FlagAgrees
+from harness.checks.never_waits import NeverWaits
+from harness.checks.no_deadlock import NoDeadlock
+from harness.checks.no_duplicate import NoDuplicate
+from harness.checks.no_loss import NoLoss
+from harness.checks.only_eligible import OnlyEligible
+from harness.checks.rpc_guarded import RpcGuarded
+from harness.checks.rpc_present import RpcPresent
+from harness.checks.sees_rows import SeesRows
+from harness.checks.status import Status
+from harness.evidence import CronResponse, Instance, Mark, Run, Sent
+from harness.explore.point import Point
+from harness.explore.scheduler import Wait
+from harness.mocks.exchange import Message
+from harness.mocks.services import Escape
+from harness.postgres.catalog import Function
+from harness.postgres.proxy import SqlError
+
+ADA, BEN = "+12125550132", "+12125550134"
+COLUMN = "followup_sent_at"
+SET = "2026-11-23T12:00:00+00:00"
+
+
+def job(number: int, phone: str | None, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "customer_id": None,
+        "phone_number": phone,
+        "status": "completed",
+        "completed_at": f"2026-11-23T{number % 24:02d}:00:00+00:00",
+        "followup_sent_at": None,
+        "monthly_followup_sent_at": None,
+        "frequency_nudge_sent_at": None,
+    } | changes
+
+
+def sent(to: str, instance: str = "A", *, status: int = 202, recovering: bool = False, number: int = 1) -> Sent:
+    message_id = "AC1" if status == 202 else None
+    message = Message(to, "Hi!", status, message_id, number=number, instance=instance)
+    return Sent("post-job-followup", message, recovering=recovering)
+
+
+def marked(instance: str, number: int, column: str = COLUMN, *, is_set: bool = True) -> Mark:
+    return Mark(instance, number, column, is_set)
+
+
+JOBS = [job(32, ADA), job(34, BEN)]
+RUN = Run(
+    order="one-after-the-other",
+    instances=[Instance("A", "post-job-followup"), Instance("B", "post-job-followup")],
+    responses=[CronResponse(name, 200, {"success": True, "processed": 1}) for name in "AB"],
+    before={"jobs": JOBS},
+    after={"jobs": [job(32, ADA, followup_sent_at=SET), JOBS[1]]},
+    sent=[sent(ADA)],
+    marks=[marked("A", 32)],
+)
+
+
+def run(**changes: Any) -> Run:
+    return replace(RUN, **changes)
+
+
+def after(*jobs: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    return {"jobs": list(jobs)}
+
+
+FUNCTION = Function("f", "a integer, b text DEFAULT 'x'::text", "TABLE(c integer)", ("service_role",), False, None)
+PRESENT = RpcPresent(function="f", arguments=["a integer", "b text = 'x'::text"], returns=["c integer"])
+
+CASES: list[tuple[Check, Run, str, str]] = [
+    (Exclusive(), RUN, "PASS", "every claimed job by one instance only"),
+    (Exclusive(), run(marks=[]), "INCONCLUSIVE", "no instance claimed anything: no expected job was eligible"),
+    (Exclusive(), run(marks=[marked("A", 32), marked("B", 32)]), "FAIL", "job 32 was claimed by A and by B (followup_sent_at)"),
+    (Exclusive(), run(marks=[marked("A", 32), marked("A", 32, is_set=False), marked("B", 32)]), "PASS", "every"),
+    (Exclusive(), run(marks=[marked("A", 32), marked("B", 34)]), "PASS", "every"),
+    (Exclusive(), run(marks=[marked("A", 32), marked("B", 32, "frequency_nudge_sent_at")]), "PASS", "every"),
+    (NoDuplicate(), RUN, "PASS", "1 accepted, none twice"),
+    (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, "B", number=2)]), "FAIL", "job 32: ********0132 got 2 messages: #1 by A"),
+    (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, recovering=True)]), "FAIL", "job 32: ********0132 got 2 messages"),
+    (NoDuplicate(), run(sent=[sent(ADA, status=500), sent(ADA)]), "PASS", "1 accepted"),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=after(job(32, ADA), job(33, ADA))), "PASS", "2 accepted"),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 3, before=after(job(32, ADA), job(33, ADA))), "FAIL", "jobs 32 and 33: "),
+    (NoLoss(jobs=[32]), RUN, "PASS", "job 32: message accepted"),
+    (NoLoss(jobs=[32, 34]), RUN, "FAIL", "job 34: no message was accepted, though the cron ran until nothing changed (none tried)"),
+    (NoLoss(jobs=[32]), run(sent=[sent(ADA, status=400)]), "FAIL", "job 32: no message was accepted, though the cron ran until nothing changed (1 tried, the last answered 400)"),
+    (NoLoss(jobs=[32]), run(before=after(job(32, None))), "INCONCLUSIVE", "job 32: no phone number"),
+    (NoLoss(jobs=[32, 33]), run(before=after(job(32, ADA), job(33, ADA))), "FAIL", "job 33: no message"),
+    (FlagAgrees(), RUN, "PASS", "set exactly where a message was accepted"),
+    (FlagAgrees(), run(sent=[]), "FAIL", "job 32: followup_sent_at is set, though no message was accepted"),
+    (FlagAgrees(), run(after=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL, though its message was accepted"),
+    (FlagAgrees(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34: monthly_followup_sent_at is set"),
+    (FlagAgrees(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
+    (FlagAgrees(skipped=[34]), RUN, "FAIL", "job 34: followup_sent_at is NULL, though the job was decided"),
+    (FlagAgrees(), run(recovered=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL"),
+    (OnlyEligible(jobs=[32]), RUN, "PASS", "job 34 untouched"),
+    (OnlyEligible(jobs=[34]), RUN, "FAIL", "job 32 is not eligible, but ********0132 got #1 by A (post-job-followup) 'Hi!'"),
+    (OnlyEligible(jobs=[32]), run(after=after(RUN.after["jobs"][0], job(34, BEN, status="cancelled"))), "FAIL", "job 34 is not eligible, but its row was changed (status)"),
+    (OnlyEligible(jobs=[32]), run(sent=[sent("+12125550199")]), "FAIL", "no job of the scenario is not eligible"),
+    (OnlyEligible(jobs=[32], skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "no message to anybody else"),
+    (BatchLimit(at_most=1), RUN, "PASS", "1 claimed of 2, the oldest"),
+    (BatchLimit(at_most=2), RUN, "INCONCLUSIVE", "2 jobs cannot show a limit of 2"),
+    (BatchLimit(at_most=1), run(marks=[]), "INCONCLUSIVE", "no instance claimed anything"),
+    (BatchLimit(at_most=1), run(marks=[marked("A", 32), marked("A", 34)]), "FAIL", "A claimed 2 jobs, 1 more than 1"),
+    (BatchLimit(at_most=1), run(marks=[marked("A", 34)]), "FAIL", "job 32 was passed over, though it was completed before job 34"),
+    (NeverWaits(), RUN, "PASS", "no lock wait"),
+    (NeverWaits(), run(waits=[Wait("B", Point("statement", "select 1"), ("A",))]), "FAIL", "B waited for A in 'select 1'"),
+    (NoDeadlock(), run(errors=[SqlError("A", "40001", "x")]), "PASS", "no deadlock"),
+    (NoDeadlock(), run(errors=[SqlError("A", "40P01", "deadlock detected")]), "FAIL", "A was the victim of a deadlock"),
+    (Status(200), RUN, "PASS", "2 × 200"),
+    (Status(401), RUN, "FAIL", 'A answered 200, not 401: {"success": true, "processed": 1}'),
+    (Body({"success": True}), RUN, "PASS", '{"success":true}'),
+    (Body({"success": 1}), RUN, "FAIL", 'A answered {"success": true, "processed": 1}: success is true, not 1'),
+    (Body({"errors": 0}), RUN, "FAIL", 'A answered {"success": true, "processed": 1}: errors is missing'),
+    (Body({}), run(responses=[CronResponse("A", 502, "<html>")]), "FAIL", 'A answered "<html>": the body is "<html>", not {}'),
+    (SeesRows(), RUN, "PASS", "as service_role: 1 sent"),
+    (SeesRows(), run(sent=[]), "FAIL", "the service role saw no rows: nothing was sent"),
+    (SeesRows(), run(role="anon"), "FAIL", "as anon, A answered 200"),
+    (SeesRows(), run(role="anon", sent=[], responses=[CronResponse("A", 500, {})]), "PASS", "as anon: 500, nothing sent"),
+    (SeesRows(), run(role="anon", responses=[CronResponse("A", 500, {})]), "FAIL", "as anon, a message was sent"),
+    (Egress(), RUN, "PASS", "database and mocks only"),
+    (Egress(), run(escapes=[Escape("A", "https://example.com/x?y")]), "FAIL", "A called example.com; the call was refused"),
+    (PRESENT, run(functions=[FUNCTION]), "PASS", "f(a integer, b text = 'x'::text)"),
+    (PRESENT, RUN, "FAIL", "there is no function f"),
+    (PRESENT, run(functions=[FUNCTION, replace(FUNCTION, arguments="a integer")]), "FAIL", "f exists 2 times"),
+    (PRESENT, run(functions=[replace(FUNCTION, arguments="a integer")]), "FAIL", "f takes (a integer), not (a integer, b text = "),
+    (PRESENT, run(functions=[replace(FUNCTION, result="void")]), "FAIL", "f returns (void), not (c integer)"),
+    (RpcGuarded(function="f"), run(functions=[FUNCTION]), "PASS", "only service_role may execute f"),
+    (RpcGuarded(function="f"), RUN, "FAIL", "there is no function f"),
+    (RpcGuarded(function="f"), run(functions=[replace(FUNCTION, executable_by=("service_role", "anon"))]), "FAIL", "anon may execute f("),
+    (RpcGuarded(function="f"), run(functions=[replace(FUNCTION, executable_by=())]), "FAIL", "service_role may not execute f("),
+    (RpcGuarded(function="f"), run(functions=[replace(FUNCTION, security_definer=True)]), "FAIL", "f is SECURITY DEFINER and its search_path is not pinned"),
+    (RpcGuarded(function="f"), run(functions=[replace(FUNCTION, security_definer=True, search_path="")]), "PASS", "only"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "evidence", "verdict", "message"), CASES, ids=lambda value: getattr(value, "id", ""))
+def test_what_a_check_says(check: Check, evidence: Run, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert (finding.verdict, finding.message[: len(message)]) == (verdict, message)
+
+
+@given(
+    marks=st.lists(
+        st.builds(marked, st.sampled_from("AB"), st.sampled_from([32, 34]), is_set=st.booleans()), max_size=8
+    )
+)
+def test_exclusive_fails_exactly_when_a_held_job_is_claimed_by_another(marks: list[Mark]) -> None:
+    holders: dict[int, str | None] = {}
+    stolen = False
+    for mark in marks:
+        holder = holders.get(mark.job_id)
+        stolen |= mark.is_set and holder is not None and holder != mark.instance
+        if not mark.is_set:
+            holders[mark.job_id] = None
+        elif holder is None:
+            holders[mark.job_id] = mark.instance
+
+    finding: Finding = Exclusive().examine(run(marks=marks))
+
+    assert (finding.verdict == "FAIL") is stolen

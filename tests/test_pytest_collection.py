@@ -1,0 +1,45 @@
+"""`pytest scenarios`: one test for each scenario file, with failures that a person understands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.postgres
+
+RACE = "scenarios/3-race/post-job-followup.yaml"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_scenarios_are_tests() -> None:
+    done = run(RACE, "scenarios/1-functions")
+
+    assert done.returncode == 0
+    assert "5 passed" in done.stdout
+
+
+def test_a_failure_names_the_check_the_job_and_the_steps() -> None:
+    done = run(RACE, "--target", "legacy")
+
+    assert done.returncode == 1
+    assert "Two instances of post-job-followup at once claim job 32 once" in done.stdout
+    assert "  FAIL  no-duplicate: job 32: ********0132 got 2 messages: #1 by A" in done.stdout
+    assert "in the order step-by-step:\n    A: start\n    B: start\n" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_an_environment_that_fails_is_one_line() -> None:
+    done = run(RACE, "--postgres", "host=127.0.0.1 port=1")
+
+    assert done.returncode == 1
+    assert "no Postgres answers at given 127.0.0.1:1" in done.stdout
+    assert "Traceback" not in done.stdout
