@@ -1,0 +1,57 @@
+"""The README prints what really happens, and speaks of every command, check and order."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.checks import CHECKS
+from harness.explore.overlap import DESCRIPTIONS
+from harness.scenario import reader
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+CONSOLE = re.findall(r"^```console\n\$ (.*?)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+TIMES = re.compile(r"\d+(\.\d+)? m?s\b")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=lambda text: text[:24])
+def test_what_the_readme_shows_is_what_is_printed(command: str, shown: str, tmp_path: Path) -> None:
+    """Every shown line is printed, in this order; times aside, and with anything in place of `[...]`."""
+    words = shlex.split(command.replace("make verify", ".venv/bin/cronproof verify"))
+    words[0] = str(ROOT / words[0])
+    printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+    parts = [TIMES.sub("TIME", part).strip("\n") for part in re.split(r"^\[\.\.\.\]$", shown, flags=re.MULTILINE)]
+    rest = TIMES.sub("TIME", printed)
+    for part in parts:
+        assert part in rest
+        rest = rest[rest.index(part) + len(part) :]
+
+
+def test_the_scenario_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (yaml,) = re.findall(r"^```yaml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    file = tmp_path / "readme.yaml"
+    file.write_text(yaml)
+
+    assert reader.read_one(file).scenario.title
+
+
+def test_every_check_and_order_is_explained() -> None:
+    text = (ROOT / "docs" / "how-it-works.md").read_text()
+
+    for name in (*(check.id for check in CHECKS), *DESCRIPTIONS):
+        assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda file: file.name
+)
+def test_links_lead_somewhere(file: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text()):
+        assert link.startswith("https://") or (file.parent / link).exists(), link
