@@ -82,7 +82,7 @@ class Run:
 
     `before`, `after` and `recovered` are the rows of the tables that the scenario names; `recovered` is what they are
     after the crons have run again, without faults, until nothing changed. `hindrance` says why the execution proves
-    nothing, if it does not.
+    nothing, if it does not; `never_reached` that this is for want of the place at which an instance was to be held.
     """
 
     order: str
@@ -100,6 +100,7 @@ class Run:
     recovered: Rows = field(default_factory=dict)
     functions: Sequence[Function] = ()
     hindrance: str | None = None
+    never_reached: bool = False
 
     @cached_property
     def jobs(self) -> dict[int, Job]:

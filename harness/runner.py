@@ -241,9 +241,11 @@ class Session:
                 runs: list[Run] = []
                 for steps in count(1):
                     run = await self.play(f"{name} ({steps})", overlap.held_at_step(steps), file, rows)
-                    if run.hindrance:  # no such point: the one before was the last
-                        return runs or [run]
+                    if run.never_reached and runs:  # the point before was the last
+                        return runs
                     runs.append(run)
+                    if run.hindrance:
+                        return runs
             case place:
                 return [await self.play(place, overlap.held_at(place), file, rows)]
         raise AssertionError("unreachable")
@@ -263,7 +265,7 @@ class Session:
         before = await self.database.rows(looked_at)
         scheduler = Scheduler(functools.partial(self._blockers, proxies))
         responses: dict[str, CronResponse] = {}
-        hindrance = None
+        hindrance, never_reached = None, False
         secret = {"right": in_process.CRON_SECRET, "wrong": "not the secret", "none": None}[when.secret]
 
         async def call(instance: Instance) -> None:
@@ -274,13 +276,14 @@ class Session:
                 scheduler.prepare({instance.name: functools.partial(call, instance) for instance in instances})
                 try:
                     await play(scheduler)
-                except overlap.NeverReached as never:
-                    hindrance = str(never)
-                    await overlap.one_after_the_other(scheduler)
-                except NotAtRest as never:
-                    hindrance = str(never)
+                except overlap.NeverReached as error:
+                    hindrance, never_reached = str(error), True
+                except NotAtRest as error:
+                    hindrance = str(error)
                 finally:
                     await scheduler.abandon()
+            if hindrance:  # whatever still runs must not meet the next run
+                await self.database.terminate([pid for proxy in proxies for pid in proxy.pids])
             run = Run(
                 order=order,
                 role=given.role,
@@ -296,6 +299,7 @@ class Session:
                 after=await self.database.rows(looked_at),
                 functions=self.database.catalog.functions,
                 hindrance=hindrance,
+                never_reached=never_reached,
             )
             if hindrance is None and any(check.id == "no-loss" for check in file.scenario.checks):
                 await self._recover(instances)
@@ -359,7 +363,5 @@ def _ask(check: Check, runs: Sequence[Run]) -> CheckResult:
 
 
 def _examine(check: Check, run: Run) -> Finding:
-    finding = check.examine(run)
-    if run.hindrance and finding.verdict == "PASS":
-        return inconclusive(run.hindrance)
-    return finding
+    """An execution that was cut short proves nothing: what is missing may be missing for that reason."""
+    return inconclusive(run.hindrance) if run.hindrance else check.examine(run)

@@ -32,6 +32,7 @@ NAME_PREFIX = "cronproof_"
 OURS = "made by cronproof for one run"
 SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
 CONNECT_SECONDS = 10
+TERMINATE_MILLISECONDS = 5000
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -127,6 +128,15 @@ class Database:
         )
         return [blocker for (blocker,) in fetched]
 
+    async def terminate(self, pids: Sequence[int]) -> None:
+        """Ends those of the backends that are busy or in a transaction, and returns when they are gone."""
+        await self._control.execute(
+            """
+            select pg_terminate_backend(pid, %s) from pg_stat_activity where pid = any (%s) and state <> 'idle'
+            """,
+            [TERMINATE_MILLISECONDS, list(pids)],
+        )
+
     async def _fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         return await (await self._control.execute(query, parameters)).fetchall()
 
@@ -207,6 +217,7 @@ async def _make_login(control: AsyncConnection, name: str, password: str, role: 
     if role == "service_role":
         statements.append("alter role {login} bypassrls")
         statements.append("grant anon, authenticated to {login}")
+    statements.append("grant {login} to current_user")  # whoever is a member may end its sessions
     statements += ["grant {role} to {login}", "alter role {login} set role = {value}"]
     for statement in statements:
         await control.execute(

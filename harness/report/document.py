@@ -8,27 +8,7 @@ from pydantic import BaseModel
 
 from harness.checks import Verdict
 from harness.report.provenance import Provenance, shown
-from harness.runner import ScenarioResult, worst
-
-
-class CheckEntry(BaseModel):
-    """One check of a scenario. `order` names the order of instances in which it was seen, where there were several."""
-
-    id: str
-    verdict: Verdict
-    message: str
-    order: str | None = None
-
-
-class ExplorationEntry(BaseModel):
-    """How many orders were played, and what they came to."""
-
-    strategy: str
-    schedules: int
-    exhausted: bool
-    distinct_outcomes: int
-    blocked_waits: int
-    seconds: float
+from harness.runner import CheckResult, Exploration, ScenarioResult, worst
 
 
 class ScenarioEntry(BaseModel):
@@ -39,8 +19,8 @@ class ScenarioEntry(BaseModel):
     title: str
     verdict: Verdict
     reason: str | None = None
-    checks: list[CheckEntry]
-    exploration: ExplorationEntry
+    checks: Sequence[CheckResult]
+    exploration: Exploration
 
 
 class Document(BaseModel):
@@ -69,8 +49,8 @@ def document(provenance: Provenance, results: Sequence[ScenarioResult]) -> Docum
                 title=result.file.scenario.title,
                 verdict=result.verdict,
                 reason=result.reason,
-                checks=[CheckEntry.model_validate(check, from_attributes=True) for check in result.checks],
-                exploration=ExplorationEntry.model_validate(result.exploration, from_attributes=True),
+                checks=result.checks,
+                exploration=result.exploration,
             )
             for result in results
         ],

@@ -52,7 +52,8 @@ def test_a_given_server_is_left_as_it_was(given: Server, sql: psycopg.Connection
             assert database.name in names(sql, DATABASES)
 
     await_(main())
-    assert (names(sql, DATABASES), names(sql, ROLES)) == before
+    assert names(sql, DATABASES) <= before[0]
+    assert names(sql, ROLES) <= before[1]
 
 
 def test_also_when_the_run_fails(given: Server, sql: psycopg.Connection, await_: Await) -> None:
@@ -64,7 +65,8 @@ def test_also_when_the_run_fails(given: Server, sql: psycopg.Connection, await_:
 
     with contextlib.suppress(LookupError):
         await_(main())
-    assert (names(sql, DATABASES), names(sql, ROLES)) == before
+    assert names(sql, DATABASES) <= before[0]
+    assert names(sql, ROLES) <= before[1]
 
 
 def test_what_a_killed_run_left_is_dropped_by_the_next(given: Server, sql: psycopg.Connection, await_: Await) -> None:

@@ -1,0 +1,93 @@
+"""Telegram and GoHighLevel behind both transports, as instances reach them: by addresses of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import respx
+
+from harness.explore.point import Point
+from harness.mocks import in_process, server
+from harness.mocks.exchange import ServiceName
+from harness.mocks.services import Services
+
+
+@contextlib.asynccontextmanager
+async def reachable(transport: str, services: Services) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """A client, and the origin below which instances and services are."""
+    if transport == "over HTTP":
+        async with server.serving(services) as origin, httpx.AsyncClient() as client:
+            yield client, origin
+    else:
+        with respx.mock(assert_all_called=False) as router:
+            in_process.install(router, services)
+            async with httpx.AsyncClient() as client:
+                yield client, in_process.ORIGIN
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+def test_each_service_knows_which_instance_calls(transport: str) -> None:
+    services = Services(frozenset())
+
+    async def main() -> list[int]:
+        async with reachable(transport, services) as (client, origin):
+            telegram = await client.post(
+                f"{origin}/A/telegram/bot100000001:token/sendMessage", json={"chat_id": "700700", "text": "Hi"}
+            )
+            refused = await client.post(f"{origin}/B/telegram/bot100000001:token/sendMessage", json={"chat_id": "1"})
+            ghl = await client.post(
+                f"{origin}/B/ghl/conversations/messages",
+                json={"type": "SMS", "contactId": "contact-1", "message": "Hi Eli"},
+                headers={"Authorization": "Bearer token", "Version": "2021-04-15"},
+            )
+            return [telegram.status_code, refused.status_code, ghl.status_code]
+
+    assert asyncio.run(main()) == [200, 400, 200]
+    assert [(m.number, m.service, m.instance, m.accepted) for m in services.messages] == [
+        (1, "telegram", "A", True),
+        (2, "telegram", "B", False),
+        (3, "ghl", "B", True),
+    ]
+    assert services.accepted == 2
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+def test_a_call_is_held_before_and_after_the_service_acts(transport: str) -> None:
+    seen: list[tuple[str, str, str, int]] = []
+
+    class Gate:
+        async def arrive(self, instance: str, point: Point) -> None:
+            seen.append((instance, point.kind, point.text, len(services.messages)))
+
+    services = Services(frozenset({"key"}), gate=Gate())
+    name: ServiceName = "openphone"
+
+    async def main() -> None:
+        async with reachable(transport, services) as (client, origin):
+            body = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
+            await client.post(f"{origin}/A/{name}/v1/messages", json=body, headers={"Authorization": "key"})
+
+    asyncio.run(main())
+    assert seen == [
+        ("A", "call", "openphone POST /v1/messages", 0),
+        ("A", "answer", "openphone POST /v1/messages", 1),
+    ]
+
+
+def test_the_token_of_a_bot_is_in_no_label() -> None:
+    labels: list[str] = []
+
+    class Gate:
+        async def arrive(self, instance: str, point: Point) -> None:
+            labels.append(f"{instance}: {point.label}")
+
+    async def main() -> None:
+        async with reachable("in process", Services(frozenset(), gate=Gate())) as (client, origin):
+            await client.post(f"{origin}/A/telegram/bot100000001:secret/sendMessage", json={})
+
+    asyncio.run(main())
+    assert labels == ["A: telegram POST sendMessage", "A: telegram POST sendMessage answered"]

@@ -1,0 +1,76 @@
+"""The main path where it is not smooth: instances that hang, and places that are never reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fixtures.crons.app import CRONS
+from fixtures.crons.context import Body, Context, Cron
+from harness.explore import scheduler
+from harness.postgres.server import Server
+from harness.runner import Plan, ScenarioResult, session_on, worst
+from harness.scenario import reader
+from tests.conftest import ROOT, Await
+
+pytestmark = pytest.mark.postgres
+
+RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
+
+
+def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -> list[ScenarioResult]:
+    async def main() -> list[ScenarioResult]:
+        async with session_on(postgres, Plan(crons={**CRONS, "post-job-followup": cron})) as opened:
+            return [await opened.verify(reader.read_one(file)) for file in files]
+
+    results: list[ScenarioResult] = await_(main())
+    return results
+
+
+def overlapping(name: str, folder: Path) -> Path:
+    """The race scenario with one overlap only."""
+    file = folder / "one.yaml"
+    text = RACE.read_text()
+    start, end = text.index("    - one-after"), text.index("then:")
+    file.write_text(f"{text[:start]}    - {name}\n{text[end:]}")
+    return file
+
+
+@pytest.mark.parametrize("name", ["step-by-step", "held-after-claim", "held-anywhere"])
+def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
+    name: str, tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "AT_REST_SECONDS", 0.3)
+
+    async def hangs(cron: Context) -> Body:
+        await cron.db.execute("with locked as (select id from public.jobs for update) select pg_sleep(60) from locked")
+        return {"success": True}
+
+    hung, next_one = verify(
+        hangs, [overlapping(name, tmp_path), ROOT / "scenarios" / "3-race" / "monthly-followup.yaml"], postgres, await_
+    )
+
+    assert hung.verdict == "INCONCLUSIVE"
+    assert re.search("still running after 0.3 s: [AB] after 'with locked as", str(hung.reason))
+    assert next_one.verdict == "PASS"
+
+
+def test_a_place_that_is_never_reached_proves_nothing(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    async def idle(_: Context) -> Body:
+        return {"success": True}
+
+    (result,) = verify(idle, [overlapping("held-before-send", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert verdicts["never-waits"] == verdicts["status"] == "INCONCLUSIVE"
+    assert "PASS" not in verdicts.values()
+
+
+def test_the_worst_verdict_counts_and_none_is_no_pass() -> None:
+    assert worst(["PASS", "INCONCLUSIVE", "FAIL"]) == "FAIL"
+    assert worst(["PASS", "INCONCLUSIVE"]) == "INCONCLUSIVE"
+    assert worst(["PASS"]) == "PASS"
+    assert worst([]) == "INCONCLUSIVE"
