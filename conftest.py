@@ -46,6 +46,7 @@ class WarmSession:
 
     def verify(self, file: reader.ScenarioFile) -> ScenarioResult:
         """Plays one scenario."""
+        self._runner.run(self._session.compile([file]))
         return self._runner.run(self._session.verify(file))
 
     def close(self) -> None:

@@ -138,7 +138,7 @@ class _Watching(Terminal):
 
     def started(self, opened: Session, scenarios: int) -> None:
         """Notes what is verified on."""
-        self.postgres = f"PostgreSQL {opened.database.version}, {opened.where}"
+        self.postgres = f"PostgreSQL {opened.database.version}, {opened.database.where}"
         super().started(opened, scenarios)
 
 

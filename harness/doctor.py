@@ -53,7 +53,7 @@ async def _postgres(choice: str) -> Finding:
         async with server.opened(choice) as opened, database.created(opened) as created:
             await created.migrate([*migration.reference_schema(), migration.LOCKING])
             return Finding(
-                "ok", f"PostgreSQL {created.version}, {opened.where}: a database was made, migrated, dropped"
+                "ok", f"PostgreSQL {created.version}, {created.where}: a database was made, migrated, dropped"
             )
     except CronproofError as error:
         return Finding("missing", str(error))

@@ -105,12 +105,12 @@ class Run:
     @cached_property
     def jobs(self) -> dict[int, Job]:
         """The scenario's jobs by id, as they were before the run."""
-        phones = {customer["id"]: customer["phone_number"] for customer in self.before.get("customers", [])}
+        phones = {customer["id"]: customer.get("phone_number") for customer in self.before.get("customers", [])}
         return {
             row["id"]: Job(
                 row["id"],
-                phones.get(row["customer_id"]) or row["phone_number"],
-                datetime.fromisoformat(row["completed_at"]) if row["completed_at"] else None,
+                phones.get(row.get("customer_id")) or row.get("phone_number"),
+                _time(row.get("completed_at")),
             )
             for row in self.before.get("jobs", [])
         }
@@ -144,6 +144,13 @@ class Run:
     def jobs_of(self, phone: str) -> list[Job]:
         """The scenario's jobs that are messaged at this number."""
         return [job for job in self.jobs.values() if job.phone == phone]
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):  # NULL, or a time that Python has no year for
+        return None
 
 
 def masked(phone: str) -> str:

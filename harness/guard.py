@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 FOLDER_PREFIX = "cronproof-"
+UNLOCKED_PREFIX = "cronproof.new-"
 CONTAINER_LABEL = "cronproof.folder"
 HOST_LABEL = "cronproof.host"
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.002
-UNLOCKED_GRACE_SECONDS = 60.0
 
 
 class Guard:
@@ -70,9 +71,11 @@ class Guard:
 @contextlib.contextmanager
 def guarded() -> Iterator[Guard]:
     """A guard with a new folder; when the block ends, what it watches is gone."""
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=_folder_root()))
-    with (folder / "lock").open("wb") as lock:
+    # The folder gets the name that `sweep` looks for when its lock is held, and not a moment before.
+    unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX, dir=_folder_root()))
+    with (unlocked / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = unlocked.rename(unlocked.with_name(unlocked.name.replace(UNLOCKED_PREFIX, FOLDER_PREFIX)))
         guard = Guard(folder, lock)
         guard.watch(server=str(folder))
         try:
@@ -90,9 +93,10 @@ def sweep() -> None:
 
 
 def _folder_root() -> Path:
-    # A Unix socket's path has room for about 100 bytes: a long TMPDIR, as on macOS, is too deep for one.
-    root = Path(tempfile.gettempdir())
-    return root if len(str(root)) < 60 else Path("/tmp")  # noqa: S108  (mkdtemp makes a private folder in it)
+    # A Unix socket's path has room for about 100 bytes, and a comma in it would be two hosts: a TMPDIR that is deep, as
+    # on macOS, or has a strange name does not do.
+    root = tempfile.gettempdir()
+    return Path(root if re.fullmatch(r"[\w./-]{1,60}", root) else "/tmp")  # noqa: S108  (mkdtemp's folder is private)
 
 
 def _abandoned(folder: Path) -> bool:
@@ -101,8 +105,8 @@ def _abandoned(folder: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except FileNotFoundError:  # just made, and not locked yet; or left so
-        return time.time() - folder.stat().st_mtime > UNLOCKED_GRACE_SECONDS
+    except FileNotFoundError:  # its owner is about to have removed it
+        return False
     return True
 
 

@@ -7,6 +7,7 @@ Session.play(order)      one run: reset, call the instances, let one go at a tim
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import math
@@ -39,6 +40,7 @@ from harness.target import in_process
 from harness.target.target import Target
 
 MAX_RECOVERY_ROUNDS = 5
+CALL_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ async def verify(
     deadline = math.inf if budget_seconds is None else time.monotonic() + budget_seconds
     results: list[ScenarioResult] = []
     async with session(plan) as opened:
-        opened.compile(files)
+        await opened.compile(files)
         report.started(opened, len(files))
         for file in files:
             if time.monotonic() > deadline:
@@ -171,7 +173,7 @@ async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
         services = Services(frozenset({in_process.API_KEY, *seed.api_keys}))
         target = in_process.InProcess(plan.target, crons, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
-            yield Session(database, services, target, seed, postgres.where, proxies)
+            yield Session(database, services, target, seed, proxies)
 
 
 @dataclass
@@ -182,12 +184,11 @@ class Session:
     services: Services
     target: Target
     seed: Seed
-    where: str
     _open: contextlib.AsyncExitStack
     _proxies: dict[str, Proxy] = field(default_factory=dict)
 
-    def compile(self, files: Sequence[ScenarioFile]) -> None:
-        """Looks whether the rows of all scenarios fit the database.
+    async def compile(self, files: Sequence[ScenarioFile]) -> None:
+        """Looks whether the database takes the rows of all scenarios.
 
         Raises:
             InvalidScenario: with every mistake of every file.
@@ -195,9 +196,12 @@ class Session:
         mistakes: list[Mistake] = []
         for file in files:
             try:
-                inserts(file, self.seed, self.database.catalog)
+                rows = inserts(file, self.seed, self.database.catalog)
             except InvalidScenario as invalid:
                 mistakes += invalid.mistakes
+            else:
+                refused = await self.database.refused([row.statement for row in rows])
+                mistakes += [rows[position].mistake(reason) for position, reason in refused]
         if mistakes:
             raise InvalidScenario(mistakes)
 
@@ -209,7 +213,7 @@ class Session:
         """
         started = time.monotonic()
         scenario = file.scenario
-        rows = inserts(file, self.seed, self.database.catalog)
+        rows = [row.statement for row in inserts(file, self.seed, self.database.catalog)]
         runs: list[Run] = []
         if scenario.when is None:
             runs.append(Run(order="catalog", functions=self.database.catalog.functions))
@@ -230,7 +234,7 @@ class Session:
         needed = {instance.name: self._proxies[instance.name] for instance in scenario.when.instance_list}
         await self.target.prepare(needed, scenario.given.role)
 
-    async def _play_all(self, name: overlap.OverlapName, file: ScenarioFile, rows: bytes) -> list[Run]:
+    async def _play_all(self, name: overlap.OverlapName, file: ScenarioFile, rows: Sequence[bytes]) -> list[Run]:
         """The runs of one named overlap: one, or as many as the first instance has points."""
         match name:
             case "one-after-the-other":
@@ -250,7 +254,7 @@ class Session:
                 return [await self.play(place, overlap.held_at(place), file, rows)]
         raise AssertionError("unreachable")
 
-    async def play(self, order: str, play: overlap.Play, file: ScenarioFile, rows: bytes) -> Run:
+    async def play(self, order: str, play: overlap.Play, file: ScenarioFile, rows: Sequence[bytes]) -> Run:
         """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
         given, when = file.scenario.given, file.scenario.when
         assert when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)
@@ -281,9 +285,9 @@ class Session:
                 except NotAtRest as error:
                     hindrance = str(error)
                 finally:
+                    if hindrance:  # what still runs must neither keep the instances waiting nor meet the next run
+                        await self._terminate(proxies)
                     await scheduler.abandon()
-            if hindrance:  # whatever still runs must not meet the next run
-                await self.database.terminate([pid for proxy in proxies for pid in proxy.pids])
             run = Run(
                 order=order,
                 role=given.role,
@@ -302,18 +306,30 @@ class Session:
                 never_reached=never_reached,
             )
             if hindrance is None and any(check.id == "no-loss" for check in file.scenario.checks):
-                await self._recover(instances)
+                try:
+                    await self._recover(instances)
+                except TimeoutError:
+                    await self._terminate(proxies)
+                    return replace(run, hindrance=f"a cron that ran again had not ended after {CALL_SECONDS:g} s")
                 recovered = await self.database.rows(looked_at)
                 run = replace(run, sent=self._sent(instances, len(run.sent)), recovered=recovered)
         return run
 
+    async def _terminate(self, proxies: Sequence[Proxy]) -> None:
+        await self.database.terminate([pid for proxy in proxies for pid in proxy.pids])
+
     async def _recover(self, instances: Sequence[Instance]) -> None:
-        """Calls the crons again, one after the other and without faults, until no message is sent any more."""
+        """Calls the crons again, one after the other and without faults, until no message is sent any more.
+
+        Raises:
+            TimeoutError: a call did not end.
+        """
         self.services.recover()
         for _ in range(MAX_RECOVERY_ROUNDS):
             accepted = self.services.accepted
             for instance in {instance.cron: instance for instance in instances}.values():
-                await self.target.call(instance, method="GET", secret=in_process.CRON_SECRET)
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self.target.call(instance, method="GET", secret=in_process.CRON_SECRET)
             if self.services.accepted == accepted:
                 return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context, Cron
+from harness import runner
 from harness.explore import scheduler
 from harness.postgres.server import Server
 from harness.runner import Plan, ScenarioResult, session_on, worst
@@ -46,7 +48,10 @@ def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
     monkeypatch.setattr(scheduler, "AT_REST_SECONDS", 0.3)
 
     async def hangs(cron: Context) -> Body:
-        await cron.db.execute("with locked as (select id from public.jobs for update) select pg_sleep(60) from locked")
+        async with cron.db.transaction() as transaction:  # whose rollback, once it is given up, nobody may wait for
+            await transaction.fetch(
+                dict, "with locked as (select id from public.jobs for update) select pg_sleep(60) from locked"
+            )
         return {"success": True}
 
     hung, next_one = verify(
@@ -56,6 +61,23 @@ def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
     assert hung.verdict == "INCONCLUSIVE"
     assert re.search("still running after 0.3 s: [AB] after 'with locked as", str(hung.reason))
     assert next_one.verdict == "PASS"
+
+
+def test_a_recovery_that_hangs_proves_nothing(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "CALL_SECONDS", 0.3)
+    calls = itertools.count()
+
+    async def hangs_later(cron: Context) -> Body:
+        if next(calls) >= 2:
+            await cron.db.execute("select pg_sleep(60)")
+        return {"success": True}
+
+    (hung,) = verify(hangs_later, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    assert hung.verdict == "INCONCLUSIVE"
+    assert hung.reason == "exclusive: a cron that ran again had not ended after 0.3 s"
 
 
 def test_a_place_that_is_never_reached_proves_nothing(tmp_path: Path, postgres: Server, await_: Await) -> None:

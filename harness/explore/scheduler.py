@@ -27,6 +27,10 @@ class NotAtRest(Exception):
     """An instance neither reached a point nor finished nor waits for a lock, for too long."""
 
 
+class AbandonedError(ConnectionError):
+    """The run was given up: whoever arrives at a point, a rollback for one, is hung up on."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One instance was released from one point."""
@@ -60,6 +64,7 @@ class Scheduler:
     _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _at: dict[str, Point] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _abandoned: bool = False
 
     def prepare(self, calls: Mapping[str, Call]) -> None:
         """Names the instances, in order. Each begins when it is first stepped."""
@@ -84,6 +89,8 @@ class Scheduler:
 
     async def arrive(self, instance: str, point: Point) -> None:
         """Parks the instance until it is released. Called by its proxy and its mocks."""
+        if self._abandoned:
+            raise AbandonedError
         released = asyncio.get_running_loop().create_future()
         self._parked.setdefault(instance, []).append((point, released))
         self._changed.set()
@@ -125,15 +132,17 @@ class Scheduler:
         Raises:
             Exception: whatever a call has raised, which it should not.
         """
+        self._abandoned = True
         for task in self._tasks.values():
             task.cancel()
         for parked in self._parked.values():
             for _, released in parked:
-                released.cancel()
+                if not released.done():  # as it is where the connection was closed meanwhile
+                    released.set_exception(AbandonedError())
         results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._parked.clear()
         for result in results:
-            if isinstance(result, Exception):
+            if isinstance(result, Exception) and not isinstance(result, AbandonedError):
                 raise result
 
     def _running(self) -> list[str]:

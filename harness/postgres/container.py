@@ -9,6 +9,7 @@ import socket
 import docker
 import psycopg
 import requests
+from psycopg.conninfo import make_conninfo
 
 from harness.errors import EnvironmentFailed
 from harness.guard import CONTAINER_LABEL, HOST_LABEL, Guard, sweep, sweep_containers
@@ -46,7 +47,7 @@ def start(image: str, guard: Guard) -> str:
     except (docker.errors.DockerException, requests.RequestException, TimeoutError) as error:
         raise EnvironmentFailed(f"no Postgres from image {image!r}: {error}") from None
     host, port = postgres.get_container_host_ip(), postgres.get_exposed_port(5432)
-    conninfo = f"host={host} port={port} user=postgres password={password} dbname=postgres"
+    conninfo = make_conninfo(host=host, port=port, user="postgres", password=password, dbname="postgres")
     try:
         with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
             for setting in ("fsync", "synchronous_commit", "autovacuum"):  # as embedded: nothing here is kept

@@ -7,6 +7,7 @@ run holds an advisory lock for it: a database with our comment and a free lock h
 from __future__ import annotations
 
 import contextlib
+import graphlib
 import secrets
 import string
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -50,8 +51,10 @@ class FlagWrite:
 class Database:
     """One run's database. `control` is the owner's connection: it is no instance and holds no lock for long."""
 
-    def __init__(self, name: str, password: str, control: AsyncConnection) -> None:
+    def __init__(self, server: Server, name: str, password: str, control: AsyncConnection) -> None:
         self.name = name
+        self.where = server.where if server.disposable else f"given {control.info.host}:{control.info.port}"
+        self._server = server
         self.version = control.info.parameter_status("server_version") or "unknown"
         self._password = password
         self._control = control
@@ -71,35 +74,64 @@ class Database:
         return f"postgresql://{self.name}_{role}:{quote(self._password)}@127.0.0.1:{port}/{self.name}"
 
     async def migrate(self, files: Iterable[Path]) -> None:
-        """Applies migrations, in order.
+        """Applies migrations, in order, on a connection of their own: whatever they set for it ends with it.
 
         Raises:
             UsageError: a file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
         """
-        for file in files:
-            await migration.apply(self._control, file)
+        async with await _connect(self._server, self._server.conninfo, dbname=self.name) as connection:
+            for file in files:
+                await migration.apply(connection, file)
 
     async def prepare(self) -> None:
-        """Reads the catalog, and has writes of `*_sent_at` logged from now on."""
-        self.catalog = await catalog.read(self._control, ROLES)
-        await self._control.execute(_FLAG_LOG)
-        for column in self.catalog.columns.get("jobs", {}):
-            if column.endswith("_sent_at"):
-                await self._control.execute(_log_writes_of(column))
+        """Reads the catalog, and has writes of `*_sent_at` logged from now on.
+
+        Raises:
+            UsageError: what the migrations have made cannot be worked with.
+        """
+        try:
+            self.catalog = await catalog.read(self._control, ROLES)
+            await self._control.execute(_FLAG_LOG)
+            for column in self.catalog.columns.get("jobs", {}):
+                if column.endswith("_sent_at"):
+                    await self._control.execute(_log_writes_of(column))
+        except psycopg.Error as error:
+            raise UsageError(f"the database that the migrations have made cannot be used: {_line(error)}") from None
+        except graphlib.CycleError as error:
+            raise UsageError(f"tables refer to each other in a circle: {', '.join(error.args[1])}") from None
         deletes = [sql.SQL("delete from public.{}").format(sql.Identifier(t)) for t in self.catalog.deletable]
         self._empty = sql.SQL("; ").join([*deletes, sql.SQL("delete from cronproof.flag_writes")]).as_bytes()
 
-    async def reset(self, inserts: bytes) -> None:
+    async def reset(self, inserts: Sequence[bytes]) -> None:
         """Empties every table and inserts a scenario's rows, in one round trip.
 
         Deleting is cheaper than truncating for tables of a few rows: it makes no new files.
         """
-        await self._control.execute(self._empty + b"; " + inserts)
+        await self._control.execute(b"; ".join([self._empty, *inserts]))
+
+    async def refused(self, inserts: Sequence[bytes]) -> list[tuple[int, str]]:
+        """Which of the statements the empty database refuses, by position, and why. Nothing of it stays."""
+        try:
+            await self.reset(inserts)
+        except psycopg.Error:
+            pass
+        else:
+            return []
+        refused = []
+        async with self._control.transaction(force_rollback=True):
+            await self._control.execute(self._empty)
+            for position, statement in enumerate(inserts):
+                try:
+                    async with self._control.transaction():
+                        await self._control.execute(statement)
+                except psycopg.Error as error:
+                    refused.append((position, str(error.diag.message_primary or error)))
+        return refused
 
     async def rows(self, tables: Sequence[str]) -> Rows:
         """The rows of the tables, each as JSON, ordered by their first column."""
         parts = [
-            sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by t), '[]') from public.{} as t)").format(
+            sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from public.{} as t)").format(
                 sql.Identifier(table)
             )
             for table in tables
@@ -164,7 +196,7 @@ async def created(server: Server) -> AsyncIterator[Database]:
                 await control.execute("set timezone = 'UTC'")
                 await _make_roles(control, name, password, server)
                 await maintenance.execute("select pg_advisory_unlock(%s)", [SETUP_LOCK])
-                yield Database(name, password, control)
+                yield Database(server, name, password, control)
         finally:
             if not server.disposable:
                 await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
@@ -178,8 +210,11 @@ async def _connect(server: Server, conninfo: str, **parameters: Any) -> AsyncCon
             conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None, **parameters
         )
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise EnvironmentFailed(f"no Postgres answers at {server.where}: {reason}") from None
+        raise EnvironmentFailed(f"no Postgres answers at {server.where}: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 async def _check_rights(maintenance: AsyncConnection, server: Server) -> None:
@@ -203,9 +238,8 @@ async def _make_roles(control: AsyncConnection, name: str, password: str, server
         for role in ROLES:
             await _make_login(control, name, password, role)
     except (UsageError, psycopg.errors.InsufficientPrivilege) as error:
-        reason = " ".join(str(error).split())
         raise EnvironmentFailed(
-            f"the login at {server.where} cannot make the roles of a run ({reason}); before PostgreSQL 16 only a "
+            f"the login at {server.where} cannot make the roles of a run ({_line(error)}); before PostgreSQL 16 only a "
             "superuser can make one that is beyond row-level security: use one, or --postgres embedded"
         ) from None
 
@@ -244,7 +278,8 @@ async def _drop(maintenance: AsyncConnection, name: str) -> None:
         await maintenance.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(f"{name}_{role}")))
     ours = await (await maintenance.execute(_OUR_ROLES, [OURS])).fetchall()
     for (role,) in ours:
-        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist):  # another run still needs it
+        # Another run still needs it, or another login made it.
+        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
             await maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 
@@ -278,7 +313,8 @@ _RIGHTS_NEEDED = {
 _LACKING_ROLES = "select name from unnest(%s::text[]) as name where to_regrole(name) is null"
 
 _OUR_DATABASES = """
-    select datname from pg_database where datname like %s and shobj_description(oid, 'pg_database') = %s
+    select datname from pg_database
+    where datname like %s and shobj_description(oid, 'pg_database') = %s and pg_has_role(datdba, 'usage')
 """
 
 _OUR_ROLES = "select rolname from pg_roles where shobj_description(oid, 'pg_authid') = %s"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from harness.errors import EnvironmentFailed
 from harness.guard import Guard
@@ -72,7 +73,7 @@ def start(guard: Guard) -> str:
             **as_user,
         )
     guard.children.append(server)
-    conninfo = f"host={guard.folder} user=postgres dbname=postgres"
+    conninfo = make_conninfo(host=str(guard.folder), user="postgres", dbname="postgres")
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

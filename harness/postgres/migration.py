@@ -7,6 +7,7 @@ from pathlib import Path
 import pglast
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 
 from harness.errors import UsageError
 
@@ -26,9 +27,13 @@ async def apply(connection: AsyncConnection, file: Path) -> None:
         UsageError: the file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
     """
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the migration {file}: {error}") from None
+    if "\0" in text:
+        raise UsageError(
+            f"{file}:{text[: text.index(chr(0))].count(chr(10)) + 1}:1: a NUL, where Postgres would stop reading"
+        )
     try:
         slices = pglast.split(text, only_slices=True)
     except pglast.parser.ParseError:
@@ -43,3 +48,5 @@ async def apply(connection: AsyncConnection, file: Path) -> None:
             line = text.count("\n", 0, position) + 1
             column = position - (text.rfind("\n", 0, position) + 1) + 1
             raise UsageError(f"{file}:{line}:{column}: {error.diag.message_primary or error}") from None
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise UsageError(f"{file}: leaves a transaction open; end it with COMMIT")

@@ -28,7 +28,7 @@ class Terminal:
     def started(self, opened: Session, scenarios: int) -> None:
         """Says what is verified, and on what."""
         self._scenarios = scenarios
-        self._print(f"Target {self._target} on PostgreSQL {opened.database.version}, {opened.where}")
+        self._print(f"Target {self._target} on PostgreSQL {opened.database.version}, {opened.database.where}")
 
     def finished(self, result: ScenarioResult) -> None:
         """One scenario: its title, then a line for each check."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg import sql
 from ruamel.yaml import YAML
 
@@ -38,37 +41,55 @@ class Seed:
         return {tenant["openphone_api_key"] for tenant in self.rows["tenants"] if tenant.get("openphone_api_key")}
 
 
-def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> bytes:
+@dataclass(frozen=True)
+class Insert:
+    """One row as a statement, and the place in a file that asks for it."""
+
+    statement: bytes
+    mistake: Callable[[str], Mistake]
+    """The mistake to report where the database refuses the row."""
+
+
+def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     """The statements that insert the seed's and the scenario's rows into empty tables.
 
     Raises:
         InvalidScenario: a table or column that the database does not have, or a value that does not fit its column.
     """
     given = file.scenario.given.rows
-    mistakes: list[Mistake] = []
+    mistakes = [
+        file.source.mistake(
+            ("given", "rows", table), f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
+        )
+        for table in given
+        if table not in catalog.columns
+    ]
     slugs = {tenant["slug"]: tenant["id"] for tenant in seed.rows["tenants"]}
     slugs |= {
-        row["slug"]: row["id"] for _, _, row in rows_of(given.get("tenants", [])) if "slug" in row and "id" in row
+        row["slug"]: row["id"]
+        for _, _, row in rows_of(given.get("tenants", []))
+        if isinstance(row.get("slug"), str) and isinstance(row.get("id"), str)
     }
-    statements = []
+    found: list[Insert] = []
     for table in reversed(catalog.deletable):
-        statements += [_insert(table, row, catalog, slugs) for row in seed.rows.get(table, [])]
-    for table in given:
-        if table not in catalog.columns:
-            message = f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
-            mistakes.append(file.source.mistake(("given", "rows", table), message))
-    for table in reversed(catalog.deletable):
+        of_seed = functools.partial(Mistake, SEED, 1, 1)
+        found += [Insert(_insert(table, row, catalog, slugs), of_seed) for row in seed.rows.get(table, [])]
         for position, repetition, row in rows_of(given.get(table, [])):
             path: list[str | int] = ["given", "rows", table, position]
             if "repeat" in file.source.root["given"]["rows"][table][position]:
                 path.append("row")
-            found = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
-            mistakes += [file.source.mistake([*path, column], message) for column, message in found]
-            if not found and not mistakes:
-                statements.append(_insert(table, row, catalog, slugs, repetition))
+            wrong = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
+            mistakes += [file.source.mistake([*path, column], message) for column, message in wrong]
+            if mistakes:
+                continue
+            mistake = functools.partial(file.source.mistake, path)
+            try:
+                found.append(Insert(_insert(table, row, catalog, slugs, repetition), mistake))
+            except (TypeError, ValueError, psycopg.Error) as error:
+                mistakes.append(mistake(f"this row cannot be written as SQL: {error}"))
     if mistakes:
         raise InvalidScenario(mistakes)
-    return sql.SQL("; ").join(statements).as_bytes()
+    return found
 
 
 def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -79,7 +100,7 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
             yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
         elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
             yield column, f"{value!r} is no time; say for instance `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
-        elif column == "tenant_id" and value not in slugs and not _is_uuid(value):
+        elif column == "tenant_id" and value is not None and str(value) not in slugs and not _is_uuid(value):
             yield column, f"there is no tenant {value!r}{nearest(str(value), list(slugs))}"
         elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):
             yield column, f"{column} is a whole number, not {value!r}"
@@ -89,14 +110,17 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
             yield column, f"{column} is a text; put {value!r} in quotes"
 
 
-def _insert(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], repetition: int = 0) -> sql.Composed:
+def _insert(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], repetition: int = 0) -> bytes:
     columns = catalog.columns[table]
     if "tenant_id" in columns and "tenant_id" not in row:
         row = {**row, "tenant_id": next(iter(slugs))}
     values = [_value(column, columns[column], value, slugs, repetition) for column, value in row.items()]
-    return sql.SQL("insert into public.{} ({}) values ({})").format(
+    if not row:
+        return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
+    statement = sql.SQL("insert into public.{} ({}) values ({})").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(values)
     )
+    return statement.as_bytes()
 
 
 def _value(column: str, kind: str, value: Any, slugs: Mapping[str, str], repetition: int) -> sql.Composable:
@@ -105,12 +129,12 @@ def _value(column: str, kind: str, value: Any, slugs: Mapping[str, str], repetit
         back = sql.Literal(f"{repetition} minutes")
         return sql.SQL("now() {} {}::interval - {}::interval").format(sign, sql.Literal(amount), back)
     if column == "tenant_id":
-        value = slugs.get(value, value)
+        value = slugs.get(str(value), value)
     elif isinstance(value, dict | list):
         value = json.dumps(value, default=str)
-    elif isinstance(value, int) and (column == "id" or column.endswith("_id")):
+    elif repetition and isinstance(value, int) and (column == "id" or column.endswith("_id")):
         value += repetition
-    elif isinstance(value, str) and _PHONE.match(value):
+    elif repetition and isinstance(value, str) and _PHONE.match(value):
         value = f"+{int(value) + repetition}"
     return sql.Literal(value)
 

@@ -104,7 +104,7 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
             for database in (first, second):
                 await database.migrate([*migration.reference_schema(), migration.LOCKING])
                 await database.prepare()
-            await first.reset(b"insert into tenants (name, slug) values ('one', 'one')")
+            await first.reset([b"insert into tenants (name, slug) values ('one', 'one')"])
             assert (await second.rows(["tenants"]))["tenants"] == []
 
     await_(main())
@@ -132,6 +132,8 @@ def test_a_login_without_the_rights_is_told_which(
 
 def test_a_login_need_not_be_a_superuser(given: Server, sql: psycopg.Connection, await_: Await) -> None:
     sql.execute("create role fair login createdb createrole bypassrls")
+    sql.execute("create database cronproof_of_another_login")
+    sql.execute(f"comment on database cronproof_of_another_login is '{databases.OURS}'".encode())
 
     async def main() -> None:
         async with databases.created(
@@ -142,8 +144,10 @@ def test_a_login_need_not_be_a_superuser(given: Server, sql: psycopg.Connection,
 
     try:
         await_(main())
+        assert "cronproof_of_another_login" in names(sql, DATABASES)
     finally:
         sql.execute("drop role fair")
+        sql.execute("drop database cronproof_of_another_login")
 
 
 def test_an_unreachable_server_is_said_in_one_line(await_: Await) -> None:
@@ -194,6 +198,56 @@ def test_an_error_is_shown_where_it_stands(
     assert str(raised.value).startswith(f"{file}{message}")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("begin;\nselect 1;\n", ": leaves a transaction open; end it with COMMIT"),
+        ("select 1;\n\0select 2;\n", ":2:1: a NUL, where Postgres would stop reading"),
+    ],
+)
+def test_a_migration_is_whole_or_refused(
+    text: str, message: str, tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    file = tmp_path / "half.sql"
+    file.write_text(text)
+
+    async def main() -> None:
+        async with databases.created(postgres) as database:
+            await database.migrate([file])
+
+    with pytest.raises(UsageError, match=f"^{file}{message}"):
+        await_(main())
+
+
+def test_what_a_migration_sets_for_its_session_ends_with_it(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    file = tmp_path / "sets.sql"
+    file.write_text("\ufeffset role anon; set statement_timeout = '1ms';\n", encoding="utf-8")
+
+    async def main() -> None:
+        async with databases.created(postgres) as database:
+            await database.migrate([*migration.reference_schema(), file])
+            await database.prepare()
+            await database.reset([])
+
+    await_(main())
+
+
+def test_tables_in_a_circle_are_told(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    file = tmp_path / "circle.sql"
+    file.write_text(
+        "create table a (id int primary key); create table b (id int primary key references a (id));"
+        "alter table a add foreign key (id) references b (id);"
+    )
+
+    async def main() -> None:
+        async with databases.created(postgres) as database:
+            await database.migrate([file])
+            await database.prepare()
+
+    with pytest.raises(UsageError, match="^tables refer to each other in a circle: "):
+        await_(main())
+
+
 def test_rows_that_refer_go_before_those_they_refer_to(database: Database) -> None:
     order = database.catalog.deletable
 
@@ -205,7 +259,7 @@ def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, awai
     job = b"insert into jobs (id, tenant_id, status) select 1, id, 'completed' from tenants"
 
     async def main() -> list[tuple[int, str, bool]]:
-        await database.reset(tenant + b"; " + job)
+        await database.reset([tenant, job])
         for value in ("now()", "null"):
             await database._control.execute(f"update jobs set followup_sent_at = {value}".encode())
         await database._control.execute("begin; update jobs set frequency_nudge_sent_at = now(); rollback")
@@ -224,7 +278,7 @@ def test_whether_a_backend_waits_is_asked_of_the_server(
     tenant = b"insert into tenants (name, slug) values ('n', 'n')"
 
     async def main() -> list[int]:
-        await database.reset(tenant)
+        await database.reset([tenant])
         conninfo = postgres.conninfo.replace("dbname=postgres", f"dbname={database.name}")
         async with (
             await psycopg.AsyncConnection.connect(conninfo) as holder,

@@ -30,7 +30,7 @@ def inserted(rows: str, table: str, folder: Path, database: Database, await_: Aw
     statements = inserts(file(rows, folder), Seed(), database.catalog)
 
     async def main() -> list[dict[str, Any]]:
-        await database.reset(statements)
+        await database.reset([row.statement for row in statements])
         return (await database.rows([table]))[table]
 
     found: list[dict[str, Any]] = await_(main())
@@ -116,3 +116,40 @@ def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_
         inserts(file(rows, tmp_path), Seed(), database.catalog)
 
     assert str(raised.value).partition(":")[2].startswith(mistake)
+
+
+@pytest.mark.parametrize(
+    ("rows", "mistake"),
+    [
+        ("jobs: [{id: 1}, {id: 1}]", "6:21: duplicate key value violates unique constraint"),
+        ("jobs: [{id: 1, customer_id: 9}]", '6:12: insert or update on table "jobs" violates foreign key constraint'),
+        ("jobs: [{id: 1, status: done}]", '6:12: new row for relation "jobs" violates check constraint'),
+        ("customers: [{id: 1}]", '6:17: null value in column "phone_number"'),
+        ("jobs: [{id: 99999999999}]", "6:12: integer out of range"),
+        ("system_events: [{id: abc, source: s, event_type: e}]", "6:21: invalid input syntax for type bigint"),
+        ("scheduled_tasks: [{id: nope, task_type: t, scheduled_for: now}]", "6:23: invalid input syntax for type uuid"),
+    ],
+)
+def test_what_the_database_refuses_is_told_by_the_row(
+    rows: str, mistake: str, tmp_path: Path, database: Database, await_: Await
+) -> None:
+    found = inserts(file(rows, tmp_path), Seed(), database.catalog)
+
+    ((position, reason),) = await_(database.refused([row.statement for row in found]))
+
+    assert str(found[position].mistake(reason)).partition(":")[2].startswith(mistake)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ['{id: 1, service_type: "a\\0b"}', '{id: 1, service_type: "\\ud800"}', "{id: 1, tenant_id: [a]}", "{}"],
+)
+def test_a_row_that_is_no_sql_is_a_mistake_or_taken(
+    row: str, tmp_path: Path, database: Database, await_: Await
+) -> None:
+    try:
+        found = inserts(file(f"jobs: [{row}]", tmp_path), Seed(), database.catalog)
+    except InvalidScenario as invalid:
+        assert invalid.mistakes[0].line == 6  # noqa: PT017  (either way, nothing else may come out)
+    else:
+        assert await_(database.refused([found_row.statement for found_row in found])) == []
