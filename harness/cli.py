@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
+import os
+import re
 import shlex
 import signal
 import sys
@@ -31,6 +34,7 @@ from harness.target import in_process
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
 INTERRUPTED = 130
+BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
 SCENARIOS = Path("scenarios")
 REPORT = "sign-off.md"
 
@@ -65,15 +69,18 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
     seed: Annotated[int, typer.Option(help="Noted in the report; the named overlaps leave nothing to chance.")] = 0,
-    budget: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no scenario after this time.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no scenario after this time.")
+    ] = None,
 ) -> None:
     """Run scenario files: a line for each check, then the sign-off report."""
     files = reader.read(reader.find(paths or [SCENARIOS]))
     migrations = migration_files or [migration.LOCKING]
-    _writable(out, "--out")
+    report = out / REPORT
+    _writable(report, "--out")
     if junit_file is not None:
-        _writable(junit_file.parent, "--junit")
-    console = Console(quiet=as_json)
+        _writable(junit_file, "--junit")
+    console = _Console(quiet=as_json)
     terminal = _Watching(console, target)
     started, clock = provenance.now(), time.monotonic()
     plan = Plan(target=target, postgres=postgres, migrations=migrations)
@@ -85,18 +92,17 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
         commit=provenance.commit(),
         started=started,
         seed=seed,
-        command=shlex.join(["cronproof", *_without_password(sys.argv[1:])]),
+        command=_shown(sys.argv[1:]),
         migrations=provenance.migrations(migrations),
         scenarios=provenance.digests([file.source.file for file in files]),
     )
     terminal.summary(results, seconds)
-    report = out / REPORT
-    report.write_text(markdown.render(about, results, seconds))
-    console.print(f"\nSign-off report: {report}", highlight=False, soft_wrap=True)
+    report.write_text(markdown.render(about, results, seconds), encoding="utf-8", errors="backslashreplace")
+    console.print(f"\nSign-off report: {report}", highlight=False, markup=False, soft_wrap=True)
     if junit_file is not None:
         junit.write(junit_file, results)
     if as_json:
-        print(document.as_json(about, results))  # noqa: T201  (the document is the command's output)
+        _Console().out(document.as_json(about, results), highlight=False)
     raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
 
 
@@ -108,7 +114,7 @@ def list_scenarios(
 ) -> None:
     """List scenarios and targets."""
     files = reader.read(reader.find(paths or [SCENARIOS]))
-    console = Console()
+    console = _Console()
     width = max(len(file.id) for file in files)
     for file in files:
         console.print(f"{file.id:{width}}  {file.scenario.title}", highlight=False, markup=False, soft_wrap=True)
@@ -118,13 +124,13 @@ def list_scenarios(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
-    print(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))  # noqa: T201  (the output)
+    _Console().out(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False), highlight=False)
 
 
 @app.command()
 def doctor(postgres: Postgres = "embedded") -> None:
     """Say what this machine can do, and what is missing."""
-    console = Console()
+    console = _Console()
     findings = _run(examination.examine(postgres))
     for finding in findings:
         console.print(f"{finding.state:8} {finding.what}", highlight=False, markup=False, soft_wrap=True)
@@ -148,34 +154,61 @@ def _run(coroutine: Coroutine[None, None, Result]) -> Result:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return asyncio.run(coroutine)
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise EnvironmentFailed(f"the Postgres was lost during the run: {' '.join(str(error).split())}") from error
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise EnvironmentFailed(f"the Postgres failed us during the run: {reason}") from error
     except KeyboardInterrupt:
         print("cronproof: interrupted; nothing was left behind", file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _writable(folder: Path, option: str) -> None:
-    """Finds out before the run whether its reports can be written.
+def _writable(file: Path, option: str) -> None:
+    """Finds out before the run whether a report can be written, and removes one of an earlier run.
 
     Raises:
-        UsageError: they cannot.
+        UsageError: it cannot.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".cronproof"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another place with {option}") from None
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("a").close()
+        if file.is_file():
+            file.unlink()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {file}: {reason}; choose another place with {option}") from None
 
 
-def _without_password(arguments: Sequence[str]) -> list[str]:
-    return [argument.partition("://")[0] + "://…" if "://" in argument else argument for argument in arguments]
+def _shown(arguments: Sequence[str]) -> str:
+    """The command as the report shows it: without the DSN, for the sake of the password in it."""
+    shown, is_value = ["cronproof"], False
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if is_value:
+            shown.append(_kind_of_postgres(argument))
+        elif option == "--postgres" and equals:
+            shown.append(f"--postgres={_kind_of_postgres(value)}")
+        else:
+            shown.append(argument)
+        is_value = argument == "--postgres"
+    return shlex.join(shown)
+
+
+def _kind_of_postgres(choice: str) -> str:
+    return choice if re.fullmatch(r"embedded|container(:[\w./:@-]+)?", choice) else "DSN"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read our output has gone, as `head` does: no verdict is told by the exit code then."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE)
 
 
 def main() -> None:
     """The command `cronproof`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be UTF-8
     logging.getLogger().addHandler(logging.NullHandler())  # crons log their failures; what matters is in the findings
     try:
         app()

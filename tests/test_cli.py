@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from harness.postgres.server import Server
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.postgres
@@ -102,10 +103,18 @@ def test_a_budget_that_ends_is_inconclusive(tmp_path: Path) -> None:
         (["sql"], 2, "cronproof: no scenario files (*.yaml) in sql"),
         (["--postgres", "embeded"], 2, "cronproof: --postgres 'embeded' is none of: embedded, container, container:IMAGE, a DSN"),
         (["--postgres", "postgresql://u:secret@127.0.0.1:1/x"], 3, "cronproof: no Postgres answers at given 127.0.0.1:1: "),
+        (["--postgres", "host=127.0.0.1 port=1 password=secret stray"], 2, "cronproof: --postgres is none of: embedded, "),
+        (["--postgres", "postgresql://u:p@secret@127.0.0.1/x"], 3, "cronproof: no Postgres answers at the given DSN; is a character"),
+        (["--postgres", "postgresql://u@h/x?password=secret&no=1"], 2, "cronproof: --postgres is none of: embedded, "),
+        (["--postgres", ""], 2, "cronproof: --postgres '' is none of: embedded, container, container:IMAGE, a DSN"),
+        (["--postgres", "container:"], 2, "cronproof: --postgres is none of: embedded, container, container:IMAGE, a DSN"),
+        (["/nowhere.yaml"], 2, "cronproof: no scenario at /nowhere.yaml"),
+        (["x" * 300], 2, "cronproof: no scenario at xxx"),
+        (["--junit", "sql"], 2, "cronproof: cannot write sql: Is a directory; choose another place with --junit"),
         (["--migration", "nowhere.sql"], 2, "cronproof: cannot read the migration nowhere.sql: "),
         (["--migration", "Makefile"], 2, 'cronproof: Makefile:1:1: syntax error at or near "#"'),
-        (["--out", "/dev/null/x"], 2, "cronproof: cannot write to /dev/null/x: Not a directory; choose another place with --out"),
-        (["--junit", "/dev/null/x/j.xml"], 2, "cronproof: cannot write to /dev/null/x: Not a directory"),
+        (["--out", "/dev/null/x"], 2, "cronproof: cannot write /dev/null/x/sign-off.md: Not a directory; choose another place with --out"),
+        (["--junit", "/dev/null/x/j.xml"], 2, "cronproof: cannot write /dev/null/x/j.xml: Not a directory; choose another place with --junit"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
@@ -137,8 +146,39 @@ def test_an_empty_folder_of_scenarios_is_said(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "cronproof: no scenario files (*.yaml) in scenarios\n")
 
 
-def test_an_unknown_option_is_a_usage_error() -> None:
-    assert cronproof("verify", "--no-such-option").returncode == 2
+@pytest.mark.parametrize("option", [["--no-such-option"], ["--budget", "-1"], ["--budget", "nan"]])
+def test_a_wrong_option_is_a_usage_error(option: list[str]) -> None:
+    assert cronproof("verify", *option).returncode == 2
+
+
+def test_a_reader_that_goes_away_gets_no_verdict(tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "harness", "verify", RACE, "--out", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.stdout.close()
+
+    assert run.wait() == 141
+
+
+def test_the_report_shows_no_password(postgres: Server, tmp_path: Path) -> None:
+    dsn = f"{postgres.conninfo} password=secret"
+
+    done = cronproof("verify", "scenarios/1-functions", "--postgres", dsn, "--out", str(tmp_path), "--json")
+
+    report = (tmp_path / "sign-off.md").read_text()
+    assert done.returncode == 0
+    assert "--postgres DSN" in report
+    assert "secret" not in done.stdout + done.stderr + report
+
+
+def test_a_run_that_fails_leaves_no_report_of_an_earlier_one(tmp_path: Path) -> None:
+    (tmp_path / "sign-off.md").write_text("PASS")
+
+    cronproof("verify", "--postgres", "host=127.0.0.1 port=1", "--out", str(tmp_path))
+
+    assert not (tmp_path / "sign-off.md").exists()
 
 
 def test_list_names_scenarios_and_targets() -> None:

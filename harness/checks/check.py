@@ -39,7 +39,7 @@ def inconclusive(message: str) -> Finding:
 class Parameters(BaseModel):
     """Base of what scenario files hold: nothing unknown, nothing changed later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Check(ABC):

@@ -13,7 +13,7 @@ from harness.evidence import Run
 BODY_CHARACTERS = 160
 
 
-class Status(RootModel[Annotated[int, Field(ge=100, le=599)]], Check):
+class Status(RootModel[Annotated[int, Field(ge=100, le=599, strict=True)]], Check):
     """Every response has this HTTP status."""
 
     id: ClassVar[str] = "status"

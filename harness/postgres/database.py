@@ -24,7 +24,7 @@ from harness.errors import EnvironmentFailed, UsageError
 from harness.postgres import catalog, migration
 from harness.postgres.catalog import Catalog
 from harness.postgres.proxy import Upstream
-from harness.postgres.server import Server
+from harness.postgres.server import UNCLEAR_DSN, Server
 
 Role = Literal["service_role", "anon", "authenticated"]
 ROLES: tuple[Role, ...] = ("service_role", "anon", "authenticated")
@@ -210,7 +210,9 @@ async def _connect(server: Server, conninfo: str, **parameters: Any) -> AsyncCon
             conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None, **parameters
         )
     except psycopg.Error as error:
-        raise EnvironmentFailed(f"no Postgres answers at {server.where}: {_line(error)}") from None
+        # Of a DSN that is mistyped, libpq's words may repeat what was meant to be the password.
+        reason = f": {_line(error)}" if server.where != UNCLEAR_DSN else "; is a character in it not percent-encoded?"
+        raise EnvironmentFailed(f"no Postgres answers at {server.where}{reason}") from None
 
 
 def _line(error: Exception) -> str:

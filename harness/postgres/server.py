@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from psycopg.conninfo import conninfo_to_dict
 from harness.errors import UsageError
 from harness.guard import guarded, sweep
 from harness.postgres import container, embedded
+
+UNCLEAR_DSN = "the given DSN"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ async def opened(choice: str) -> AsyncIterator[Server]:
         sweep()
         with guarded() as guard:
             yield Server(embedded.start(guard), "embedded", disposable=True)
-    elif kind == "container":
+    elif choice == "container" or (kind == "container" and image):
         image = image or container.DEFAULT_IMAGE
         with guarded() as guard:
             yield Server(container.start(image, guard), f"container {image}", disposable=True)
@@ -49,12 +52,17 @@ async def opened(choice: str) -> AsyncIterator[Server]:
 
 
 def _given(dsn: str) -> Server:
+    # A DSN can hold a password anywhere once it is mistyped: no part of one is shown that does not look like a host.
     try:
         parts = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
+    except (psycopg.Error, UnicodeError):
+        parts = {}
+    if not parts:
+        shown = f" {dsn!r}" if re.fullmatch(r"[\w.-]*", dsn) else ""
         raise UsageError(
-            f"--postgres {dsn.rpartition('@')[2]!r} is none of: embedded, container, container:IMAGE, "
+            f"--postgres{shown} is none of: embedded, container, container:IMAGE, "
             "a DSN such as postgresql://user@host:5432/postgres"
-        ) from None
-    host, port = parts.get("host", "localhost"), parts.get("port", 5432)
-    return Server(dsn, f"given {host}:{port}", disposable=False)
+        )
+    host, port = str(parts.get("host", "localhost")), str(parts.get("port", 5432))
+    where = f"given {host}:{port}" if re.fullmatch(r"[\w./-]+", host) and port.isdigit() else UNCLEAR_DSN
+    return Server(dsn, where, disposable=False)

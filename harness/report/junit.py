@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,10 @@ def write(file: Path, results: Sequence[ScenarioResult]) -> None:
     """Writes the file. A FAIL is a failure; an INCONCLUSIVE is an error, so that no tool takes it for a pass."""
     xml = JUnitXml("cronproof")
     for result in results:
-        suite = TestSuite(result.file.id)
+        suite = TestSuite(_legal(result.file.id))
         for check in result.checks:
-            case = TestCase(check.id, classname=result.file.id, time=result.seconds / len(result.checks))
-            text = check.message if check.order is None else f"{check.order}: {check.message}"
+            case = TestCase(check.id, classname=_legal(result.file.id), time=result.seconds / len(result.checks))
+            text = _legal(check.message if check.order is None else f"{check.order}: {check.message}")
             if check.verdict == "FAIL":
                 case.result = [Failure(text, "FAIL")]
             elif check.verdict == "INCONCLUSIVE":
@@ -25,5 +26,9 @@ def write(file: Path, results: Sequence[ScenarioResult]) -> None:
             suite.add_testcase(case)
         xml.add_testsuite(suite)
     xml.update_statistics()  # type: ignore[no-untyped-call]  # the package is typed but for this
-    file.parent.mkdir(parents=True, exist_ok=True)
     xml.write(str(file), pretty=True)
+
+
+def _legal(text: str) -> str:
+    """The text without the characters that XML 1.0 has no place for."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)

@@ -124,7 +124,7 @@ class When(Parameters):
 
 
 CheckName = Literal["exclusive", "no-duplicate", "flag-agrees", "never-waits", "sees-rows", "no-deadlock", "egress"]
-_BY_NAME: dict[CheckName, type[Check]] = {
+BY_NAME: dict[CheckName, type[Check]] = {
     "exclusive": Exclusive,
     "no-duplicate": NoDuplicate,
     "flag-agrees": FlagAgrees,
@@ -179,7 +179,7 @@ class Scenario(Parameters):
     def checks(self) -> list[Check]:
         """The checks with their parameters, in the order of the file."""
         return [
-            _BY_NAME[item]() if isinstance(item, str) else getattr(item, next(iter(item.model_fields_set)))
+            BY_NAME[item]() if isinstance(item, str) else getattr(item, next(iter(item.model_fields_set)))
             for item in self.then
         ]
 
@@ -210,6 +210,8 @@ def _unknown_jobs(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     for number, check in enumerate(scenario.checks):
         for parameter in ("jobs", "skipped"):
             for position, job in enumerate(getattr(check, parameter, [])):
+                if job in getattr(check, parameter)[:position]:
+                    yield ("then", number, check.id, parameter, position), f"job {job} is there twice"
                 if job not in ids:
                     path = ("then", number, check.id, parameter, position)
                     yield path, f"no job {job} is given; the jobs are: {given}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from harness.errors import InvalidScenario, Mistake, UsageError
-from harness.scenario.model import Scenario, contradictions
+from harness.scenario.model import BY_NAME, Scenario, contradictions
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 TAGS = frozenset({"name", "parameters", "row", "repeated"})  # of unions: in an error's location, but not in the file
@@ -64,15 +66,18 @@ def find(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
-            if not files:
-                raise UsageError(f"no scenario files (*.yaml) in {path}")
-            found += files
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise UsageError(f"no scenario at {path}{_nearest_file(path)}")
+        try:
+            if path.is_dir():
+                files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and not file.is_dir())
+                if not files:
+                    raise UsageError(f"no scenario files (*.yaml) in {path}")
+                found += files
+            elif path.is_file():
+                found.append(path)
+            else:
+                raise UsageError(f"no scenario at {path}{_nearest_file(path)}")
+        except OSError as error:
+            raise UsageError(f"no scenario at {path}: {error.strerror}") from None
     return list(dict.fromkeys(found))
 
 
@@ -101,8 +106,9 @@ def read_one(file: Path) -> ScenarioFile:
     """
     try:
         text = file.read_text(encoding="utf-8")
-        root = YAML(typ="rt").load(text)
-        data = YAML(typ="safe", pure=True).load(text)
+        with warnings.catch_warnings(action="ignore"):  # an anchor may be used twice; nobody reads about it here
+            root = YAML(typ="rt").load(text)
+            data = YAML(typ="safe", pure=True).load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {error}")]) from None
     except MarkedYAMLError as error:
@@ -110,8 +116,9 @@ def read_one(file: Path) -> ScenarioFile:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = (error.problem or str(error)).splitlines()[0]
         raise InvalidScenario([Mistake(file, line, column, f"not YAML: {problem}")]) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}")]) from None
+    except Exception as error:  # noqa: BLE001  (the parser raises anything it meets in a strange scalar)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {reason}")]) from None
     source = Source(file, root)
     if not isinstance(data, dict):
         raise InvalidScenario([Mistake(file, 1, 1, "a scenario begins with `title:`; this file has none")])
@@ -138,17 +145,27 @@ def _mistake(source: Source, error: ErrorDetails) -> Mistake:
     match error["type"]:
         case "extra_forbidden":
             *parent, word = path
-            message = f"unknown word {word!r}{nearest(str(word), list(_words_at(parent)))}"
+            message = f"unknown word {_shown(word)}{nearest(str(word), list(_words_at(parent)))}"
+            if word in BY_NAME:
+                message = f"{word} takes no parameters; write `- {word}`"
         case "missing":
             message = f"{path[-1]!r} is missing"
         case "literal_error":
             words = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-            message = f"{given!r} is not known{nearest(str(given), words)}"
+            message = f"{_shown(given)} is not known{nearest(str(given), words)}"
+            if given in _words_at(["then", 0]):
+                message = f"{given} needs parameters; write `- {given}: …`"
         case "value_error":
             message = str(error["ctx"]["error"])
         case _:
-            message = f"{error['msg'][0].lower()}{error['msg'][1:]}, not {given!r}"
+            said = error["msg"].replace(" or instance of WithParameters", "")
+            message = f"{said[0].lower()}{said[1:]}, not {_shown(given)}"
     return source.mistake(path, message)
+
+
+def _shown(value: Any) -> str:
+    """A value as it can be shown: a page of it helps nobody."""
+    return reprlib.repr(value)
 
 
 def _is_tag(part: str | int, before: str | int | None) -> bool:
@@ -185,8 +202,8 @@ def _alternatives(schema: dict[str, Any], places: Sequence[dict[str, Any]]) -> I
 
 
 def _nearest_file(path: Path) -> str:
-    """The file that was probably meant by a path that does not exist."""
-    parent = next(parent for parent in path.parents if parent.is_dir())
-    names = {file.stem: file for file in parent.rglob("*") if file.suffix in SUFFIXES}
-    near = difflib.get_close_matches(path.stem, list(names), n=1)
-    return f"; did you mean {names[near[0]]}?" if near else ""
+    """The file of the same folder that was probably meant by a path that does not exist."""
+    folder = path.parent
+    names = [file.name for file in folder.iterdir() if file.suffix in SUFFIXES] if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, [name for name in names if name != path.name], n=1)
+    return f"; did you mean {folder / near[0]}?" if near else ""

@@ -83,6 +83,10 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
             ["10:3: one instance cannot overlap; say `instances: 2`, or more"],
         ),
         ("call: post-job-followup", "call: [post-job-followup, monthly-followup]", None),
+        ("no-loss: {jobs: [32]}", "no-loss", ["13:5: no-loss needs parameters; write `- no-loss: …`"]),
+        ("  - exclusive", "  - exclusive: {}", ["12:5: exclusive takes no parameters; write `- exclusive`"]),
+        ("{jobs: [32]}", "{jobs: [32, 32]}", ["13:26: job 32 is there twice"]),
+        ("  instances: 2", "  instances: '2'", ["10:3: input should be a valid integer, not '2'"]),
         ("then:", "then: [", None),
         ("title: A title", "title: A title\ntitle: another", None),
     ],
@@ -115,7 +119,22 @@ def test_mistakes_of_several_files_are_told_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "just text", "- a list", "\t", "a: &a [*a]", "a: *b", "? [x]\n: y", "\x00", "%YAML 9"]
+    "text",
+    [
+        "",
+        "just text",
+        "- a list",
+        "\t",
+        "a: &a [*a]",
+        "a: *b",
+        "? [x]\n: y",
+        "title: !!int ''",
+        "title: !!bool maybe",
+        "title: !!omap 5",
+        "title: 2026-13-45",
+        "\x00",
+        "%YAML 9",
+    ],
 )
 def test_what_is_no_scenario_is_one_clear_line(text: str, tmp_path: Path) -> None:
     assert all("\n" not in line for line in mistakes(text, tmp_path))
