@@ -198,6 +198,25 @@ def test_an_error_is_shown_where_it_stands(
     assert str(raised.value).startswith(f"{file}{message}")
 
 
+def test_the_claim_functions_are_guarded_under_supabases_new_defaults_too(
+    tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    """Since 2026 new projects grant nothing by default: a migration has to give service_role its right by name."""
+    revoked = tmp_path / "revoked.sql"
+    revoked.write_text(
+        "alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;"
+        "alter default privileges revoke execute on functions from public;"
+    )
+
+    async def main() -> None:
+        async with databases.created(postgres) as database:
+            await database.migrate([*migration.reference_schema(), revoked, migration.LOCKING])
+            await database.prepare()
+            assert [function.executable_by for function in database.catalog.functions] == [["service_role"]] * 4
+
+    await_(main())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
