@@ -17,7 +17,7 @@ class Function:
     name: str
     arguments: str
     result: str
-    executable_by: tuple[str, ...]
+    executable_by: Sequence[str]
     security_definer: bool
     search_path: str | None
 
