@@ -107,9 +107,11 @@ def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
     run = Run(short_folder)
     server = run.until_scenarios_run()
 
+    run.process.send_signal(signal.SIGSTOP)  # so that it cannot end by itself meanwhile
     Run(short_folder, "scenarios/1-functions").process.communicate()
 
     assert server.exists()
+    run.process.send_signal(signal.SIGCONT)
     run.process.communicate()
     assert run.process.returncode == 0
 
