@@ -1,0 +1,114 @@
+"""The formats on results made by hand, hostile titles among them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+
+from harness.evidence import Run
+from harness.report import document, junit, markdown, provenance
+from harness.report.provenance import Provenance
+from harness.report.terminal import Terminal
+from harness.runner import CheckResult, ScenarioResult
+from harness.scenario.model import Scenario
+from harness.scenario.reader import ScenarioFile, Source
+
+HOSTILE = '</x> & "quotes" [bold]|pipe|\x00\x1b\ufffe 🙂\nline'
+SCENARIO = Scenario.model_validate(
+    {
+        "title": HOSTILE,
+        "why": "w",
+        "test": "rules",
+        "when": {"call": "post-job-followup"},
+        "then": ["exclusive", "egress"],
+    }
+)
+RESULT = ScenarioResult(
+    ScenarioFile(SCENARIO, Source(Path("scenarios/folder/hostile.yaml"), {})),
+    [
+        CheckResult("exclusive", "FAIL", HOSTILE, "step-by-step"),
+        CheckResult("egress", "INCONCLUSIVE", "cannot tell"),
+    ],
+    [Run(order="step-by-step")],
+    0.5,
+)
+ABOUT = Provenance(
+    target="reference",
+    postgres="PostgreSQL 18.6, embedded",
+    commit="0" * 40,
+    started=datetime(2026, 11, 23, tzinfo=UTC),
+    seed=7,
+    command="cronproof verify",
+    migrations=[("sql/06-cron-locking.sql", "a" * 64)],
+    scenarios=[("scenarios/folder/hostile.yaml", "b" * 64)],
+)
+
+
+def test_junit_is_xml_whatever_the_messages_hold(tmp_path: Path) -> None:
+    junit.write(tmp_path / "junit.xml", [RESULT])
+
+    root = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314  (our own file)
+    assert (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"]) == ("2", "1", "1")
+    failure = root.find("testsuite/testcase/failure")
+    assert failure is not None
+    assert failure.attrib["message"].startswith('step-by-step: </x> & "quotes"')
+
+
+def test_json_has_the_keys_that_others_rely_on() -> None:
+    parsed = json.loads(document.as_json(ABOUT, [RESULT]))
+
+    assert parsed.keys() >= {"verdict", "target", "postgres", "scenarios"}
+    (scenario,) = parsed["scenarios"]
+    assert scenario.keys() == {"id", "file", "title", "verdict", "reason", "checks", "exploration"}
+    assert (scenario["id"], scenario["verdict"]) == ("folder/hostile", "FAIL")
+    assert scenario["checks"][0] == {"id": "exclusive", "verdict": "FAIL", "message": HOSTILE, "order": "step-by-step"}
+    assert "order" not in scenario["checks"][1]
+
+
+def test_a_scenario_that_passes_has_no_reason() -> None:
+    passed = replace(RESULT, checks=[CheckResult("egress", "PASS", "fine")])
+
+    assert "reason" not in json.loads(document.as_json(ABOUT, [passed]))["scenarios"][0]
+
+
+def test_markdown_names_what_did_not_pass_and_what_was_verified() -> None:
+    report = markdown.render(ABOUT, [RESULT], 1.25)
+
+    assert "**Verdict:** FAIL" in report
+    assert "- **FAIL** `folder/hostile` exclusive (step-by-step): </x> &" in report
+    assert "\\|pipe\\|" in report
+    for fact in ("PostgreSQL 18.6, embedded", "seed 7", "| sql/06-cron-locking.sql | `aaaaaaaaaaaaaaaa` |", "in 1.2 s"):
+        assert fact in report
+
+
+def test_the_terminal_takes_markup_for_text() -> None:
+    output = io.StringIO()
+    terminal = Terminal(Console(file=output), "reference")
+
+    terminal.finished(RESULT)
+    terminal.summary([RESULT], 1.0)
+
+    assert "[bold]|pipe|" in output.getvalue()
+    assert "FAIL  exclusive" in output.getvalue()
+
+
+def test_digests_are_those_of_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "empty.sql"
+    file.touch()
+
+    ((name, digest),) = provenance.digests([file])
+
+    assert (name, digest[:8]) == (str(file), "e3b0c442")
+
+
+def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert provenance.commit() == "unknown (not a git checkout)"
