@@ -1,5 +1,21 @@
-"""`python -m harness` is the command `cronproof`."""
+"""The command `cronproof`, also as `python -m harness`."""
 
-from harness.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Runs the command. Ctrl-C while it is still being loaded is an interrupt like any other, and no traceback."""
+    try:
+        from harness import cli  # noqa: PLC0415  (loading takes long enough to be interrupted)
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -205,7 +205,7 @@ class _Console(Console):
 
 
 def main() -> None:
-    """The command `cronproof`."""
+    """Runs the command that the arguments name."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name need not be UTF-8

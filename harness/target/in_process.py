@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import respx
+from psycopg_pool import PoolTimeout
 
 from fixtures import legacy
 from fixtures.crons.app import CRONS as REFERENCE
 from fixtures.crons.app import create_app
 from fixtures.crons.context import Cron
 from fixtures.crons.settings import Settings
-from harness.errors import UsageError
+from harness.errors import EnvironmentFailed, UsageError
 from harness.evidence import CronResponse, Instance
 from harness.mocks import in_process
 from harness.mocks.services import Services
@@ -95,7 +96,11 @@ class InProcess:
             app_url=f"{APPS}/{name}",
         )
         app = create_app(settings, self._crons)
-        await self._running.enter_async_context(app.router.lifespan_context(app))
+        try:
+            await self._running.enter_async_context(app.router.lifespan_context(app))
+        except PoolTimeout as timeout:
+            reason = proxy.errors[-1].message if proxy.errors else str(timeout)
+            raise EnvironmentFailed(f"instance {name} gets no connection to the database: {reason}") from None
         return await self._running.enter_async_context(
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=APPS)
         )
