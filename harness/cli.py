@@ -172,7 +172,7 @@ def _writable(file: Path, option: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.open("a").close()
         if file.is_file():
-            file.unlink()
+            file.unlink(missing_ok=True)  # another run with the same folder may have been quicker
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot write {file}: {reason}; choose another place with {option}") from None
