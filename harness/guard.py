@@ -48,7 +48,7 @@ class Guard:
         self.children: list[subprocess.Popen[bytes]] = []
         """What this process has started and the guard stops: kept here to be reaped."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.guard"],
+            [sys.executable, "-P", "-m", "harness.guard"],  # -P: a folder `harness` where we run is not our package
             stdin=subprocess.PIPE,
             pass_fds=[lock.fileno()],
             start_new_session=True,
@@ -63,7 +63,10 @@ class Guard:
 
     def clear(self) -> None:
         """Has everything stopped and removed, and waits until it is."""
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+        if self._process.wait() != 0:  # it was killed: nobody else clears up
+            _stop_server(self.folder)
         for child in self.children:
             child.wait(STOP_SECONDS)
 
@@ -111,14 +114,34 @@ def _abandoned(folder: Path) -> bool:
 
 
 def _stop_server(folder: Path) -> None:
+    """Ends what works in the folder and removes it; the lock last, so that `sweep` finds whatever was left."""
+    data = folder / "data"
     with contextlib.suppress(OSError, ValueError, psutil.Error):
-        postmaster = psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
-        if str(folder / "data") in postmaster.cmdline():  # not a stranger that got the number later
+        postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
+        if str(data) in postmaster.cmdline():  # not a stranger that got the number later
             postmaster.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing here is worth a checkpoint
             if not _ended(postmaster):
                 postmaster.kill()
                 _ended(postmaster)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _content(folder) and time.monotonic() < deadline:
+        for path in _content(folder):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        if _content(folder):  # initdb goes on by itself when the run that called it was killed
+            _kill_those_that_name(data)
+            time.sleep(POLL_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _content(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if path.name != "lock"]
+
+
+def _kill_those_that_name(data: Path) -> None:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(data) in process.cmdline():
+                process.kill()
 
 
 def _ended(process: psutil.Process) -> bool:
@@ -135,8 +158,9 @@ def sweep_containers() -> None:
     """Removes this host's containers whose run and guard are both gone."""
     for container in _our_containers():
         folder = Path(container.labels[CONTAINER_LABEL])
-        if not folder.exists() or _abandoned(folder):
-            _remove(container)
+        with contextlib.suppress(OSError):  # another user's folder: not ours to judge
+            if not folder.exists() or _abandoned(folder):
+                _remove(container)
 
 
 def _our_containers() -> list[Container]:

@@ -89,6 +89,29 @@ def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder
         assert (run.process.returncode, errors) == (130, "cronproof: interrupted; nothing was left behind\n")
 
 
+def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_folder: Path) -> None:
+    run = Run(short_folder)
+    wait_until(lambda: bool(list(short_folder.glob("cronproof-*/data/base"))))
+
+    run.process.kill()
+    run.process.communicate()
+
+    wait_until(lambda: not list(short_folder.glob("cronproof*")) and not living(short_folder))
+
+
+def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> None:
+    run = Run(short_folder, "scenarios/3-race")
+    server = run.until_scenarios_run()
+    (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "harness.guard" in p.cmdline()]
+
+    watcher.kill()
+    _, errors = run.process.communicate()
+
+    assert (run.process.returncode, errors) == (0, "")
+    assert not server.exists()
+    assert not living(server)
+
+
 def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path) -> None:
     run = Run(short_folder)
     server = run.until_scenarios_run()
