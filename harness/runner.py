@@ -213,7 +213,7 @@ class Session:
         """
         started = time.monotonic()
         scenario = file.scenario
-        rows = [row.statement for row in inserts(file, self.seed, self.database.catalog)]
+        rows = await self.database.script([row.statement for row in inserts(file, self.seed, self.database.catalog)])
         runs: list[Run] = []
         if scenario.when is None:
             runs.append(Run(order="catalog", functions=self.database.catalog.functions))
@@ -234,7 +234,7 @@ class Session:
         needed = {instance.name: self._proxies[instance.name] for instance in scenario.when.instance_list}
         await self.target.prepare(needed, scenario.given.role)
 
-    async def _play_all(self, name: overlap.OverlapName, file: ScenarioFile, rows: Sequence[bytes]) -> list[Run]:
+    async def _play_all(self, name: overlap.OverlapName, file: ScenarioFile, rows: bytes) -> list[Run]:
         """The runs of one named overlap: one, or as many as the first instance has points."""
         match name:
             case "one-after-the-other":
@@ -254,7 +254,7 @@ class Session:
                 return [await self.play(place, overlap.held_at(place), file, rows)]
         raise AssertionError("unreachable")
 
-    async def play(self, order: str, play: overlap.Play, file: ScenarioFile, rows: Sequence[bytes]) -> Run:
+    async def play(self, order: str, play: overlap.Play, file: ScenarioFile, rows: bytes) -> Run:
         """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
         given, when = file.scenario.given, file.scenario.when
         assert when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -18,9 +20,16 @@ pytestmark = pytest.mark.postgres
 RACE = "scenarios/3-race/post-job-followup.yaml"
 
 
-def cronproof(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def cronproof(
+    *arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "harness", *arguments],
+        cwd=folder,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -44,6 +53,23 @@ def test_the_reference_passes_and_the_report_says_so(tmp_path: Path) -> None:
     suites = ET.parse(tmp_path / "x" / "junit.xml").getroot()  # noqa: S314  (our own file)
     assert int(suites.attrib["tests"]) > 200
     assert suites.attrib["failures"] == suites.attrib["errors"] == "0"
+
+
+def test_what_the_environment_says_of_another_server_is_left_aside(tmp_path: Path) -> None:
+    of_another = {"PGHOSTADDR": "127.0.0.9", "PGSSLMODE": "require", "PGCLIENTENCODING": "latin1", "PGPORT": "1"}
+
+    done = cronproof("verify", RACE, "--out", str(tmp_path), environment=of_another)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> None:
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").write_text("raise ImportError('not this one')")
+
+    done = cronproof("verify", str(ROOT / RACE), folder=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_crons_before_the_fix_fail_by_name(tmp_path: Path) -> None:

@@ -22,16 +22,41 @@ class Function:
     search_path: str | None
 
 
+@dataclass(frozen=True, order=True)
+class Table:
+    """A table that belongs to no extension."""
+
+    schema: str
+    name: str
+
+
+@dataclass(frozen=True)
+class NumberSequence:
+    """A sequence, where it starts, and the column that takes its numbers from it, if one does; names as SQL has them."""
+
+    name: str
+    start: int
+    table: str | None
+    column: str | None
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """What the migrations have made: the columns of each table with their types, and the functions.
+    """What the migrations have made: the columns of each table of `public` with their types, and its functions.
 
-    `deletable` has the tables in an order in which they can be emptied: rows that refer before those they refer to.
+    `deletable` has the tables of every schema in an order in which they can be emptied: rows that refer before those
+    they refer to. `sequences` has every sequence and, where one column takes its numbers from it, that column.
     """
 
     columns: dict[str, dict[str, str]]
-    deletable: tuple[str, ...]
+    deletable: tuple[Table, ...]
+    sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
+
+    @property
+    def insertable(self) -> list[str]:
+        """The tables of `public` in an order in which they can be filled."""
+        return [table.name for table in reversed(self.deletable) if table.schema == "public"]
 
 
 async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
@@ -39,13 +64,19 @@ async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
     columns: dict[str, dict[str, str]] = {}
     for table, column, kind in await (await connection.execute(_COLUMNS)).fetchall():
         columns.setdefault(table, {})[column] = kind
-    references: dict[str, set[str]] = {table: set() for table in columns}
-    for table, referenced in await (await connection.execute(_REFERENCES)).fetchall():
-        if table != referenced:
+    async with connection.cursor(row_factory=class_row(Table)) as cursor:
+        tables = await (await cursor.execute(_TABLES)).fetchall()
+    references: dict[Table, set[Table]] = {table: set() for table in tables}
+    for schema, name, of_schema, of_name in await (await connection.execute(_REFERENCES)).fetchall():
+        table, referenced = Table(schema, name), Table(of_schema, of_name)
+        if table != referenced and {table, referenced} <= references.keys():
             references[referenced].add(table)
+    async with connection.cursor(row_factory=class_row(NumberSequence)) as cursor:
+        sequences = await (await cursor.execute(_SEQUENCES)).fetchall()
     async with connection.cursor(row_factory=class_row(Function)) as cursor:
         functions = await (await cursor.execute(_FUNCTIONS, [list(roles)])).fetchall()
-    return Catalog(columns, tuple(graphlib.TopologicalSorter(references).static_order()), tuple(functions))
+    order = graphlib.TopologicalSorter(references).static_order()
+    return Catalog(columns, tuple(order), tuple(sequences), tuple(functions))
 
 
 _COLUMNS = """
@@ -56,14 +87,47 @@ _COLUMNS = """
     order by c.relname, a.attnum
 """
 
+# What a migration can have made, without what an extension has brought along.
+_OF_MIGRATIONS = """
+    n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and c.relpersistence <> 't'
+        and not exists (
+            select from pg_depend as d
+            where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+        )
+"""
+
+_TABLES = f"""
+    select n.nspname as schema, c.relname as name
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and {_OF_MIGRATIONS}
+    order by 1, 2
+"""  # noqa: S608  (a constant of this module)
+
 _REFERENCES = """
-    select child.relname, parent.relname
+    select of_child.nspname, child.relname, of_parent.nspname, parent.relname
     from pg_constraint as k
     join pg_class as child on child.oid = k.conrelid
+    join pg_namespace as of_child on of_child.oid = child.relnamespace
     join pg_class as parent on parent.oid = k.confrelid
-    where k.contype = 'f' and child.relnamespace = 'public'::regnamespace
-        and parent.relnamespace = 'public'::regnamespace
+    join pg_namespace as of_parent on of_parent.oid = parent.relnamespace
+    where k.contype = 'f'
 """
+
+_SEQUENCES = f"""
+    select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, s.seqstart as start,
+        quote_ident(owner_n.nspname) || '.' || quote_ident(owner.relname) as table, quote_ident(a.attname) as column
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    join pg_sequence as s on s.seqrelid = c.oid
+    left join pg_depend as d on d.classid = 'pg_class'::regclass and d.objid = c.oid
+        and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+    left join pg_class as owner on owner.oid = d.refobjid
+    left join pg_namespace as owner_n on owner_n.oid = owner.relnamespace
+    left join pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where c.relkind = 'S' and {_OF_MIGRATIONS}
+    order by 1, 2
+"""  # noqa: S608  (as above)
 
 _FUNCTIONS = """
     select p.proname as name, pg_get_function_arguments(p.oid) as arguments, pg_get_function_result(p.oid) as result,

@@ -22,7 +22,7 @@ from psycopg.rows import class_row, dict_row
 
 from harness.errors import EnvironmentFailed, UsageError
 from harness.postgres import catalog, migration
-from harness.postgres.catalog import Catalog
+from harness.postgres.catalog import Catalog, NumberSequence
 from harness.postgres.proxy import Upstream
 from harness.postgres.server import UNCLEAR_DSN, Server
 
@@ -59,7 +59,7 @@ class Database:
         self._password = password
         self._control = control
         self._empty = b""
-        self.catalog = Catalog({}, (), ())
+        self.catalog = Catalog({}, (), (), ())
 
     @property
     def upstream(self) -> Upstream:
@@ -71,7 +71,7 @@ class Database:
 
     def url(self, port: int, role: Role) -> str:
         """The URL of this database at a loopback port, for a login with the rights of `role`."""
-        return f"postgresql://{self.name}_{role}:{quote(self._password)}@127.0.0.1:{port}/{self.name}"
+        return f"postgresql://{self.name}_{role}:{quote(self._password)}@127.0.0.1:{port}/{self.name}?sslmode=disable"
 
     async def migrate(self, files: Iterable[Path]) -> None:
         """Applies migrations, in order, on a connection of their own: whatever they set for it ends with it.
@@ -98,21 +98,34 @@ class Database:
         except psycopg.Error as error:
             raise UsageError(f"the database that the migrations have made cannot be used: {_line(error)}") from None
         except graphlib.CycleError as error:
-            raise UsageError(f"tables refer to each other in a circle: {', '.join(error.args[1])}") from None
-        deletes = [sql.SQL("delete from public.{}").format(sql.Identifier(t)) for t in self.catalog.deletable]
+            raise UsageError(
+                f"tables refer to each other in a circle: {', '.join(table.name for table in error.args[1])}"
+            ) from None
+        deletes = [sql.SQL("delete from {}").format(sql.Identifier(t.schema, t.name)) for t in self.catalog.deletable]
         self._empty = sql.SQL("; ").join([*deletes, sql.SQL("delete from cronproof.flag_writes")]).as_bytes()
 
-    async def reset(self, inserts: Sequence[bytes]) -> None:
-        """Empties every table and inserts a scenario's rows, in one round trip.
+    async def script(self, inserts: Sequence[bytes]) -> bytes:
+        """What empties every table, restarts sequences behind the ids that are given, and inserts a scenario's rows.
 
         Deleting is cheaper than truncating for tables of a few rows: it makes no new files.
+
+        Raises:
+            psycopg.Error: the database refuses a row.
         """
-        await self._control.execute(b"; ".join([self._empty, *inserts]))
+        sequences = [(sequence.name, sequence.start) for sequence in self.catalog.sequences]
+        await self.reset(b"; ".join([self._empty, _restart(sequences), *inserts]))
+        following = await self._fetch("select " + ", ".join(map(_following, self.catalog.sequences)))
+        sequences = [(name, number or start) for (name, start), number in zip(sequences, following[0], strict=True)]
+        return b"; ".join([self._empty, _restart(sequences), *inserts])
+
+    async def reset(self, script: bytes) -> None:
+        """Makes the database what a scenario finds, in one round trip."""
+        await self._control.execute(script)
 
     async def refused(self, inserts: Sequence[bytes]) -> list[tuple[int, str]]:
         """Which of the statements the empty database refuses, by position, and why. Nothing of it stays."""
         try:
-            await self.reset(inserts)
+            await self.script(inserts)
         except psycopg.Error:
             pass
         else:
@@ -207,7 +220,12 @@ async def created(server: Server) -> AsyncIterator[Database]:
 async def _connect(server: Server, conninfo: str, **parameters: Any) -> AsyncConnection:
     try:
         return await AsyncConnection.connect(
-            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None, **parameters
+            conninfo,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            prepare_threshold=None,
+            client_encoding="utf8",
+            **parameters,
         )
     except psycopg.Error as error:
         # Of a DSN that is mistyped, libpq's words may repeat what was meant to be the password.
@@ -239,6 +257,8 @@ async def _make_roles(control: AsyncConnection, name: str, password: str, server
             await control.execute(sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(OURS)))
         for role in ROLES:
             await _make_login(control, name, password, role)
+        # From here on this database needs the roles: another run that ends now cannot drop them.
+        await control.execute("grant usage on schema public to anon, authenticated, service_role, authenticator")
     except (UsageError, psycopg.errors.InsufficientPrivilege) as error:
         raise EnvironmentFailed(
             f"the login at {server.where} cannot make the roles of a run ({_line(error)}); before PostgreSQL 16 only a "
@@ -285,11 +305,28 @@ async def _drop(maintenance: AsyncConnection, name: str) -> None:
             await maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 
+def _restart(sequences: Iterable[tuple[str, int]]) -> bytes:
+    """The statement that has each sequence, by its name, go on with a number."""
+    calls = [sql.SQL("setval({}, {}, false)").format(sql.Literal(name), number) for name, number in sequences]
+    return sql.SQL("select {}").format(sql.SQL(", ").join(calls)).as_bytes()
+
+
+def _following(sequence: NumberSequence) -> str:
+    """The expression for the number behind those that rows were given; the start, where the sequence gave them all."""
+    if sequence.table is None:
+        return str(sequence.start)
+    return f"""(
+        select case when highest.id > s.last_value or not s.is_called then highest.id + 1 end
+        from {sequence.name} as s, (select max({sequence.column}) as id from {sequence.table}) as highest
+    )"""  # noqa: S608  (names as SQL has them)
+
+
 def _log_writes_of(column: str) -> sql.Composed:
     return sql.SQL(
         """
-        create trigger {name} after update of {column} on public.jobs
-        for each row execute function cronproof.log_flag_write({text})
+        create trigger {name} after update on public.jobs
+        for each row when (old.{column} is distinct from new.{column})
+        execute function cronproof.log_flag_write({text})
         """
     ).format(
         name=sql.Identifier(f"cronproof_{column}"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -41,14 +42,24 @@ async def opened(choice: str) -> AsyncIterator[Server]:
     kind, _, image = choice.partition(":")
     if kind == "embedded" and not image:
         sweep()
-        with guarded() as guard:
+        with _libpq_unconfigured(), guarded() as guard:
             yield Server(embedded.start(guard), "embedded", disposable=True)
     elif choice == "container" or (kind == "container" and image):
         image = image or container.DEFAULT_IMAGE
-        with guarded() as guard:
+        with _libpq_unconfigured(), guarded() as guard:
             yield Server(container.start(image, guard), f"container {image}", disposable=True)
     else:
         yield _given(choice)
+
+
+@contextmanager
+def _libpq_unconfigured() -> Iterator[None]:
+    """Hides the user's PG* variables: they speak of another server, and libpq would mix them into our connections."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _given(dsn: str) -> Server:

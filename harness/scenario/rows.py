@@ -71,7 +71,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
         if isinstance(row.get("slug"), str) and isinstance(row.get("id"), str)
     }
     found: list[Insert] = []
-    for table in reversed(catalog.deletable):
+    for table in catalog.insertable:
         of_seed = functools.partial(Mistake, SEED, 1, 1)
         found += [Insert(_insert(table, row, catalog, slugs), of_seed) for row in seed.rows.get(table, [])]
         for position, repetition, row in rows_of(given.get(table, [])):

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from harness.errors import EnvironmentFailed, UsageError
-from harness.postgres import catalog, migration
+from harness.postgres import catalog, migration, server
 from harness.postgres import database as databases
 from harness.postgres.database import Database
 from harness.postgres.server import Server
@@ -104,8 +104,22 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
             for database in (first, second):
                 await database.migrate([*migration.reference_schema(), migration.LOCKING])
                 await database.prepare()
-            await first.reset([b"insert into tenants (name, slug) values ('one', 'one')"])
+            await first.reset(await first.script([b"insert into tenants (name, slug) values ('one', 'one')"]))
             assert (await second.rows(["tenants"]))["tenants"] == []
+
+    await_(main())
+
+
+def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Await) -> None:
+    async def main() -> None:
+        async with server.opened("embedded") as fresh:  # with none of the roles yet
+            given = replace(fresh, disposable=False)
+            async with databases.created(given) as first:
+                async with databases.created(given):
+                    pass
+                logins = [(f"{first.name}_{role}", role) for role in databases.ROLES]
+                for login, role in logins:
+                    assert await first._fetch("select pg_has_role(%s, %s, 'usage')", [login, role]) == [(True,)]
 
     await_(main())
 
@@ -246,7 +260,7 @@ def test_what_a_migration_sets_for_its_session_ends_with_it(tmp_path: Path, post
         async with databases.created(postgres) as database:
             await database.migrate([*migration.reference_schema(), file])
             await database.prepare()
-            await database.reset([])
+            await database.reset(await database.script([]))
 
     await_(main())
 
@@ -268,9 +282,41 @@ def test_tables_in_a_circle_are_told(tmp_path: Path, postgres: Server, await_: A
 
 
 def test_rows_that_refer_go_before_those_they_refer_to(database: Database) -> None:
-    order = database.catalog.deletable
+    order = [table.name for table in database.catalog.deletable]
 
     assert order.index("cleaner_assignments") < order.index("jobs") < order.index("customers") < order.index("tenants")
+
+
+def test_every_reset_is_the_same_whatever_was_there_before(database: Database, await_: Await) -> None:
+    tenant = b"insert into tenants (id, name, slug) values ('00000000-0000-4000-8000-000000000009', 'n', 'n')"
+    given = b"insert into jobs (id, tenant_id, status) select 7, id, 'completed' from tenants"
+    another = b"insert into jobs (tenant_id, status) select id, 'completed' from tenants"
+
+    async def main() -> list[list[int]]:
+        ids = []
+        for rows in ([tenant, another], [tenant, given], [tenant, another]):
+            await database.reset(await database.script(rows))
+            await database._control.execute(another)
+            ids.append([row["id"] for row in (await database.rows(["jobs"]))["jobs"]])
+        return ids
+
+    assert await_(main()) == [[1, 2], [7, 8], [1, 2]]
+
+
+def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Path, await_: Await) -> None:
+    file = tmp_path / "07.sql"
+    file.write_text('create schema "Of App"; create table "Of App".sent (id serial, job_id int); create sequence free')
+
+    async def main() -> list[tuple[int, int]]:
+        async with databases.created(postgres) as database:
+            await database.migrate([file])
+            await database.prepare()
+            for _ in range(2):
+                await database.reset(await database.script([]))
+                await database._control.execute('insert into "Of App".sent (job_id) values (1)')
+            return await database._fetch("select id, nextval('free') from \"Of App\".sent")
+
+    assert await_(main()) == [(1, 1)]
 
 
 def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, await_: Await) -> None:
@@ -278,11 +324,11 @@ def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, awai
     job = b"insert into jobs (id, tenant_id, status) select 1, id, 'completed' from tenants"
 
     async def main() -> list[tuple[int, str, bool]]:
-        await database.reset([tenant, job])
+        await database.reset(await database.script([tenant, job]))
         for value in ("now()", "null"):
             await database._control.execute(f"update jobs set followup_sent_at = {value}".encode())
         await database._control.execute("begin; update jobs set frequency_nudge_sent_at = now(); rollback")
-        await database._control.execute("update jobs set status = 'cancelled'")
+        await database._control.execute("update jobs set status = 'cancelled', followup_sent_at = followup_sent_at")
         writes = await database.flag_writes()
         assert {write.backend_pid for write in writes} == {database._control.info.backend_pid}
         return [(write.job_id, write.sent_column, write.is_set) for write in writes]
@@ -297,7 +343,7 @@ def test_whether_a_backend_waits_is_asked_of_the_server(
     tenant = b"insert into tenants (name, slug) values ('n', 'n')"
 
     async def main() -> list[int]:
-        await database.reset([tenant])
+        await database.reset(await database.script([tenant]))
         conninfo = postgres.conninfo.replace("dbname=postgres", f"dbname={database.name}")
         async with (
             await psycopg.AsyncConnection.connect(conninfo) as holder,

@@ -30,7 +30,7 @@ def inserted(rows: str, table: str, folder: Path, database: Database, await_: Aw
     statements = inserts(file(rows, folder), Seed(), database.catalog)
 
     async def main() -> list[dict[str, Any]]:
-        await database.reset([row.statement for row in statements])
+        await database.reset(await database.script([row.statement for row in statements]))
         return (await database.rows([table]))[table]
 
     found: list[dict[str, Any]] = await_(main())
