@@ -137,6 +137,18 @@ class Run:
         return [sent for sent in self.sent if sent.message.accepted and sent.message.service == "openphone"]
 
     @property
+    def delivered(self) -> list[Sent]:
+        """The messages that any service accepted."""
+        return [sent for sent in self.sent if sent.message.accepted]
+
+    def marked(self, column: str) -> set[int]:
+        """The jobs that got this `*_sent_at` during the run or its recovery, whether or not they kept it."""
+        empty = {row["id"] for row in self.before.get("jobs", []) if row.get(column) is None}
+        rows = [*self.after.get("jobs", []), *self.recovered.get("jobs", [])]
+        marked = {mark.job_id for mark in self.marks if mark.sent_column == column and mark.is_set}
+        return empty & (marked | {row["id"] for row in rows if row.get(column) is not None})
+
+    @property
     def purposes(self) -> list[str]:
         """What the called crons' messages are for, each once."""
         return sorted({purpose(instance.cron) for instance in self.instances})

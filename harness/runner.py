@@ -30,16 +30,16 @@ from harness.mocks.openphone import Scripted
 from harness.mocks.services import Services
 from harness.postgres import database as databases
 from harness.postgres import migration, server
-from harness.postgres.database import Database
+from harness.postgres.database import Database, Rows
 from harness.postgres.proxy import Proxy
 from harness.postgres.server import Server
 from harness.scenario.model import Scenario
 from harness.scenario.reader import ScenarioFile
-from harness.scenario.rows import Seed, inserts, tables
+from harness.scenario.rows import Seed, api_keys, inserts, tables
 from harness.target import in_process
 from harness.target.target import Target
 
-MAX_RECOVERY_ROUNDS = 5
+MAX_RECOVERY_ROUNDS = 100
 CALL_SECONDS = 30.0
 
 
@@ -170,7 +170,7 @@ async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
         await database.migrate([*migration.reference_schema(), *plan.migrations])
         await database.prepare()
         seed = Seed()
-        services = Services(frozenset({in_process.API_KEY, *seed.api_keys}))
+        services = Services(frozenset())
         target = in_process.InProcess(plan.target, crons, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
             yield Session(database, services, target, seed, proxies)
@@ -262,6 +262,7 @@ class Session:
         proxies = [self._proxies[instance.name] for instance in instances]
         await self.database.reset(rows)
         refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
+        self.services.api_keys = frozenset({in_process.API_KEY, *api_keys(file, self.seed)})
         self.services.reset(refuses, given.openphone.envelope)
         for proxy in proxies:
             proxy.forget()
@@ -288,6 +289,9 @@ class Session:
                     if hindrance:  # what still runs must neither keep the instances waiting nor meet the next run
                         await self._terminate(proxies)
                     await scheduler.abandon()
+            silent = [instance.name for instance in instances if instance.name not in responses]
+            if hindrance is None and silent:
+                hindrance = f"{' and '.join(silent)} ended without a response"
             run = Run(
                 order=order,
                 role=given.role,
@@ -305,33 +309,43 @@ class Session:
                 hindrance=hindrance,
                 never_reached=never_reached,
             )
-            if hindrance is None and any(check.id == "no-loss" for check in file.scenario.checks):
+            if hindrance is None and any(check.needs_recovery for check in file.scenario.checks):
                 try:
-                    await self._recover(instances)
+                    recovered = await self._recover(instances, run.after)
                 except TimeoutError:
                     await self._terminate(proxies)
                     return replace(run, hindrance=f"a cron that ran again had not ended after {CALL_SECONDS:g} s")
-                recovered = await self.database.rows(looked_at)
                 run = replace(run, sent=self._sent(instances, len(run.sent)), recovered=recovered)
+                if not recovered:
+                    run = replace(
+                        run, hindrance=f"rows or messages still changed after {MAX_RECOVERY_ROUNDS} more runs"
+                    )
         return run
 
     async def _terminate(self, proxies: Sequence[Proxy]) -> None:
         await self.database.terminate([pid for proxy in proxies for pid in proxy.pids])
 
-    async def _recover(self, instances: Sequence[Instance]) -> None:
-        """Calls the crons again, one after the other and without faults, until no message is sent any more.
+    async def _recover(self, instances: Sequence[Instance], rows: Rows) -> Rows:
+        """Calls the crons again, one after the other and without faults, until neither messages nor rows change.
+
+        Returns the rows then; none if they went on changing. A time is only looked at for being there: a refused message
+        may be tried anew each time.
 
         Raises:
             TimeoutError: a call did not end.
         """
         self.services.recover()
+        before = self.services.accepted, self.database.catalog.without_times(rows)
         for _ in range(MAX_RECOVERY_ROUNDS):
-            accepted = self.services.accepted
             for instance in {instance.cron: instance for instance in instances}.values():
                 async with asyncio.timeout(CALL_SECONDS):
                     await self.target.call(instance, method="GET", secret=in_process.CRON_SECRET)
-            if self.services.accepted == accepted:
-                return
+            rows = await self.database.rows(list(rows))
+            now = self.services.accepted, self.database.catalog.without_times(rows)
+            if now == before:
+                return rows
+            before = now
+        return {}
 
     @contextlib.contextmanager
     def _held_by(self, scheduler: Scheduler, proxies: Sequence[Proxy]) -> Iterator[None]:
@@ -362,7 +376,11 @@ class Session:
     def _sent(self, instances: Sequence[Instance], of_the_run: int | None = None) -> list[Sent]:
         crons = {instance.name: instance.cron for instance in instances}
         return [
-            Sent(crons[message.instance], message, recovering=of_the_run is not None and number >= of_the_run)
+            Sent(
+                message.cron or crons[message.instance],
+                message,
+                recovering=of_the_run is not None and number >= of_the_run,
+            )
             for number, message in enumerate(self.services.messages)
         ]
 

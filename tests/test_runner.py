@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 from collections.abc import Sequence
@@ -89,6 +90,45 @@ def test_a_place_that_is_never_reached_proves_nothing(tmp_path: Path, postgres: 
     verdicts = {check.id: check.verdict for check in result.checks}
     assert verdicts["never-waits"] == verdicts["status"] == "INCONCLUSIVE"
     assert "PASS" not in verdicts.values()
+
+
+def test_an_instance_without_a_response_proves_nothing(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    async def cancelled(_: Context) -> Body:
+        raise asyncio.CancelledError
+
+    (result,) = verify(cancelled, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    assert result.reason == "exclusive: A and B ended without a response"
+
+
+def test_crons_run_again_until_rows_stay_as_they_are_too(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    async def in_three_runs(cron: Context) -> Body:
+        if await cron.db.execute("update public.jobs set status = 'completed' where status = 'pending'"):
+            return await CRONS["post-job-followup"](cron)
+        await cron.db.execute("update public.jobs set status = 'pending' where status = 'in_progress'")
+        await cron.db.execute(
+            "update public.jobs set status = 'in_progress' where status = 'completed' and followup_sent_at is null"
+        )
+        return {"success": True}
+
+    (result,) = verify(in_three_runs, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert verdicts["no-loss"] == "PASS"
+
+
+def test_crons_that_never_come_to_rest_prove_nothing(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MAX_RECOVERY_ROUNDS", 3)
+
+    async def counts(cron: Context) -> Body:
+        await cron.db.execute("update public.jobs set team_id = coalesce(team_id, 0) + 1")
+        return {"success": True}
+
+    (result,) = verify(counts, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    assert result.reason == "exclusive: rows or messages still changed after 3 more runs"
 
 
 def test_the_worst_verdict_counts_and_none_is_no_pass() -> None:

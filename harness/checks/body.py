@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from pydantic import RootModel
+from pydantic import JsonValue, RootModel
 
 from harness.checks.check import Check, Finding, failed, passed
 from harness.evidence import Run
 
 
-class Body(RootModel[dict[str, Any]], Check):
+class Body(RootModel[dict[str, JsonValue]], Check):
     """Every response is a JSON object that holds at least this."""
 
     id: ClassVar[str] = "body"

@@ -48,6 +48,10 @@ class Check(ABC):
     id: ClassVar[str]
     of_the_database: ClassVar[bool] = False
     """Whether it asks about the database alone, so that nothing needs to be called."""
+    needs_recovery: ClassVar[bool] = False
+    """Whether it asks about what comes later too, so that the crons are called again until nothing changes."""
+    of_jobs: ClassVar[bool] = False
+    """Whether it asks about jobs and their marks, which only some crons keep."""
 
     @abstractmethod
     def examine(self, run: Run) -> Finding:

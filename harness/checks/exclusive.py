@@ -12,6 +12,7 @@ class Exclusive(Parameters, Check):
     """No job is claimed by two instances: once one has set its *_sent_at, no other sets it, unless it was cleared."""
 
     id: ClassVar[str] = "exclusive"
+    of_jobs: ClassVar[bool] = True
 
     def examine(self, run: Run) -> Finding:
         """Follows the writes of each mark in their order."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.checks.check import Check, Finding, Parameters, failed, named, passed
 from harness.evidence import Run, Sent
 from harness.postgres.database import Rows
 from harness.scenario.crons import SENT_COLUMNS
@@ -17,6 +17,7 @@ class FlagAgrees(Parameters, Check):
     """A job's *_sent_at is set exactly where its message was accepted; all other *_sent_at stay as they were."""
 
     id: ClassVar[str] = "flag-agrees"
+    of_jobs: ClassVar[bool] = True
     skipped: Annotated[
         list[int],
         Field(description="Jobs that are decided without a message (booked again, no phone): set, and no message."),
@@ -32,13 +33,17 @@ class FlagAgrees(Parameters, Check):
 
     def _disagreement(self, run: Run, rows: Rows, accepted: Sequence[Sent]) -> str | None:
         before = {row["id"]: row for row in run.before.get("jobs", [])}
+        gone = sorted(before.keys() - {row["id"] for row in rows.get("jobs", [])})
+        if gone:
+            return f"{named(gone)}: deleted"
         for column in sorted(set(SENT_COLUMNS.values())):
             messages = [sent.message.to for sent in accepted if sent.purpose == column]
-            for row in rows.get("jobs", []):
+            # Of the jobs that share a number, those that were marked come first: theirs the messages can have been.
+            for row in sorted(rows.get("jobs", []), key=lambda row: row.get(column) is None):
                 job = run.jobs.get(row["id"])
                 if job is None or column not in row:
                     continue
-                told = job.phone in messages
+                told = before[job.id][column] is None and job.phone in messages
                 if told and job.phone is not None:
                     messages.remove(job.phone)
                 expected = told or (job.id in self.skipped and column in run.purposes)

@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import ClassVar
 
-from harness.checks.check import Check, Finding, Parameters, failed, named, passed
+from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, named, passed
 from harness.evidence import Run, Sent, masked
+from harness.scenario.crons import SENT_COLUMNS
 
 
 class NoDuplicate(Parameters, Check):
-    """No customer gets two accepted messages for one job and purpose, the runs of the recovery included."""
+    """No customer gets two accepted messages for one job and purpose, the runs of the recovery included.
+
+    Where a cron keeps no mark of its own, nobody gets the same text from it twice.
+    """
 
     id: ClassVar[str] = "no-duplicate"
+    needs_recovery: ClassVar[bool] = True
 
     def examine(self, run: Run) -> Finding:
-        """Counts the accepted messages to each number, against the jobs that are messaged there."""
-        received: dict[tuple[str, str], list[Sent]] = defaultdict(list)
-        for sent in run.accepted:
-            received[sent.message.to, sent.purpose].append(sent)
-        for (phone, _), messages in received.items():
-            jobs = run.jobs_of(phone)
-            if len(messages) > max(len(jobs), 1):
-                what = named([job.id for job in jobs]) if jobs else "no job of the scenario"
-                return failed(
-                    f"{what}: {masked(phone)} got {len(messages)} messages: {' and '.join(map(str, messages))}"
-                )
-        return passed(f"{len(run.accepted)} accepted, none twice")
+        """Counts what each recipient got for a purpose against the jobs there that were marked for it."""
+        if not run.delivered:
+            return inconclusive("no message was accepted: none could come twice")
+        received: dict[tuple[str, str, str], list[Sent]] = defaultdict(list)
+        for sent in run.delivered:
+            text = "" if sent.cron in SENT_COLUMNS else sent.message.content
+            received[sent.message.to, sent.purpose, text].append(sent)
+        for (to, purpose, _), messages in received.items():
+            jobs = [job.id for job in run.jobs_of(to)]
+            marked = run.marked(purpose).intersection(jobs)
+            if len(messages) > max(len(marked), 1):
+                what = f"{named(sorted(marked) or jobs)}: " if jobs else ""
+                return failed(f"{what}{masked(to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
+        return passed(f"{len(run.delivered)} accepted, none twice")

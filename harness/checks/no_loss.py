@@ -14,6 +14,8 @@ class NoLoss(Parameters, Check):
     """Each of these jobs has its message once the cron has run again, without faults, until nothing changes."""
 
     id: ClassVar[str] = "no-loss"
+    needs_recovery: ClassVar[bool] = True
+    of_jobs: ClassVar[bool] = True
     jobs: Annotated[list[int], Field(min_length=1, description="The jobs that must get a message, by id.")]
 
     def examine(self, run: Run) -> Finding:

@@ -27,7 +27,11 @@ class OnlyEligible(Parameters, Check):
                 return failed(f"{whose} is not eligible, but {masked(sent.message.to)} got {sent}")
         outside = set(run.jobs) - set(self.jobs) - set(self.skipped)
         before = {row["id"]: row for row in run.before.get("jobs", [])}
-        for row in run.recovered.get("jobs", []) or run.after.get("jobs", []):
+        rows = run.recovered.get("jobs") if run.recovered else run.after.get("jobs")
+        gone = sorted(outside - {row["id"] for row in rows or []})
+        if gone:
+            return failed(f"{named(gone)}: not eligible, but deleted")
+        for row in rows or []:
             if row["id"] in outside and row != before[row["id"]]:
                 changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
                 return failed(f"job {row['id']} is not eligible, but its row was changed ({changed})")

@@ -72,11 +72,15 @@ class Tried:
 
 @dataclass(frozen=True)
 class Message(Tried):
-    """A message that an instance tried to send. `number` counts the messages of a run from 1, over all services."""
+    """A message that an instance tried to send. `number` counts the messages of a run from 1, over all services.
+
+    `cron` is the one that sent it, where that is another than the one that was called, and known.
+    """
 
     number: int = 0
     service: ServiceName = "openphone"
     instance: str = ""
+    cron: str | None = None
 
 
 Log = Callable[[Tried], None]

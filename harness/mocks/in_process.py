@@ -21,6 +21,9 @@ ORIGIN = "http://mocks.cronproof.invalid"
 caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
 """The instance on whose behalf this task runs: a call to a host that is no mock tells it in no other way."""
 
+inner_cron: contextvars.ContextVar[str | None] = contextvars.ContextVar("inner_cron", default=None)
+"""The cron that the called one has called in turn, if it has."""
+
 
 def address(instance: str, service: ServiceName) -> str:
     """The service's base URL for one instance."""
@@ -55,6 +58,7 @@ def _exchange(services: Services, service: ServiceName) -> SideEffectTypes:
                 headers=dict(request.headers),
                 body=await request.aread(),
             ),
+            cron=inner_cron.get(),
         )
         return httpx.Response(response.status, headers=dict(response.headers), content=response.body)
 

@@ -49,20 +49,22 @@ class Services:
         """How many messages were accepted so far."""
         return sum(message.accepted for message in self.messages)
 
-    async def exchange(self, instance: str, service: ServiceName, request: Request) -> Response:
+    async def exchange(
+        self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None
+    ) -> Response:
         """Answers a call of `instance`, which can be held before the service acts and again before it hears of it."""
         text = f"{service} {request.method} {request.path}"
         if service == "telegram":  # the path holds the bot's token
             text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
         await self.gate.arrive(instance, Point("call", text))
-        response = self._handle(instance, service, request)
+        response = self._handle(instance, service, request, cron)
         await self.gate.arrive(instance, Point("answer", text))
         return response
 
-    def _handle(self, instance: str, service: ServiceName, request: Request) -> Response:
+    def _handle(self, instance: str, service: ServiceName, request: Request, cron: str | None) -> Response:
         def log(tried: Tried) -> None:
             number = len(self.messages) + 1
-            self.messages.append(Message(**vars(tried), number=number, service=service, instance=instance))
+            self.messages.append(Message(**vars(tried), number=number, service=service, instance=instance, cron=cron))
 
         match service:
             case "openphone":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+
+TIME_TYPES = ("timestamp", "date", "time")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,19 @@ class Catalog:
     deletable: tuple[Table, ...]
     sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
+
+    def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+        """The rows, by table, with every point in time replaced by whether it is there."""
+        return {
+            table: [
+                {
+                    column: value is not None if self.columns[table].get(column, "").startswith(TIME_TYPES) else value
+                    for column, value in row.items()
+                }
+                for row in of_table
+            ]
+            for table, of_table in rows.items()
+        }
 
     @property
     def insertable(self) -> list[str]:

@@ -29,7 +29,7 @@ from harness.evidence import Instance
 from harness.explore.overlap import OverlapName
 from harness.mocks.openphone_errors import Envelope, ErrorName
 from harness.postgres.database import Role
-from harness.scenario.crons import CronName
+from harness.scenario.crons import SENT_COLUMNS, CronName
 
 MAX_INSTANCES = 26  # A to Z
 
@@ -202,6 +202,15 @@ def contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
         yield ("when", "overlaps"), "one instance cannot overlap; say `instances: 2`, or more"
     yield from _repeated_words(scenario)
     yield from _unknown_jobs(scenario)
+    yield from _checks_of_other_crons(scenario)
+
+
+def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    called = scenario.when.call if scenario.when else []
+    if called and not SENT_COLUMNS.keys() & set(called):
+        for number, check in enumerate(scenario.checks):
+            if check.of_jobs:
+                yield ("then", number), f"{check.id} asks about marks of jobs, and {called[0]} keeps none"
 
 
 def _unknown_jobs(scenario: Scenario) -> Iterator[tuple[Path, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 import reprlib
 import warnings
@@ -26,10 +27,11 @@ TAGS = frozenset({"name", "parameters", "row", "repeated"})  # of unions: in an 
 
 @dataclass(frozen=True)
 class Source:
-    """A file and where in it everything stands."""
+    """A file, the SHA-256 of what was read from it, and where in it everything stands."""
 
     file: Path
     root: Any
+    sha256: str = ""
 
     def mistake(self, path: Sequence[str | int], message: str) -> Mistake:
         """The mistake at the deepest part of `path` that is in the file."""
@@ -105,7 +107,8 @@ def read_one(file: Path) -> ScenarioFile:
         InvalidScenario: with every mistake of the file.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
+        text = content.decode("utf-8")
         with warnings.catch_warnings(action="ignore"):  # an anchor may be used twice; nobody reads about it here
             root = YAML(typ="rt").load(text)
             data = YAML(typ="safe", pure=True).load(text)
@@ -119,7 +122,7 @@ def read_one(file: Path) -> ScenarioFile:
     except Exception as error:  # noqa: BLE001  (the parser raises anything it meets in a strange scalar)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {reason}")]) from None
-    source = Source(file, root)
+    source = Source(file, root, hashlib.sha256(content).hexdigest())
     if not isinstance(data, dict):
         raise InvalidScenario([Mistake(file, 1, 1, "a scenario begins with `title:`; this file has none")])
     try:

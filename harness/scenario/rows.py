@@ -92,6 +92,12 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     return found
 
 
+def api_keys(file: ScenarioFile, seed: Seed) -> set[str]:
+    """The OpenPhone keys of all tenants that a scenario has."""
+    given = [row for _, _, row in rows_of(file.scenario.given.rows.get("tenants", []))]
+    return seed.api_keys | {row["openphone_api_key"] for row in given if row.get("openphone_api_key")}
+
+
 def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     columns = catalog.columns[table]
     for column, value in row.items():

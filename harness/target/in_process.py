@@ -107,7 +107,10 @@ class InProcess:
 
     async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
         """A cron calls another one over HTTP, at the address of its own instance."""
-        response = await self._clients[instance, self._role].request(
-            request.method, request.url.path.removeprefix(f"/{instance}"), headers=request.headers
-        )
+        path = request.url.path.removeprefix(f"/{instance}")
+        outer = in_process.inner_cron.set(path.rpartition("/")[2])
+        try:
+            response = await self._clients[instance, self._role].request(request.method, path, headers=request.headers)
+        finally:
+            in_process.inner_cron.reset(outer)
         return httpx.Response(response.status_code, headers=response.headers, content=response.content)

@@ -61,6 +61,11 @@ def marked(instance: str, number: int, column: str = COLUMN, *, is_set: bool = T
     return Mark(instance, number, column, is_set)
 
 
+def lead(text: str, instance: str = "A") -> Sent:
+    return Sent("ghl-followups", Message("contact 1", text, 201, "1", service="ghl", instance=instance))
+
+
+TWINS = {"jobs": [job(32, ADA), job(33, ADA)]}
 JOBS = [job(32, ADA), job(34, BEN)]
 RUN = Run(
     order="one-after-the-other",
@@ -81,6 +86,7 @@ def after(*jobs: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return {"jobs": list(jobs)}
 
 
+ALL_SET = after(job(32, ADA, followup_sent_at=SET), job(34, BEN, followup_sent_at=SET))
 FUNCTION = Function("f", "a integer, b text DEFAULT 'x'::text", "TABLE(c integer)", ("service_role",), False, None)
 PRESENT = RpcPresent(function="f", arguments=["a integer", "b text = 'x'::text"], returns=["c integer"])
 
@@ -95,8 +101,12 @@ CASES: list[tuple[Check, Run, str, str]] = [
     (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, "B", number=2)]), "FAIL", "job 32: ********0132 got 2 messages: #1 by A"),
     (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, recovering=True)]), "FAIL", "job 32: ********0132 got 2 messages"),
     (NoDuplicate(), run(sent=[sent(ADA, status=500), sent(ADA)]), "PASS", "1 accepted"),
-    (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=after(job(32, ADA), job(33, ADA))), "PASS", "2 accepted"),
-    (NoDuplicate(), run(sent=[sent(ADA)] * 3, before=after(job(32, ADA), job(33, ADA))), "FAIL", "jobs 32 and 33: "),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS, marks=[marked("A", 32), marked("B", 33)]), "PASS", "2 accepted"),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 3, before=TWINS, marks=[marked("A", 32), marked("B", 33)]), "FAIL", "jobs 32 and 33: "),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS), "FAIL", "job 32: ********0132 got 2 messages"),
+    (NoDuplicate(), run(sent=[]), "INCONCLUSIVE", "no message was accepted: none could come twice"),
+    (NoDuplicate(), run(sent=[lead("Hi!"), lead("Hi!", "B")]), "FAIL", "*****ct 1 got 2 messages"),
+    (NoDuplicate(), run(sent=[lead("Job 32 is late"), lead("Job 33 is late")]), "PASS", "2 accepted"),
     (NoLoss(jobs=[32]), RUN, "PASS", "job 32: message accepted"),
     (NoLoss(jobs=[32, 34]), RUN, "FAIL", "job 34: no message was accepted, though the cron ran until nothing changed (none tried)"),
     (NoLoss(jobs=[32]), run(sent=[sent(ADA, status=400)]), "FAIL", "job 32: no message was accepted, though the cron ran until nothing changed (1 tried, the last answered 400)"),
@@ -108,17 +118,21 @@ CASES: list[tuple[Check, Run, str, str]] = [
     (FlagAgrees(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34: monthly_followup_sent_at is set"),
     (FlagAgrees(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
     (FlagAgrees(skipped=[34]), RUN, "FAIL", "job 34: followup_sent_at is NULL, though the job was decided"),
+    (FlagAgrees(), run(before=TWINS, after=after(job(32, ADA), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
+    (FlagAgrees(), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: deleted"),
     (FlagAgrees(), run(recovered=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL"),
     (OnlyEligible(jobs=[32]), RUN, "PASS", "job 34 untouched"),
     (OnlyEligible(jobs=[34]), RUN, "FAIL", "job 32 is not eligible, but ********0132 got #1 by A (post-job-followup) 'Hi!'"),
     (OnlyEligible(jobs=[32]), run(after=after(RUN.after["jobs"][0], job(34, BEN, status="cancelled"))), "FAIL", "job 34 is not eligible, but its row was changed (status)"),
     (OnlyEligible(jobs=[32]), run(sent=[sent("+12125550199")]), "FAIL", "no job of the scenario is not eligible"),
+    (OnlyEligible(jobs=[32]), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: not eligible, but deleted"),
     (OnlyEligible(jobs=[32], skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "no message to anybody else"),
-    (BatchLimit(at_most=1), RUN, "PASS", "1 claimed of 2, the oldest"),
-    (BatchLimit(at_most=2), RUN, "INCONCLUSIVE", "2 jobs cannot show a limit of 2"),
+    (BatchLimit(at_most=1), run(recovered=ALL_SET), "PASS", "1 claimed of 2, the oldest"),
+    (BatchLimit(at_most=2), run(recovered=ALL_SET), "INCONCLUSIVE", "2 eligible jobs cannot show a limit of 2"),
+    (BatchLimit(at_most=1), RUN, "INCONCLUSIVE", "1 eligible jobs cannot show a limit of 1"),
     (BatchLimit(at_most=1), run(marks=[]), "INCONCLUSIVE", "no instance claimed anything"),
     (BatchLimit(at_most=1), run(marks=[marked("A", 32), marked("A", 34)]), "FAIL", "A claimed 2 jobs, 1 more than 1"),
-    (BatchLimit(at_most=1), run(marks=[marked("A", 34)]), "FAIL", "job 32 was passed over, though it was completed before job 34"),
+    (BatchLimit(at_most=1), run(marks=[marked("A", 34)], recovered=ALL_SET), "FAIL", "job 32 was passed over, though it was completed before job 34"),
     (NeverWaits(), RUN, "PASS", "no lock wait"),
     (NeverWaits(), run(waits=[Wait("B", Point("statement", "select 1"), ("A",))]), "FAIL", "B waited for A in 'select 1'"),
     (NoDeadlock(), run(errors=[SqlError("A", "40001", "x")]), "PASS", "no deadlock"),
