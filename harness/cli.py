@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -80,6 +81,8 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     _writable(report, "--out")
     if junit_file is not None:
         _writable(junit_file, "--junit")
+        if junit_file.resolve() == report.resolve():
+            raise UsageError(f"--junit {junit_file} is the sign-off report's own file; choose another")
     console = _Console(quiet=as_json)
     terminal = _Watching(console, target)
     started, clock = provenance.now(), time.monotonic()
@@ -93,14 +96,14 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
         started=started,
         seed=seed,
         command=_shown(sys.argv[1:]),
-        migrations=provenance.migrations(migrations),
-        scenarios=provenance.digests([file.source.file for file in files]),
+        migrations=terminal.migrations,
+        scenarios=[(provenance.shown(file.source.file), file.source.sha256) for file in files],
     )
     terminal.summary(results, seconds)
-    report.write_text(markdown.render(about, results, seconds), encoding="utf-8", errors="backslashreplace")
+    _write(report, markdown.render(about, results, seconds))
     console.print(f"\nSign-off report: {report}", highlight=False, markup=False, soft_wrap=True)
     if junit_file is not None:
-        junit.write(junit_file, results)
+        _write(junit_file, junit.render(results))
     if as_json:
         _Console().out(document.as_json(about, results), highlight=False)
     raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
@@ -141,10 +144,12 @@ class _Watching(Terminal):
     """Also keeps where Postgres was found, for the report."""
 
     postgres = ""
+    migrations: Sequence[tuple[str, str]] = ()
 
     def started(self, opened: Session, scenarios: int) -> None:
         """Notes what is verified on."""
         self.postgres = f"PostgreSQL {opened.database.version}, {opened.database.where}"
+        self.migrations = [(provenance.shown(file), sha256) for file, sha256 in opened.database.applied]
         super().started(opened, scenarios)
 
 
@@ -176,6 +181,16 @@ def _writable(file: Path, option: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot write {file}: {reason}; choose another place with {option}") from None
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes a report whole: whoever reads the file meanwhile, or another run with the same folder, sees no half."""
+    if file.exists() and not file.is_file():  # a pipe, a terminal
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        return
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
+    unfinished.replace(file)
 
 
 def _shown(arguments: Sequence[str]) -> str:
@@ -215,3 +230,7 @@ def main() -> None:
     except CronproofError as error:
         print(f"cronproof: {error}", file=sys.stderr)  # noqa: T201  (the one line that says what is wrong)
         sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001  (a verdict of 1 would be a lie: nothing was found out about the crons)
+        traceback.print_exc()
+        print(f"cronproof: a mistake of cronproof's own, {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(EnvironmentFailed.exit_code)

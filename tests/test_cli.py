@@ -139,6 +139,7 @@ def test_a_budget_that_ends_is_inconclusive(tmp_path: Path) -> None:
         (["--junit", "sql"], 2, "cronproof: cannot write sql: Is a directory; choose another place with --junit"),
         (["--migration", "nowhere.sql"], 2, "cronproof: cannot read the migration nowhere.sql: "),
         (["--migration", "Makefile"], 2, 'cronproof: Makefile:1:1: syntax error at or near "#"'),
+        (["--out", "reports", "--junit", "reports/../reports/sign-off.md"], 2, "cronproof: --junit reports/../reports/sign-off.md is the sign-off report's own file; choose another"),
         (["--out", "/dev/null/x"], 2, "cronproof: cannot write /dev/null/x/sign-off.md: Not a directory; choose another place with --out"),
         (["--junit", "/dev/null/x/j.xml"], 2, "cronproof: cannot write /dev/null/x/j.xml: Not a directory; choose another place with --junit"),
     ],

@@ -92,9 +92,15 @@ class Scheduler:
         if self._abandoned:
             raise AbandonedError
         released = asyncio.get_running_loop().create_future()
-        self._parked.setdefault(instance, []).append((point, released))
+        parked = (point, released)
+        self._parked.setdefault(instance, []).append(parked)
         self._changed.set()
-        await released
+        try:
+            await released
+        finally:
+            if parked in self._parked[instance]:  # nobody released it: its connection was closed, or its task cancelled
+                self._parked[instance].remove(parked)
+                self._changed.set()
 
     async def step(self, instance: str) -> None:
         """Releases a parked instance and returns when everything is at rest again.

@@ -59,6 +59,8 @@ class Database:
         self._password = password
         self._control = control
         self._empty = b""
+        self.applied: list[tuple[Path, str]] = []
+        """The migrations so far, each with its SHA-256."""
         self.catalog = Catalog({}, (), (), ())
 
     @property
@@ -81,7 +83,7 @@ class Database:
         """
         async with await _connect(self._server, self._server.conninfo, dbname=self.name) as connection:
             for file in files:
-                await migration.apply(connection, file)
+                self.applied.append((file, await migration.apply(connection, file)))
 
     async def prepare(self) -> None:
         """Reads the catalog, and has writes of `*_sent_at` logged from now on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pglast
@@ -20,14 +21,15 @@ def reference_schema() -> list[Path]:
     return sorted(file for file in REFERENCE.glob("*.sql") if file.name < LOCKING.name)
 
 
-async def apply(connection: AsyncConnection, file: Path) -> None:
-    """Applies one file.
+async def apply(connection: AsyncConnection, file: Path) -> str:
+    """Applies one file and returns the SHA-256 of what was applied.
 
     Raises:
         UsageError: the file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        content = file.read_bytes()
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the migration {file}: {error}") from None
     if "\0" in text:
@@ -50,3 +52,4 @@ async def apply(connection: AsyncConnection, file: Path) -> None:
             raise UsageError(f"{file}:{line}:{column}: {error.diag.message_primary or error}") from None
     if connection.info.transaction_status != TransactionStatus.IDLE:
         raise UsageError(f"{file}: leaves a transaction open; end it with COMMIT")
+    return hashlib.sha256(content).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.evidence import Run
 from harness.report.parts import PARTS
@@ -82,11 +83,12 @@ def _verdicts(results: Sequence[ScenarioResult]) -> Iterator[str]:
 def _functions(results: Sequence[ScenarioResult]) -> Iterator[str]:
     rows = []
     for result in results:
-        verdicts = {check.id: check.verdict for check in result.checks}
-        for check in result.file.scenario.checks:
+        asked = list(zip(result.file.scenario.checks, result.checks, strict=True))
+        guarded = {check.function: said.verdict for check, said in asked if isinstance(check, RpcGuarded)}
+        for check, said in asked:
             if isinstance(check, RpcPresent):
-                present = "**Yes**" if verdicts["rpc-present"] == "PASS" else "**No**"
-                rows.append((_code(check.function), present, verdicts.get("rpc-guarded", "not asked")))
+                present = "**Yes**" if said.verdict == "PASS" else "**No**"
+                rows.append((_code(check.function), present, guarded.get(check.function, "not asked")))
     return _table(("Function", "Present as expected", "Guarded"), rows)
 
 
@@ -117,7 +119,7 @@ def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:
     for run in _runs(results):
         marks = {
             row["id"]: "set" if any(row[c] for c in row if c.endswith("_sent_at")) else "**NULL**"
-            for row in run.after["jobs"]
+            for row in run.after.get("jobs", [])
         }
         for job in run.jobs.values():
             tried = [sent for sent in run.sent if sent.message.to == job.phone]
@@ -125,7 +127,9 @@ def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:
                 again: ", ".join(str(sent.message.status) for sent in tried if sent.recovering is again) or "not tried"
                 for again in (False, True)
             }
-            rows.append((run.instances[0].cron, f"job {job.id}", answers[False], marks[job.id], answers[True]))
+            rows.append(
+                (run.instances[0].cron, f"job {job.id}", answers[False], marks.get(job.id, "deleted"), answers[True])
+            )
     return _table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
 
 

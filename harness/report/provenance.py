@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-
-from harness.postgres import migration
 
 
 @dataclass(frozen=True)
@@ -42,16 +39,6 @@ def commit() -> str:
     if not head:
         return "unknown (not a git checkout)"
     return f"{head} with uncommitted changes" if _git("status", "--porcelain") else head
-
-
-def digests(files: Sequence[Path]) -> list[tuple[str, str]]:
-    """Each file's path and SHA-256."""
-    return [(shown(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
-
-
-def migrations(extra: Sequence[Path]) -> list[tuple[str, str]]:
-    """The digests of all migrations, in the order in which they were applied."""
-    return digests([*migration.reference_schema(), *extra])
 
 
 def shown(file: Path) -> str:

@@ -122,6 +122,27 @@ def test_a_wait_is_asked_of_the_server_and_ends_when_the_server_says_so() -> Non
     ]  # fmt: skip
 
 
+def test_an_instance_that_gives_up_where_it_is_parked_is_parked_no_more() -> None:
+    async def main() -> bool:
+        patient = Scheduler(nobody)
+
+        async def run() -> None:
+            impatient = asyncio.create_task(patient.arrive("A", Point("call", "send")))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            await asyncio.wait([impatient])
+            await patient.arrive("A", Point("statement", "select 1"))
+
+        patient.prepare({"A": run})
+        await patient.step("A")
+        while patient.next_point("A") != Point("statement", "select 1"):
+            await asyncio.sleep(0)
+        await patient.step("A")
+        return patient.finished("A")
+
+    assert asyncio.run(main())
+
+
 def test_an_instance_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "AT_REST_SECONDS", 0.05)
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from harness.evidence import Run
+from harness.evidence import Instance, Run
 from harness.report import document, junit, markdown, provenance
 from harness.report.provenance import Provenance
 from harness.report.terminal import Terminal
@@ -51,10 +51,8 @@ ABOUT = Provenance(
 )
 
 
-def test_junit_is_xml_whatever_the_messages_hold(tmp_path: Path) -> None:
-    junit.write(tmp_path / "junit.xml", [RESULT])
-
-    root = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314  (our own file)
+def test_junit_is_xml_whatever_the_messages_hold() -> None:
+    root = ET.fromstring(junit.render([RESULT]))  # noqa: S314  (our own text)
     assert (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"]) == ("2", "1", "1")
     failure = root.find("testsuite/testcase/failure")
     assert failure is not None
@@ -99,13 +97,28 @@ def test_the_terminal_takes_markup_for_text() -> None:
     assert "FAIL  exclusive" in output.getvalue()
 
 
-def test_digests_are_those_of_the_files(tmp_path: Path) -> None:
-    file = tmp_path / "empty.sql"
-    file.touch()
+def test_markdown_says_of_each_function_what_was_said_of_it() -> None:
+    present = [{"rpc-present": {"function": name, "arguments": [], "returns": []}} for name in ("f", "g")]
+    guarded = {"rpc-guarded": {"function": "g"}}
+    scenario = Scenario.model_validate({"title": "t", "why": "w", "test": "functions", "then": [*present, guarded]})
+    said = [CheckResult(scenario.checks[n].id, v, "") for n, v in enumerate(("FAIL", "PASS", "PASS"))]
 
-    ((name, digest),) = provenance.digests([file])
+    report = markdown.render(ABOUT, [replace(RESULT, file=replace(RESULT.file, scenario=scenario), checks=said)], 1)
 
-    assert (name, digest[:8]) == (str(file), "e3b0c442")
+    assert "| `f` | **No** | not asked |" in report
+    assert "| `g` | **Yes** | PASS |" in report
+
+
+def test_markdown_takes_a_retry_without_a_call_or_with_a_job_that_is_gone() -> None:
+    scenario = SCENARIO.model_copy(update={"test": "retry"})
+    job = {"id": 32, "phone_number": "+12125550132", "followup_sent_at": None}
+    runs = [Run(order="1", instances=[Instance("A", "post-job-followup")], before={"jobs": [job]}, after={"jobs": []})]
+
+    report = markdown.render(
+        ABOUT, [replace(RESULT, file=replace(RESULT.file, scenario=scenario), runs=[*runs, Run(order="catalog")])], 1
+    )
+
+    assert "| post-job-followup | job 32 | not tried | deleted | not tried |" in report
 
 
 def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
