@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from harness.explore.footprint import Footprint
+
 Kind = Literal["start", "statement", "call", "answer"]
 
 _LABEL_CHARACTERS = 60
@@ -47,9 +49,21 @@ class Gate(Protocol):
     async def arrive(self, instance: str, point: Point) -> None:
         """Returns when the instance may do what the point says."""
 
+    def touched(self, footprint: Footprint) -> None:
+        """What has just been done touched this."""
+
+    def came(self, result: str) -> None:
+        """What has just been done had this result, in a few words."""
+
 
 class OpenGate:
-    """A gate that holds nobody."""
+    """A gate that holds nobody, and asks nothing."""
 
     async def arrive(self, instance: str, point: Point) -> None:
         """Returns at once."""
+
+    def touched(self, footprint: Footprint) -> None:
+        """Passes."""
+
+    def came(self, result: str) -> None:
+        """Passes."""

@@ -7,9 +7,11 @@ nobody runs. Whether an instance waits for a lock is asked of the server, never 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
 from harness.explore.point import Point
 
 AT_REST_SECONDS = 15.0
@@ -37,6 +39,9 @@ class Step:
 
     instance: str
     point: Point
+    footprint: Footprint = EVERYTHING
+    results: tuple[str, ...] = ()
+    """What came of it, in a few words each: the server's command tags, the status of an answer."""
 
     def __str__(self) -> str:
         return f"{self.instance}: {self.point.label}"
@@ -63,6 +68,8 @@ class Scheduler:
     _parked: dict[str, list[tuple[Point, asyncio.Future[None]]]] = field(default_factory=dict)
     _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _at: dict[str, Point] = field(default_factory=dict)
+    _touched: list[Footprint] = field(default_factory=list)
+    _results: list[str] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _abandoned: bool = False
 
@@ -74,6 +81,11 @@ class Scheduler:
     def instances(self) -> list[str]:
         """All instances, in order."""
         return list(self._calls)
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        """The instances that can be released, in order."""
+        return tuple(name for name in self._calls if self.next_point(name) is not None)
 
     def finished(self, instance: str) -> bool:
         """Whether the instance has run to its end."""
@@ -114,6 +126,8 @@ class Scheduler:
             raise ValueError(f"instance {instance} is not parked")
         self.steps.append(Step(instance, point))
         self._at[instance] = point
+        self._touched, self._results = [], []
+        somebody_waited = bool(self._waiting)
         if instance not in self._tasks:
             self._tasks[instance] = asyncio.create_task(self._calls[instance]())
             self._tasks[instance].add_done_callback(lambda _: self._changed.set())
@@ -121,6 +135,18 @@ class Scheduler:
             _, released = self._parked[instance].pop(0)
             released.set_result(None)
         await self._settle()
+        footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
+        if somebody_waited or self._waiting or (point.kind == "statement" and not self._touched):
+            footprint = EVERYTHING  # somebody may have gone on, or got stuck, in the middle of a statement
+        self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
+
+    def touched(self, footprint: Footprint) -> None:
+        """What was done since the last step touched this."""
+        self._touched.append(footprint)
+
+    def came(self, result: str) -> None:
+        """What was done since the last step had this result."""
+        self._results.append(result)
 
     async def until_something_moves(self) -> None:
         """Returns when an instance that waited goes on although nobody was released: the server broke a deadlock.

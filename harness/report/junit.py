@@ -26,7 +26,8 @@ def render(results: Sequence[ScenarioResult]) -> str:
             suite.add_testcase(case)
         xml.add_testsuite(suite)
     xml.update_statistics()  # type: ignore[no-untyped-call]  # the package is typed but for this
-    return minidom.parseString(xml.tostring()).toprettyxml(encoding="utf-8").decode()  # noqa: S318  (our own text)
+    text = xml.tostring()  # type: ignore[no-untyped-call]  # as above
+    return minidom.parseString(text).toprettyxml(encoding="utf-8").decode()  # noqa: S318  (our own text)
 
 
 def _legal(text: str) -> str:

@@ -135,7 +135,7 @@ def test_an_instance_that_gives_up_where_it_is_parked_is_parked_no_more() -> Non
 
         patient.prepare({"A": run})
         await patient.step("A")
-        while patient.next_point("A") != Point("statement", "select 1"):
+        while patient.next_point("A") != Point("statement", "select 1"):  # noqa: ASYNC110  (turns of this very loop)
             await asyncio.sleep(0)
         await patient.step("A")
         return patient.finished("A")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import respx
 
-from harness.explore.point import Point
+from harness.explore.point import OpenGate, Point
 from harness.mocks import in_process, server
 from harness.mocks.exchange import ServiceName
 from harness.mocks.services import Services
@@ -59,7 +59,7 @@ def test_each_service_knows_which_instance_calls(transport: str) -> None:
 def test_a_call_is_held_before_and_after_the_service_acts(transport: str) -> None:
     seen: list[tuple[str, str, str, int]] = []
 
-    class Gate:
+    class Gate(OpenGate):
         async def arrive(self, instance: str, point: Point) -> None:
             seen.append((instance, point.kind, point.text, len(services.messages)))
 
@@ -81,7 +81,7 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str) -> Non
 def test_the_token_of_a_bot_is_in_no_label() -> None:
     labels: list[str] = []
 
-    class Gate:
+    class Gate(OpenGate):
         async def arrive(self, instance: str, point: Point) -> None:
             labels.append(f"{instance}: {point.label}")
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from harness.explore.point import Point
+from harness.explore.point import OpenGate, Point
 from harness.postgres import wire
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
@@ -20,7 +20,7 @@ from tests.conftest import Await
 pytestmark = pytest.mark.postgres
 
 
-class Turnstile:
+class Turnstile(OpenGate):
     """A gate that notes who arrives, and holds them while it is closed."""
 
     def __init__(self) -> None:

@@ -1,0 +1,106 @@
+"""A schedule: in which order instances are released. It is followed as far as it goes; from there on nobody is preempted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.explore.footprint import Footprint
+from harness.explore.point import Point
+from harness.explore.scheduler import Scheduler
+
+Schedule = tuple[str, ...]
+"""The names of instances, in the order in which they are released."""
+
+Asleep = Mapping[str, Footprint]
+"""Instances whose next step was explored from an equivalent state before, with what that step touched."""
+
+
+class Diverged(Exception):
+    """The run did not come by where the schedule leads."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One choice: who could have been released, who was, at which point, and what that touched."""
+
+    enabled: tuple[str, ...]
+    chosen: str
+    point: Point
+    footprint: Footprint
+    asleep: Asleep = field(default_factory=dict)
+    """Who was asleep before the step."""
+
+
+@dataclass
+class Follow:
+    """Plays a schedule, then goes on without preemption, waking nobody who is `asleep` when the schedule ends.
+
+    `decisions` has what was decided. Where everybody who could go on is asleep the rest has been seen in other runs:
+    `redundant_from` says from which decision on.
+    """
+
+    schedule: Schedule = ()
+    asleep: Asleep = field(default_factory=dict)
+    """As of the state before the schedule's last step."""
+    decisions: list[Decision] = field(default_factory=list)
+    redundant_from: int | None = None
+
+    async def __call__(self, scheduler: Scheduler) -> None:
+        """Plays everything to its end.
+
+        Raises:
+            Diverged: an instance is not where the schedule wants it released.
+        """
+        while not all(map(scheduler.finished, scheduler.instances)):
+            enabled = scheduler.enabled
+            if not enabled:
+                await scheduler.until_something_moves()
+                continue
+            position = len(self.decisions)
+            asleep = self._asleep(position)
+            chosen = self._choose(position, enabled, asleep)
+            point = scheduler.next_point(chosen)
+            assert point is not None  # noqa: S101  (for the type checker: it is enabled)
+            await scheduler.step(chosen)
+            self.decisions.append(Decision(enabled, chosen, point, scheduler.steps[-1].footprint, asleep))
+
+    def _asleep(self, position: int) -> Asleep:
+        if position < len(self.schedule) - 1 or self.redundant_from is not None:
+            return {}
+        if position == max(len(self.schedule) - 1, 0):
+            return self.asleep
+        before = self.decisions[-1]
+        return {
+            name: footprint
+            for name, footprint in before.asleep.items()
+            if name != before.chosen and not footprint.conflicts(before.footprint)
+        }
+
+    def _choose(self, position: int, enabled: Sequence[str], asleep: Asleep) -> str:
+        if position < len(self.schedule):
+            chosen = self.schedule[position]
+            if chosen not in enabled:
+                raise Diverged(
+                    f"step {position + 1} should be one of {chosen}, but only {' and '.join(enabled)} can go on: "
+                    "what instances do depends on more than their order"
+                )
+            return chosen
+        awake = [name for name in enabled if name not in asleep]
+        if not awake and self.redundant_from is None:
+            self.redundant_from = position
+        choices = awake or enabled
+        running = self.decisions[-1].chosen if self.decisions else choices[0]
+        return running if running in choices else choices[0]
+
+
+def preemptions(decisions: Sequence[Decision]) -> int:
+    """How often an instance was left that could have gone on."""
+    pairs = itertools.pairwise(decisions)
+    return sum(before.chosen != after.chosen and before.chosen in after.enabled for before, after in pairs)
+
+
+def switches(schedule: Sequence[str]) -> int:
+    """How often another instance goes on than the one before."""
+    return sum(before != after for before, after in itertools.pairwise(schedule))

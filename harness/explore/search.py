@@ -1,0 +1,139 @@
+"""What a strategy is to the explorer, and the plain one: every schedule, those with the fewest preemptions first.
+
+A strategy gives out tasks, each a schedule to follow, and is told what was decided in the run. Tasks that are taken
+together do not depend on each other's runs.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+from harness.explore.schedule import Asleep, Follow, Schedule
+
+IN_MEMORY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to make: a schedule to follow, and who is asleep before its last step."""
+
+    schedule: Schedule = ()
+    asleep: Asleep = field(default_factory=dict)
+
+    def follow(self) -> Follow:
+        """What plays it."""
+        return Follow(self.schedule, self.asleep)
+
+
+class Search(Protocol):
+    """A strategy: which schedules are run."""
+
+    def take(self, at_most: int) -> list[Task]:
+        """The next runs; none when the search is exhausted, provided that all runs taken were told of."""
+
+    def ran(self, task: Task, followed: Follow) -> None:
+        """What was decided in a run that was taken."""
+
+    @property
+    def level(self) -> int | None:
+        """How many preemptions the runs that are given out now have, where the strategy goes by that."""
+
+    @property
+    def pending(self) -> int:
+        """How many runs are known to be left. More can turn up."""
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether no schedule is missing once it is exhausted."""
+
+
+class ByPreemptions:
+    """Every schedule, by the number of preemptions. With `bound`, only those with at most as many.
+
+    Each run shows where its schedule could have gone another way; each such way is one further task. Those of the same
+    number of preemptions are a stack. Those with one more go to a file, so that memory stays flat.
+    """
+
+    def __init__(self, instances: Sequence[str], bound: int | None = None) -> None:
+        self._instances = list(instances)
+        self._bound = bound
+        self.level: int | None = 0
+        self._stack: list[bytes] = [b""]
+        self._this_level = _Records()
+        self._next_level = _Records()
+        self._cut = False
+
+    @property
+    def pending(self) -> int:
+        """Known schedules that were not given out yet."""
+        return len(self._stack) + self._this_level.left + self._next_level.left
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether no schedule was left out for the bound."""
+        return not self._cut
+
+    def take(self, at_most: int) -> list[Task]:
+        """The next schedules, all with the same number of preemptions."""
+        tasks: list[Task] = []
+        while len(tasks) < at_most:
+            if self._stack:
+                prefix = self._stack.pop()
+            elif self._this_level.left:
+                prefix = self._this_level.read()
+            elif not tasks and self._next_level.left:
+                self._this_level, self._next_level = self._next_level, _Records()
+                assert self.level is not None  # noqa: S101  (for the type checker: it is a number here)
+                self.level += 1
+                continue
+            else:
+                break
+            tasks.append(Task(tuple(self._instances[choice] for choice in prefix)))
+        return tasks
+
+    def ran(self, task: Task, followed: Follow) -> None:
+        """Notes every other way that the run could have gone behind its task."""
+        decisions = followed.decisions
+        choices = bytes(self._instances.index(decision.chosen) for decision in decisions)
+        for position in range(len(decisions) - 1, len(task.schedule) - 1, -1):
+            decision = decisions[position]
+            running = decisions[position - 1].chosen if position else None
+            for name in reversed(decision.enabled):
+                if name != decision.chosen:
+                    preempts = running in decision.enabled and name != running
+                    self._note(choices[:position] + bytes([self._instances.index(name)]), preempts=preempts)
+
+    def _note(self, prefix: bytes, *, preempts: bool) -> None:
+        if not preempts:
+            self._stack.append(prefix)
+        elif self._bound is not None and self.level == self._bound:
+            self._cut = True
+        else:
+            self._next_level.write(prefix)
+
+
+class _Records:
+    """Byte strings in a file: all are written, then all are read."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # type: ignore[assignment]  # noqa: SIM115  (is a BinaryIO but in name; closed below)
+        weakref.finalize(self, self._file.close)
+        self._reading = False
+        self.left = 0
+
+    def write(self, record: bytes) -> None:
+        self._file.write(struct.pack("!H", len(record)) + record)
+        self.left += 1
+
+    def read(self) -> bytes:
+        if not self._reading:
+            self._file.seek(0)
+            self._reading = True
+        (length,) = struct.unpack("!H", self._file.read(2))
+        self.left -= 1
+        return self._file.read(length)

@@ -1,0 +1,167 @@
+"""The strategies on programs that are played in memory: what is run, how often, and that nothing is missed."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.explore.footprint import NOTHING, Access, Footprint
+from harness.explore.point import Point
+from harness.explore.reduction import Reduced
+from harness.explore.schedule import Follow, preemptions
+from harness.explore.scheduler import Scheduler
+from harness.explore.search import ByPreemptions, Search
+
+Operation = tuple[Access, str]
+Program = Sequence[Operation]
+
+
+@dataclass
+class Machine:
+    """Programs over a few variables. A write makes a variable what the program has read so far; a lock waits."""
+
+    programs: Sequence[Program]
+    variables: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+    read: dict[str, list[str]] = field(default_factory=dict)
+
+    async def run(self, follow: Follow) -> str:
+        self.variables, self.holders = {}, {}
+        self.read = {name: [] for name in self.names}
+        self.released = {name: asyncio.Event() for name in self.names}
+        self.scheduler = Scheduler(self.blockers)
+        calls = {
+            name: functools.partial(self.call, name, program)
+            for name, program in zip(self.names, self.programs, strict=True)
+        }
+        self.scheduler.prepare(calls)
+        await follow(self.scheduler)
+        return repr((sorted(self.variables.items()), sorted(self.read.items())))
+
+    @property
+    def names(self) -> list[str]:
+        return [chr(ord("A") + number) for number in range(len(self.programs))]
+
+    async def blockers(self, _: str) -> Sequence[str]:
+        return []
+
+    async def call(self, name: str, program: Program) -> None:
+        for access, variable in program:
+            await self.scheduler.arrive(name, Point("statement", f"{access} {variable}"))
+            match access:
+                case "read":
+                    self.read[name].append(self.variables.get(variable, ""))
+                case "write":
+                    self.variables[variable] = f"{name}({','.join(self.read[name])})"
+                case "lock":
+                    self.holders[variable] = name
+            self.scheduler.touched(Footprint({variable: access}))
+
+
+def explored(search: Search, machine: Machine) -> tuple[list[Follow], list[str]]:
+    async def main() -> tuple[list[Follow], list[str]]:
+        runs, outcomes = [], []
+        while tasks := search.take(1):
+            for task in tasks:
+                follow = task.follow()
+                outcome = await machine.run(follow)
+                search.ran(task, follow)
+                runs.append(follow)
+                outcomes.append(outcome)
+        return runs, outcomes
+
+    return asyncio.run(main())
+
+
+def schedules(runs: Sequence[Follow]) -> list[tuple[str, ...]]:
+    return [tuple(decision.chosen for decision in run.decisions) for run in runs]
+
+
+READ: Operation = ("read", "x")
+WRITE: Operation = ("write", "x")
+
+
+@pytest.mark.parametrize("lengths", [(1,), (1, 1), (2, 2), (3, 1), (1, 1, 1), (2, 1, 2)])
+def test_every_schedule_is_run_once(lengths: Sequence[int]) -> None:
+    machine = Machine([[READ] * (length - 1) for length in lengths])  # the start of each is a step too
+
+    runs, _ = explored(ByPreemptions(machine.names), machine)
+
+    steps = [name for name, length in zip(machine.names, lengths, strict=True) for _ in range(length)]
+    assert sorted(schedules(runs)) == sorted(set(itertools.permutations(steps)))
+    assert len(runs) == math.factorial(sum(lengths)) // math.prod(map(math.factorial, lengths))
+
+
+def test_fewest_preemptions_come_first() -> None:
+    machine = Machine([[READ, READ], [WRITE, WRITE]])
+
+    runs, _ = explored(ByPreemptions(machine.names), machine)
+
+    counts = [preemptions(run.decisions) for run in runs]
+    assert counts == sorted(counts)
+    assert Counter(counts) == {0: 2, 1: 4, 2: 8, 3: 4, 4: 2}  # of the 20 ways to shuffle AAA and BBB
+
+
+@pytest.mark.parametrize(("bound", "runs", "exhaustive"), [(0, 2, False), (1, 6, False), (3, 18, False), (4, 20, True)])
+def test_a_bound_leaves_out_what_has_more(bound: int, runs: int, exhaustive: bool) -> None:
+    machine = Machine([[READ, READ], [WRITE, WRITE]])
+    search = ByPreemptions(machine.names, bound)
+
+    assert (len(explored(search, machine)[0]), search.exhaustive) == (runs, exhaustive)
+
+
+def test_instances_that_share_nothing_need_one_run() -> None:
+    machine = Machine([[("write", "x")] * 3, [("write", "y")] * 3, [("read", "z")] * 3])
+
+    runs, outcomes = explored(Reduced(), machine)
+
+    assert (len(runs), len(outcomes)) == (1, 1)
+
+
+def test_of_two_steps_that_conflict_both_orders_are_run_and_no_more() -> None:
+    machine = Machine([[("read", "y"), WRITE, ("read", "z")], [("read", "z"), READ]])
+
+    runs, outcomes = explored(Reduced(), machine)
+
+    assert len(runs) == len(set(outcomes)) == 2
+
+
+PROGRAMS = st.lists(
+    st.lists(st.tuples(st.sampled_from(["read", "lock", "write"]), st.sampled_from("xy")), max_size=4),
+    min_size=2,
+    max_size=3,
+).filter(lambda programs: sum(map(len, programs)) <= 8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PROGRAMS)
+def test_reduction_never_changes_the_set_of_outcomes(programs: list[list[Operation]]) -> None:
+    machine = Machine(programs)
+
+    every, all_outcomes = explored(ByPreemptions(machine.names), machine)
+    reduced, outcomes = explored(Reduced(), machine)
+
+    assert set(outcomes) == set(all_outcomes)
+    assert len(reduced) <= len(every)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PROGRAMS)
+def test_reduction_runs_no_schedule_twice(programs: list[list[Operation]]) -> None:
+    runs, _ = explored(Reduced(), Machine(programs))
+
+    found = schedules(runs)
+    assert len(set(found)) == len(found)
+
+
+def test_what_touches_nothing_conflicts_with_nothing() -> None:
+    assert not NOTHING.conflicts(Footprint(known=False))
