@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 import logging
@@ -14,23 +15,27 @@ import sys
 import time
 import traceback
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast, get_args
 
 import psycopg
 import typer
 from rich.console import Console
 
 from harness import doctor as examination
+from harness import replay as replaying
 from harness.checks import Verdict
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
+from harness.explore import counterexample as counterexamples
 from harness.postgres import migration
 from harness.report import document, junit, markdown, provenance
 from harness.report.terminal import Terminal
-from harness.runner import Plan, Session, worst
+from harness.runner import Plan, ScenarioResult, Session, worst
 from harness.runner import verify as verify_all
 from harness.scenario import reader
-from harness.scenario.model import Scenario
+from harness.scenario.model import MAX_PREEMPTIONS, Interleavings, Preemptions, Scenario, Unbounded
 from harness.target import in_process
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
@@ -89,24 +94,83 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     plan = Plan(target=target, postgres=postgres, migrations=migrations)
     results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
     seconds = time.monotonic() - clock
-    about = provenance.Provenance(
-        target=target,
-        postgres=terminal.postgres,
-        commit=provenance.commit(),
-        started=started,
-        seed=seed,
-        command=_shown(sys.argv[1:]),
-        migrations=terminal.migrations,
-        scenarios=[(provenance.shown(file.source.file), file.source.sha256) for file in files],
-    )
+    about = _about(terminal, target, started, seed, files)
     terminal.summary(results, seconds)
+    saved = _save(results, out, console)
     _write(report, markdown.render(about, results, seconds))
     console.print(f"\nSign-off report: {report}", highlight=False, markup=False, soft_wrap=True)
     if junit_file is not None:
         _write(junit_file, junit.render(results))
     if as_json:
-        _Console().out(document.as_json(about, results), highlight=False)
-    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
+        _Console().out(document.as_json(about, results, saved), highlight=False)
+    interrupted = any(result.interrupted for result in results)
+    raise typer.Exit(INTERRUPTED if interrupted else EXIT_CODES[worst([result.verdict for result in results])])
+
+
+@app.command()
+def explore(  # noqa: PLR0913, PLR0917  (as verify)
+    scenario: Annotated[Path, typer.Argument(help="A scenario file of two instances or more.")],
+    interleavings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|all-unreduced|preemptions:N", help="Which schedules; default: what the file says, else all."
+        ),
+    ] = None,
+    target: Annotated[str, typer.Option(help="The crons to verify: reference or legacy.")] = "reference",
+    postgres: Postgres = "embedded",
+    migration_files: Annotated[
+        list[Path] | None,
+        typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the counterexample.")] = Path("reports"),
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
+    seed: Annotated[int, typer.Option(help="Noted; only a sample leaves anything to chance.")] = 0,
+    budget: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no schedule after this time.")
+    ] = None,
+) -> None:
+    """Run all schedules of one scenario; of those that fail, print and save the shortest."""
+    file = _to_explore(reader.read_one(reader.one(scenario)), interleavings)
+    migrations = migration_files or [migration.LOCKING]
+    if junit_file is not None:
+        _writable(junit_file, "--junit")
+    _writable(_place(out, file.id), "--out")
+    console = _Console(quiet=as_json)
+    terminal = _Watching(console, target)
+    started = provenance.now()
+    plan = Plan(target=target, postgres=postgres, migrations=migrations)
+    results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
+    (result,) = results
+    about = _about(terminal, target, started, seed, [file])
+    saved = _save(results, out, console)
+    if junit_file is not None:
+        _write(junit_file, junit.render(results))
+    if as_json:
+        _Console().out(document.as_json(about, results, saved), highlight=False)
+    raise typer.Exit(INTERRUPTED if result.interrupted else EXIT_CODES[result.verdict])
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A counterexample that explore has saved.")],
+    times: Annotated[int, typer.Option(min=1, help="How many times.")] = 1,
+    pause: Annotated[bool, typer.Option("--pause", help="Stop before every step and wait for Enter.")] = False,
+    target: Annotated[str | None, typer.Option(help="Other crons than those of the file.")] = None,
+    postgres: Postgres = "embedded",
+    migration_files: Annotated[
+        list[Path] | None, typer.Option("--migration", help="Other migrations than those of the file. Repeatable.")
+    ] = None,
+) -> None:
+    """Run a counterexample again, and say whether it still fails."""
+    counterexample = counterexamples.read(file)
+    scenario = reader.read_one(reader.one(Path(counterexample.scenario)))
+    migrations = migration_files or [Path(name) for name in counterexample.migrations]
+    plan = Plan(target=target or counterexample.target, postgres=postgres, migrations=migrations)
+    console = _Console()
+    told = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    verdict = _run(replaying.replay(plan, scenario, counterexample, times=times, pause=pause, tell=told))
+    raise typer.Exit(EXIT_CODES[verdict])
 
 
 @app.command("list")
@@ -151,6 +215,64 @@ class _Watching(Terminal):
         self.postgres = f"PostgreSQL {opened.database.version}, {opened.database.where}"
         self.migrations = [(provenance.shown(file), sha256) for file, sha256 in opened.database.applied]
         super().started(opened, scenarios)
+
+
+def _to_explore(file: reader.ScenarioFile, interleavings: str | None) -> reader.ScenarioFile:
+    """The scenario without its named overlaps, and with the interleavings that are asked for.
+
+    Raises:
+        UsageError: it has fewer than two instances, or there are no such interleavings.
+    """
+    when = file.scenario.when
+    if when is None or len(when.instance_list) == 1:
+        raise UsageError(f"{file.source.file} calls fewer than two instances: there is nothing to explore")
+    chosen: Interleavings = when.interleavings or "all"
+    if interleavings is not None:
+        kind, _, number = interleavings.partition(":")
+        if kind == "preemptions" and number.isdecimal() and int(number) <= MAX_PREEMPTIONS:
+            chosen = Preemptions(preemptions=int(number))
+        elif interleavings in get_args(Unbounded):
+            chosen = cast(Unbounded, interleavings)
+        else:
+            raise UsageError(
+                f"--interleavings {interleavings!r} is none of: all, all-unreduced, preemptions:N (N up to 20)"
+            )
+    explored = when.model_copy(update={"overlaps": [], "interleavings": chosen})
+    return replace(file, scenario=file.scenario.model_copy(update={"when": explored}))
+
+
+def _about(
+    terminal: _Watching, target: str, started: datetime, seed: int, files: Sequence[reader.ScenarioFile]
+) -> provenance.Provenance:
+    return provenance.Provenance(
+        target=target,
+        postgres=terminal.postgres,
+        commit=provenance.commit(),
+        started=started,
+        seed=seed,
+        command=_shown(sys.argv[1:]),
+        migrations=terminal.migrations,
+        scenarios=[(provenance.shown(file.source.file), file.source.sha256) for file in files],
+    )
+
+
+def _save(results: Sequence[ScenarioResult], out: Path, console: Console) -> dict[str, str]:
+    """Writes the counterexamples, and returns where, by the scenario's id."""
+    saved = {}
+    for result in results:
+        if result.counterexample is not None:
+            file = _place(out, result.file.id)
+            _write(file, result.counterexample.text())
+            saved[result.file.id] = provenance.shown(file)
+    if saved:
+        console.print("\nThe failing schedules are saved. Run one again:", highlight=False)
+    for place in saved.values():
+        console.print(f"  cronproof replay {shlex.quote(place)}", highlight=False, markup=False, soft_wrap=True)
+    return saved
+
+
+def _place(out: Path, scenario_id: str) -> Path:
+    return out / f"{scenario_id.replace('/', '.')}.counterexample.yaml"
 
 
 def _run(coroutine: Coroutine[None, None, Result]) -> Result:

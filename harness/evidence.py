@@ -81,7 +81,8 @@ class Run:
     """One execution: a scenario's instances, played in one order, on fresh rows.
 
     `before`, `after` and `recovered` are the rows of the tables that the scenario names; `recovered` is what they are
-    after the crons have run again, without faults, until nothing changed. `hindrance` says why the execution proves
+    after the crons have run again, without faults, until nothing changed. `comparable` is `after` with nothing of times
+    but whether they are there; runs of the same `key` have the same evidence, times aside. `hindrance` says why the execution proves
     nothing, if it does not; `never_reached` that this is for want of the place at which an instance was to be held.
     """
 
@@ -99,6 +100,8 @@ class Run:
     after: Rows = field(default_factory=dict)
     recovered: Rows = field(default_factory=dict)
     functions: Sequence[Function] = ()
+    comparable: Rows = field(default_factory=dict)
+    key: str = ""
     hindrance: str | None = None
     never_reached: bool = False
 
@@ -117,19 +120,10 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """What the run came to, comparable between runs: marks, accepted messages, responses; without times and ids."""
-        marks = [
-            {column: value is not None if column.endswith("_sent_at") else value for column, value in row.items()}
-            for row in self.after.get("jobs", [])
-        ]
-        columns = ("id", "status", *(column for row in marks for column in row if column.endswith("_sent_at")))
-        return json.dumps(
-            [
-                [{column: row[column] for column in columns if column in row} for row in marks],
-                sorted((sent.message.instance, sent.message.to, sent.message.content) for sent in self.accepted),
-                sorted((response.instance, response.status, json.dumps(response.body)) for response in self.responses),
-            ]
-        )
+        """What the run came to, comparable between runs: rows, accepted messages, responses; without times."""
+        messages = sorted([sent.message.instance, sent.message.to, sent.message.content] for sent in self.delivered)
+        responses = sorted([r.instance, r.status, json.dumps(r.body, sort_keys=True)] for r in self.responses)
+        return json.dumps([self.comparable, messages, responses], sort_keys=True)
 
     @property
     def accepted(self) -> list[Sent]:

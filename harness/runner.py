@@ -1,46 +1,47 @@
-"""The main path: a scenario is played in every order that it names, on fresh rows each, and its checks are asked.
+"""The main path: a scenario is played in every order that it asks for, on fresh rows each, and its checks are asked.
 
-session(plan)                a server, a database of our own, mocks, a target: made once, kept warm
-Session.verify(scenario)   one scenario: its runs, then its checks
-Session.play(order)      one run: reset, call the instances, let one go at a time, look at what is left
+session(plan)             a server, a database of our own, mocks, a target: made once, kept warm
+Session.stage(file)       one scenario, ready to be played (stage.py)
+Session.verify(file)      its named overlaps, then its interleavings (explore/), then its checks
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Protocol
 
 from fixtures.crons.context import Cron
-from harness.checks import Check, Finding, Verdict
-from harness.checks.check import inconclusive
+from harness.checks import Finding, Verdict
 from harness.errors import InvalidScenario, Mistake
-from harness.evidence import CronResponse, Instance, Mark, Run, Sent
-from harness.explore import overlap
+from harness.evidence import Run
+from harness.explore import explorer, overlap, timeline
+from harness.explore.counterexample import Counterexample
+from harness.explore.explorer import INTERRUPTED, Coverage
+from harness.explore.names import step_name
 from harness.explore.point import OpenGate
-from harness.explore.scheduler import NotAtRest, Scheduler
-from harness.mocks.openphone import Scripted
+from harness.explore.schedule import Follow
+from harness.explore.timeline import Timeline
 from harness.mocks.services import Services
 from harness.postgres import database as databases
 from harness.postgres import migration, server
-from harness.postgres.database import Database, Rows
+from harness.postgres.database import Database
 from harness.postgres.proxy import Proxy
 from harness.postgres.server import Server
 from harness.scenario.model import Scenario
 from harness.scenario.reader import ScenarioFile
 from harness.scenario.rows import Seed, api_keys, inserts, tables
+from harness.stage import Stage, examine
 from harness.target import in_process
 from harness.target.target import Target
 
-MAX_RECOVERY_ROUNDS = 100
-CALL_SECONDS = 30.0
+MAX_EVIDENCE_RUNS = 50
+WORST = ("no-duplicate", "no-loss")
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,17 @@ class Exploration:
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """A scenario's verdict, the checks behind it, and the evidence of every run."""
+    """A scenario's verdict, the checks behind it, how thorough it was, and evidence: of each order that has a name, and
+    of each outcome of the interleavings.
+    """
 
     file: ScenarioFile
     checks: Sequence[CheckResult]
     runs: Sequence[Run]
-    seconds: float
+    exploration: Exploration
+    counterexample: Counterexample | None = None
+    timeline: Timeline | None = None
+    interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -91,17 +97,9 @@ class ScenarioResult:
         return worst([check.verdict for check in self.checks])
 
     @property
-    def exploration(self) -> Exploration:
-        """How much of what could happen was played."""
-        overlapping = self.file.scenario.when is not None and len(self.file.scenario.when.instance_list) > 1
-        return Exploration(
-            strategy="overlaps" if overlapping else "single",
-            schedules=len(self.runs),
-            exhausted=not overlapping,
-            distinct_outcomes=len({run.outcome for run in self.runs}),
-            blocked_waits=sum(len(run.waits) for run in self.runs),
-            seconds=self.seconds,
-        )
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.exploration.seconds
 
     @property
     def reason(self) -> str | None:
@@ -132,10 +130,13 @@ async def verify(
         for file in files:
             if time.monotonic() > deadline:
                 unasked = [CheckResult(c.id, "INCONCLUSIVE", "the budget had ended") for c in file.scenario.checks]
-                results.append(ScenarioResult(file, unasked, [], 0.0))
+                nothing = Exploration("none", 0, exhausted=False, distinct_outcomes=0, blocked_waits=0, seconds=0.0)
+                results.append(ScenarioResult(file, unasked, [], nothing))
             else:
-                results.append(await opened.verify(file))
+                results.append(await opened.verify(file, deadline=deadline, report=report))
             report.finished(results[-1])
+            if results[-1].interrupted:
+                break
     return results
 
 
@@ -144,6 +145,9 @@ class Reporter(Protocol):
 
     def started(self, opened: Session, scenarios: int) -> None:
         """Everything is up, and no scenario has been played yet."""
+
+    def progress(self, file: ScenarioFile, coverage: Coverage) -> None:
+        """A schedule of a scenario's interleavings was run."""
 
     def finished(self, result: ScenarioResult) -> None:
         """One scenario is done."""
@@ -173,7 +177,8 @@ async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
         services = Services(frozenset())
         target = in_process.InProcess(plan.target, crons, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
-            yield Session(database, services, target, seed, proxies)
+            migrations = [str(file) for file in plan.migrations]
+            yield Session(database, services, target, seed, migrations, proxies)
 
 
 @dataclass
@@ -184,6 +189,7 @@ class Session:
     services: Services
     target: Target
     seed: Seed
+    migrations: Sequence[str]
     _open: contextlib.AsyncExitStack
     _proxies: dict[str, Proxy] = field(default_factory=dict)
 
@@ -205,27 +211,52 @@ class Session:
         if mistakes:
             raise InvalidScenario(mistakes)
 
-    async def verify(self, file: ScenarioFile) -> ScenarioResult:
-        """Plays one scenario in every order that it names, and asks its checks.
+    async def verify(
+        self, file: ScenarioFile, *, deadline: float = math.inf, report: Reporter | None = None
+    ) -> ScenarioResult:
+        """Plays one scenario in every order that it asks for, and asks its checks.
 
         Raises:
             InvalidScenario: its rows do not fit the database.
         """
         started = time.monotonic()
-        scenario = file.scenario
-        rows = await self.database.script([row.statement for row in inserts(file, self.seed, self.database.catalog)])
-        runs: list[Run] = []
-        if scenario.when is None:
-            runs.append(Run(order="catalog", functions=self.database.catalog.functions))
-        else:
-            await self._prepare(scenario)
-            for name in scenario.when.overlaps:
-                runs += await self._play_all(name, file, rows)
-        results = [_ask(check, runs) for check in scenario.checks]
-        return ScenarioResult(file, results, runs, time.monotonic() - started)
+        when, tally = file.scenario.when, Tally(file.scenario)
+        if when is None:
+            tally.add(Run(order="catalog", functions=self.database.catalog.functions))
+            seconds = time.monotonic() - started
+            return ScenarioResult(file, tally.results, tally.runs, tally.exploration("single", None, seconds))
+        stage = await self.stage(file)
+        with self.target.isolated():
+            return await self._verify(file, stage, tally, started, deadline, report)
 
-    async def _prepare(self, scenario: Scenario) -> None:
-        assert scenario.when is not None  # noqa: S101  (for the type checker: the caller has looked)
+    async def _verify(
+        self,
+        file: ScenarioFile,
+        stage: Stage,
+        tally: Tally,
+        started: float,
+        deadline: float,
+        report: Reporter | None,
+    ) -> ScenarioResult:
+        when = stage.when
+        for name in when.overlaps:
+            await self._play_all(name, stage, tally)
+        several = len(when.instance_list) > 1
+        if when.interleavings is None:
+            seconds = time.monotonic() - started
+            exploration = tally.exploration("overlaps" if several else "single", None, seconds)
+            return ScenarioResult(file, tally.results, tally.runs, exploration)
+        return await self._explore(file, stage, tally, str(when.interleavings), started, deadline, report)
+
+    async def stage(self, file: ScenarioFile) -> Stage:
+        """One scenario, ready to be played.
+
+        Raises:
+            InvalidScenario: its rows do not fit the database.
+            EnvironmentFailed: an instance does not start.
+        """
+        scenario = file.scenario
+        assert scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)
         for instance in scenario.when.instance_list:
             if instance.name not in self._proxies:
                 proxy = Proxy(instance.name, self.database.upstream, OpenGate())
@@ -233,169 +264,156 @@ class Session:
                 self._proxies[instance.name] = proxy
         needed = {instance.name: self._proxies[instance.name] for instance in scenario.when.instance_list}
         await self.target.prepare(needed, scenario.given.role)
+        return Stage(
+            scenario=scenario,
+            script=await self.database.script(
+                [row.statement for row in inserts(file, self.seed, self.database.catalog)]
+            ),
+            tables=tables(file, self.database.catalog),
+            api_keys=frozenset({in_process.API_KEY, *api_keys(file, self.seed)}),
+            database=self.database,
+            services=self.services,
+            target=self.target,
+            proxies=list(needed.values()),
+        )
 
-    async def _play_all(self, name: overlap.OverlapName, file: ScenarioFile, rows: bytes) -> list[Run]:
+    async def _play_all(self, name: overlap.OverlapName, stage: Stage, tally: Tally) -> None:
         """The runs of one named overlap: one, or as many as the first instance has points."""
         match name:
             case "one-after-the-other":
-                return [await self.play(name, overlap.one_after_the_other, file, rows)]
+                tally.add(await stage.play(name, overlap.one_after_the_other))
             case "step-by-step":
-                return [await self.play(name, overlap.step_by_step, file, rows)]
+                tally.add(await stage.play(name, overlap.step_by_step))
             case "held-anywhere":
-                runs: list[Run] = []
                 for steps in count(1):
-                    run = await self.play(f"{name} ({steps})", overlap.held_at_step(steps), file, rows)
-                    if run.never_reached and runs:  # the point before was the last
-                        return runs
-                    runs.append(run)
+                    run = await stage.play(f"{name} ({steps})", overlap.held_at_step(steps))
+                    if run.never_reached and steps > 1:  # the point before was the last
+                        return
+                    tally.add(run)
                     if run.hindrance:
-                        return runs
+                        return
             case place:
-                return [await self.play(place, overlap.held_at(place), file, rows)]
-        raise AssertionError("unreachable")
+                tally.add(await stage.play(place, overlap.held_at(place)))
 
-    async def play(self, order: str, play: overlap.Play, file: ScenarioFile, rows: bytes) -> Run:
-        """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
-        given, when = file.scenario.given, file.scenario.when
-        assert when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)
-        instances = when.instance_list
-        proxies = [self._proxies[instance.name] for instance in instances]
-        await self.database.reset(rows)
-        refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
-        self.services.api_keys = frozenset({in_process.API_KEY, *api_keys(file, self.seed)})
-        self.services.reset(refuses, given.openphone.envelope)
-        for proxy in proxies:
-            proxy.forget()
-        looked_at = tables(file, self.database.catalog)
-        before = await self.database.rows(looked_at)
-        scheduler = Scheduler(functools.partial(self._blockers, proxies))
-        responses: dict[str, CronResponse] = {}
-        hindrance, never_reached = None, False
-        secret = {"right": in_process.CRON_SECRET, "wrong": "not the secret", "none": None}[when.secret]
+    async def _explore(
+        self,
+        file: ScenarioFile,
+        stage: Stage,
+        tally: Tally,
+        name: str,
+        started: float,
+        deadline: float,
+        report: Reporter | None,
+    ) -> ScenarioResult:
+        names = [instance.name for instance in stage.instances]
+        search = explorer.strategy(name, names)
+        stage.observing = name == "all"
 
-        async def call(instance: Instance) -> None:
-            responses[instance.name] = await self.target.call(instance, method=when.method, secret=secret)
+        def progress(coverage: Coverage) -> None:
+            if report is not None:
+                report.progress(file, coverage)
 
-        with self.target.isolated():
-            with self._held_by(scheduler, proxies):
-                scheduler.prepare({instance.name: functools.partial(call, instance) for instance in instances})
-                try:
-                    await play(scheduler)
-                except overlap.NeverReached as error:
-                    hindrance, never_reached = str(error), True
-                except NotAtRest as error:
-                    hindrance = str(error)
-                finally:
-                    if hindrance:  # what still runs must neither keep the instances waiting nor meet the next run
-                        await self._terminate(proxies)
-                    await scheduler.abandon()
-            silent = [instance.name for instance in instances if instance.name not in responses]
-            if hindrance is None and silent:
-                hindrance = f"{' and '.join(silent)} ended without a response"
-            run = Run(
-                order=order,
-                role=given.role,
-                instances=instances,
-                responses=[responses[i.name] for i in instances if i.name in responses],
-                steps=scheduler.steps,
-                waits=scheduler.waits,
-                errors=[error for proxy in proxies for error in proxy.errors],
-                sent=self._sent(instances),
-                escapes=list(self.services.escapes),
-                marks=await self._marks(proxies),
-                before=before,
-                after=await self.database.rows(looked_at),
-                functions=self.database.catalog.functions,
-                hindrance=hindrance,
-                never_reached=never_reached,
+        coverage, failing = await explorer.explore(search, name, stage.glance, deadline=deadline, progress=progress)
+        stage.observing = False
+        if failing is not None and search.level is None and coverage.stopped is None:
+            failing = await explorer.shorten(failing, names, stage.glance, deadline=deadline)
+        counterexample, drawn = None, None
+        for run in stage.distinct_runs[:MAX_EVIDENCE_RUNS]:
+            tally.add(run)
+        if failing is not None:
+            counterexample, drawn = await self._confirm(file, stage, failing, tally)
+        if coverage.stopped is not None:
+            tally.stopped(coverage.stopped)
+        seconds = time.monotonic() - started
+        exploration = tally.exploration(name, coverage, seconds)
+        return ScenarioResult(
+            file, tally.results, tally.runs, exploration, counterexample, drawn, coverage.stopped == INTERRUPTED
+        )
+
+    async def _confirm(
+        self, file: ScenarioFile, stage: Stage, failing: Follow, tally: Tally
+    ) -> tuple[Counterexample | None, Timeline | None]:
+        """Runs the shortest failing schedule again, and once more to see at which step the check breaks."""
+        confirmed = await stage.look(failing)
+        asked = zip(stage.checks, confirmed.findings, strict=True)
+        failed = [(check, finding) for check, finding in asked if finding.verdict == "FAIL"]
+        # Of several that fail, what happened to a customer says most.
+        found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
+        if found is None:
+            tally.stopped("a schedule failed, and did not fail when it was run again")
+            return None, None
+        tally.add(confirmed.run, first=True)
+        check, finding = found
+        looks: list[Run] = []
+        await stage.watch(failing, looks.append)
+        counterexample = Counterexample(
+            scenario=str(file.source.file),
+            target=self.target.name,
+            migrations=list(self.migrations),
+            check=check.id,
+            message=finding.message,
+            schedule=[{step.instance: step_name(step.point)} for step in confirmed.run.steps],
+        )
+        return counterexample, timeline.of(check, finding.message, looks)
+
+
+@dataclass
+class Tally:
+    """What the checks said of all runs: the first failure, else the first doubt, else what was seen in the first run."""
+
+    scenario: Scenario
+    runs: list[Run] = field(default_factory=list)
+    _said: dict[int, tuple[Finding, str]] = field(default_factory=dict)
+    _stopped: str | None = None
+
+    def add(self, run: Run, *, first: bool = False) -> None:
+        """Asks the checks of one more run; `first` puts it before those that were there."""
+        self.runs.insert(0 if first else len(self.runs), run)
+        for number, check in enumerate(self.scenario.checks):
+            finding = examine(check, run)
+            before = self._said.get(number)
+            if (
+                before is None
+                or _RANK[finding.verdict] > _RANK[before[0].verdict]
+                or (first and _RANK[finding.verdict] == _RANK[before[0].verdict])
+            ):
+                self._said[number] = finding, run.order
+
+    def stopped(self, reason: str) -> None:
+        """Not all was run that was to be: what did not fail is not known to hold."""
+        self._stopped = reason
+
+    @property
+    def results(self) -> list[CheckResult]:
+        """One for each check, in the order of the file."""
+        results = []
+        for number, check in enumerate(self.scenario.checks):
+            finding, order = self._said.get(number, (Finding("INCONCLUSIVE", "nothing was run"), ""))
+            if self._stopped is not None and finding.verdict == "PASS":
+                finding = Finding("INCONCLUSIVE", self._stopped)
+            shown = order if finding.verdict != "PASS" or len(self.runs) == 1 else None
+            results.append(CheckResult(check.id, finding.verdict, finding.message, shown or None))
+        return results
+
+    def exploration(self, strategy: str, coverage: Coverage | None, seconds: float) -> Exploration:
+        """How much of what could happen was played."""
+        if coverage is None:
+            return Exploration(
+                strategy=strategy,
+                schedules=len(self.runs),
+                exhausted=strategy == "single",
+                distinct_outcomes=len({run.outcome for run in self.runs}),
+                blocked_waits=sum(len(run.waits) for run in self.runs),
+                seconds=seconds,
             )
-            if hindrance is None and any(check.needs_recovery for check in file.scenario.checks):
-                try:
-                    recovered = await self._recover(instances, run.after)
-                except TimeoutError:
-                    await self._terminate(proxies)
-                    return replace(run, hindrance=f"a cron that ran again had not ended after {CALL_SECONDS:g} s")
-                run = replace(run, sent=self._sent(instances, len(run.sent)), recovered=recovered)
-                if not recovered:
-                    run = replace(
-                        run, hindrance=f"rows or messages still changed after {MAX_RECOVERY_ROUNDS} more runs"
-                    )
-        return run
-
-    async def _terminate(self, proxies: Sequence[Proxy]) -> None:
-        await self.database.terminate([pid for proxy in proxies for pid in proxy.pids])
-
-    async def _recover(self, instances: Sequence[Instance], rows: Rows) -> Rows:
-        """Calls the crons again, one after the other and without faults, until neither messages nor rows change.
-
-        Returns the rows then; none if they went on changing. A time is only looked at for being there: a refused message
-        may be tried anew each time.
-
-        Raises:
-            TimeoutError: a call did not end.
-        """
-        self.services.recover()
-        before = self.services.accepted, self.database.catalog.without_times(rows)
-        for _ in range(MAX_RECOVERY_ROUNDS):
-            for instance in {instance.cron: instance for instance in instances}.values():
-                async with asyncio.timeout(CALL_SECONDS):
-                    await self.target.call(instance, method="GET", secret=in_process.CRON_SECRET)
-            rows = await self.database.rows(list(rows))
-            now = self.services.accepted, self.database.catalog.without_times(rows)
-            if now == before:
-                return rows
-            before = now
-        return {}
-
-    @contextlib.contextmanager
-    def _held_by(self, scheduler: Scheduler, proxies: Sequence[Proxy]) -> Iterator[None]:
-        for proxy in proxies:
-            proxy.gate = scheduler
-        self.services.gate = scheduler
-        try:
-            yield
-        finally:
-            for proxy in proxies:
-                proxy.gate = OpenGate()
-            self.services.gate = OpenGate()
-
-    async def _blockers(self, proxies: Sequence[Proxy], instance: str) -> list[str]:
-        waiting = next(proxy for proxy in proxies if proxy.instance == instance)
-        whose = {pid: proxy.instance for proxy in proxies for pid in proxy.pids}
-        blockers = await self.database.blockers(list(waiting.pids), list(whose))
-        return sorted({whose[pid] for pid in blockers if pid in whose})
-
-    async def _marks(self, proxies: Sequence[Proxy]) -> list[Mark]:
-        whose = {pid: proxy.instance for proxy in proxies for pid in proxy.all_pids}
-        return [
-            Mark(whose[write.backend_pid], write.job_id, write.sent_column, write.is_set)
-            for write in await self.database.flag_writes()
-            if write.backend_pid in whose
-        ]
-
-    def _sent(self, instances: Sequence[Instance], of_the_run: int | None = None) -> list[Sent]:
-        crons = {instance.name: instance.cron for instance in instances}
-        return [
-            Sent(
-                message.cron or crons[message.instance],
-                message,
-                recovering=of_the_run is not None and number >= of_the_run,
-            )
-            for number, message in enumerate(self.services.messages)
-        ]
+        return Exploration(
+            strategy=strategy,
+            schedules=coverage.schedules,
+            exhausted=coverage.exhausted,
+            distinct_outcomes=len(coverage.outcomes),
+            blocked_waits=coverage.waits,
+            seconds=seconds,
+        )
 
 
-def _ask(check: Check, runs: Sequence[Run]) -> CheckResult:
-    """What the check says of all runs: the first failure, else the first doubt, else what it saw in the first run."""
-    findings = [(run, _examine(check, run)) for run in runs]
-    for verdict in ("FAIL", "INCONCLUSIVE"):
-        for run, finding in findings:
-            if finding.verdict == verdict:
-                return CheckResult(check.id, finding.verdict, finding.message, run.order)
-    run, finding = findings[0]
-    return CheckResult(check.id, finding.verdict, finding.message, run.order if len(runs) == 1 else None)
-
-
-def _examine(check: Check, run: Run) -> Finding:
-    """An execution that was cut short proves nothing: what is missing may be missing for that reason."""
-    return inconclusive(run.hindrance) if run.hindrance else check.examine(run)
+_RANK: Mapping[Verdict, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2}

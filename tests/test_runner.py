@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context, Cron
-from harness import runner
+from harness import stage
 from harness.explore import scheduler
 from harness.postgres.server import Server
 from harness.runner import Plan, ScenarioResult, session_on, worst
@@ -67,7 +67,7 @@ def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
 def test_a_recovery_that_hangs_proves_nothing(
     tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "CALL_SECONDS", 0.3)
+    monkeypatch.setattr(stage, "CALL_SECONDS", 0.3)
     calls = itertools.count()
 
     async def hangs_later(cron: Context) -> Body:
@@ -120,7 +120,7 @@ def test_crons_run_again_until_rows_stay_as_they_are_too(tmp_path: Path, postgre
 def test_crons_that_never_come_to_rest_prove_nothing(
     tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "MAX_RECOVERY_ROUNDS", 3)
+    monkeypatch.setattr(stage, "MAX_RECOVERY_ROUNDS", 3)
 
     async def counts(cron: Context) -> Body:
         await cron.db.execute("update public.jobs set team_id = coalesce(team_id, 0) + 1")

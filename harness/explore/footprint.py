@@ -46,8 +46,13 @@ class Footprint:
             return EVERYTHING
         accesses = dict(self.accesses)
         for name, access in other.accesses.items():
-            accesses[name] = max(accesses.get(name, access), access, key=_RANK.__getitem__)
+            accesses[name] = stronger(accesses.get(name, access), access)
         return Footprint(accesses)
+
+
+def stronger(one: Access, other: Access) -> Access:
+    """The one that conflicts with more."""
+    return max(one, other, key=_RANK.__getitem__)
 
 
 NOTHING = Footprint()

@@ -52,7 +52,7 @@ class Gate(Protocol):
     def touched(self, footprint: Footprint) -> None:
         """What has just been done touched this."""
 
-    def came(self, result: str) -> None:
+    def came(self, instance: str, result: str) -> None:
         """What has just been done had this result, in a few words."""
 
 
@@ -65,5 +65,5 @@ class OpenGate:
     def touched(self, footprint: Footprint) -> None:
         """Passes."""
 
-    def came(self, result: str) -> None:
+    def came(self, instance: str, result: str) -> None:
         """Passes."""

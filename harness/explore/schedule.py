@@ -48,11 +48,13 @@ class Follow:
     redundant_from: int | None = None
 
     async def __call__(self, scheduler: Scheduler) -> None:
-        """Plays everything to its end.
+        """Plays everything to its end. All are called before any of them goes on: a call alone touches nothing.
 
         Raises:
             Diverged: an instance is not where the schedule wants it released.
         """
+        for name in scheduler.instances:
+            await scheduler.step(name)
         while not all(map(scheduler.finished, scheduler.instances)):
             enabled = scheduler.enabled
             if not enabled:

@@ -63,6 +63,8 @@ class Scheduler:
     blockers: Blockers
     steps: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    after_step: Callable[[], Awaitable[None]] | None = None
+    """Called when everything is at rest again."""
     _calls: dict[str, Call] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _parked: dict[str, list[tuple[Point, asyncio.Future[None]]]] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class Scheduler:
     _at: dict[str, Point] = field(default_factory=dict)
     _touched: list[Footprint] = field(default_factory=list)
     _results: list[str] = field(default_factory=list)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Future[bool] | None = None
     _abandoned: bool = False
 
     def prepare(self, calls: Mapping[str, Call]) -> None:
@@ -106,13 +108,13 @@ class Scheduler:
         released = asyncio.get_running_loop().create_future()
         parked = (point, released)
         self._parked.setdefault(instance, []).append(parked)
-        self._changed.set()
+        self._change()
         try:
             await released
         finally:
             if parked in self._parked[instance]:  # nobody released it: its connection was closed, or its task cancelled
                 self._parked[instance].remove(parked)
-                self._changed.set()
+                self._change()
 
     async def step(self, instance: str) -> None:
         """Releases a parked instance and returns when everything is at rest again.
@@ -130,7 +132,7 @@ class Scheduler:
         somebody_waited = bool(self._waiting)
         if instance not in self._tasks:
             self._tasks[instance] = asyncio.create_task(self._calls[instance]())
-            self._tasks[instance].add_done_callback(lambda _: self._changed.set())
+            self._tasks[instance].add_done_callback(self._change)
         else:
             _, released = self._parked[instance].pop(0)
             released.set_result(None)
@@ -139,14 +141,17 @@ class Scheduler:
         if somebody_waited or self._waiting or (point.kind == "statement" and not self._touched):
             footprint = EVERYTHING  # somebody may have gone on, or got stuck, in the middle of a statement
         self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
+        if self.after_step is not None:
+            await self.after_step()
 
     def touched(self, footprint: Footprint) -> None:
         """What was done since the last step touched this."""
         self._touched.append(footprint)
 
-    def came(self, result: str) -> None:
-        """What was done since the last step had this result."""
-        self._results.append(result)
+    def came(self, instance: str, result: str) -> None:
+        """What was done since the last step had this result, for the instance that was released or for one that waited."""
+        mine = bool(self.steps) and self.steps[-1].instance == instance
+        self._results.append(result if mine else f"{instance}: {result}")
 
     async def until_something_moves(self) -> None:
         """Returns when an instance that waited goes on although nobody was released: the server broke a deadlock.
@@ -214,10 +219,19 @@ class Scheduler:
                 self.waits.append(Wait(name, self._at[name], blockers))
 
     async def _change_within(self, seconds: float) -> bool:
-        self._changed.clear()
+        loop = asyncio.get_running_loop()
+        self._changed = loop.create_future()
+        timer = loop.call_later(seconds, _resolve, self._changed, False)
         try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+            return await self._changed
+        finally:
+            timer.cancel()
+
+    def _change(self, _: object = None) -> None:
+        if self._changed is not None:
+            _resolve(self._changed, True)
+
+
+def _resolve(future: asyncio.Future[bool], result: bool) -> None:
+    if not future.done():
+        future.set_result(result)

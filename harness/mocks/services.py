@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from harness.explore.footprint import Footprint
 from harness.explore.point import Gate, OpenGate, Point
 from harness.mocks.exchange import Message, Request, Response, ServiceName, Tried
 from harness.mocks.ghl import GoHighLevel
@@ -58,6 +59,7 @@ class Services:
             text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
         await self.gate.arrive(instance, Point("call", text))
         response = self._handle(instance, service, request, cron)
+        self.gate.touched(Footprint({service: "write"}))
         await self.gate.arrive(instance, Point("answer", text))
         return response
 

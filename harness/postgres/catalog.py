@@ -47,14 +47,19 @@ class NumberSequence:
 class Catalog:
     """What the migrations have made: the columns of each table of `public` with their types, and its functions.
 
-    `deletable` has the tables of every schema in an order in which they can be emptied: rows that refer before those
+    `kinds` are the same of every schema. `deletable` has the tables of every schema in an order in which they can be emptied: rows that refer before those
     they refer to. `sequences` has every sequence and, where one column takes its numbers from it, that column.
     """
 
     columns: dict[str, dict[str, str]]
+    kinds: dict[Table, dict[str, str]]
     deletable: tuple[Table, ...]
     sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
+    opaque: str | None = None
+    """Why locks do not tell all that statements touch here, if they do not."""
+    deferred: bool = False
+    """Whether constraints or triggers wait for the end of the transaction."""
 
     def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
         """The rows, by table, with every point in time replaced by whether it is there."""
@@ -77,9 +82,10 @@ class Catalog:
 
 async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
     """The catalog of the connection's database; `roles` are those whose right to execute is looked up."""
-    columns: dict[str, dict[str, str]] = {}
-    for table, column, kind in await (await connection.execute(_COLUMNS)).fetchall():
-        columns.setdefault(table, {})[column] = kind
+    kinds: dict[Table, dict[str, str]] = {}
+    for schema, name, column, kind in await (await connection.execute(_COLUMNS)).fetchall():
+        kinds.setdefault(Table(schema, name), {})[column] = kind
+    columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
         tables = await (await cursor.execute(_TABLES)).fetchall()
     references: dict[Table, set[Table]] = {table: set() for table in tables}
@@ -91,16 +97,23 @@ async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
         sequences = await (await cursor.execute(_SEQUENCES)).fetchall()
     async with connection.cursor(row_factory=class_row(Function)) as cursor:
         functions = await (await cursor.execute(_FUNCTIONS, [list(roles)])).fetchall()
+    opaque = [reason for (reason,) in await (await connection.execute(_OPAQUE, [_TELLING])).fetchall()]
+    ((deferred,),) = await (
+        await connection.execute("select exists (select from pg_trigger where tginitdeferred)")
+    ).fetchall()
     order = graphlib.TopologicalSorter(references).static_order()
-    return Catalog(columns, tuple(order), tuple(sequences), tuple(functions))
+    return Catalog(
+        columns, kinds, tuple(order), tuple(sequences), tuple(functions), opaque[0] if opaque else None, deferred
+    )
 
 
 _COLUMNS = """
-    select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+    select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
     from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
     join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-    order by c.relname, a.attnum
+    where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+    order by 1, 2, a.attnum
 """
 
 # What a migration can have made, without what an extension has brought along.
@@ -144,6 +157,41 @@ _SEQUENCES = f"""
     where c.relkind = 'S' and {_OF_MIGRATIONS}
     order by 1, 2
 """  # noqa: S608  (as above)
+
+# In a function's body: what gives up locks before the end, or learns or does what no lock shows.
+_TELLING = r"""(?xi)
+    \m exception \s+ when \M | \m (
+        pg_ (?! catalog\M | sleep\M | temp\M | trigger_depth\M | typeof\M ) \w+
+        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | notify | listen | isolation
+    ) \M
+"""
+
+_OPAQUE = """
+    select format('the function %%s does what locks do not show', p.proname)
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    join pg_language as l on l.oid = p.prolang
+    where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f', 'p')
+        and not exists (
+            select from pg_depend as d
+            where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+        )
+        and (
+            l.lanname not in ('sql', 'plpgsql')
+            or concat(p.prosrc, pg_get_function_sqlbody(p.oid)) ~ %s
+        )
+    union all
+    select format('the extension %%s can do what locks do not show', extname)
+    from pg_extension
+    where extname not in (
+        'plpgsql', 'pgcrypto', 'uuid-ossp', 'citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'intarray', 'ltree',
+        'unaccent', 'fuzzystrmatch', 'tablefunc', 'moddatetime', 'pg_stat_statements'
+    )
+    union all
+    select 'transactions are not READ COMMITTED by default'
+    where current_setting('default_transaction_isolation') <> 'read committed'
+        or exists (select from pg_db_role_setting where array_to_string(setconfig, ',') like '%%isolation%%')
+"""
 
 _FUNCTIONS = """
     select p.proname as name, pg_get_function_arguments(p.oid) as arguments, pg_get_function_result(p.oid) as result,

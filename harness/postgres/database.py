@@ -12,17 +12,20 @@ import secrets
 import string
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 import psycopg
 from psycopg import AsyncConnection, sql
-from psycopg.rows import class_row, dict_row
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 
 from harness.errors import EnvironmentFailed, UsageError
 from harness.postgres import catalog, migration
 from harness.postgres.catalog import Catalog, NumberSequence
+from harness.postgres.footprints import Lock, Observer
 from harness.postgres.proxy import Upstream
 from harness.postgres.server import UNCLEAR_DSN, Server
 
@@ -34,6 +37,8 @@ OURS = "made by cronproof for one run"
 SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
 CONNECT_SECONDS = 10
 TERMINATE_MILLISECONDS = 5000
+MAX_ARGUMENTS = 100
+ONLY_ON_REQUEST = 1_000_000  # a statement is prepared after so many times, or at once when it asks for that
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -48,6 +53,14 @@ class FlagWrite:
     is_set: bool
 
 
+@dataclass(frozen=True)
+class Digest:
+    """What a run has come to: the same `state` means the same rows everywhere, with times as minutes since the reset."""
+
+    state: str
+    flag_writes: list[FlagWrite]
+
+
 class Database:
     """One run's database. `control` is the owner's connection: it is no instance and holds no lock for long."""
 
@@ -59,9 +72,12 @@ class Database:
         self._password = password
         self._control = control
         self._empty = b""
+        self._digest = b""
+        self._reset_at: datetime | None = None
+        self._reset_by: str | None = None
         self.applied: list[tuple[Path, str]] = []
         """The migrations so far, each with its SHA-256."""
-        self.catalog = Catalog({}, (), (), ())
+        self.catalog = Catalog({}, {}, (), (), ())
 
     @property
     def upstream(self) -> Upstream:
@@ -70,6 +86,13 @@ class Database:
         if info.host.startswith("/"):
             return Upstream(socket=f"{info.host}/.s.PGSQL.{info.port}")
         return Upstream(host=info.hostaddr or info.host, port=info.port)
+
+    @property
+    def conninfo(self) -> str:
+        """How its owner connects to it, without a password."""
+        parts = conninfo_to_dict(self._server.conninfo) | {"dbname": self.name}
+        parts.pop("password", None)
+        return make_conninfo("", **parts)
 
     def url(self, port: int, role: Role) -> str:
         """The URL of this database at a loopback port, for a login with the rights of `role`."""
@@ -105,6 +128,7 @@ class Database:
             ) from None
         deletes = [sql.SQL("delete from {}").format(sql.Identifier(t.schema, t.name)) for t in self.catalog.deletable]
         self._empty = sql.SQL("; ").join([*deletes, sql.SQL("delete from cronproof.flag_writes")]).as_bytes()
+        self._digest = _digest_of(self.catalog)
 
     async def script(self, inserts: Sequence[bytes]) -> bytes:
         """What empties every table, restarts sequences behind the ids that are given, and inserts a scenario's rows.
@@ -122,7 +146,17 @@ class Database:
 
     async def reset(self, script: bytes) -> None:
         """Makes the database what a scenario finds, in one round trip."""
-        await self._control.execute(script)
+        cursor = await self._control.execute(script + b"; select now(), pg_current_xact_id()::xid")
+        while cursor.nextset():
+            pass
+        self._reset_at, self._reset_by = await cursor.fetchone() or (None, None)
+
+    async def digest(self) -> Digest:
+        """What has become of the rows since the last reset, and who wrote which `*_sent_at`."""
+        async with self._control.cursor() as cursor:
+            await cursor.execute(self._digest, {"reset_at": self._reset_at, "reset": self._reset_by}, prepare=True)
+            state, writes = await cursor.fetchone() or ("", [])
+        return Digest(state, [FlagWrite(*write) for write in writes])
 
     async def refused(self, inserts: Sequence[bytes]) -> list[tuple[int, str]]:
         """Which of the statements the empty database refuses, by position, and why. Nothing of it stays."""
@@ -156,24 +190,22 @@ class Database:
         fetched = await self._fetch(sql.SQL("select {}").format(sql.SQL(", ").join(parts)))
         return dict(zip(tables, fetched[0], strict=True))
 
-    async def flag_writes(self) -> list[FlagWrite]:
-        """All committed writes of `*_sent_at` since the last reset."""
-        async with self._control.cursor(row_factory=class_row(FlagWrite)) as cursor:
-            return await (await cursor.execute(_FLAG_WRITES)).fetchall()
-
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
         """Which of the `interesting` backends hold a lock that one of `pids` waits for.
 
         The question is that of Postgres' own isolation tester: waits for anybody else, autovacuum for one, do not count.
         """
-        fetched = await self._fetch(
-            """
-            select blocker from unnest(%s::int[]) as waiting, unnest(pg_blocking_pids(waiting)) as blocker
-            where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[])
-            """,
-            [list(pids), list(interesting)],
-        )
-        return [blocker for (blocker,) in fetched]
+        cursor = await self._control.execute(_BLOCKERS, [list(pids), list(interesting)], prepare=True)
+        return [blocker for (blocker,) in await cursor.fetchall()]
+
+    @property
+    def observer(self) -> Observer:
+        """What finds out what statements touch."""
+        return Observer(self._locks, deferred=self.catalog.deferred, opaque=self.catalog.opaque is not None)
+
+    async def _locks(self, backend_pid: int) -> list[Lock]:
+        cursor = await self._control.execute(_LOCKS, [backend_pid], prepare=True)
+        return await cursor.fetchall()
 
     async def terminate(self, pids: Sequence[int]) -> None:
         """Ends those of the backends that are busy or in a transaction, and returns when they are gone."""
@@ -225,7 +257,7 @@ async def _connect(server: Server, conninfo: str, **parameters: Any) -> AsyncCon
             conninfo,
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
-            prepare_threshold=None,
+            prepare_threshold=ONLY_ON_REQUEST,
             client_encoding="utf8",
             **parameters,
         )
@@ -307,6 +339,31 @@ async def _drop(maintenance: AsyncConnection, name: str) -> None:
             await maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 
+def _digest_of(catalog: Catalog) -> bytes:
+    """The query for the rows of all tables, as one digest, and for the log of marks."""
+    tables = []
+    for table in catalog.deletable:
+        values = [
+            sql.SQL(_MINUTES if kind.startswith("timestamp") else "{}").format(sql.Identifier(column))
+            for column, kind in catalog.kinds[table].items()
+        ]
+        tables.append(
+            sql.SQL(_CHANGED).format(
+                sql.Identifier(table.schema, table.name),
+                sql.Identifier(next(iter(catalog.kinds[table]))),
+                _array(values),
+            )
+        )
+    return sql.SQL(_DIGEST).format(_array(tables)).as_bytes()
+
+
+def _array(values: Sequence[sql.Composable]) -> sql.Composable:
+    """A JSON array of the values, in parts: a function of Postgres takes 100 arguments at most."""
+    parts = [values[start : start + MAX_ARGUMENTS] for start in range(0, len(values), MAX_ARGUMENTS)]
+    arrays = [sql.SQL("jsonb_build_array({})").format(sql.SQL(", ").join(part)) for part in parts or [[]]]
+    return sql.SQL(" || ").join(arrays)
+
+
 def _restart(sequences: Iterable[tuple[str, int]]) -> bytes:
     """The statement that has each sequence, by its name, go on with a number."""
     calls = [sql.SQL("setval({}, {}, false)").format(sql.Literal(name), number) for name, number in sequences]
@@ -360,6 +417,44 @@ _OUR_DATABASES = """
 
 _OUR_ROLES = "select rolname from pg_roles where shobj_description(oid, 'pg_authid') = %s"
 
+# Of a time that a run wrote itself only the minute since the reset is the same in every run.
+_MINUTES = "case when isfinite({0}) then round(extract(epoch from {0} - %(reset_at)s) / 60)::text else {0}::text end"
+
+# Rows that are as the reset has left them are known by their first column; only those written since are looked at.
+_CHANGED = """(
+    select jsonb_build_array(
+        sum(hashtext({1}::text)) filter (where xmin = %(reset)s),
+        jsonb_agg({2} order by {2}) filter (where xmin <> %(reset)s)
+    ) from {0}
+)"""
+
+_DIGEST = """
+    select md5(({})::text), (
+        select coalesce(json_agg(json_build_array(backend_pid, job_id, sent_column, is_set) order by id), '[]')
+        from cronproof.flag_writes
+    )
+"""
+
+_BLOCKERS = """
+    select blocker from unnest(%s::int[]) as waiting, unnest(pg_blocking_pids(waiting)) as blocker
+    where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[])
+"""
+
+# Of no matter are what belongs to a table, views, temporary tables, and our own log. Of the system's tables and of
+# foreign ones nothing is known: who changes them holds no lock here.
+_LOCKS = """
+    select l.locktype, l.mode, case
+        when l.locktype <> 'relation' then ''
+        when n.nspname in ('cronproof', 'pg_toast') or c.relkind in ('i', 'I', 't', 'v', 'c') or c.relpersistence = 't' then null
+        when n.nspname in ('pg_catalog', 'information_schema') or c.relkind = 'f' then ''
+        else coalesce(n.nspname || '.' || c.relname, '')
+    end
+    from pg_locks as l
+    left join pg_class as c on c.oid = l.relation
+    left join pg_namespace as n on n.oid = c.relnamespace
+    where l.pid = %s
+"""
+
 # Who wrote a mark, and in which order, cannot be read off the rows afterwards. The log is in a schema of its own, and
 # whoever writes a mark writes the log with the owner's rights; a rollback takes both back.
 _FLAG_LOG = """
@@ -377,5 +472,3 @@ _FLAG_LOG = """
     end
     $$;
 """
-
-_FLAG_WRITES = "select backend_pid, job_id, sent_column, is_set from cronproof.flag_writes order by id"

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
+from harness.explore.footprint import EVERYTHING, NOTHING
 from harness.explore.point import Gate, Point
-from harness.postgres import wire
+from harness.postgres import footprints, wire
+from harness.postgres.footprints import Observer
 
 SEPARATOR = ";\n"
 
@@ -24,14 +28,16 @@ class Upstream:
     """Where the real server listens: a Unix socket, or host and port."""
 
     socket: str | None = None
-    host: str | None = None
-    port: int | None = None
+    host: str = ""
+    port: int = 0
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(self, end: _End) -> None:
         """A new connection to the server."""
+        loop = asyncio.get_running_loop()
         if self.socket is not None:
-            return await asyncio.open_unix_connection(self.socket)
-        return await asyncio.open_connection(self.host, self.port)
+            await loop.create_unix_connection(lambda: end, self.socket)
+        else:
+            await loop.create_connection(lambda: end, self.host, self.port)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Proxy:
     instance: str
     upstream: Upstream
     gate: Gate
+    observer: Observer | None = None
+    """Finds out what each statement touches, where that is asked for."""
     port: int = 0
     pids: set[int] = field(default_factory=set)
     all_pids: set[int] = field(default_factory=set)
@@ -64,12 +72,14 @@ class Proxy:
         """Listens on a free loopback port for as long as the block runs; `port` says which."""
         sessions: set[asyncio.Task[None]] = set()
 
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            session = asyncio.create_task(self._serve(reader, writer))
-            sessions.add(session)
-            session.add_done_callback(sessions.discard)
+        def accept() -> _End:
+            session = _Session(self)
+            task = asyncio.create_task(session.run())
+            sessions.add(task)
+            task.add_done_callback(sessions.discard)
+            return session.client
 
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield
@@ -79,70 +89,134 @@ class Proxy:
                 session.cancel()
             await asyncio.gather(*sessions, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with _closing(writer):
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, wire.ProtocolError):
-                startup = await wire.read_startup(reader)
-                while startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
-                    writer.write(wire.REFUSED)
-                    startup = await wire.read_startup(reader)
-                upstream_reader, upstream_writer = await self.upstream.connect()
-                async with _closing(upstream_writer):
-                    upstream_writer.write(startup.packet)
-                    if startup.code == wire.CANCEL_REQUEST:
-                        await upstream_reader.read()  # the server acts on it, then closes
-                        return
-                    session = _Session(self, upstream_reader, upstream_writer, reader, writer)
-                    try:
-                        await session.run()
-                    finally:
-                        self.pids.discard(session.pid)
+
+class _End(asyncio.Protocol):
+    """One end of a session: gathers what arrives, and holds the other end back while it cannot take more."""
+
+    def __init__(self, arrived: Callable[[], None]) -> None:
+        self.buffer = bytearray()
+        self.lost = asyncio.Event()
+        self.other: _End | None = None
+        self._arrived = arrived
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        self._arrived()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.lost.set()
+        self._arrived()
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+    async def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+            await self.lost.wait()
 
 
-@contextlib.asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-
-@dataclass
 class _Session:
     """One connection of the instance and its twin to the server."""
 
-    proxy: Proxy
-    server: asyncio.StreamReader
-    to_server: asyncio.StreamWriter
-    client: asyncio.StreamReader
-    to_client: asyncio.StreamWriter
-    pid: int = 0
-    unanswered: int = 0
-    extended: bool = False
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+        self.client = _End(self._client_sent)
+        self.server = _End(self._server_sent)
+        self.client.other, self.server.other = self.server, self.client
+        self._pid = 0
+        self._messages: deque[bytes] = deque()
+        self._something = asyncio.Event()
+        self._started = False
+        self._unanswered = 0
+        self._extended = False
+        self._answered = asyncio.Event()
+        self._to_execute = 0
+        self._failed = False
+        self._executed = asyncio.Event()
+        self._as_if_simple = False
+        # What the transaction that is open has touched.
+        self._transaction = NOTHING
+        # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
+        self._isolated = False
 
     async def run(self) -> None:
         """Forwards both ways until either side hangs up; then the other is hung up too."""
-        tasks = [asyncio.create_task(self._from_client()), asyncio.create_task(self._from_server())]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(ConnectionError, wire.ProtocolError):
+                startup = await self._startup()
+                await self.proxy.upstream.connect(self.server)
+                self.server.write(startup.packet)
+                if startup.code == wire.CANCEL_REQUEST:
+                    await self.server.lost.wait()  # the server acts on it, then closes
+                    return
+                self._isolated = b"isolation" in startup.packet
+                self._started = True
+                self._client_sent()
+                forwarding = asyncio.create_task(self._from_client())
+                gone = asyncio.create_task(self.server.lost.wait())
+                try:
+                    await asyncio.wait([forwarding, gone], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in (forwarding, gone):
+                        task.cancel()
+                    await asyncio.gather(forwarding, gone, return_exceptions=True)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self.proxy.pids.discard(self._pid)
+            await self.server.close()
+            await self.client.close()
+
+    async def _startup(self) -> wire.Startup:
+        while True:
+            self._something.clear()
+            startup = wire.take_startup(self.client.buffer)
+            if startup is None:
+                if self.client.lost.is_set():
+                    raise ConnectionResetError
+                await self._something.wait()
+            elif startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
+                self.client.write(wire.REFUSED)
+            else:
+                return startup
+
+    def _client_sent(self) -> None:
+        if self._started:
+            try:
+                self._messages += wire.take_messages(self.client.buffer)
+            except wire.ProtocolError:
+                self.client.lost.set()
+        self._something.set()
+
+    async def _next(self) -> bytes:
+        while not self._messages:
+            if self.client.lost.is_set():
+                raise ConnectionResetError
+            self._something.clear()
+            await self._something.wait()
+        return self._messages.popleft()
 
     async def _from_client(self) -> None:
         statements = wire.Statements()
         batch: list[bytes] = []
         executes: list[str] = []
         while True:
-            message = await wire.read_message(self.client)
+            message = await self._next()
             kind = message[0]
             if kind in wire.NOT_PART_OF_A_BATCH:
-                self.to_server.write(message)
-                await self.to_server.drain()
+                self.server.write(message)
                 continue
             batch.append(message)
             sql = statements.executed_by(message)
@@ -152,40 +226,91 @@ class _Session:
                 continue
             await self._all_answered()
             if executes:
+                self._isolated |= any("isolation" in sql.lower() for sql in executes)
                 await self.proxy.gate.arrive(self.proxy.instance, Point("statement", SEPARATOR.join(executes)))
+                if self.proxy.observer is not None:
+                    batch = await self._observed(self.proxy.observer, batch, executes)
             if kind in wire.AWAITS_READY:
-                self.unanswered += 1
-                self.extended = kind == ord("S")
-            self.to_server.write(b"".join(batch))
-            await self.to_server.drain()
+                self._unanswered += 1
+                self._extended = kind == ord("S")
+            self.server.write(b"".join(batch))
             batch, executes = [], []
 
-    async def _all_answered(self) -> None:
-        while self.unanswered > 0:
-            self.answered.clear()
-            await self.answered.wait()
+    async def _observed(self, observer: Observer, batch: list[bytes], executes: Sequence[str]) -> list[bytes]:
+        """Tells the gate what a batch touches, and returns what of it is still to be sent."""
+        kinds = {footprints.kind_of(sql) for sql in executes}
+        last = batch[-1][0:1]
+        if kinds != {"dml"} or last not in (b"S", b"Q") or self._isolated:
+            touched = EVERYTHING
+            if len(executes) == 1 and not self._isolated:
+                if kinds == {"end"}:
+                    touched = observer.end(self._transaction)
+                elif kinds <= {"begin", "session"}:
+                    touched = NOTHING
+            self._transaction |= touched
+            self.proxy.gate.touched(touched)
+            return batch
+        self._to_execute, self._failed, self._as_if_simple = len(executes), False, last == b"Q"
+        self._executed.clear()
+        self.server.write(wire.as_extended(batch[0]) if self._as_if_simple else b"".join(batch[:-1]))
+        self.server.write(wire.FLUSH)
+        await self._executed.wait()
+        touched = EVERYTHING if self._failed else await observer.statement(self._pid)
+        self._transaction |= touched
+        self.proxy.gate.touched(touched)
+        return [wire.SYNC]
 
-    async def _from_server(self) -> None:
-        while True:
-            message = await wire.read_message(self.server)
-            match message[0:1]:
-                case b"Z":
-                    self.unanswered = max(0, self.unanswered - 1)  # the first one ends the login
-                    self.answered.set()
-                case b"K":
-                    self.pid = wire.backend_pid(message)
-                    self.proxy.pids.add(self.pid)
-                    self.proxy.all_pids.add(self.pid)
-                case b"E":
-                    fields = wire.error_fields(message)
-                    self.proxy.errors.append(SqlError(self.proxy.instance, fields.get("C", ""), fields.get("M", "")))
-                case b"G" if self.extended and self.unanswered:
-                    # While it copies in, the server ignores the Sync that came with the batch; the client sends
-                    # another one after the data.
-                    self.unanswered -= 1
-                    self.answered.set()
-                case _:
-                    pass
-            self.to_client.write(message)
-            if message[0] == ord("D"):
-                await self.to_client.drain()
+    async def _all_answered(self) -> None:
+        while self._unanswered > 0:
+            self._answered.clear()
+            await self._answered.wait()
+
+    def _server_sent(self) -> None:
+        try:
+            messages = wire.take_messages(self.server.buffer)
+        except wire.ProtocolError:
+            self.server.lost.set()
+            return
+        self.client.write(b"".join([message for message in messages if self._passes(message)]))
+
+    def _passes(self, message: bytes) -> bool:
+        """Notes what a message of the server says, and whether the client is to get it."""
+        kind = message[0:1]
+        if kind in b"DT":
+            return True
+        if self._as_if_simple and kind in b"12n":
+            return False
+        match kind:
+            case b"Z":
+                self._as_if_simple = False
+                if message[5:6] == b"I":
+                    self._transaction = NOTHING
+                self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
+                self._answered.set()
+            case b"C" | b"I" | b"s":
+                self._to_execute -= 1
+                if self._to_execute == 0:
+                    self._executed.set()
+                if kind == b"C":
+                    self.proxy.gate.came(self.proxy.instance, wire.command_tag(message))
+            case b"G" if self._extended and self._unanswered:
+                # While it copies in, the server ignores the Sync that came with the batch; the client sends another one
+                # after the data.
+                self._unanswered -= 1
+                self._answered.set()
+            case b"K" | b"E":
+                self._note(kind, message)
+            case _:
+                pass
+        return True
+
+    def _note(self, kind: bytes, message: bytes) -> None:
+        if kind == b"K":
+            self._pid = wire.backend_pid(message)
+            self.proxy.pids.add(self._pid)
+            self.proxy.all_pids.add(self._pid)
+        else:
+            fields = wire.error_fields(message)
+            self.proxy.errors.append(SqlError(self.proxy.instance, fields.get("C", ""), fields.get("M", "")))
+            self._failed = True
+            self._executed.set()

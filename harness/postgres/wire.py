@@ -5,7 +5,6 @@ Message formats: https://www.postgresql.org/docs/current/protocol-message-format
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from dataclasses import dataclass, field
 
@@ -20,6 +19,8 @@ ENDS_BATCH = frozenset(b"QFSH")
 # What the server answers with ReadyForQuery.
 AWAITS_READY = frozenset(b"QFS")
 # Sent during COPY, the login, or to hang up: never the beginning of a statement.
+FLUSH = b"H\0\0\0\4"
+SYNC = b"S\0\0\0\4"
 NOT_PART_OF_A_BATCH = frozenset(b"dcfpX")
 
 
@@ -35,32 +36,42 @@ class Startup:
     packet: bytes
 
 
-async def read_startup(reader: asyncio.StreamReader) -> Startup:
-    """The next untyped packet.
+def take_startup(buffer: bytearray) -> Startup | None:
+    """Takes the untyped packet at the beginning of what has arrived; None as long as it is not whole.
 
     Raises:
         ProtocolError: its length cannot be right.
-        asyncio.IncompleteReadError: the client hung up.
     """
-    header = await reader.readexactly(8)
-    length, code = struct.unpack("!II", header)
+    if len(buffer) < 8:
+        return None
+    length, code = struct.unpack_from("!II", buffer)
     if not 8 <= length <= MAX_STARTUP_BYTES:
         raise ProtocolError(f"a first packet of {length} bytes")
-    return Startup(code, header + await reader.readexactly(length - 8))
+    if len(buffer) < length:
+        return None
+    packet = bytes(buffer[:length])
+    del buffer[:length]
+    return Startup(code, packet)
 
 
-async def read_message(reader: asyncio.StreamReader) -> bytes:
-    """The next typed message, whole: type, length, body.
+def take_messages(buffer: bytearray) -> list[bytes]:
+    """Takes the typed messages that have arrived whole: type, length, body.
 
     Raises:
-        ProtocolError: its length cannot be right.
-        asyncio.IncompleteReadError: the peer hung up.
+        ProtocolError: a length cannot be right.
     """
-    header = await reader.readexactly(5)
-    (length,) = struct.unpack_from("!I", header, 1)
-    if length < 4:
-        raise ProtocolError(f"a message of {length} bytes")
-    return header + await reader.readexactly(length - 4) if length > 4 else header
+    messages, start = [], 0
+    while len(buffer) - start >= 5:
+        (length,) = struct.unpack_from("!I", buffer, start + 1)
+        if length < 4:
+            raise ProtocolError(f"a message of {length} bytes")
+        end = start + 1 + length
+        if end > len(buffer):
+            break
+        messages.append(bytes(buffer[start:end]))
+        start = end
+    del buffer[:start]
+    return messages
 
 
 @dataclass
@@ -89,6 +100,18 @@ class Statements:
             case _:
                 pass
         return None
+
+
+def as_extended(query: bytes) -> bytes:
+    """A simple query of one statement in the extended protocol, without the Sync that would end its transaction."""
+    parse = b"\0" + query[5:] + b"\0\0"
+    messages = ((b"P", parse), (b"B", b"\0\0" + b"\0\0" * 3), (b"D", b"P\0"), (b"E", b"\0" + b"\0" * 4))
+    return b"".join(kind + struct.pack("!I", len(body) + 4) + body for kind, body in messages)
+
+
+def command_tag(message: bytes) -> str:
+    """What a CommandComplete says was done, such as `UPDATE 1`."""
+    return message[5:-1].decode(errors="replace")
 
 
 def backend_pid(message: bytes) -> int:

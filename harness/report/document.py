@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ class ScenarioEntry(BaseModel):
     reason: str | None = None
     checks: Sequence[CheckResult]
     exploration: Exploration
+    counterexample: str | None = None
 
 
 class Document(BaseModel):
@@ -34,8 +35,8 @@ class Document(BaseModel):
     scenarios: list[ScenarioEntry]
 
 
-def document(provenance: Provenance, results: Sequence[ScenarioResult]) -> Document:
-    """The run as data."""
+def document(provenance: Provenance, results: Sequence[ScenarioResult], counterexamples: Mapping[str, str]) -> Document:
+    """The run as data. `counterexamples` are the files of those that were saved, by the scenario's id."""
     return Document(
         verdict=worst([result.verdict for result in results]),
         target=provenance.target,
@@ -51,12 +52,13 @@ def document(provenance: Provenance, results: Sequence[ScenarioResult]) -> Docum
                 reason=result.reason,
                 checks=result.checks,
                 exploration=result.exploration,
+                counterexample=counterexamples.get(result.file.id),
             )
             for result in results
         ],
     )
 
 
-def as_json(provenance: Provenance, results: Sequence[ScenarioResult]) -> str:
+def as_json(provenance: Provenance, results: Sequence[ScenarioResult], counterexamples: Mapping[str, str]) -> str:
     """The document's text."""
-    return document(provenance, results).model_dump_json(indent=2, exclude_none=True)
+    return document(provenance, results, counterexamples).model_dump_json(indent=2, exclude_none=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.evidence import Run
+from harness.report.interleavings import drawn, which
 from harness.report.parts import PARTS
 from harness.report.provenance import Provenance
 from harness.runner import ScenarioResult, worst
@@ -111,7 +112,29 @@ def _race(results: Sequence[ScenarioResult]) -> Iterator[str]:
             waits = [f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits]
             accepted = len([sent for sent in run.accepted if not sent.recovering])
             rows.append((result.file.id, run.order, "; ".join(claims), accepted, ", ".join(waits) or "none"))
-    return _table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
+    yield from _table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
+    yield from _interleavings([result for result in results if _is_explored(result)])
+
+
+def _interleavings(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    if not results:
+        return
+    rows = [
+        (result.file.id, e.schedules, which(e), e.distinct_outcomes, e.blocked_waits)
+        for result in results
+        for e in [result.exploration]
+    ]
+    yield ""
+    yield from _table(("Scenario", "Schedules", "Which", "Distinct outcomes", "Lock waits"), rows)
+    for result in results:
+        if result.timeline is not None:
+            yield from ("", f"The shortest schedule of {_code(result.file.id)} that fails {result.timeline.check}:", "")
+            yield from ("```text", *drawn(result.timeline), "```")
+
+
+def _is_explored(result: ScenarioResult) -> bool:
+    when = result.file.scenario.when
+    return when is not None and when.interleavings is not None
 
 
 def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:

@@ -9,8 +9,13 @@ from rich.markup import escape
 
 from harness.checks import Verdict
 from harness.explore import overlap
+from harness.explore.explorer import Coverage
+from harness.explore.timeline import Timeline
+from harness.report.interleavings import covered, drawn
 from harness.report.parts import PARTS
+from harness.report.progress import Progress
 from harness.runner import CheckResult, ScenarioResult, Session, worst
+from harness.scenario.reader import ScenarioFile
 
 _STYLES: dict[Verdict, str] = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 _ID_WIDTH = 14
@@ -24,6 +29,7 @@ class Terminal:
         self._target = target
         self._done = 0
         self._scenarios = 0
+        self._progress = Progress()
 
     def started(self, opened: Session, scenarios: int) -> None:
         """Says what is verified, and on what."""
@@ -32,7 +38,9 @@ class Terminal:
 
     def finished(self, result: ScenarioResult) -> None:
         """One scenario: its title, then a line for each check."""
+        self._progress.clear()
         self._done += 1
+        orders = len([run for run in result.runs if not run.key or result.exploration.strategy == "overlaps"])
         orders = len(result.runs)
         played = f", {orders} orders" if orders > 1 else ""
         self._print(
@@ -41,7 +49,21 @@ class Terminal:
         )
         for check in result.checks:
             self._print(f"  {_line(check, several=orders > 1)}")
-        self._how_it_came(result)
+        if result.file.scenario.when is not None and result.file.scenario.when.interleavings is not None:
+            self._print(f"  [dim]{escape(covered(result.exploration))}[/dim]")
+        if result.timeline is not None:
+            self._draw(result.timeline)
+        else:
+            self._how_it_came(result)
+
+    def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (one is explored at a time)
+        """An exploration goes on."""
+        self._progress.show(coverage)
+
+    def _draw(self, timeline: Timeline) -> None:
+        self._print(f"\n  The shortest schedule that fails {timeline.check}:\n")
+        for line in drawn(timeline):
+            self._print(f"  [bold red]{escape(line)}[/]" if "✗" in line else f"  {escape(line)}")
 
     def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
         """The tests of the sign-off report, a line each, and the verdict."""

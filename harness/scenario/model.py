@@ -32,6 +32,7 @@ from harness.postgres.database import Role
 from harness.scenario.crons import SENT_COLUMNS, CronName
 
 MAX_INSTANCES = 26  # A to Z
+MAX_PREEMPTIONS = 20
 
 Row = dict[str, Any]
 
@@ -96,6 +97,19 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+class Preemptions(Parameters):
+    """Every schedule with at most so many preemptions: an instance is left that could have gone on."""
+
+    preemptions: Annotated[int, Field(ge=0, le=MAX_PREEMPTIONS, description="How many.")]
+
+    def __str__(self) -> str:
+        return f"preemptions:{self.preemptions}"
+
+
+Unbounded = Literal["all", "all-unreduced"]
+Interleavings = Unbounded | Preemptions
+
+
 class When(Parameters):
     """Which crons are called, how many instances, and how they overlap."""
 
@@ -111,6 +125,13 @@ class When(Parameters):
         list[OverlapName],
         Field(min_length=1, description="Each is played on fresh rows, and the checks must hold in every one."),
     ] = ["one-after-the-other"]
+    interleavings: Annotated[
+        Interleavings | None,
+        Field(
+            description="Schedules beside the named overlaps: `all`, of those that differ only by the order of independent "
+            "steps one; `all-unreduced`, literally every one; `preemptions: N`, those with at most N."
+        ),
+    ] = None
     method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
     secret: Annotated[
         Literal["right", "wrong", "none"], Field(description="The CRON_SECRET that the call carries.")
@@ -198,6 +219,8 @@ def contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
             yield ("given", "rows"), "rows without a `when` are never looked at"
     elif when.instances is not None and len(when.call) > 1:
         yield ("when", "instances"), "a list under `call` already says how many instances there are"
+    elif len(when.instance_list) == 1 and when.interleavings is not None:
+        yield ("when", "interleavings"), "one instance cannot overlap; say `instances: 2`, or more"
     elif len(when.instance_list) == 1 and when.overlaps != ["one-after-the-other"]:
         yield ("when", "overlaps"), "one instance cannot overlap; say `instances: 2`, or more"
     yield from _repeated_words(scenario)

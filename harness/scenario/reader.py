@@ -83,6 +83,18 @@ def find(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def one(path: Path) -> Path:
+    """The scenario file that a path names.
+
+    Raises:
+        UsageError: it names none, or a folder.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name one scenario file in it")
+    (file,) = find([path])
+    return file
+
+
 def read(files: Sequence[Path]) -> list[ScenarioFile]:
     """The scenarios of the files.
 

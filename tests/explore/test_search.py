@@ -92,7 +92,7 @@ WRITE: Operation = ("write", "x")
 
 @pytest.mark.parametrize("lengths", [(1,), (1, 1), (2, 2), (3, 1), (1, 1, 1), (2, 1, 2)])
 def test_every_schedule_is_run_once(lengths: Sequence[int]) -> None:
-    machine = Machine([[READ] * (length - 1) for length in lengths])  # the start of each is a step too
+    machine = Machine([[READ] * length for length in lengths])
 
     runs, _ = explored(ByPreemptions(machine.names), machine)
 
@@ -108,10 +108,10 @@ def test_fewest_preemptions_come_first() -> None:
 
     counts = [preemptions(run.decisions) for run in runs]
     assert counts == sorted(counts)
-    assert Counter(counts) == {0: 2, 1: 4, 2: 8, 3: 4, 4: 2}  # of the 20 ways to shuffle AAA and BBB
+    assert Counter(counts) == {0: 2, 1: 2, 2: 2}  # AABB, BBAA; ABBA, BAAB; ABAB, BABA
 
 
-@pytest.mark.parametrize(("bound", "runs", "exhaustive"), [(0, 2, False), (1, 6, False), (3, 18, False), (4, 20, True)])
+@pytest.mark.parametrize(("bound", "runs", "exhaustive"), [(0, 2, False), (1, 4, False), (2, 6, True), (3, 6, True)])
 def test_a_bound_leaves_out_what_has_more(bound: int, runs: int, exhaustive: bool) -> None:
     machine = Machine([[READ, READ], [WRITE, WRITE]])
     search = ByPreemptions(machine.names, bound)

@@ -329,7 +329,7 @@ def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, awai
             await database._control.execute(f"update jobs set followup_sent_at = {value}".encode())
         await database._control.execute("begin; update jobs set frequency_nudge_sent_at = now(); rollback")
         await database._control.execute("update jobs set status = 'cancelled', followup_sent_at = followup_sent_at")
-        writes = await database.flag_writes()
+        writes = (await database.digest()).flag_writes
         assert {write.backend_pid for write in writes} == {database._control.info.backend_pid}
         return [(write.job_id, write.sent_column, write.is_set) for write in writes]
 

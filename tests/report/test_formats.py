@@ -17,7 +17,7 @@ from harness.evidence import Instance, Run
 from harness.report import document, junit, markdown, provenance
 from harness.report.provenance import Provenance
 from harness.report.terminal import Terminal
-from harness.runner import CheckResult, ScenarioResult
+from harness.runner import CheckResult, Exploration, ScenarioResult
 from harness.scenario.model import Scenario
 from harness.scenario.reader import ScenarioFile, Source
 
@@ -38,7 +38,7 @@ RESULT = ScenarioResult(
         CheckResult("egress", "INCONCLUSIVE", "cannot tell"),
     ],
     [Run(order="step-by-step")],
-    0.5,
+    Exploration("overlaps", 1, exhausted=False, distinct_outcomes=1, blocked_waits=0, seconds=0.5),
 )
 ABOUT = Provenance(
     target="reference",
@@ -61,7 +61,7 @@ def test_junit_is_xml_whatever_the_messages_hold() -> None:
 
 
 def test_json_has_the_keys_that_others_rely_on() -> None:
-    parsed = json.loads(document.as_json(ABOUT, [RESULT]))
+    parsed = json.loads(document.as_json(ABOUT, [RESULT], {}))
 
     assert parsed.keys() >= {"verdict", "target", "postgres", "scenarios"}
     (scenario,) = parsed["scenarios"]
@@ -74,7 +74,7 @@ def test_json_has_the_keys_that_others_rely_on() -> None:
 def test_a_scenario_that_passes_has_no_reason() -> None:
     passed = replace(RESULT, checks=[CheckResult("egress", "PASS", "fine")])
 
-    assert "reason" not in json.loads(document.as_json(ABOUT, [passed]))["scenarios"][0]
+    assert "reason" not in json.loads(document.as_json(ABOUT, [passed], {}))["scenarios"][0]
 
 
 def test_markdown_names_what_did_not_pass_and_what_was_verified() -> None:

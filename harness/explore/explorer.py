@@ -1,0 +1,147 @@
+"""The explorer: runs what a strategy gives out, until it is exhausted, something fails, or time is up.
+
+Of what fails it finds the shortest: of all failing schedules with the fewest preemptions that with the fewest switches,
+then with the fewest steps. It is run once more before anybody hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.explore.reduction import Reduced
+from harness.explore.schedule import Follow, Schedule, preemptions, switches
+from harness.explore.search import ByPreemptions, Search, Task
+
+INTERRUPTED = "interrupted"
+
+
+class Result(Protocol):
+    """What a run came to, as far as the explorer asks."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether something that must hold did not."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why the run proves nothing, if it does not."""
+
+    @property
+    def outcome(self) -> str:
+        """What it came to: equal outcomes count once."""
+
+    @property
+    def waits(self) -> int:
+        """How often an instance waited for a lock."""
+
+
+Execute = Callable[[Task], Awaitable[tuple[Follow, Result]]]
+
+
+@dataclass
+class Coverage:
+    """What was run so far. `stopped` says why it ended before the strategy did."""
+
+    strategy: str
+    schedules: int = 0
+    pending: int = 1
+    outcomes: set[str] = field(default_factory=set)
+    waits: int = 0
+    exhausted: bool = False
+    stopped: str | None = None
+    failing: list[Follow] = field(default_factory=list)
+    redundant: int = 0
+    """Of the schedules, how many turned out on the way to be as one of those before."""
+    estimate: int | None = None
+    """How many schedules there will have been, about."""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Schedules a second."""
+        return self.schedules / max(time.monotonic() - self.started, 1e-9)
+
+
+Progress = Callable[[Coverage], None]
+
+
+def strategy(name: str, instances: Sequence[str]) -> Search:
+    """The search that a name stands for: all, all-unreduced, preemptions:N."""
+    kind, _, number = name.partition(":")
+    match kind:
+        case "all":
+            return Reduced()
+        case "all-unreduced":
+            return ByPreemptions(instances)
+        case "preemptions":
+            return ByPreemptions(instances, int(number))
+    raise ValueError(name)
+
+
+async def explore(
+    search: Search, name: str, execute: Execute, *, deadline: float, progress: Progress
+) -> tuple[Coverage, Follow | None]:
+    """Runs the search. Returns what was covered, and of the failing schedules that were found the shortest.
+
+    After a failure the runs with as many preemptions are still made, so that the shortest is among them.
+    """
+    coverage = Coverage(name)
+    try:
+        while tasks := search.take(1):
+            if coverage.failing and search.level != preemptions(coverage.failing[0].decisions):
+                break
+            for task in tasks:
+                if time.monotonic() > deadline:
+                    coverage.stopped = "the budget had ended"
+                    return coverage, shortest(coverage.failing)
+                follow, result = await execute(task)
+                if result.hindrance is not None:
+                    coverage.stopped = result.hindrance
+                    return coverage, shortest(coverage.failing)
+                search.ran(task, follow)
+                coverage.schedules += 1
+                coverage.pending = search.pending
+                coverage.outcomes.add(result.outcome)
+                coverage.waits += result.waits
+                coverage.redundant += follow.redundant_from is not None
+                if name == "all-unreduced":
+                    coverage.estimate = _shuffles(follow)
+                if result.failed:
+                    coverage.failing.append(follow)
+            progress(coverage)
+            if coverage.failing and search.level is None:
+                break
+        else:
+            coverage.exhausted = search.exhaustive
+    except asyncio.CancelledError:  # Ctrl-C: what was found until then is told
+        coverage.stopped = INTERRUPTED
+    return coverage, shortest(coverage.failing)
+
+
+def _shuffles(follow: Follow) -> int:
+    """In how many orders the steps of a run could come, if each instance did the same in all of them."""
+    counts = Counter(decision.chosen for decision in follow.decisions)
+    return math.factorial(counts.total()) // math.prod(map(math.factorial, counts.values()))
+
+
+async def shorten(failing: Follow, instances: Sequence[str], execute: Execute, *, deadline: float) -> Follow:
+    """The shortest failing schedule, given one that was found in another way."""
+    search = ByPreemptions(instances, preemptions(failing.decisions))
+    _, found = await explore(search, "shorten", execute, deadline=deadline, progress=lambda _: None)
+    return found or failing
+
+
+def shortest(failing: Sequence[Follow]) -> Follow | None:
+    """Of schedules with equally few preemptions that with the fewest switches, then with the fewest steps."""
+    return min(failing, key=_length, default=None)
+
+
+def _length(follow: Follow) -> tuple[int, int, Schedule]:
+    schedule = tuple(decision.chosen for decision in follow.decisions)
+    return switches(schedule), len(schedule), schedule

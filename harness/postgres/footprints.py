@@ -1,0 +1,111 @@
+"""What a statement touched, read off the locks that Postgres holds for its transaction.
+
+A transaction keeps the lock of every table that it read or wrote, in functions, triggers and foreign keys too, until it
+ends. So the server itself says what was touched, and it is asked before the transaction can end: of a statement that
+is a transaction of its own, the Sync that would end it is held back.
+
+Where locks do not tell all, everything is taken to be touched: an error (it has given up its locks), advisory locks,
+notifications, savepoints, any statement that is not plain DML, any strange kind of lock. And where functions of the
+database can hide what they did, the reason is in `Catalog.opaque`, and no statement counts as known.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pglast
+from pglast import ast
+
+from harness.explore.footprint import EVERYTHING, NOTHING, Access, Footprint, stronger
+
+Kind = Literal["dml", "begin", "end", "session", "other"]
+
+# Functions by which a query can learn or do what no lock of its transaction shows.
+_TELLING = re.compile(
+    r"\b(pg_(?!catalog\b|sleep\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|isolation|information_schema)",
+    re.IGNORECASE,
+)
+_TRANSACTION: dict[str, Kind] = {
+    "TRANS_STMT_BEGIN": "begin",
+    "TRANS_STMT_START": "begin",
+    "TRANS_STMT_COMMIT": "end",
+    "TRANS_STMT_ROLLBACK": "end",
+}
+_MODES: dict[str, Access] = {
+    "AccessShareLock": "read",
+    "RowShareLock": "lock",
+    "RowExclusiveLock": "write",
+}
+_OF_NO_MATTER = frozenset({"virtualxid", "transactionid", "tuple"})  # the server's own, for rows and transactions
+
+
+@functools.lru_cache(maxsize=4096)
+def kind_of(sql: str) -> Kind:
+    """What a statement is: DML, the begin or end of a transaction, a setting of the session, or something else."""
+    try:
+        statements = pglast.parse_sql(sql)
+    except pglast.parser.ParseError:
+        return "other"
+    if len(statements) != 1 or _TELLING.search(sql):
+        return "other"
+    match statements[0].stmt:
+        case ast.SelectStmt(intoClause=None) | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
+            return "dml"
+        case ast.TransactionStmt(kind=kind, options=None):
+            return _TRANSACTION.get(getattr(kind, "name", ""), "other")
+        case ast.VariableSetStmt() | ast.VariableShowStmt():
+            return "session"
+        case _:
+            return "other"
+
+
+Lock = tuple[str, str, str | None]
+"""A lock's type, its mode, and the object: None for one that is of no matter, empty for one that nothing is known of."""
+
+
+def of_locks(locks: Sequence[Lock]) -> Footprint:
+    """The footprint of a transaction that holds these locks."""
+    accesses: dict[str, Access] = {}
+    for lock_type, mode, name in locks:
+        if lock_type in _OF_NO_MATTER or name is None:
+            continue
+        access = _MODES.get(mode)
+        if lock_type != "relation" or access is None or not name:
+            return EVERYTHING
+        accesses[name] = stronger(accesses.get(name, access), access)
+    return Footprint(accesses)
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Finds out what statements touch, over a connection of its own."""
+
+    locks: Callable[[int], Awaitable[Sequence[Lock]]]
+    """The locks that a backend holds."""
+    deferred: bool
+    """Whether the database has constraints that are checked only when a transaction ends."""
+    opaque: bool
+    """Whether locks do not tell all in this database."""
+
+    async def statement(self, backend_pid: int) -> Footprint:
+        """What the backend's transaction has touched so far."""
+        return EVERYTHING if self.opaque else of_locks(await self.locks(backend_pid))
+
+    def end(self, transaction: Footprint) -> Footprint:
+        """What is touched when a transaction ends that has touched this."""
+        return of_end(transaction, deferred=self.deferred)
+
+
+def of_end(transaction: Footprint, *, deferred: bool) -> Footprint:
+    """What the end of a transaction touches: what it wrote is seen from now on, and what it locked is free.
+
+    What it only read stays as it was. `deferred`: constraints are checked now, and may look at anything.
+    """
+    if deferred or not transaction.known:
+        return EVERYTHING
+    accesses = {name: access for name, access in transaction.accesses.items() if access != "read"}
+    return Footprint(accesses) if accesses else NOTHING

@@ -1,0 +1,54 @@
+"""Progress of a long exploration: a line that is rewritten on a terminal, now and then a new one elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from harness.explore.explorer import Coverage
+
+FIRST_LINE_SECONDS = 1.0
+TERMINAL_SECONDS = 0.2
+LOG_SECONDS = 10.0
+
+
+class Progress:
+    """Writes to standard error, so that what is printed otherwise can be read by a program."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._every_seconds = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
+        self._next = 0.0
+        self._width = 0
+
+    def show(self, coverage: Coverage) -> None:
+        """Says how far an exploration is, unless it said so just now."""
+        now = time.monotonic()
+        self._next = max(self._next, coverage.started + FIRST_LINE_SECONDS)
+        if now >= self._next:
+            self._next = now + self._every_seconds
+            self._write(line(coverage))
+
+    def clear(self) -> None:
+        """Takes the line away again."""
+        self._next = 0.0
+        if self._width:
+            print("\r" + " " * self._width, end="\r", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
+            self._width = 0
+
+    def _write(self, text: str) -> None:
+        if self._terminal:
+            print("\r" + text.ljust(self._width), end="", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
+            self._width = len(text)
+        else:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201  (see the class)
+
+
+def line(coverage: Coverage) -> str:
+    """How far it is, in a line."""
+    left = f"{coverage.pending} known to be left"
+    if coverage.estimate is not None and coverage.estimate > coverage.schedules:
+        seconds = (coverage.estimate - coverage.schedules) / max(coverage.rate, 1e-9)
+        left = f"about {coverage.estimate - coverage.schedules} left, {seconds:.0f} s"
+    failures = f"{len(coverage.failing)} failed" if coverage.failing else "none failed"
+    return f"{coverage.schedules} schedules, {left}, {coverage.rate:.0f} a second, {failures}"

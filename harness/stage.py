@@ -1,0 +1,327 @@
+"""A scenario that is ready to be played: its rows as a script, its instances warm, its mocks set up.
+
+play(order, play)   one run with all that it leaves behind: what checks are asked of
+glance(task)        one run of many: looked at closely only if it came to something that no run before has come to
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.checks import Check, Finding
+from harness.checks.check import inconclusive
+from harness.evidence import CronResponse, Instance, Mark, Run, Sent
+from harness.explore import overlap
+from harness.explore.point import OpenGate
+from harness.explore.schedule import Diverged, Follow
+from harness.explore.scheduler import NotAtRest, Scheduler
+from harness.explore.search import Task
+from harness.mocks.openphone import Scripted
+from harness.mocks.services import Services
+from harness.postgres.database import Database, Digest, Rows
+from harness.postgres.proxy import Proxy
+from harness.scenario.model import Scenario, When
+from harness.target import in_process
+from harness.target.target import Target
+
+MAX_RECOVERY_ROUNDS = 100
+CALL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Played:
+    """What the checks said of a run, in their order, and the evidence: that of the first run that came to the same."""
+
+    findings: Sequence[Finding]
+    run: Run
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed."""
+        return any(finding.verdict == "FAIL" for finding in self.findings)
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why the run proves nothing, if it does not."""
+        return self.run.hindrance
+
+    @functools.cached_property
+    def outcome(self) -> str:
+        """What it came to, in few characters."""
+        return hashlib.sha256(self.run.outcome.encode()).hexdigest()
+
+    @property
+    def waits(self) -> int:
+        """How often an instance waited for a lock."""
+        return len(self.run.waits)
+
+
+@dataclass
+class Stage:
+    """One scenario on a database, mocks and a target that outlive it."""
+
+    scenario: Scenario
+    script: bytes
+    """Makes the database what the scenario finds."""
+    tables: Sequence[str]
+    """Those whose rows the checks look at."""
+    api_keys: frozenset[str]
+    database: Database
+    services: Services
+    target: Target
+    proxies: Sequence[Proxy]
+    observing: bool = False
+    """Whether it is found out what each step touches."""
+    _seen: dict[str, Played] = field(default_factory=dict)
+
+    @property
+    def when(self) -> When:
+        """What is called."""
+        assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)
+        return self.scenario.when
+
+    @property
+    def instances(self) -> list[Instance]:
+        """Who is called, in order."""
+        return self.when.instance_list
+
+    @property
+    def distinct_runs(self) -> list[Run]:
+        """One run of each kind that was glanced at."""
+        return [played.run for played in self._seen.values()]
+
+    @functools.cached_property
+    def checks(self) -> list[Check]:
+        """What is asked of every run."""
+        return self.scenario.checks
+
+    async def play(self, order: str, play: overlap.Play) -> Run:
+        """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
+        await self._reset()
+        before = await self.database.rows(self.tables)
+        performed = await self._perform(play)
+        run = await self._evidence(order, before, performed)
+        if run.hindrance is None and any(check.needs_recovery for check in self.checks):
+            try:
+                recovered = await self._recover(run.after)
+            except TimeoutError:
+                await self._terminate()
+                return replace(run, hindrance=f"a cron that ran again had not ended after {CALL_SECONDS:g} s")
+            run = replace(run, sent=self._sent(len(run.sent)), recovered=recovered)
+            if not recovered:
+                still = f"rows or messages still changed after {MAX_RECOVERY_ROUNDS} more runs"
+                run = replace(run, hindrance=still)
+        return run
+
+    async def glance(self, task: Task) -> tuple[Follow, Played]:
+        """One run of an exploration.
+
+        What the checks are asked about is read and recovered only for a run that came to something new; it is run again
+        for that, and must come to the same.
+        """
+        follow = task.follow()
+        await self._reset()
+        performed = await self._perform(follow)
+        if performed.hindrance is None:
+            key = self._key(performed, await self.database.digest())
+            if key not in self._seen:
+                self._seen[key] = await self.look(follow, key)
+            return follow, self._seen[key]
+        run = Run(order="", instances=self.instances, steps=performed.scheduler.steps, hindrance=performed.hindrance)
+        return follow, Played([inconclusive(performed.hindrance)] * len(self.checks), run)
+
+    async def look(self, followed: Follow, key: str | None = None) -> Played:
+        """The same schedule again, looked at closely. With a `key`, it must come to the same."""
+        schedule = tuple(decision.chosen for decision in followed.decisions)
+        again = Follow(schedule)
+        run = await self.play(shown(schedule), again)
+        if key is not None and run.hindrance is None and run.key != key:
+            run = replace(
+                run, hindrance="the same schedule came to two outcomes: instances depend on more than their order"
+            )
+        return Played([examine(check, run) for check in self.checks], run)
+
+    async def watch(self, followed: Follow, saw: Callable[[Run], None]) -> None:
+        """The same schedule again, and after every step what it has come to so far."""
+        await self._reset()
+        before = await self.database.rows(self.tables)
+
+        async def after_step(performed: _Performed) -> None:
+            saw(await self._evidence("", before, performed))
+
+        await self._perform(Follow(tuple(decision.chosen for decision in followed.decisions)), after_step)
+
+    async def _reset(self) -> None:
+        given = self.scenario.given
+        await self.database.reset(self.script)
+        self.services.api_keys = self.api_keys
+        refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
+        self.services.reset(refuses, given.openphone.envelope)
+        for proxy in self.proxies:
+            proxy.forget()
+
+    async def _perform(
+        self, play: overlap.Play, after_step: Callable[[_Performed], Awaitable[None]] | None = None
+    ) -> _Performed:
+        """Calls the instances and plays them; however it goes, nothing of it runs any more at the end."""
+        performed = _Performed(Scheduler(self._blockers))
+        scheduler, responses = performed.scheduler, performed.responses
+        secret = {"right": in_process.CRON_SECRET, "wrong": "not the secret", "none": None}[self.when.secret]
+        if after_step is not None:
+            scheduler.after_step = functools.partial(after_step, performed)
+
+        async def call(instance: Instance) -> None:
+            responses[instance.name] = await self.target.call(instance, method=self.when.method, secret=secret)
+
+        with self._held_by(scheduler):
+            scheduler.prepare({instance.name: functools.partial(call, instance) for instance in self.instances})
+            try:
+                await play(scheduler)
+            except overlap.NeverReached as error:
+                performed.hindrance, performed.never_reached = str(error), True
+            except (NotAtRest, Diverged) as error:
+                performed.hindrance = str(error)
+            finally:
+                if performed.hindrance:  # what still runs must neither keep the instances waiting nor meet the next run
+                    await self._terminate()
+                await scheduler.abandon()
+        silent = [instance.name for instance in self.instances if instance.name not in responses]
+        if performed.hindrance is None and silent:
+            performed.hindrance = f"{' and '.join(silent)} ended without a response"
+        return performed
+
+    async def _evidence(self, order: str, before: Rows, performed: _Performed) -> Run:
+        digest = await self.database.digest()
+        after = await self.database.rows(self.tables)
+        return Run(
+            order=order,
+            role=self.scenario.given.role,
+            instances=self.instances,
+            responses=performed.in_order(self.instances),
+            steps=list(performed.scheduler.steps),
+            waits=list(performed.scheduler.waits),
+            errors=[error for proxy in self.proxies for error in proxy.errors],
+            sent=self._sent(),
+            escapes=list(self.services.escapes),
+            marks=self._marks(digest),
+            before=before,
+            after=after,
+            comparable=self.database.catalog.without_times(after),
+            functions=self.database.catalog.functions,
+            hindrance=performed.hindrance,
+            never_reached=performed.never_reached,
+            key=self._key(performed, digest),
+        )
+
+    def _key(self, performed: _Performed, digest: Digest) -> str:
+        """All that checks can tell runs apart by, and all that later runs of the crons can depend on, in few characters."""
+        scheduler = performed.scheduler
+        parts = [
+            digest.state,
+            [[mark.instance, mark.job_id, mark.sent_column, mark.is_set] for mark in self._marks(digest)],
+            [[m.instance, m.cron, m.service, m.to, m.content, m.status] for m in self.services.messages],
+            [[r.instance, r.status, r.body] for r in performed.in_order(self.instances)],
+            sorted([wait.instance, wait.point.text, *wait.blockers] for wait in scheduler.waits),
+            [[error.instance, error.sqlstate] for proxy in self.proxies for error in proxy.errors],
+            [[escape.instance, escape.url] for escape in self.services.escapes],
+        ]
+        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
+
+    async def _terminate(self) -> None:
+        await self.database.terminate([pid for proxy in self.proxies for pid in proxy.pids])
+
+    async def _recover(self, rows: Rows) -> Rows:
+        """Calls the crons again, one after the other and without faults, until neither messages nor rows change.
+
+        Returns the rows then; none if they went on changing. A time is only looked at for being there: a refused message
+        may be tried anew each time.
+
+        Raises:
+            TimeoutError: a call did not end.
+        """
+        self.services.recover()
+        before = self.services.accepted, self.database.catalog.without_times(rows)
+        for _ in range(MAX_RECOVERY_ROUNDS):
+            for instance in {instance.cron: instance for instance in self.instances}.values():
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self.target.call(instance, method="GET", secret=in_process.CRON_SECRET)
+            rows = await self.database.rows(list(rows))
+            now = self.services.accepted, self.database.catalog.without_times(rows)
+            if now == before:
+                return rows
+            before = now
+        return {}
+
+    @contextlib.contextmanager
+    def _held_by(self, scheduler: Scheduler) -> Iterator[None]:
+        for proxy in self.proxies:
+            proxy.gate = scheduler
+            proxy.observer = self.database.observer if self.observing else None
+        self.services.gate = scheduler
+        try:
+            yield
+        finally:
+            for proxy in self.proxies:
+                proxy.gate, proxy.observer = OpenGate(), None
+            self.services.gate = OpenGate()
+
+    async def _blockers(self, instance: str) -> list[str]:
+        waiting = next(proxy for proxy in self.proxies if proxy.instance == instance)
+        whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.pids}
+        blockers = await self.database.blockers(list(waiting.pids), list(whose))
+        return sorted({whose[pid] for pid in blockers if pid in whose})
+
+    def _marks(self, digest: Digest) -> list[Mark]:
+        whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.all_pids}
+        return [
+            Mark(whose[write.backend_pid], write.job_id, write.sent_column, write.is_set)
+            for write in digest.flag_writes
+            if write.backend_pid in whose
+        ]
+
+    def _sent(self, of_the_run: int | None = None) -> list[Sent]:
+        crons = {instance.name: instance.cron for instance in self.instances}
+        return [
+            Sent(
+                message.cron or crons[message.instance],
+                message,
+                recovering=of_the_run is not None and number >= of_the_run,
+            )
+            for number, message in enumerate(self.services.messages)
+        ]
+
+
+@dataclass
+class _Performed:
+    """What instances did once they were called."""
+
+    scheduler: Scheduler
+    responses: dict[str, CronResponse] = field(default_factory=dict)
+    hindrance: str | None = None
+    never_reached: bool = False
+
+    def in_order(self, instances: Sequence[Instance]) -> list[CronResponse]:
+        """The responses, by instance."""
+        return [self.responses[i.name] for i in instances if i.name in self.responses]
+
+
+def examine(check: Check, run: Run) -> Finding:
+    """An execution that was cut short proves nothing: what is missing may be missing for that reason."""
+    return inconclusive(run.hindrance) if run.hindrance else check.examine(run)
+
+
+def shown(schedule: Sequence[str]) -> str:
+    """A schedule in a few characters: A3 B5 A2, who goes on for how many steps."""
+    stretches: list[tuple[str, int]] = []
+    for name in schedule:
+        if stretches and stretches[-1][0] == name:
+            stretches[-1] = (name, stretches[-1][1] + 1)
+        else:
+            stretches.append((name, 1))
+    return " ".join(f"{name}{count}" for name, count in stretches)

@@ -1,0 +1,91 @@
+"""Sessions of plain SQL in place of crons, as in a spec of Postgres' own isolation tester: each runs its steps in order."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import AsyncConnection
+
+from harness.explore.point import OpenGate
+from harness.explore.schedule import Follow
+from harness.explore.scheduler import Scheduler
+from harness.explore.search import Task
+from harness.postgres.database import Database
+from harness.postgres.proxy import Proxy
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a run came to: rows and errors of each step, the rows of all tables at the end."""
+
+    outcome: str
+    waits: int
+    hindrance: str | None = None
+    failed: bool = False
+
+
+@dataclass
+class Sessions:
+    """Sessions on warm connections, each behind a proxy of its own."""
+
+    database: Database
+    programs: Mapping[str, Sequence[str]]
+    script: bytes
+    tables: Sequence[str]
+    observing: bool = False
+    _proxies: dict[str, Proxy] = field(default_factory=dict)
+    _connections: dict[str, AsyncConnection] = field(default_factory=dict)
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Sessions]:
+        """Connected for as long as the block runs."""
+        async with contextlib.AsyncExitStack() as stack:
+            for name in self.programs:
+                proxy = Proxy(name, self.database.upstream, OpenGate())
+                await stack.enter_async_context(proxy.listening())
+                url = self.database.url(proxy.port, "service_role")
+                connecting = AsyncConnection.connect(url, autocommit=True, prepare_threshold=None)
+                self._connections[name] = await stack.enter_async_context(await connecting)
+                self._proxies[name] = proxy
+            yield self
+
+    async def execute(self, task: Task) -> tuple[Follow, Came]:
+        """One run."""
+        follow = task.follow()
+        await self.database.reset(self.script)
+        scheduler = Scheduler(self._blockers)
+        came: dict[str, list[object]] = {name: [] for name in self.programs}
+
+        async def call(name: str) -> None:
+            for statement in self.programs[name]:
+                try:
+                    cursor = await self._connections[name].execute(statement.encode())
+                    rows = sorted(await cursor.fetchall(), key=repr) if cursor.description else []
+                    came[name].append([cursor.statusmessage, rows])
+                except psycopg.Error as error:
+                    came[name].append(error.sqlstate)
+
+        for proxy in self._proxies.values():
+            proxy.gate = scheduler
+            proxy.observer = self.database.observer if self.observing else None
+        scheduler.prepare({name: functools.partial(call, name) for name in self.programs})
+        try:
+            await follow(scheduler)
+        finally:
+            await scheduler.abandon()
+            for proxy in self._proxies.values():
+                proxy.gate, proxy.observer = OpenGate(), None
+        for connection in self._connections.values():
+            await connection.rollback()
+        rows = await self.database.rows(self.tables)
+        return follow, Came(json.dumps([came, rows], default=str, sort_keys=True), len(scheduler.waits))
+
+    async def _blockers(self, name: str) -> list[str]:
+        whose = {pid: proxy.instance for proxy in self._proxies.values() for pid in proxy.pids}
+        blockers = await self.database.blockers(list(self._proxies[name].pids), list(whose))
+        return sorted({whose[pid] for pid in blockers if pid in whose})

@@ -1,0 +1,96 @@
+"""Counterexamples as files, and replaying them on instances that are plain coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InvalidScenario
+from harness.explore.counterexample import Counterexample, Replay, read
+from harness.explore.schedule import Diverged
+from tests.explore.test_scheduler import Instances, statements
+
+COUNTEREXAMPLE = Counterexample(
+    scenario="scenarios/3-race/post-job-followup.yaml",
+    target="legacy",
+    migrations=["sql/06-cron-locking.sql"],
+    check="no-duplicate",
+    message="job 32: ********0132 got 2 messages: #1 by A",
+    schedule=[{"A": "start"}, {"B": "start"}, {"A": "select tenants"}, {"B": "call openphone POST /v1/messages"}],
+)
+
+
+def test_a_file_is_read_as_it_was_written_and_each_step_is_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(COUNTEREXAMPLE.text())
+
+    assert read(file) == COUNTEREXAMPLE
+    assert "- A: select tenants\n- B: call openphone POST /v1/messages\n" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no counterexample: the file: input should be"),
+        ("scenario: x", "no counterexample: target: field required"),
+        ("[", "cannot be read: "),
+        (COUNTEREXAMPLE.text().replace("- A: start", "- {}"), "no counterexample: schedule.0: "),
+    ],
+)
+def test_what_is_none_is_told_in_a_line(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+
+    with pytest.raises(InvalidScenario) as raised:
+        read(file)
+    assert str(raised.value).startswith(f"{file}:1:1: {message}")
+    assert "\n" not in str(raised.value)
+
+
+def replayed(steps: Sequence[tuple[str, str]], **programs: Sequence[str]) -> tuple[list[str], list[str]]:
+    async def main() -> tuple[list[str], list[str]]:
+        instances = Instances(**{name: statements(*texts) for name, texts in programs.items()})
+        replay = Replay(steps)
+        try:
+            await replay(instances.scheduler)
+        finally:
+            await instances.scheduler.abandon()
+        return [str(step) for step in instances.scheduler.steps], replay.passed
+
+    return asyncio.run(main())
+
+
+STEPS = [("A", "start"), ("B", "start"), ("A", "select a"), ("B", "select b"), ("A", "update a (x)")]
+
+
+def test_the_steps_are_taken_as_the_file_says_and_the_rest_follows() -> None:
+    steps, passed = replayed(STEPS, A=["select from a", "update a set x = 1"], B=["select from b", "commit"])
+
+    assert steps == [
+        "A: start",
+        "B: start",
+        "A: select from a",
+        "B: select from b",
+        "A: update a set x = 1",
+        "B: commit",
+    ]
+    assert passed == []
+
+
+def test_what_an_edit_has_added_is_done_on_the_way() -> None:
+    steps, passed = replayed(STEPS, A=["select from a", "select 1", "update a set x = 1"], B=["select from b"])
+
+    assert steps[-2:] == ["A: select 1", "A: update a set x = 1"]
+    assert passed == ["A: select a value"]
+
+
+def test_a_step_that_is_not_there_any_more_diverges_and_says_what_came() -> None:
+    with pytest.raises(Diverged, match=r"^step 3 should be A: 'select a'; A came to 'begin' instead$"):
+        replayed(STEPS, A=["begin", "commit"], B=["select from b"])
+    with pytest.raises(Diverged, match=r"^step 5 should be A: 'update a \(x\)'; A does nothing more$"):
+        replayed(STEPS, A=["select from a"], B=["select from b"])
+    with pytest.raises(Diverged, match=r"^step 2 is one of B, which the scenario does not have$"):
+        replayed(STEPS, A=["select from a"])

