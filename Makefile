@@ -9,7 +9,7 @@ verify: $(READY)  ## the main job: every scenario against the reference crons, o
 	$(BIN)/cronproof verify
 
 test: $(READY)  ## the tests of the harness itself, then the scenarios through pytest
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 	$(BIN)/pytest scenarios
 
 lint: $(READY)

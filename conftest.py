@@ -15,6 +15,7 @@ import pytest
 from harness.checks import Verdict
 from harness.errors import CronproofError, InvalidScenario
 from harness.postgres import migration
+from harness.report.interleavings import drawn
 from harness.runner import Plan, ScenarioResult, Session, session
 from harness.scenario import reader
 
@@ -114,6 +115,8 @@ class ScenarioItem(pytest.Item):
         result = excinfo.value.result
         lines = [self.file.scenario.title]
         lines += [_line(check.verdict, check.id, check.message) for check in result.checks if check.verdict != "PASS"]
+        if result.timeline is not None:
+            return "\n".join([*lines, "the shortest schedule:", *drawn(result.timeline)])
         order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
         lines += [f"in the order {order}:" for run in result.runs if run.order == order]
         lines += [f"    {step}" for run in result.runs if run.order == order for step in run.steps]

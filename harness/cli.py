@@ -123,6 +123,7 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
         typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the counterexample.")] = Path("reports"),
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes explore.")] = 1,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
     seed: Annotated[int, typer.Option(help="Noted; only a sample leaves anything to chance.")] = 0,
@@ -135,11 +136,11 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     migrations = migration_files or [migration.LOCKING]
     if junit_file is not None:
         _writable(junit_file, "--junit")
-    _writable(_place(out, file.id), "--out")
+    _writable(out / ".writable", "--out")  # a counterexample of before is only replaced by another
     console = _Console(quiet=as_json)
     terminal = _Watching(console, target)
     started = provenance.now()
-    plan = Plan(target=target, postgres=postgres, migrations=migrations)
+    plan = Plan(target=target, postgres=postgres, migrations=migrations, workers=workers)
     results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
     (result,) = results
     about = _about(terminal, target, started, seed, [file])

@@ -82,7 +82,8 @@ class Run:
 
     `before`, `after` and `recovered` are the rows of the tables that the scenario names; `recovered` is what they are
     after the crons have run again, without faults, until nothing changed. `comparable` is `after` with nothing of times
-    but whether they are there; runs of the same `key` have the same evidence, times aside. `hindrance` says why the execution proves
+    but whether they are there; runs of the same `key` have the same evidence, times aside. `is_explored` ones
+    belong to the interleavings, and their order is a schedule. `hindrance` says why the execution proves
     nothing, if it does not; `never_reached` that this is for want of the place at which an instance was to be held.
     """
 
@@ -102,6 +103,7 @@ class Run:
     functions: Sequence[Function] = ()
     comparable: Rows = field(default_factory=dict)
     key: str = ""
+    is_explored: bool = False
     hindrance: str | None = None
     never_reached: bool = False
 

@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,7 @@ from harness.explore.explorer import INTERRUPTED, Coverage
 from harness.explore.names import step_name
 from harness.explore.point import OpenGate
 from harness.explore.schedule import Follow
+from harness.explore.search import Task
 from harness.explore.timeline import Timeline
 from harness.mocks.services import Services
 from harness.postgres import database as databases
@@ -36,9 +37,10 @@ from harness.postgres.server import Server
 from harness.scenario.model import Scenario
 from harness.scenario.reader import ScenarioFile
 from harness.scenario.rows import Seed, api_keys, inserts, tables
-from harness.stage import Stage, examine
+from harness.stage import Glance, Stage, examine
 from harness.target import in_process
 from harness.target.target import Target
+from harness.workers import Workers, working
 
 MAX_EVIDENCE_RUNS = 50
 WORST = ("no-duplicate", "no-loss")
@@ -53,6 +55,8 @@ class Plan:
     migrations: Sequence[Path] = (migration.LOCKING,)
     crons: Mapping[str, Cron] | None = None
     """Crons in place of those of the built-in target: how saboteurs are run."""
+    workers: int = 1
+    """How many processes explore."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,21 @@ class ScenarioResult:
     def seconds(self) -> float:
         """How long it took."""
         return self.exploration.seconds
+
+    @property
+    def named(self) -> list[Run]:
+        """The runs of named overlaps, and a scenario's only one."""
+        return [run for run in self.runs if not run.is_explored]
+
+    @property
+    def is_explored(self) -> bool:
+        """Whether schedules were run beside the named overlaps."""
+        return self.file.scenario.when is not None and self.file.scenario.when.interleavings is not None
+
+    @property
+    def played(self) -> int:
+        """How many runs were made in all."""
+        return len(self.named) + (self.exploration.schedules if self.is_explored else 0)
 
     @property
     def reason(self) -> str | None:
@@ -170,7 +189,8 @@ async def session(plan: Plan) -> AsyncIterator[Session]:
 async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
     """As `session`, on a server that runs already."""
     crons = plan.crons or in_process.named(plan.target)
-    async with databases.created(postgres) as database:
+    helped = working(postgres, replace(plan, workers=1), plan.workers) if plan.workers > 1 else contextlib.nullcontext()
+    async with databases.created(postgres) as database, helped as workers:
         await database.migrate([*migration.reference_schema(), *plan.migrations])
         await database.prepare()
         seed = Seed()
@@ -178,7 +198,7 @@ async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
         target = in_process.InProcess(plan.target, crons, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
             migrations = [str(file) for file in plan.migrations]
-            yield Session(database, services, target, seed, migrations, proxies)
+            yield Session(database, services, target, seed, migrations, workers, proxies)
 
 
 @dataclass
@@ -190,6 +210,7 @@ class Session:
     target: Target
     seed: Seed
     migrations: Sequence[str]
+    workers: Workers | None
     _open: contextlib.AsyncExitStack
     _proxies: dict[str, Proxy] = field(default_factory=dict)
 
@@ -307,19 +328,25 @@ class Session:
     ) -> ScenarioResult:
         names = [instance.name for instance in stage.instances]
         search = explorer.strategy(name, names)
-        stage.observing = name == "all"
+        seen: dict[str, Run] = {}
+
+        async def execute(tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
+            glances = await self._glance(file, stage, tasks)
+            seen.update((glance.key, glance.run) for _, glance in glances if glance.run is not None)
+            return glances
 
         def progress(coverage: Coverage) -> None:
             if report is not None:
                 report.progress(file, coverage)
 
-        coverage, failing = await explorer.explore(search, name, stage.glance, deadline=deadline, progress=progress)
+        stage.observing = name == "all"
+        coverage, failing = await explorer.explore(search, name, execute, deadline=deadline, progress=progress)
         stage.observing = False
         if failing is not None and search.level is None and coverage.stopped is None:
-            failing = await explorer.shorten(failing, names, stage.glance, deadline=deadline)
-        counterexample, drawn = None, None
-        for run in stage.distinct_runs[:MAX_EVIDENCE_RUNS]:
+            failing = await explorer.shorten(failing, names, execute, deadline=deadline)
+        for run in list(seen.values())[:MAX_EVIDENCE_RUNS]:
             tally.add(run)
+        counterexample, drawn = None, None
         if failing is not None:
             counterexample, drawn = await self._confirm(file, stage, failing, tally)
         if coverage.stopped is not None:
@@ -330,19 +357,24 @@ class Session:
             file, tally.results, tally.runs, exploration, counterexample, drawn, coverage.stopped == INTERRUPTED
         )
 
+    async def _glance(self, file: ScenarioFile, stage: Stage, tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
+        if self.workers is None:
+            return [await stage.glance(task) for task in tasks]
+        return await self.workers.glance(file, tasks, observing=stage.observing)
+
     async def _confirm(
         self, file: ScenarioFile, stage: Stage, failing: Follow, tally: Tally
     ) -> tuple[Counterexample | None, Timeline | None]:
         """Runs the shortest failing schedule again, and once more to see at which step the check breaks."""
-        confirmed = await stage.look(failing)
-        asked = zip(stage.checks, confirmed.findings, strict=True)
+        run = await stage.play_again(failing)
+        asked = [(check, examine(check, run)) for check in stage.checks]
         failed = [(check, finding) for check, finding in asked if finding.verdict == "FAIL"]
         # Of several that fail, what happened to a customer says most.
         found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
         if found is None:
             tally.stopped("a schedule failed, and did not fail when it was run again")
             return None, None
-        tally.add(confirmed.run, first=True)
+        tally.add(run, first=True)
         check, finding = found
         looks: list[Run] = []
         await stage.watch(failing, looks.append)
@@ -352,7 +384,7 @@ class Session:
             migrations=list(self.migrations),
             check=check.id,
             message=finding.message,
-            schedule=[{step.instance: step_name(step.point)} for step in confirmed.run.steps],
+            schedule=[{step.instance: step_name(step.point)} for step in run.steps],
         )
         return counterexample, timeline.of(check, finding.message, looks)
 
@@ -390,7 +422,7 @@ class Tally:
         for number, check in enumerate(self.scenario.checks):
             finding, order = self._said.get(number, (Finding("INCONCLUSIVE", "nothing was run"), ""))
             if self._stopped is not None and finding.verdict == "PASS":
-                finding = Finding("INCONCLUSIVE", self._stopped)
+                finding, order = Finding("INCONCLUSIVE", self._stopped), ""
             shown = order if finding.verdict != "PASS" or len(self.runs) == 1 else None
             results.append(CheckResult(check.id, finding.verdict, finding.message, shown or None))
         return results

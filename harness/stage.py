@@ -35,31 +35,15 @@ CALL_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Played:
-    """What the checks said of a run, in their order, and the evidence: that of the first run that came to the same."""
+class Glance:
+    """What a run of an exploration came to. Runs of the same `key` have the same evidence, which came with the first."""
 
-    findings: Sequence[Finding]
-    run: Run
-
-    @property
-    def failed(self) -> bool:
-        """Whether a check failed."""
-        return any(finding.verdict == "FAIL" for finding in self.findings)
-
-    @property
-    def hindrance(self) -> str | None:
-        """Why the run proves nothing, if it does not."""
-        return self.run.hindrance
-
-    @functools.cached_property
-    def outcome(self) -> str:
-        """What it came to, in few characters."""
-        return hashlib.sha256(self.run.outcome.encode()).hexdigest()
-
-    @property
-    def waits(self) -> int:
-        """How often an instance waited for a lock."""
-        return len(self.run.waits)
+    key: str
+    failed: bool
+    hindrance: str | None
+    outcome: str
+    waits: int
+    run: Run | None
 
 
 @dataclass
@@ -78,7 +62,7 @@ class Stage:
     proxies: Sequence[Proxy]
     observing: bool = False
     """Whether it is found out what each step touches."""
-    _seen: dict[str, Played] = field(default_factory=dict)
+    _seen: dict[str, Glance] = field(default_factory=dict)
 
     @property
     def when(self) -> When:
@@ -90,11 +74,6 @@ class Stage:
     def instances(self) -> list[Instance]:
         """Who is called, in order."""
         return self.when.instance_list
-
-    @property
-    def distinct_runs(self) -> list[Run]:
-        """One run of each kind that was glanced at."""
-        return [played.run for played in self._seen.values()]
 
     @functools.cached_property
     def checks(self) -> list[Check]:
@@ -119,7 +98,7 @@ class Stage:
                 run = replace(run, hindrance=still)
         return run
 
-    async def glance(self, task: Task) -> tuple[Follow, Played]:
+    async def glance(self, task: Task) -> tuple[Follow, Glance]:
         """One run of an exploration.
 
         What the checks are asked about is read and recovered only for a run that came to something new; it is run again
@@ -128,24 +107,28 @@ class Stage:
         follow = task.follow()
         await self._reset()
         performed = await self._perform(follow)
-        if performed.hindrance is None:
-            key = self._key(performed, await self.database.digest())
-            if key not in self._seen:
-                self._seen[key] = await self.look(follow, key)
+        if performed.hindrance is not None:
+            return follow, Glance("", failed=False, hindrance=performed.hindrance, outcome="", waits=0, run=None)
+        key = self._key(performed, await self.database.digest())
+        if key in self._seen:
             return follow, self._seen[key]
-        run = Run(order="", instances=self.instances, steps=performed.scheduler.steps, hindrance=performed.hindrance)
-        return follow, Played([inconclusive(performed.hindrance)] * len(self.checks), run)
+        glance = await self._look_closely(follow, key)
+        self._seen[key] = replace(glance, run=None)
+        return follow, glance
 
-    async def look(self, followed: Follow, key: str | None = None) -> Played:
-        """The same schedule again, looked at closely. With a `key`, it must come to the same."""
-        schedule = tuple(decision.chosen for decision in followed.decisions)
-        again = Follow(schedule)
-        run = await self.play(shown(schedule), again)
-        if key is not None and run.hindrance is None and run.key != key:
-            run = replace(
-                run, hindrance="the same schedule came to two outcomes: instances depend on more than their order"
-            )
-        return Played([examine(check, run) for check in self.checks], run)
+    async def _look_closely(self, followed: Follow, key: str) -> Glance:
+        run = await self.play_again(followed)
+        hindrance = run.hindrance
+        if hindrance is None and run.key != key:
+            hindrance = "the same schedule came to two outcomes: instances depend on more than their order"
+        failed = any(examine(check, run).verdict == "FAIL" for check in self.checks)
+        outcome = hashlib.sha256(run.outcome.encode()).hexdigest()
+        return Glance(key, failed=failed, hindrance=hindrance, outcome=outcome, waits=len(run.waits), run=run)
+
+    async def play_again(self, followed: Follow) -> Run:
+        """The schedule of a run once more, with all that it leaves behind."""
+        run = await self.play(shown(followed.schedule_taken), Follow(followed.schedule_taken))
+        return replace(run, is_explored=True)
 
     async def watch(self, followed: Follow, saw: Callable[[Run], None]) -> None:
         """The same schedule again, and after every step what it has come to so far."""
@@ -155,7 +138,7 @@ class Stage:
         async def after_step(performed: _Performed) -> None:
             saw(await self._evidence("", before, performed))
 
-        await self._perform(Follow(tuple(decision.chosen for decision in followed.decisions)), after_step)
+        await self._perform(Follow(followed.schedule_taken), after_step)
 
     async def _reset(self) -> None:
         given = self.scenario.given

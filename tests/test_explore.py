@@ -54,6 +54,19 @@ def test_every_schedule_of_the_reference_is_run_and_none_fails(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_the_result_does_not_depend_on_the_number_of_workers(duplicate: Path, tmp_path: Path) -> None:
+    of_one = cronproof("explore", THREE, "--out", str(tmp_path / "1"), "--json")
+    of_two = cronproof("explore", THREE, "--out", str(tmp_path / "2"), "--json", "--workers", "2")
+    failing = cronproof("explore", RACE, "--target", "legacy", "--out", str(tmp_path), "--workers", "2")
+
+    one, two = (json.loads(done.stdout)["scenarios"][0] for done in (of_one, of_two))
+    for result in (one, two):
+        del result["exploration"]["seconds"]
+    assert one == two
+    assert failing.returncode == 1
+    assert (tmp_path / duplicate.name).read_text() == duplicate.read_text()
+
+
 def test_without_skip_locked_it_is_shown_who_waits_for_whom(tmp_path: Path) -> None:
     file = tmp_path / "waits.sql"
     file.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))

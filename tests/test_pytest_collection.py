@@ -33,7 +33,8 @@ def test_a_failure_names_the_check_the_job_and_the_steps() -> None:
     assert done.returncode == 1
     assert "Two instances of post-job-followup at once claim job 32 once" in done.stdout
     assert "  FAIL  no-duplicate: job 32: ********0132 got 2 messages: #1 by A" in done.stdout
-    assert "in the order step-by-step:\n    A: start\n    B: start\n" in done.stdout
+    assert "the shortest schedule:\n" in done.stdout
+    assert "✗ no-duplicate: job 32: " in done.stdout
     assert "Traceback" not in done.stdout
 
 

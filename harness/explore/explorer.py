@@ -41,7 +41,8 @@ class Result(Protocol):
         """How often an instance waited for a lock."""
 
 
-Execute = Callable[[Task], Awaitable[tuple[Follow, Result]]]
+Execute = Callable[[Sequence[Task]], Awaitable[Sequence[tuple[Follow, Result]]]]
+"""Makes the runs of a batch, and returns what became of them in the same order."""
 
 
 @dataclass
@@ -61,6 +62,17 @@ class Coverage:
     estimate: int | None = None
     """How many schedules there will have been, about."""
     started: float = field(default_factory=time.monotonic)
+
+    def note(self, follow: Follow, result: Result) -> None:
+        """One more run."""
+        self.schedules += 1
+        self.outcomes.add(result.outcome)
+        self.waits += result.waits
+        self.redundant += follow.redundant_from is not None
+        if self.strategy == "all-unreduced":
+            self.estimate = _shuffles(follow)
+        if result.failed:
+            self.failing.append(follow)
 
     @property
     def rate(self) -> float:
@@ -93,27 +105,19 @@ async def explore(
     """
     coverage = Coverage(name)
     try:
-        while tasks := search.take(1):
+        while tasks := search.take(search.batch):
             if coverage.failing and search.level != preemptions(coverage.failing[0].decisions):
                 break
-            for task in tasks:
-                if time.monotonic() > deadline:
-                    coverage.stopped = "the budget had ended"
-                    return coverage, shortest(coverage.failing)
-                follow, result = await execute(task)
+            if time.monotonic() > deadline:
+                coverage.stopped = "the budget had ended"
+                break
+            for task, (follow, result) in zip(tasks, await execute(tasks), strict=True):
                 if result.hindrance is not None:
                     coverage.stopped = result.hindrance
                     return coverage, shortest(coverage.failing)
                 search.ran(task, follow)
-                coverage.schedules += 1
-                coverage.pending = search.pending
-                coverage.outcomes.add(result.outcome)
-                coverage.waits += result.waits
-                coverage.redundant += follow.redundant_from is not None
-                if name == "all-unreduced":
-                    coverage.estimate = _shuffles(follow)
-                if result.failed:
-                    coverage.failing.append(follow)
+                coverage.note(follow, result)
+            coverage.pending = search.pending
             progress(coverage)
             if coverage.failing and search.level is None:
                 break
@@ -143,5 +147,5 @@ def shortest(failing: Sequence[Follow]) -> Follow | None:
 
 
 def _length(follow: Follow) -> tuple[int, int, Schedule]:
-    schedule = tuple(decision.chosen for decision in follow.decisions)
+    schedule = follow.schedule_taken
     return switches(schedule), len(schedule), schedule

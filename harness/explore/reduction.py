@@ -15,70 +15,97 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.explore.footprint import Footprint
-from harness.explore.schedule import Decision, Follow, Schedule
+from harness.explore.schedule import Asleep, Decision, Follow, Schedule
 from harness.explore.search import Task
 
 
-@dataclass
+@dataclass(eq=False)
 class _Node:
     """A state that runs came by: who was asleep in it, which ways are to be explored from it, and which were."""
 
-    path: Schedule
+    parent: _Node | None
+    by: str
+    """Whose step led here from the parent."""
     enabled: tuple[str, ...]
-    asleep: dict[str, Footprint]
+    asleep: Asleep
     wanted: list[str]
     explored: dict[str, Footprint] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    @property
+    def left(self) -> list[str]:
+        """The ways that nobody has set out on."""
+        return [name for name in self.wanted if name not in self.taken and name not in self.asleep]
+
+    @property
+    def path(self) -> list[_Node]:
+        """The states from the first one to this one."""
+        path, node = [self], self.parent
+        while node is not None:
+            path.append(node)
+            node = node.parent
+        return path[::-1]
 
 
 class Reduced:
-    """The search. Its memory is one path: the states of the last run that still have ways to explore."""
+    """The search. It remembers the states that still have ways to explore, and those that lead to them."""
 
     level: int | None = None
     exhaustive = True
+    batch = 4
 
     def __init__(self) -> None:
-        self._path: list[_Node] = []
+        self._open: list[_Node] = []
+        self._taken: dict[Schedule, _Node] = {}
         self._began = False
 
     @property
     def pending(self) -> int:
         """The ways that are known to be left."""
-        return sum(len(_left(node)) for node in self._path) + (not self._began)
+        return sum(len(node.left) for node in self._open) + (not self._began)
 
-    def take(self, at_most: int) -> list[Task]:  # noqa: ARG002  (one way can make the next one needless)
-        """The next schedule: the deepest state with a way left."""
+    def take(self, at_most: int) -> list[Task]:
+        """The next schedules: ways from the states found last, one from each."""
         if not self._began:
             self._began = True
             return [Task()]
-        while self._path and not _left(self._path[-1]):
-            self._path.pop()
-        if not self._path:
-            return []
-        node = self._path[-1]
-        return [Task((*node.path, _left(node)[0]), {**node.asleep, **node.explored})]
+        while self._open and not self._open[-1].left:
+            self._open.pop()
+        nodes = [node for node in reversed(self._open) if node.left][:at_most]
+        tasks = []
+        for node in nodes:
+            way = node.left[0]
+            node.taken.add(way)
+            schedule = (*(state.by for state in node.path[1:]), way)
+            self._taken[schedule] = node
+            tasks.append(Task(schedule, {**node.asleep, **node.explored}))
+        return tasks
 
     def ran(self, task: Task, followed: Follow) -> None:
         """Adds the states that the run came by, and whatever its races make necessary."""
         end = followed.redundant_from
         decisions = followed.decisions if end is None else followed.decisions[:end]
         first = max(len(task.schedule) - 1, 0)
+        path: list[_Node] = []
         if task.schedule:
-            self._path[-1].explored[decisions[first].chosen] = decisions[first].footprint
-        for position in range(len(self._path), len(decisions)):
+            node = self._taken.pop(task.schedule)
+            node.explored[decisions[first].chosen] = decisions[first].footprint
+            path = node.path
+        for position in range(len(path), len(decisions)):
             decision = decisions[position]
-            path = tuple(before.chosen for before in decisions[:position])
-            node = _Node(path, decision.enabled, dict(decision.asleep), [decision.chosen])
+            parent, by = (path[-1], decisions[position - 1].chosen) if path else (None, "")
+            node = _Node(parent, by, decision.enabled, decision.asleep, [decision.chosen])
+            node.taken.add(decision.chosen)
             node.explored[decision.chosen] = decision.footprint
-            self._path.append(node)
+            path.append(node)
+            self._open.append(node)
         for earlier, ways in _reversals(decisions, first):
-            node = self._path[earlier]
+            node = path[earlier]
             possible = [name for name in ways if name in node.enabled]  # an instance can wait for a lock there
             if not set(possible) & set(node.wanted):
                 node.wanted += possible[:1] or [name for name in node.enabled if name not in node.wanted]
-
-
-def _left(node: _Node) -> list[str]:
-    return [name for name in node.wanted if name not in node.explored and name not in node.asleep]
+                if node not in self._open:  # nothing was left there, but now there is
+                    self._open.append(node)
 
 
 def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, list[str]]]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.explore.footprint import Footprint
-from harness.explore.point import Point
 from harness.explore.scheduler import Scheduler
 
 Schedule = tuple[str, ...]
@@ -23,11 +22,10 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Decision:
-    """One choice: who could have been released, who was, at which point, and what that touched."""
+    """One choice: who could have been released, who was, and what that touched."""
 
     enabled: tuple[str, ...]
     chosen: str
-    point: Point
     footprint: Footprint
     asleep: Asleep = field(default_factory=dict)
     """Who was asleep before the step."""
@@ -47,6 +45,11 @@ class Follow:
     decisions: list[Decision] = field(default_factory=list)
     redundant_from: int | None = None
 
+    @property
+    def schedule_taken(self) -> Schedule:
+        """The schedule as it was in the end."""
+        return tuple(decision.chosen for decision in self.decisions)
+
     async def __call__(self, scheduler: Scheduler) -> None:
         """Plays everything to its end. All are called before any of them goes on: a call alone touches nothing.
 
@@ -63,10 +66,8 @@ class Follow:
             position = len(self.decisions)
             asleep = self._asleep(position)
             chosen = self._choose(position, enabled, asleep)
-            point = scheduler.next_point(chosen)
-            assert point is not None  # noqa: S101  (for the type checker: it is enabled)
             await scheduler.step(chosen)
-            self.decisions.append(Decision(enabled, chosen, point, scheduler.steps[-1].footprint, asleep))
+            self.decisions.append(Decision(enabled, chosen, scheduler.steps[-1].footprint, asleep))
 
     def _asleep(self, position: int) -> Asleep:
         if position < len(self.schedule) - 1 or self.redundant_from is not None:

@@ -33,6 +33,10 @@ class Task:
 class Search(Protocol):
     """A strategy: which schedules are run."""
 
+    @property
+    def batch(self) -> int:
+        """How many runs to take together: the same however many are made at once, so that the result is, too."""
+
     def take(self, at_most: int) -> list[Task]:
         """The next runs; none when the search is exhausted, provided that all runs taken were told of."""
 
@@ -58,6 +62,8 @@ class ByPreemptions:
     Each run shows where its schedule could have gone another way; each such way is one further task. Those of the same
     number of preemptions are a stack. Those with one more go to a file, so that memory stays flat.
     """
+
+    batch = 32
 
     def __init__(self, instances: Sequence[str], bound: int | None = None) -> None:
         self._instances = list(instances)

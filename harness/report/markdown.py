@@ -64,7 +64,7 @@ def _summary(results: Sequence[ScenarioResult]) -> Iterator[Sequence[object]]:
         of_part = [result for result in results if result.file.scenario.test == part]
         if of_part:
             verdict = worst([result.verdict for result in of_part])
-            yield heading, len(of_part), sum(len(result.runs) for result in of_part), f"**{verdict}**"
+            yield heading, len(of_part), sum(result.played for result in of_part), f"**{verdict}**"
 
 
 def _failures(results: Sequence[ScenarioResult]) -> Iterator[str]:
@@ -108,12 +108,13 @@ def _race(results: Sequence[ScenarioResult]) -> Iterator[str]:
     rows = []
     for result in results:
         for run in result.runs:
+            order = f"one of the schedules, {run.order}" if run.is_explored else run.order
             claims = [f"{instance.name}: {_claimed(run, instance.name)}" for instance in run.instances]
             waits = [f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits]
             accepted = len([sent for sent in run.accepted if not sent.recovering])
-            rows.append((result.file.id, run.order, "; ".join(claims), accepted, ", ".join(waits) or "none"))
+            rows.append((result.file.id, order, "; ".join(claims), accepted, ", ".join(waits) or "none"))
     yield from _table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
-    yield from _interleavings([result for result in results if _is_explored(result)])
+    yield from _interleavings([result for result in results if result.is_explored])
 
 
 def _interleavings(results: Sequence[ScenarioResult]) -> Iterator[str]:
@@ -130,11 +131,6 @@ def _interleavings(results: Sequence[ScenarioResult]) -> Iterator[str]:
         if result.timeline is not None:
             yield from ("", f"The shortest schedule of {_code(result.file.id)} that fails {result.timeline.check}:", "")
             yield from ("```text", *drawn(result.timeline), "```")
-
-
-def _is_explored(result: ScenarioResult) -> bool:
-    when = result.file.scenario.when
-    return when is not None and when.interleavings is not None
 
 
 def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:

@@ -42,14 +42,15 @@ class Terminal:
         self._done += 1
         orders = len([run for run in result.runs if not run.key or result.exploration.strategy == "overlaps"])
         orders = len(result.runs)
-        played = f", {orders} orders" if orders > 1 else ""
+        played = f", {len(result.named)} orders" if len(result.named) > 1 else ""
+        played += f", {result.exploration.schedules} schedules" if result.is_explored else ""
         self._print(
             f"\n[bold]{escape(result.file.id)}[/bold]  {escape(result.file.scenario.title)} "
             f"[dim]({self._done}/{self._scenarios}{played}, {result.seconds * 1000:.0f} ms)[/dim]"
         )
         for check in result.checks:
             self._print(f"  {_line(check, several=orders > 1)}")
-        if result.file.scenario.when is not None and result.file.scenario.when.interleavings is not None:
+        if result.is_explored:
             self._print(f"  [dim]{escape(covered(result.exploration))}[/dim]")
         if result.timeline is not None:
             self._draw(result.timeline)
@@ -73,7 +74,7 @@ class Terminal:
             if of_part:
                 verdict = worst([result.verdict for result in of_part])
                 checks = sum(len(result.checks) for result in of_part)
-                runs = sum(len(result.runs) for result in of_part)
+                runs = sum(result.played for result in of_part)
                 counts = f"{len(of_part)} scenarios, {runs} runs, {checks} checks"
                 self._print(f"{_coloured(verdict)}  {heading} [dim]({counts})[/dim]")
         failed = [result for result in results if result.verdict != "PASS"]

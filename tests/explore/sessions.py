@@ -54,8 +54,11 @@ class Sessions:
                 self._proxies[name] = proxy
             yield self
 
-    async def execute(self, task: Task) -> tuple[Follow, Came]:
-        """One run."""
+    async def execute(self, tasks: Sequence[Task]) -> list[tuple[Follow, Came]]:
+        """The runs of a batch."""
+        return [await self._one(task) for task in tasks]
+
+    async def _one(self, task: Task) -> tuple[Follow, Came]:
         follow = task.follow()
         await self.database.reset(self.script)
         scheduler = Scheduler(self._blockers)

@@ -70,7 +70,7 @@ class Machine:
 def explored(search: Search, machine: Machine) -> tuple[list[Follow], list[str]]:
     async def main() -> tuple[list[Follow], list[str]]:
         runs, outcomes = [], []
-        while tasks := search.take(1):
+        while tasks := search.take(search.batch):
             for task in tasks:
                 follow = task.follow()
                 outcome = await machine.run(follow)

@@ -90,10 +90,10 @@ async def explored(
     runs: list[Follow] = []
     async with sessions.opened():
 
-        async def execute(task: Task) -> tuple[Follow, Came]:
-            follow, came = await sessions.execute(task)
-            runs.append(follow)
-            return follow, came
+        async def execute(tasks: Sequence[Task]) -> list[tuple[Follow, Came]]:
+            came = await sessions.execute(tasks)
+            runs.extend(follow for follow, _ in came)
+            return came
 
         search = explorer.strategy(name, list(programs))
         coverage, _ = await explorer.explore(search, name, execute, deadline=math.inf, progress=lambda _: None)
