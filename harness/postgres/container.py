@@ -52,6 +52,7 @@ def start(image: str, guard: Guard) -> str:
         with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
             for setting in ("fsync", "synchronous_commit", "autovacuum"):  # as embedded: nothing here is kept
                 connection.execute(f"alter system set {setting} = off")
+            connection.execute("alter system set deadlock_timeout = '1ms'")  # as there, for the sake of the victim
             connection.execute("select pg_reload_conf()")
     except psycopg.Error as error:
         raise EnvironmentFailed(f"the Postgres of image {image!r} does not answer at {host}:{port}: {error}") from None

@@ -435,9 +435,13 @@ _DIGEST = """
     )
 """
 
+# A wait counts when the server has looked for a deadlock since it began (after deadlock_timeout, 1 ms where the server is
+# ours): then that look cannot come behind the next step, and of a deadlock the last one to wait is always the victim.
 _BLOCKERS = """
     select blocker from unnest(%s::int[]) as waiting, unnest(pg_blocking_pids(waiting)) as blocker
-    where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[])
+    where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[]) and exists (
+        select from pg_locks where pid = waiting and waitstart < clock_timestamp() - interval '4 milliseconds'
+    )
 """
 
 # Of no matter are what belongs to a table, views, temporary tables, and our own log. Of the system's tables and of

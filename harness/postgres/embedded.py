@@ -26,7 +26,7 @@ POLL_SECONDS = 0.005
 
 _SETTINGS = {
     "autovacuum": "off",  # its locks would be waits that no instance caused
-    "deadlock_timeout": "50ms",
+    "deadlock_timeout": "1ms",  # so that the one to be told of a deadlock is always the last one to wait
     "fsync": "off",
     "full_page_writes": "off",
     "io_method": "sync",  # no pool of workers for tables of a few rows
