@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: verify test lint lock clean
+.PHONY: verify test lint lock clean bench
 
 verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
 	$(BIN)/cronproof verify
@@ -32,3 +32,6 @@ lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for ever
 
 clean:
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+bench: $(READY)  ## how fast schedules run, each number next to a baseline from the same run
+	$(BIN)/python -m bench

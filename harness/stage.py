@@ -82,7 +82,7 @@ class Stage:
 
     async def play(self, order: str, play: overlap.Play) -> Run:
         """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
-        await self._reset()
+        await self.reset()
         before = await self.database.rows(self.tables)
         performed = await self._perform(play)
         run = await self._evidence(order, before, performed)
@@ -105,7 +105,7 @@ class Stage:
         for that, and must come to the same.
         """
         follow = task.follow()
-        await self._reset()
+        await self.reset()
         performed = await self._perform(follow)
         if performed.hindrance is not None:
             return follow, Glance("", failed=False, hindrance=performed.hindrance, outcome="", waits=0, run=None)
@@ -132,7 +132,7 @@ class Stage:
 
     async def watch(self, followed: Follow, saw: Callable[[Run], None]) -> None:
         """The same schedule again, and after every step what it has come to so far."""
-        await self._reset()
+        await self.reset()
         before = await self.database.rows(self.tables)
 
         async def after_step(performed: _Performed) -> None:
@@ -140,7 +140,8 @@ class Stage:
 
         await self._perform(Follow(followed.schedule_taken), after_step)
 
-    async def _reset(self) -> None:
+    async def reset(self) -> None:
+        """Fresh rows, and mocks and proxies that remember nothing."""
         given = self.scenario.given
         await self.database.reset(self.script)
         self.services.api_keys = self.api_keys

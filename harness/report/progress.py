@@ -24,7 +24,8 @@ class Progress:
     def show(self, coverage: Coverage) -> None:
         """Says how far an exploration is, unless it said so just now."""
         now = time.monotonic()
-        self._next = max(self._next, coverage.started + FIRST_LINE_SECONDS)
+        first_seconds = FIRST_LINE_SECONDS if self._terminal else LOG_SECONDS
+        self._next = max(self._next, coverage.started + first_seconds)
         if now >= self._next:
             self._next = now + self._every_seconds
             self._write(line(coverage))

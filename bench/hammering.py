@@ -1,0 +1,101 @@
+"""A bug with a narrow window, found by exploring and by hammering: a claim that commits before its UPDATE."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import AsyncConnection
+
+from harness.explore import explorer
+from harness.explore.schedule import Follow
+from harness.explore.search import Task
+from harness.postgres.database import Database
+from tests.explore.sessions import Came, Sessions
+
+SCHEMA = """
+    create table claims (id int primary key, open boolean not null);
+    create table sent (id int);
+    grant all on claims, sent to service_role
+"""
+PICK = "select id from claims where open order by id limit 1 for update skip locked"
+MARK = "update claims set open = false where id = 1"
+SEND = "insert into sent values (1)"
+TRIALS = 500
+MOMENTS_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Found:
+    """How each way fared."""
+
+    explored_seconds: float
+    schedules: int
+    trials: int
+    hits: int
+    hammering_seconds: float
+    per_trial_seconds: float
+
+
+async def runs_until_duplicate(database: Database) -> Found:
+    """Explores the bug, then hammers it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "claims.sql"
+        file.write_text(SCHEMA)
+        await database.migrate([file])
+    await database.prepare()
+    script = await database.script([b"insert into claims values (1, true)"])
+    started = time.monotonic()
+    schedules = await _explore(database, script)
+    explored_seconds = time.monotonic() - started
+    started, first, hits = time.monotonic(), math.inf, 0
+    one, other = [await AsyncConnection.connect(database.conninfo, autocommit=True) for _ in range(2)]
+    async with one, other:
+        for _ in range(TRIALS):
+            await database.reset(script)
+            claimed = await asyncio.gather(_claim(one), _claim(other))
+            if all(claimed):
+                hits += 1
+                first = min(first, time.monotonic() - started)
+    return Found(explored_seconds, schedules, TRIALS, hits, first, (time.monotonic() - started) / TRIALS)
+
+
+async def _explore(database: Database, script: bytes) -> int:
+    programs = {name: [PICK, MARK, SEND] for name in "AB"}
+    sessions = Sessions(database, programs, script, ["sent"], observing=True)
+
+    async with sessions.opened():
+
+        async def execute(tasks: Sequence[Task]) -> list[tuple[Follow, Came]]:
+            return [(follow, _judged(came)) for follow, came in await sessions.execute(tasks)]
+
+        search = explorer.strategy("preemptions:2", list(programs))
+        coverage, failing = await explorer.explore(
+            search,
+            "preemptions:2",
+            execute,
+            deadline=math.inf,
+            progress=lambda _: None,
+        )
+    assert failing is not None  # noqa: S101  (else there is nothing to compare)
+    return coverage.schedules
+
+
+def _judged(came: Came) -> Came:
+    """A duplicate: both picked the row, whatever they did then."""
+    return Came(came.outcome, came.waits, failed=came.outcome.count('["SELECT 1", [[1]]]') > 1)
+
+
+async def _claim(connection: AsyncConnection) -> bool:
+    await asyncio.sleep(random.random() * MOMENTS_SECONDS)  # noqa: S311  (schedulers do not agree to the millisecond)
+    picked = await (await connection.execute(PICK)).fetchone()
+    if picked:
+        await connection.execute(MARK)
+        await connection.execute(SEND)
+    return picked is not None
