@@ -18,7 +18,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar, cast, get_args
+from typing import Annotated, NoReturn, TypeVar, cast, get_args
 
 import psycopg
 import typer
@@ -40,6 +40,7 @@ from harness.target import in_process
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
 INTERRUPTED = 130
+LEFT_NOTHING = "cronproof: interrupted; nothing was left behind"
 BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
 SCENARIOS = Path("scenarios")
 REPORT = "sign-off.md"
@@ -103,8 +104,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
         _write(junit_file, junit.render(results))
     if as_json:
         _Console().out(document.as_json(about, results, saved), highlight=False)
-    interrupted = any(result.interrupted for result in results)
-    raise typer.Exit(INTERRUPTED if interrupted else EXIT_CODES[worst([result.verdict for result in results])])
+    _end(results)
 
 
 @app.command()
@@ -142,14 +142,13 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     started = provenance.now()
     plan = Plan(target=target, postgres=postgres, migrations=migrations, workers=workers)
     results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
-    (result,) = results
     about = _about(terminal, target, started, seed, [file])
     saved = _save(results, out, console)
     if junit_file is not None:
         _write(junit_file, junit.render(results))
     if as_json:
         _Console().out(document.as_json(about, results, saved), highlight=False)
-    raise typer.Exit(INTERRUPTED if result.interrupted else EXIT_CODES[result.verdict])
+    _end(results)
 
 
 @app.command()
@@ -272,6 +271,14 @@ def _save(results: Sequence[ScenarioResult], out: Path, console: Console) -> dic
     return saved
 
 
+def _end(results: Sequence[ScenarioResult]) -> NoReturn:
+    """Ends with the exit code that the results call for."""
+    if any(result.interrupted for result in results):
+        print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (not for --json's stdout)
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
+
+
 def _place(out: Path, scenario_id: str) -> Path:
     return out / f"{scenario_id.replace('/', '.')}.counterexample.yaml"
 
@@ -286,7 +293,7 @@ def _run(coroutine: Coroutine[None, None, Result]) -> Result:
         reason = " ".join(str(error).split())
         raise EnvironmentFailed(f"the Postgres failed us during the run: {reason}") from error
     except KeyboardInterrupt:
-        print("cronproof: interrupted; nothing was left behind", file=sys.stderr)  # noqa: T201  (not for --json's stdout)
+        print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED) from None
 
 

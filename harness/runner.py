@@ -147,15 +147,14 @@ async def verify(
         await opened.compile(files)
         report.started(opened, len(files))
         for file in files:
-            if time.monotonic() > deadline:
-                unasked = [CheckResult(c.id, "INCONCLUSIVE", "the budget had ended") for c in file.scenario.checks]
+            ended = INTERRUPTED if any(result.interrupted for result in results) else "the budget had ended"
+            if time.monotonic() > deadline or ended == INTERRUPTED:
+                unasked = [CheckResult(c.id, "INCONCLUSIVE", ended) for c in file.scenario.checks]
                 nothing = Exploration("none", 0, exhausted=False, distinct_outcomes=0, blocked_waits=0, seconds=0.0)
                 results.append(ScenarioResult(file, unasked, [], nothing))
             else:
                 results.append(await opened.verify(file, deadline=deadline, report=report))
             report.finished(results[-1])
-            if results[-1].interrupted:
-                break
     return results
 
 

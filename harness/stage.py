@@ -147,6 +147,7 @@ class Stage:
         self.services.api_keys = self.api_keys
         refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
         self.services.reset(refuses, given.openphone.envelope)
+        self.target.forget()
         for proxy in self.proxies:
             proxy.forget()
 

@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,9 +15,11 @@ from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context, Cron
 from harness import stage
 from harness.explore import scheduler
+from harness.explore.search import Task
 from harness.postgres.server import Server
 from harness.runner import Plan, ScenarioResult, session_on, worst
 from harness.scenario import reader
+from harness.target.in_process import InProcess
 from tests.conftest import ROOT, Await
 
 pytestmark = pytest.mark.postgres
@@ -129,6 +132,21 @@ def test_crons_that_never_come_to_rest_prove_nothing(
     (result,) = verify(counts, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
 
     assert result.reason == "exclusive: rows or messages still changed after 3 more runs"
+
+
+def test_runs_of_an_exploration_leave_nothing_in_memory(postgres: Server, await_: Await) -> None:
+    async def main() -> list[int]:
+        async with session_on(postgres, Plan()) as opened:
+            stage = await opened.stage(reader.read_one(RACE))
+            recorded = []
+            with opened.target.isolated():
+                for _ in range(3):
+                    await stage.glance(Task())
+                    recorded.append(len(cast(InProcess, opened.target)._router.calls))
+            return recorded
+
+    first, second, third = await_(main())
+    assert first == second == third == 1
 
 
 def test_the_worst_verdict_counts_and_none_is_no_pass() -> None:

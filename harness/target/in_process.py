@@ -65,6 +65,10 @@ class InProcess:
         """Keeps what is sent inside the block from leaving."""
         return self._router
 
+    def forget(self) -> None:
+        """Drops the calls that the router has recorded."""
+        self._router.reset()
+
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
         """Starts the instances that do not run yet."""
         self._role = role

@@ -19,6 +19,9 @@ class Target(Protocol):
     def isolated(self) -> AbstractContextManager[object]:
         """Keeps what instances send inside the block from reaching anything but the database and the mocks."""
 
+    def forget(self) -> None:
+        """Forgets what instances sent in earlier runs."""
+
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
         """Makes the named instances ready, each with its own proxied database, in the rights of `role`.
 
