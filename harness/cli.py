@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +59,12 @@ Postgres = Annotated[
     str,
     typer.Option(metavar="embedded|container[:IMAGE]|DSN", help="Where to verify: nothing outside our own database."),
 ]
+Target = Annotated[str, typer.Option(help="The crons to verify: reference or legacy.")]
+Migrations = Annotated[
+    list[Path] | None, typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable.")
+]
+JUnit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 
 
 @app.command()
@@ -66,15 +72,12 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
     ] = None,
-    target: Annotated[str, typer.Option(help="The crons to verify: reference or legacy.")] = "reference",
+    target: Target = "reference",
     postgres: Postgres = "embedded",
-    migration_files: Annotated[
-        list[Path] | None,
-        typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable."),
-    ] = None,
+    migration_files: Migrations = None,
     out: Annotated[Path, typer.Option(help="Folder of the sign-off report.")] = Path("reports"),
-    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
+    junit_file: JUnit = None,
+    as_json: AsJson = False,
     seed: Annotated[int, typer.Option(help="Noted in the report; the named overlaps leave nothing to chance.")] = 0,
     budget: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no scenario after this time.")
@@ -100,11 +103,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     saved = _save(results, out, console)
     _write(report, markdown.render(about, results, seconds))
     console.print(f"\nSign-off report: {report}", highlight=False, markup=False, soft_wrap=True)
-    if junit_file is not None:
-        _write(junit_file, junit.render(results))
-    if as_json:
-        _Console().out(document.as_json(about, results, saved), highlight=False)
-    _end(results)
+    _hand_over(results, about, saved, junit_file, as_json=as_json)
 
 
 @app.command()
@@ -116,16 +115,13 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
             metavar="all|all-unreduced|preemptions:N", help="Which schedules; default: what the file says, else all."
         ),
     ] = None,
-    target: Annotated[str, typer.Option(help="The crons to verify: reference or legacy.")] = "reference",
+    target: Target = "reference",
     postgres: Postgres = "embedded",
-    migration_files: Annotated[
-        list[Path] | None,
-        typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable."),
-    ] = None,
+    migration_files: Migrations = None,
     out: Annotated[Path, typer.Option(help="Folder of the counterexample.")] = Path("reports"),
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes explore.")] = 1,
-    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
+    junit_file: JUnit = None,
+    as_json: AsJson = False,
     seed: Annotated[int, typer.Option(help="Noted; only a sample leaves anything to chance.")] = 0,
     budget: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no schedule after this time.")
@@ -144,11 +140,7 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
     about = _about(terminal, target, started, seed, [file])
     saved = _save(results, out, console)
-    if junit_file is not None:
-        _write(junit_file, junit.render(results))
-    if as_json:
-        _Console().out(document.as_json(about, results, saved), highlight=False)
-    _end(results)
+    _hand_over(results, about, saved, junit_file, as_json=as_json)
 
 
 @app.command()
@@ -271,8 +263,19 @@ def _save(results: Sequence[ScenarioResult], out: Path, console: Console) -> dic
     return saved
 
 
-def _end(results: Sequence[ScenarioResult]) -> NoReturn:
-    """Ends with the exit code that the results call for."""
+def _hand_over(
+    results: Sequence[ScenarioResult],
+    about: provenance.Provenance,
+    saved: Mapping[str, str],
+    junit_file: Path | None,
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Writes what programs read, and ends with the exit code that the results call for."""
+    if junit_file is not None:
+        _write(junit_file, junit.render(results))
+    if as_json:
+        _Console().out(document.as_json(about, results, saved), highlight=False)
     if any(result.interrupted for result in results):
         print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED)

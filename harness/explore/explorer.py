@@ -57,8 +57,6 @@ class Coverage:
     exhausted: bool = False
     stopped: str | None = None
     failing: list[Follow] = field(default_factory=list)
-    redundant: int = 0
-    """Of the schedules, how many turned out on the way to be as one of those before."""
     estimate: int | None = None
     """How many schedules there will have been, about."""
     started: float = field(default_factory=time.monotonic)
@@ -68,7 +66,6 @@ class Coverage:
         self.schedules += 1
         self.outcomes.add(result.outcome)
         self.waits += result.waits
-        self.redundant += follow.redundant_from is not None
         if self.strategy == "all-unreduced":
             self.estimate = _shuffles(follow)
         if result.failed:
