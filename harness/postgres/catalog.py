@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+
+from harness.postgres.named_rows import FUNCTIONS, KeyedTable
 
 TIME_TYPES = ("timestamp", "date", "time")
 
@@ -60,6 +62,8 @@ class Catalog:
     """Why locks do not tell all that statements touch here, if they do not."""
     deferred: bool = False
     """Whether constraints or triggers wait for the end of the transaction."""
+    keyed: Mapping[str, KeyedTable] = field(default_factory=dict)
+    """By name, the tables of `public` of which a statement that names rows by their key touches no others."""
 
     def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
         """The rows, by table, with every point in time replaced by whether it is there."""
@@ -101,9 +105,17 @@ async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
     ((deferred,),) = await (
         await connection.execute("select exists (select from pg_trigger where tginitdeferred)")
     ).fetchall()
+    keyed = await (await connection.execute(_KEYED, [list(FUNCTIONS)])).fetchall()
     order = graphlib.TopologicalSorter(references).static_order()
     return Catalog(
-        columns, kinds, tuple(order), tuple(sequences), tuple(functions), opaque[0] if opaque else None, deferred
+        columns,
+        kinds,
+        tuple(order),
+        tuple(sequences),
+        tuple(functions),
+        opaque[0] if opaque else None,
+        deferred,
+        {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},
     )
 
 
@@ -191,6 +203,58 @@ _OPAQUE = """
     select 'transactions are not READ COMMITTED by default'
     where current_setting('default_transaction_isolation') <> 'read committed'
         or exists (select from pg_db_role_setting where array_to_string(setconfig, ',') like '%%isolation%%')
+"""
+
+# Tables of public with a key of one column, where nothing that a statement sets off looks at other rows: no triggers, rules
+# or inheritance, no reference to itself, no policy that looks at tables, no policy, default, check or index with a function
+# that may. Nothing but the table has its name, so that a statement cannot mean another; operators and the functions that
+# statements may call are Postgres' own.
+_KEYED = r"""
+    with of_migrations as (
+        select oid, proname, concat(prosrc, pg_get_function_sqlbody(oid)) as body from pg_proc
+        where pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) and prokind in ('f', 'p')
+    ), looking as (
+        select oid from of_migrations as f
+        where body ~* '\m(from|table|insert|update|delete|merge|execute|perform|call)\M' or exists (
+            select from of_migrations as g where g.oid <> f.oid and f.body ~ ('\m' || g.proname || '\M')
+        )
+    )
+    select c.relname, a.attname, case when a.atttypid = 'uuid'::regtype then 'uuid' else 'integer' end, array(
+        select of_index.attname::text
+        from pg_index as i
+        join pg_attribute as of_index on of_index.attrelid = c.oid and of_index.attnum = any (i.indkey)
+        where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)
+    )
+    from pg_class as c
+    join pg_index as p on p.indrelid = c.oid and p.indisprimary and p.indnkeyatts = 1
+    join pg_attribute as a on a.attrelid = c.oid and a.attnum = p.indkey[0]
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relpersistence = 'p'
+        and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype)
+        and (select count(*) from pg_class where relname = c.relname) = 1
+        and not exists (select from pg_inherits where c.oid in (inhrelid, inhparent))
+        and not exists (select from pg_rewrite where ev_class = c.oid)
+        and not exists (select from pg_constraint where conrelid = c.oid and (confrelid = c.oid or contype = 'x'))
+        and not exists (
+            select from pg_depend join pg_policy as p on classid = 'pg_policy'::regclass and objid = p.oid
+            where polrelid = c.oid and refclassid = 'pg_class'::regclass and refobjid <> c.oid
+        )
+        and not exists (select from pg_trigger where tgrelid = c.oid and not tgisinternal)
+        and not exists (
+            select from pg_index where indrelid = c.oid and concat(indexprs, indpred) <> '' and indisunique
+        )
+        and not exists (
+            select from pg_depend as d join looking as f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
+            where (
+                (d.classid = 'pg_constraint'::regclass and d.objid in (select oid from pg_constraint where conrelid = c.oid))
+                or (d.classid = 'pg_attrdef'::regclass and d.objid in (select oid from pg_attrdef where adrelid = c.oid))
+                or (d.classid = 'pg_policy'::regclass and d.objid in (select oid from pg_policy where polrelid = c.oid))
+                or (d.classid = 'pg_class'::regclass and d.objid in (select indexrelid from pg_index where indrelid = c.oid))
+            )
+        )
+        and not exists (select from pg_operator where oprnamespace <> 'pg_catalog'::regnamespace)
+        and not exists (
+            select from pg_proc where proname = any (%s) and pronamespace <> 'pg_catalog'::regnamespace
+        )
 """
 
 _FUNCTIONS = """

@@ -201,7 +201,8 @@ class Database:
     @property
     def observer(self) -> Observer:
         """What finds out what statements touch."""
-        return Observer(self._locks, deferred=self.catalog.deferred, opaque=self.catalog.opaque is not None)
+        catalog = self.catalog
+        return Observer(self._locks, catalog.deferred, opaque=catalog.opaque is not None, keyed=catalog.keyed)
 
     async def _locks(self, backend_pid: int) -> list[Lock]:
         cursor = await self._control.execute(_LOCKS, [backend_pid], prepare=True)
@@ -452,7 +453,7 @@ _LOCKS = """
         when n.nspname in ('cronproof', 'pg_toast') or c.relkind in ('i', 'I', 't', 'v', 'c') or c.relpersistence = 't' then null
         when n.nspname in ('pg_catalog', 'information_schema') or c.relkind = 'f' then ''
         else coalesce(n.nspname || '.' || c.relname, '')
-    end
+    end, coalesce(c.relkind = 'S', false)
     from pg_locks as l
     left join pg_class as c on c.oid = l.relation
     left join pg_namespace as n on n.oid = c.relnamespace

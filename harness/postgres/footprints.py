@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pglast
 from pglast import ast
 
-from harness.explore.footprint import EVERYTHING, NOTHING, Access, Footprint, stronger
+from harness.explore.footprint import EVERYTHING, NOTHING, Access, Footprint, Keys, stronger
+from harness.postgres.named_rows import KeyedTable, named_rows
+from harness.postgres.wire import Execution
 
 Kind = Literal["dml", "begin", "end", "session", "other"]
 
@@ -63,19 +65,31 @@ def kind_of(sql: str) -> Kind:
             return "other"
 
 
-Lock = tuple[str, str, str | None]
-"""A lock's type, its mode, and the object: None for one that is of no matter, empty for one that nothing is known of."""
+Lock = tuple[str, str, str | None, bool]
+"""A lock's type, its mode, and the object: None for one that is of no matter, empty for one that nothing is known of.
+Then whether the object is a sequence.
+"""
 
 
-def of_locks(locks: Sequence[Lock]) -> Footprint:
-    """The footprint of a transaction that holds these locks."""
+def of_locks(locks: Sequence[Lock], *, is_seen: bool = True) -> Footprint:
+    """The footprint of a transaction that holds these locks. `is_seen`: its changes are, from now on, by others.
+
+    A transaction without a number of its own has changed and locked no row: it took the lock of a table to do so, and
+    found no row that it could have. Sequences count on at once, and for everybody, whatever becomes of the transaction.
+    """
+    has_number = any(lock_type == "transactionid" and mode == "ExclusiveLock" for lock_type, mode, _, _ in locks)
     accesses: dict[str, Access] = {}
-    for lock_type, mode, name in locks:
+    for lock_type, mode, name, is_sequence in locks:
         if lock_type in _OF_NO_MATTER or name is None:
             continue
         access = _MODES.get(mode)
         if lock_type != "relation" or access is None or not name:
             return EVERYTHING
+        if not is_sequence and access != "read":
+            if not has_number:
+                access = "look"
+            elif not is_seen:
+                access = "lock"
         accesses[name] = stronger(accesses.get(name, access), access)
     return Footprint(accesses)
 
@@ -90,22 +104,43 @@ class Observer:
     """Whether the database has constraints that are checked only when a transaction ends."""
     opaque: bool
     """Whether locks do not tell all in this database."""
+    keyed: Mapping[str, KeyedTable]
+    """The tables of which it is known that a statement which names its rows touches no others."""
 
-    async def statement(self, backend_pid: int) -> Footprint:
-        """What the backend's transaction has touched so far."""
-        return EVERYTHING if self.opaque else of_locks(await self.locks(backend_pid))
+    async def statement(
+        self, backend_pid: int, execution: Execution, transaction: Footprint, *, goes_on: bool
+    ) -> tuple[Footprint, Footprint]:
+        """What the statement that the backend has just executed touched, and what its transaction has, with it.
+
+        `transaction` is what it had touched before. It `goes_on`, or ends with the statement.
+        """
+        if self.opaque:
+            return EVERYTHING, EVERYTHING
+        locks = await self.locks(backend_pid)
+        named = named_rows(execution, self.keyed)
+        rows = {} if named is None else _of_one_table(*named, transaction)
+        touched = replace(of_locks(locks, is_seen=not goes_on), rows=rows)
+        return touched, replace(of_locks(locks), rows=rows)
 
     def end(self, transaction: Footprint) -> Footprint:
         """What is touched when a transaction ends that has touched this."""
         return of_end(transaction, deferred=self.deferred)
 
 
+def _of_one_table(name: str, keys: Keys, transaction: Footprint) -> dict[str, Keys]:
+    """The rows of the table that a transaction has touched when it has just touched these."""
+    if name not in transaction.accesses:
+        return {name: keys}
+    before = transaction.rows.get(name)
+    return {} if before is None else {name: before | keys}
+
+
 def of_end(transaction: Footprint, *, deferred: bool) -> Footprint:
     """What the end of a transaction touches: what it wrote is seen from now on, and what it locked is free.
 
-    What it only read stays as it was. `deferred`: constraints are checked now, and may look at anything.
+    What it only read, or looked at in vain, stays as it was. `deferred`: constraints are checked now, and may look at anything.
     """
     if deferred or not transaction.known:
         return EVERYTHING
-    accesses = {name: access for name, access in transaction.accesses.items() if access != "read"}
-    return Footprint(accesses) if accesses else NOTHING
+    accesses = {name: access for name, access in transaction.accesses.items() if access in {"lock", "write"}}
+    return Footprint(accesses, rows=transaction.rows) if accesses else NOTHING

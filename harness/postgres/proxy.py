@@ -148,8 +148,9 @@ class _Session:
         self._failed = False
         self._executed = asyncio.Event()
         self._as_if_simple = False
-        # What the transaction that is open has touched.
+        # What the transaction that is open has touched, and whether one is, beyond the end of a statement.
         self._transaction = NOTHING
+        self._in_transaction = False
         # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
         self._isolated = False
 
@@ -211,7 +212,7 @@ class _Session:
     async def _from_client(self) -> None:
         statements = wire.Statements()
         batch: list[bytes] = []
-        executes: list[str] = []
+        executes: list[wire.Execution] = []
         while True:
             message = await self._next()
             kind = message[0]
@@ -219,15 +220,16 @@ class _Session:
                 self.server.write(message)
                 continue
             batch.append(message)
-            sql = statements.executed_by(message)
-            if sql is not None:
-                executes.append(sql)
+            execution = statements.executed_by(message)
+            if execution is not None:
+                executes.append(execution)
             if kind not in wire.ENDS_BATCH:
                 continue
             await self._all_answered()
             if executes:
-                self._isolated |= any("isolation" in sql.lower() for sql in executes)
-                await self.proxy.gate.arrive(self.proxy.instance, Point("statement", SEPARATOR.join(executes)))
+                sql = SEPARATOR.join([execution.sql for execution in executes])
+                self._isolated |= "isolation" in sql.lower()
+                await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql))
                 if self.proxy.observer is not None:
                     batch = await self._observed(self.proxy.observer, batch, executes)
             if kind in wire.AWAITS_READY:
@@ -236,9 +238,11 @@ class _Session:
             self.server.write(b"".join(batch))
             batch, executes = [], []
 
-    async def _observed(self, observer: Observer, batch: list[bytes], executes: Sequence[str]) -> list[bytes]:
+    async def _observed(
+        self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]
+    ) -> list[bytes]:
         """Tells the gate what a batch touches, and returns what of it is still to be sent."""
-        kinds = {footprints.kind_of(sql) for sql in executes}
+        kinds = {footprints.kind_of(execution.sql) for execution in executes}
         last = batch[-1][0:1]
         if kinds != {"dml"} or last not in (b"S", b"Q") or self._isolated:
             touched = EVERYTHING
@@ -250,13 +254,19 @@ class _Session:
             self._transaction |= touched
             self.proxy.gate.touched(touched)
             return batch
+        before = self._transaction
         self._to_execute, self._failed, self._as_if_simple = len(executes), False, last == b"Q"
         self._executed.clear()
         self.server.write(wire.as_extended(batch[0]) if self._as_if_simple else b"".join(batch[:-1]))
         self.server.write(wire.FLUSH)
         await self._executed.wait()
-        touched = EVERYTHING if self._failed else await observer.statement(self._pid)
-        self._transaction |= touched
+        touched = self._transaction = EVERYTHING
+        if not self._failed:
+            # Of several statements none can be told apart from the others.
+            execution = executes[0] if len(executes) == 1 else wire.Execution("")
+            touched, self._transaction = await observer.statement(
+                self._pid, execution, before, goes_on=self._in_transaction
+            )
         self.proxy.gate.touched(touched)
         return [wire.SYNC]
 
@@ -283,7 +293,8 @@ class _Session:
         match kind:
             case b"Z":
                 self._as_if_simple = False
-                if message[5:6] == b"I":
+                self._in_transaction = message[5:6] != b"I"
+                if not self._in_transaction:
                     self._transaction = NOTHING
                 self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
                 self._answered.set()

@@ -6,7 +6,7 @@ Message formats: https://www.postgresql.org/docs/current/protocol-message-format
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SSL_REQUEST = 80877103
 GSSENC_REQUEST = 80877104
@@ -74,29 +74,76 @@ def take_messages(buffer: bytearray) -> list[bytes]:
     return messages
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """A value that a statement is executed with. `data` is None for NULL; a `type_oid` of 0 leaves the type to the server."""
+
+    data: bytes | None
+    is_binary: bool
+    type_oid: int
+
+
+@dataclass(frozen=True)
+class Execution:
+    """SQL that is executed, with what its parameters are, as Parse and Bind have said it."""
+
+    sql: str
+    types: bytes = b""
+    values: bytes = b""
+
+    def parameter(self, number: int) -> Parameter:
+        """A parameter by its number, from 1.
+
+        Raises:
+            ValueError: there is none.
+        """
+        try:
+            formats, start = _int16s(self.values, 0)
+            (count,) = struct.unpack_from("!H", self.values, start)
+            start += 2
+            for position in range(count):
+                (length,) = struct.unpack_from("!i", self.values, start)
+                start += 4
+                if position == number - 1:
+                    data = None if length < 0 else self.values[start : start + length]
+                    # Of formats there can be none, one for all, or one each.
+                    format_code = formats[position] if len(formats) > 1 else (formats or [0])[0]
+                    return Parameter(data, format_code == 1, self._type(position))
+                start += max(length, 0)
+        except (struct.error, IndexError):
+            pass
+        raise ValueError(f"there is no parameter {number}")
+
+    def _type(self, position: int) -> int:
+        (count,) = struct.unpack_from("!H", self.types)
+        return int(struct.unpack_from("!I", self.types, 2 + 4 * position)[0]) if position < count else 0
+
+
 @dataclass
 class Statements:
     """Which SQL the messages of one client stand for. Extended protocol names it once and executes it later."""
 
-    _prepared: dict[bytes, str] = field(default_factory=dict)
-    _portals: dict[bytes, str] = field(default_factory=dict)
+    _prepared: dict[bytes, Execution] = field(default_factory=dict)
+    _portals: dict[bytes, Execution] = field(default_factory=dict)
 
-    def executed_by(self, message: bytes) -> str | None:
-        """The SQL that this message executes; None for one that executes nothing."""
+    def executed_by(self, message: bytes) -> Execution | None:
+        """What this message executes; None for one that executes nothing."""
         body = memoryview(message)[5:]
         match message[0:1]:
             case b"Q":
-                return _text(_cstring(body)[0])
+                return Execution(_text(_cstring(body)[0]))
             case b"F":
-                return "function call"
+                return Execution("function call")
             case b"P":
                 name, rest = _cstring(body)
-                self._prepared[name] = _text(_cstring(rest)[0])
+                sql, types = _cstring(rest)
+                self._prepared[name] = Execution(_text(sql), bytes(types))
             case b"B":
                 portal, rest = _cstring(body)
-                self._portals[portal] = self._prepared.get(_cstring(rest)[0], "")
+                name, values = _cstring(rest)
+                self._portals[portal] = replace(self._prepared.get(name, Execution("")), values=bytes(values))
             case b"E":
-                return self._portals.get(_cstring(body)[0], "")
+                return self._portals.get(_cstring(body)[0], Execution(""))
             case _:
                 pass
         return None
@@ -132,6 +179,13 @@ def error_fields(message: bytes) -> dict[str, str]:
 def _cstring(body: memoryview) -> tuple[bytes, memoryview]:
     text, _, _ = bytes(body).partition(b"\0")
     return text, body[len(text) + 1 :]
+
+
+def _int16s(data: bytes, start: int) -> tuple[list[int], int]:
+    """Numbers of 16 bits behind their count, and where they end."""
+    (count,) = struct.unpack_from("!H", data, start)
+    end = start + 2 + 2 * count
+    return list(struct.unpack_from(f"!{count}H", data, start + 2)), end
 
 
 def _text(sql: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.explore import explorer
@@ -52,7 +52,12 @@ STATEMENTS = [
     "select sum(n) from two",
     "select n from summed",
     "select what from log",
+    "select n from one where id = 2",
     "update one set n = n + 5 where id = 1",
+    "update one set n = n * 2 where id in (2, 3)",
+    "update one set n = 0 where n > 24",
+    "select id from one where id = 1 for update skip locked",
+    "select id from two where n < 150 for update skip locked",
     "update two set n = (select n from one where id = 1) where id = 1",
     "select bump(2)",
     "select n from one where id = 1 for update",
@@ -111,7 +116,24 @@ PROGRAM = st.one_of(
 )
 
 
+TAKE = "select id from one where n < 15 for update skip locked"  # one row, or none
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@example(programs=[["begin", TAKE, "commit"], [TAKE]])  # looks in vain, while and after it is locked
+@example(
+    programs=[["update one set n = 30 where id = 1"], ["update one set n = 0 where n = 30"]]
+)  # and before it is there
+@example(programs=[["begin", "update one set n = 30 where id = 1", "commit"], ["select sum(n) from one"]])
+@example(
+    programs=[["begin", "insert into log (what) values ('x')", "rollback"], ["insert into log (what) values ('y')"]]
+)
+@example(
+    programs=[
+        ["begin", "select bump(2)", "update one set n = 1 where id = 1", "commit"],
+        ["select n from one where id = 2"],
+    ]
+)
 @given(programs=st.lists(PROGRAM, min_size=2, max_size=3).filter(lambda programs: sum(map(len, programs)) <= 7))
 def test_reduction_never_changes_the_set_of_outcomes(
     programs: list[list[str]], tables: Database, await_: Await

@@ -48,7 +48,7 @@ def test_any_first_packet_is_read_awaited_or_refused(data: bytes) -> None:
 
 
 def test_a_simple_query_executes_its_text() -> None:
-    assert wire.Statements().executed_by(message("Q", b"select 1\0")) == "select 1"
+    assert wire.Statements().executed_by(message("Q", b"select 1\0")) == wire.Execution("select 1")
 
 
 def test_an_execute_stands_for_the_statement_that_was_parsed_and_bound() -> None:
@@ -57,7 +57,9 @@ def test_an_execute_stands_for_the_statement_that_was_parsed_and_bound() -> None
     assert statements.executed_by(message("P", b"s1\0select $1\0\0\0")) is None
     assert statements.executed_by(message("B", b"p1\0s1\0\0\0\0\0\0\0")) is None
     assert statements.executed_by(message("D", b"Pp1\0")) is None
-    assert statements.executed_by(message("E", b"p1\0\0\0\0\0")) == "select $1"
+    executed = statements.executed_by(message("E", b"p1\0\0\0\0\0"))
+    assert executed is not None
+    assert executed.sql == "select $1"
     assert statements.executed_by(message("S")) is None
 
 
@@ -68,7 +70,30 @@ def test_a_named_statement_is_remembered_beyond_the_unnamed_one() -> None:
 
     statements.executed_by(message("B", b"\0s1\0\0\0\0\0\0\0"))
 
-    assert statements.executed_by(message("E", b"\0\0\0\0\0")) == "select 1"
+    executed = statements.executed_by(message("E", b"\0\0\0\0\0"))
+    assert executed is not None
+    assert executed.sql == "select 1"
+
+
+@pytest.mark.parametrize(
+    ("formats", "expected"), [([], [False] * 3), ([1], [True] * 3), ([0, 1, 0], [False, True, False])]
+)
+def test_parameters_are_read_with_their_formats_and_types(formats: list[int], expected: list[bool]) -> None:
+    statements = wire.Statements()
+    statements.executed_by(message("P", b"\0select $1, $2, $3\0" + struct.pack("!HII", 2, 23, 25)))
+    values = b"".join(struct.pack("!i", len(value)) + value for value in (b"7", b"ab"))
+    bind = struct.pack(f"!H{len(formats)}H", len(formats), *formats) + struct.pack("!H", 3) + values + b"\xff" * 4
+    statements.executed_by(message("B", b"\0\0" + bind))
+
+    executed = statements.executed_by(message("E", b"\0\0\0\0\0"))
+
+    assert executed is not None
+    parameters = [executed.parameter(number) for number in (1, 2, 3)]
+    assert [parameter.data for parameter in parameters] == [b"7", b"ab", None]
+    assert [parameter.is_binary for parameter in parameters] == expected
+    assert [parameter.type_oid for parameter in parameters] == [23, 25, 0]
+    with pytest.raises(ValueError, match="^there is no parameter 4$"):
+        executed.parameter(4)
 
 
 def test_error_fields_are_read_by_their_letter() -> None:
