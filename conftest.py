@@ -16,7 +16,8 @@ from harness.checks import Verdict
 from harness.errors import CronproofError, InvalidScenario
 from harness.postgres import migration
 from harness.report.interleavings import drawn
-from harness.runner import Plan, ScenarioResult, Session, session
+from harness.results import ScenarioResult
+from harness.runner import Plan, Session, session
 from harness.scenario import reader
 
 SCENARIOS = Path(__file__).parent / "scenarios"

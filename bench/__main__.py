@@ -23,7 +23,8 @@ from harness.postgres import server
 from harness.postgres.database import Database
 from harness.postgres.proxy import Proxy
 from harness.postgres.server import Server
-from harness.runner import Plan, ScenarioResult, Session, session_on
+from harness.results import ScenarioResult
+from harness.runner import Plan, Session, session_on
 from harness.scenario import reader
 from harness.stage import Glance, Stage
 from tests.explore.isolationtester import permutations

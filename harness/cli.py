@@ -18,7 +18,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar, cast, get_args
+from typing import Annotated, NoReturn, TypeVar
 
 import psycopg
 import typer
@@ -32,10 +32,11 @@ from harness.explore import counterexample as counterexamples
 from harness.postgres import migration
 from harness.report import document, junit, markdown, provenance
 from harness.report.terminal import Terminal
-from harness.runner import Plan, ScenarioResult, Session, worst
+from harness.results import ScenarioResult, worst
+from harness.runner import Plan, Session
 from harness.runner import verify as verify_all
 from harness.scenario import reader
-from harness.scenario.model import MAX_PREEMPTIONS, Interleavings, Preemptions, Scenario, Unbounded
+from harness.scenario.model import INTERLEAVINGS, Scenario, interleavings_of
 from harness.target import in_process
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
@@ -43,6 +44,7 @@ INTERRUPTED = 130
 LEFT_NOTHING = "cronproof: interrupted; nothing was left behind"
 BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
 SCENARIOS = Path("scenarios")
+REPORTS = Path("reports")
 REPORT = "sign-off.md"
 
 Result = TypeVar("Result")
@@ -65,6 +67,7 @@ Migrations = Annotated[
 ]
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+Seed = Annotated[int, typer.Option(help="What samples are drawn from; nothing else is left to chance.")]
 
 
 @app.command()
@@ -75,10 +78,10 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     target: Target = "reference",
     postgres: Postgres = "embedded",
     migration_files: Migrations = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sign-off report.")] = Path("reports"),
+    out: Annotated[Path, typer.Option(help="Folder of the sign-off report.")] = REPORTS,
     junit_file: JUnit = None,
     as_json: AsJson = False,
-    seed: Annotated[int, typer.Option(help="Noted in the report; the named overlaps leave nothing to chance.")] = 0,
+    seed: Seed = 0,
     budget: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no scenario after this time.")
     ] = None,
@@ -95,7 +98,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     console = _Console(quiet=as_json)
     terminal = _Watching(console, target)
     started, clock = provenance.now(), time.monotonic()
-    plan = Plan(target=target, postgres=postgres, migrations=migrations)
+    plan = Plan(target=target, postgres=postgres, migrations=migrations, seed=seed)
     results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
     seconds = time.monotonic() - clock
     about = _about(terminal, target, started, seed, files)
@@ -111,21 +114,22 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     scenario: Annotated[Path, typer.Argument(help="A scenario file of two instances or more.")],
     interleavings: Annotated[
         str | None,
-        typer.Option(
-            metavar="all|all-unreduced|preemptions:N", help="Which schedules; default: what the file says, else all."
-        ),
+        typer.Option(metavar=INTERLEAVINGS, help="Which schedules; default: what the file says, else all."),
     ] = None,
     target: Target = "reference",
     postgres: Postgres = "embedded",
     migration_files: Migrations = None,
-    out: Annotated[Path, typer.Option(help="Folder of the counterexample.")] = Path("reports"),
+    out: Annotated[Path, typer.Option(help="Folder of the counterexample, and of a search to go on with.")] = REPORTS,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes explore.")] = 1,
     junit_file: JUnit = None,
     as_json: AsJson = False,
-    seed: Annotated[int, typer.Option(help="Noted; only a sample leaves anything to chance.")] = 0,
+    seed: Seed = 0,
     budget: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no schedule after this time.")
     ] = None,
+    goes_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with a search that was interrupted, or whose budget had ended.")
+    ] = False,
 ) -> None:
     """Run all schedules of one scenario; of those that fail, print and save the shortest."""
     file = _to_explore(reader.read_one(reader.one(scenario)), interleavings)
@@ -136,10 +140,15 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     console = _Console(quiet=as_json)
     terminal = _Watching(console, target)
     started = provenance.now()
-    plan = Plan(target=target, postgres=postgres, migrations=migrations, workers=workers)
+    journal = _place(out, file.id, "search.jsonl")
+    plan = Plan(target, postgres, migrations, workers=workers, seed=seed, journal=journal, goes_on=goes_on)
     results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
     about = _about(terminal, target, started, seed, [file])
     saved = _save(results, out, console)
+    if journal.exists():
+        again = [argument for argument in sys.argv[1:] if argument != "--continue"]
+        console.print("\nThe search can go on where it ended:", highlight=False)
+        console.print(f"  {_shown([*again, '--continue'])}", highlight=False, markup=False, soft_wrap=True)
     _hand_over(results, about, saved, junit_file, as_json=as_json)
 
 
@@ -218,17 +227,12 @@ def _to_explore(file: reader.ScenarioFile, interleavings: str | None) -> reader.
     when = file.scenario.when
     if when is None or len(when.instance_list) == 1:
         raise UsageError(f"{file.source.file} calls fewer than two instances: there is nothing to explore")
-    chosen: Interleavings = when.interleavings or "all"
+    chosen = when.interleavings or "all"
     if interleavings is not None:
-        kind, _, number = interleavings.partition(":")
-        if kind == "preemptions" and number.isdecimal() and int(number) <= MAX_PREEMPTIONS:
-            chosen = Preemptions(preemptions=int(number))
-        elif interleavings in get_args(Unbounded):
-            chosen = cast(Unbounded, interleavings)
-        else:
-            raise UsageError(
-                f"--interleavings {interleavings!r} is none of: all, all-unreduced, preemptions:N (N up to 20)"
-            )
+        try:
+            chosen = interleavings_of(interleavings)
+        except ValueError:
+            raise UsageError(f"--interleavings {interleavings!r} is none of: {INTERLEAVINGS}") from None
     explored = when.model_copy(update={"overlaps": [], "interleavings": chosen})
     return replace(file, scenario=file.scenario.model_copy(update={"when": explored}))
 
@@ -253,7 +257,7 @@ def _save(results: Sequence[ScenarioResult], out: Path, console: Console) -> dic
     saved = {}
     for result in results:
         if result.counterexample is not None:
-            file = _place(out, result.file.id)
+            file = _place(out, result.file.id, "counterexample.yaml")
             _write(file, result.counterexample.text())
             saved[result.file.id] = provenance.shown(file)
     if saved:
@@ -282,8 +286,8 @@ def _hand_over(
     raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
 
 
-def _place(out: Path, scenario_id: str) -> Path:
-    return out / f"{scenario_id.replace('/', '.')}.counterexample.yaml"
+def _place(out: Path, scenario_id: str, what: str) -> Path:
+    return out / f"{scenario_id.replace('/', '.')}.{what}"
 
 
 def _run(coroutine: Coroutine[None, None, Result]) -> Result:

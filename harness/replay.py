@@ -11,7 +11,10 @@ from harness.checks import Verdict
 from harness.checks.check import Finding
 from harness.errors import UsageError
 from harness.explore.counterexample import Counterexample, Replay
-from harness.runner import Plan, session, worst
+from harness.explore.schedule import Data
+from harness.results import worst
+from harness.runner import Plan, session
+from harness.scenario import choices
 from harness.scenario.reader import ScenarioFile
 from harness.stage import Stage, examine
 
@@ -35,6 +38,10 @@ async def replay(
     """
     if file.scenario.when is None or all(check.id != counterexample.check for check in file.scenario.checks):
         raise UsageError(f"{file.source.file} does not ask for {counterexample.check} any more")
+    try:
+        data = choices.found(file.scenario, counterexample.data)
+    except ValueError as error:
+        raise UsageError(f"{file.source.file} does not have the rows of the counterexample any more: {error}") from None
     async with session(plan) as opened:
         await opened.compile([file])
         stage = await opened.stage(file)
@@ -45,7 +52,7 @@ async def replay(
         findings = []
         with opened.target.isolated():
             for number in range(times):
-                finding = await _once(stage, counterexample, pause=pause, tell=tell)
+                finding = await _once(stage, counterexample, data, pause=pause, tell=tell)
                 findings.append(finding)
                 if number == 0 or finding != findings[0]:
                     tell(f"{SAID[finding.verdict]}: {counterexample.check}: {finding.message}")
@@ -56,13 +63,15 @@ async def replay(
     return verdict
 
 
-async def _once(stage: Stage, counterexample: Counterexample, *, pause: bool, tell: Callable[[str], None]) -> Finding:
+async def _once(
+    stage: Stage, counterexample: Counterexample, data: Data, *, pause: bool, tell: Callable[[str], None]
+) -> Finding:
     async def before_step(number: int, instance: str, name: str) -> None:
         tell(f"{number:3}  {instance}: {name}   [Enter]")
         await _enter()
 
     played = Replay(counterexample.steps, before_step if pause else None)
-    run = await stage.play("replay", played)
+    run = await stage.play("replay", played, data)
     if not run.hindrance and played.passed:
         tell(f"on the way, and not in the file: {'; '.join(played.passed)}")
     findings = {check.id: examine(check, run) for check in stage.checks}

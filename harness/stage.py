@@ -19,7 +19,7 @@ from harness.checks.check import inconclusive
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent
 from harness.explore import overlap
 from harness.explore.point import OpenGate
-from harness.explore.schedule import Diverged, Follow
+from harness.explore.schedule import Data, Diverged, Follow
 from harness.explore.scheduler import NotAtRest, Scheduler
 from harness.explore.search import Task
 from harness.mocks.openphone import Scripted
@@ -44,6 +44,15 @@ class Glance:
     outcome: str
     waits: int
     run: Run | None
+    is_recorded: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run finds: the script that makes the database so, and the keys that OpenPhone knows."""
+
+    script: bytes
+    api_keys: frozenset[str]
 
 
 @dataclass
@@ -51,11 +60,10 @@ class Stage:
     """One scenario on a database, mocks and a target that outlive it."""
 
     scenario: Scenario
-    script: bytes
-    """Makes the database what the scenario finds."""
+    setting: Callable[[Data], Awaitable[Setting]]
+    """What a run finds, by which of several values it has."""
     tables: Sequence[str]
     """Those whose rows the checks look at."""
-    api_keys: frozenset[str]
     database: Database
     services: Services
     target: Target
@@ -63,6 +71,7 @@ class Stage:
     observing: bool = False
     """Whether it is found out what each step touches."""
     _seen: dict[str, Glance] = field(default_factory=dict)
+    _settings: dict[Data, Setting] = field(default_factory=dict)
 
     @property
     def when(self) -> When:
@@ -80,12 +89,12 @@ class Stage:
         """What is asked of every run."""
         return self.scenario.checks
 
-    async def play(self, order: str, play: overlap.Play) -> Run:
+    async def play(self, order: str, play: overlap.Play, data: Data = ()) -> Run:
         """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
-        await self.reset()
+        await self.reset(data)
         before = await self.database.rows(self.tables)
         performed = await self._perform(play)
-        run = await self._evidence(order, before, performed)
+        run = await self._evidence(order, before, performed, data)
         if run.hindrance is None and any(check.needs_recovery for check in self.checks):
             try:
                 recovered = await self._recover(run.after)
@@ -105,11 +114,11 @@ class Stage:
         for that, and must come to the same.
         """
         follow = task.follow()
-        await self.reset()
+        await self.reset(task.data)
         performed = await self._perform(follow)
         if performed.hindrance is not None:
             return follow, Glance("", failed=False, hindrance=performed.hindrance, outcome="", waits=0, run=None)
-        key = self._key(performed, await self.database.digest())
+        key = self._key(performed, await self.database.digest(), task.data)
         if key in self._seen:
             return follow, self._seen[key]
         glance = await self._look_closely(follow, key)
@@ -127,24 +136,28 @@ class Stage:
 
     async def play_again(self, followed: Follow) -> Run:
         """The schedule of a run once more, with all that it leaves behind."""
-        run = await self.play(shown(followed.schedule_taken), Follow(followed.schedule_taken))
+        again = Follow(followed.schedule_taken, data=followed.data)
+        run = await self.play(shown(followed.schedule_taken), again, followed.data)
         return replace(run, is_explored=True)
 
     async def watch(self, followed: Follow, saw: Callable[[Run], None]) -> None:
         """The same schedule again, and after every step what it has come to so far."""
-        await self.reset()
+        await self.reset(followed.data)
         before = await self.database.rows(self.tables)
 
         async def after_step(performed: _Performed) -> None:
-            saw(await self._evidence("", before, performed))
+            saw(await self._evidence("", before, performed, followed.data))
 
         await self._perform(Follow(followed.schedule_taken), after_step)
 
-    async def reset(self) -> None:
+    async def reset(self, data: Data = ()) -> None:
         """Fresh rows, and mocks and proxies that remember nothing."""
         given = self.scenario.given
-        await self.database.reset(self.script)
-        self.services.api_keys = self.api_keys
+        if data not in self._settings:
+            self._settings[data] = await self.setting(data)
+        setting = self._settings[data]
+        await self.database.reset(setting.script)
+        self.services.api_keys = setting.api_keys
         refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
         self.services.reset(refuses, given.openphone.envelope)
         self.target.forget()
@@ -181,7 +194,7 @@ class Stage:
             performed.hindrance = f"{' and '.join(silent)} ended without a response"
         return performed
 
-    async def _evidence(self, order: str, before: Rows, performed: _Performed) -> Run:
+    async def _evidence(self, order: str, before: Rows, performed: _Performed, data: Data) -> Run:
         digest = await self.database.digest()
         after = await self.database.rows(self.tables)
         return Run(
@@ -201,13 +214,14 @@ class Stage:
             functions=self.database.catalog.functions,
             hindrance=performed.hindrance,
             never_reached=performed.never_reached,
-            key=self._key(performed, digest),
+            key=self._key(performed, digest, data),
         )
 
-    def _key(self, performed: _Performed, digest: Digest) -> str:
+    def _key(self, performed: _Performed, digest: Digest, data: Data) -> str:
         """All that checks can tell runs apart by, and all that later runs of the crons can depend on, in few characters."""
         scheduler = performed.scheduler
         parts = [
+            data,
             digest.state,
             [[mark.instance, mark.job_id, mark.sent_column, mark.is_set] for mark in self._marks(digest)],
             [[m.instance, m.cron, m.service, m.to, m.content, m.status] for m in self.services.messages],

@@ -18,6 +18,23 @@ from tests.test_cli import RACE, cronproof
 pytestmark = pytest.mark.postgres
 
 THREE = "scenarios/3-race/three-instances.yaml"
+DRAWN = """
+title: Whoever is due gets one message
+why: Only one of the values makes the job eligible, so only data and schedule together show the duplicate.
+test: race
+given:
+  rows:
+    customers:
+      - {id: 1, first_name: {any: [Ada, Bo, Cy]}, phone_number: "+12125550132"}
+    jobs:
+      - {id: 32, customer_id: 1, status: completed, completed_at: {any: [1 hour ago, 90 minutes ago, 3 hours ago]}}
+when:
+  call: post-job-followup
+  instances: 2
+  interleavings: {sample: 300}
+then:
+  - no-duplicate
+"""
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +119,7 @@ def test_when_the_budget_ends_nothing_is_proven(tmp_path: Path) -> None:
         (["scenarios/2-responses/by-post.yaml"], "calls fewer than two instances: there is nothing to explore"),
         (
             [RACE, "--interleavings", "some"],
-            "cronproof: --interleavings 'some' is none of: all, all-unreduced, preemptions:N",
+            "cronproof: --interleavings 'some' is none of: all|all-unreduced|preemptions:N|sample:N[:DEPTH]",
         ),
         ([RACE, "--interleavings", "preemptions:x"], "cronproof: --interleavings 'preemptions:x' is none of"),
     ],
@@ -164,14 +181,11 @@ def test_a_paused_replay_waits_before_every_step_and_says_where_to_look(duplicat
     assert process.returncode == 1
 
 
-def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
+def interrupted(*arguments: str) -> tuple[int, str, str]:
+    """The exit code, what was printed, and the line of progress after which Ctrl-C came."""
     terminal, stderr = os.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "harness", "explore", THREE, "--out", str(tmp_path), "--interleavings", "all-unreduced"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
+        [sys.executable, "-m", "harness", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
     ) as process:
         assert process.stdout is not None
         progress = os.read(terminal, 200).decode()
@@ -179,7 +193,70 @@ def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
         output = process.stdout.read()
     os.close(terminal)
     os.close(stderr)
+    return process.returncode, output, progress
+
+
+def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
+    code, output, progress = interrupted("explore", THREE, "--out", str(tmp_path), "--interleavings", "all-unreduced")
+
     assert re.search(r"^\r\d+ schedules, about \d+ left, \d+ s, \d+ a second, none failed", progress)
-    assert process.returncode == 130
+    assert code == 130
     assert "INCONCLUSIVE  no-duplicate   interrupted" in output
     assert "(all-unreduced, ended before all were run)" in output
+
+
+def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path) -> None:
+    explore = ["explore", RACE, "--interleavings", "all-unreduced", "--out", str(tmp_path)]
+    _, begun, _ = interrupted(*explore)
+    (again,) = [line.strip() for line in begun.splitlines() if line.endswith("--continue")]
+    assert again == " ".join(["cronproof", *explore, "--continue"])
+    of_another = cronproof(*explore, "--continue", "--target", "legacy")
+
+    done = cronproof(*explore, "--continue", "--json", "--workers", "2")
+
+    exploration = json.loads(done.stdout)["scenarios"][0]["exploration"]
+    assert (of_another.returncode, done.returncode) == (2, 0)
+    assert "cannot go on: target was reference, and is legacy; begin anew without --continue" in of_another.stderr
+    assert (exploration["schedules"], exploration["exhausted"], exploration["distinct_outcomes"]) == (530, True, 2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_search_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    done = cronproof("explore", RACE, "--out", str(tmp_path), "--continue")
+
+    assert done.returncode == 2
+    assert "cronproof: there is no search to go on with: " in done.stderr
+
+
+def test_a_sample_states_what_is_known_of_the_rest(tmp_path: Path) -> None:
+    done = cronproof("explore", RACE, "--interleavings", "sample:60:2", "--json", "--out", str(tmp_path))
+    again = cronproof("explore", RACE, "--interleavings", "sample:60:2", "--json", "--out", str(tmp_path))
+
+    exploration, same = (json.loads(run.stdout)["scenarios"][0]["exploration"] for run in (done, again))
+    assert done.returncode == 0
+    assert (exploration["strategy"], exploration["schedules"], exploration["exhausted"]) == ("sample:60:2", 60, False)
+    assert exploration["assurance"]["depth"] == 2
+    assert 0.5 < exploration["assurance"]["probability"] < 1
+    assert {**exploration, "seconds": 0} == {**same, "seconds": 0}
+
+
+def test_data_and_schedule_are_drawn_and_shrunk_together(tmp_path: Path) -> None:
+    file = tmp_path / "drawn.yaml"
+    file.write_text(DRAWN)
+
+    reference = cronproof("explore", str(file), "--out", str(tmp_path))
+    legacy = cronproof("explore", str(file), "--out", str(tmp_path), "--target", "legacy")
+
+    assert reference.returncode == 0
+    assert (
+        "300 schedules (drawn at random; a failure that takes 3 pairs of steps in a certain order" in reference.stdout
+    )
+    assert legacy.returncode == 1
+    (counterexample,) = tmp_path.glob("*.counterexample.yaml")
+    assert "\nmigrations:\n- sql/06-cron-locking.sql\n" in counterexample.read_text()
+    assert "\ndata:\n  jobs.0.completed_at: 3 hours ago\nschedule:\n" in counterexample.read_text()
+    assert cronproof("replay", str(counterexample)).returncode == 1
+    file.write_text(DRAWN.replace("3 hours ago", "4 hours ago"))
+    gone = cronproof("replay", str(counterexample))
+    assert gone.returncode == 2
+    assert "does not have the rows of the counterexample any more: jobs.0.completed_at can not be" in gone.stderr

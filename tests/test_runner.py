@@ -17,7 +17,8 @@ from harness import stage
 from harness.explore import scheduler
 from harness.explore.search import Task
 from harness.postgres.server import Server
-from harness.runner import Plan, ScenarioResult, session_on, worst
+from harness.results import ScenarioResult, worst
+from harness.runner import Plan, session_on
 from harness.scenario import reader
 from harness.target.in_process import InProcess
 from tests.conftest import ROOT, Await

@@ -9,7 +9,8 @@ from fixtures.saboteurs import SABOTEURS, Saboteur
 from harness.checks import CHECKS
 from harness.postgres import migration
 from harness.postgres.server import Server
-from harness.runner import Plan, ScenarioResult, session_on
+from harness.results import ScenarioResult
+from harness.runner import Plan, session_on
 from harness.scenario.reader import ScenarioFile
 from tests.conftest import Await
 

@@ -9,7 +9,7 @@ import io
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
@@ -36,6 +36,7 @@ class Counterexample(Parameters):
     migrations: Annotated[list[str], Field(description="What was applied after the reference schema.")]
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
+    data: Annotated[dict[str, Any], Field(description="Values that were drawn, other than the first ones.")] = {}
     schedule: Annotated[list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`.")]
 
     @property
@@ -48,7 +49,7 @@ class Counterexample(Parameters):
         yaml = YAML()
         yaml.width = 4096
         buffer = io.StringIO()
-        yaml.dump(self.model_dump(), buffer)
+        yaml.dump(self.model_dump(exclude_defaults=True), buffer)
         return HEAD + buffer.getvalue()
 
 

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.explore.reduction import Reduced
+from harness.explore.sample import Sample
 from harness.explore.schedule import Follow, Schedule, preemptions, switches
-from harness.explore.search import ByPreemptions, Search, Task
+from harness.explore.search import Assurance, ByPreemptions, Search, Task
 
 INTERRUPTED = "interrupted"
+MAX_SHORTENING_RUNS = 10_000  # half a minute or so; then the one that was found first has to do
 
 
 class Result(Protocol):
@@ -40,6 +42,10 @@ class Result(Protocol):
     def waits(self) -> int:
         """How often an instance waited for a lock."""
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run was made some time ago."""
+
 
 Execute = Callable[[Sequence[Task]], Awaitable[Sequence[tuple[Follow, Result]]]]
 """Makes the runs of a batch, and returns what became of them in the same order."""
@@ -54,9 +60,16 @@ class Coverage:
     pending: int = 1
     outcomes: set[str] = field(default_factory=set)
     waits: int = 0
+    complete: bool = False
+    """Whether the strategy has nothing more to give out."""
     exhausted: bool = False
+    """Whether there is no further schedule at all."""
     stopped: str | None = None
     failing: list[Follow] = field(default_factory=list)
+    assurance: Assurance | None = None
+    """What is known of what was not run, where chance decided which was."""
+    recorded: int = 0
+    """How many of the runs were made before, and only told of."""
     estimate: int | None = None
     """How many schedules there will have been, about."""
     started: float = field(default_factory=time.monotonic)
@@ -64,6 +77,7 @@ class Coverage:
     def note(self, follow: Follow, result: Result) -> None:
         """One more run."""
         self.schedules += 1
+        self.recorded += result.is_recorded
         self.outcomes.add(result.outcome)
         self.waits += result.waits
         if self.strategy == "all-unreduced":
@@ -74,27 +88,31 @@ class Coverage:
     @property
     def rate(self) -> float:
         """Schedules a second."""
-        return self.schedules / max(time.monotonic() - self.started, 1e-9)
+        return (self.schedules - self.recorded) / max(time.monotonic() - self.started, 1e-9)
 
 
 Progress = Callable[[Coverage], None]
 
 
-def strategy(name: str, instances: Sequence[str]) -> Search:
-    """The search that a name stands for: all, all-unreduced, preemptions:N."""
-    kind, _, number = name.partition(":")
-    match kind:
-        case "all":
+def strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices: Sequence[int] = ()) -> Search:
+    """The search that a name stands for: all, all-unreduced, preemptions:N, sample:N:DEPTH.
+
+    `choices` says of each datum that a sample draws how many values there are.
+    """
+    match name.split(":"):
+        case ["all"]:
             return Reduced()
-        case "all-unreduced":
+        case ["all-unreduced"]:
             return ByPreemptions(instances)
-        case "preemptions":
-            return ByPreemptions(instances, int(number))
+        case ["preemptions", bound]:
+            return ByPreemptions(instances, int(bound))
+        case ["sample", count, depth]:
+            return Sample(instances, int(count), int(depth), seed=seed, choices=choices)
     raise ValueError(name)
 
 
 async def explore(
-    search: Search, name: str, execute: Execute, *, deadline: float, progress: Progress
+    search: Search, name: str, execute: Execute, *, deadline: float, progress: Progress, at_most: float = math.inf
 ) -> tuple[Coverage, Follow | None]:
     """Runs the search. Returns what was covered, and of the failing schedules that were found the shortest.
 
@@ -105,7 +123,7 @@ async def explore(
         while tasks := search.take(search.batch):
             if coverage.failing and search.level != preemptions(coverage.failing[0].decisions):
                 break
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or coverage.schedules >= at_most:
                 coverage.stopped = "the budget had ended"
                 break
             for task, (follow, result) in zip(tasks, await execute(tasks), strict=True):
@@ -114,12 +132,12 @@ async def explore(
                     return coverage, shortest(coverage.failing)
                 search.ran(task, follow)
                 coverage.note(follow, result)
-            coverage.pending = search.pending
+            coverage.pending, coverage.assurance = search.pending, search.assurance
             progress(coverage)
             if coverage.failing and search.level is None:
                 break
         else:
-            coverage.exhausted = search.exhaustive
+            coverage.complete, coverage.exhausted = True, search.exhaustive
     except asyncio.CancelledError:  # Ctrl-C: what was found until then is told
         coverage.stopped = INTERRUPTED
     return coverage, shortest(coverage.failing)
@@ -132,9 +150,13 @@ def _shuffles(follow: Follow) -> int:
 
 
 async def shorten(failing: Follow, instances: Sequence[str], execute: Execute, *, deadline: float) -> Follow:
-    """The shortest failing schedule, given one that was found in another way."""
-    search = ByPreemptions(instances, preemptions(failing.decisions))
-    _, found = await explore(search, "shorten", execute, deadline=deadline, progress=lambda _: None)
+    """The shortest failing schedule on the same rows, given one that was found in another way."""
+    search = ByPreemptions(instances, preemptions(failing.decisions), failing.data)
+    coverage, found = await explore(
+        search, "shorten", execute, deadline=deadline, progress=lambda _: None, at_most=MAX_SHORTENING_RUNS
+    )
+    if coverage.stopped == INTERRUPTED:
+        raise asyncio.CancelledError
     return found or failing
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from harness.explore.footprint import Footprint
 from harness.explore.schedule import Asleep, Decision, Follow, Schedule
-from harness.explore.search import Task
+from harness.explore.search import Assurance, Task
 
 
 @dataclass(eq=False)
@@ -52,6 +52,7 @@ class Reduced:
 
     level: int | None = None
     exhaustive = True
+    assurance: Assurance | None = None
     batch = 4
 
     def __init__(self) -> None:

@@ -12,6 +12,9 @@ from harness.explore.scheduler import Scheduler
 Schedule = tuple[str, ...]
 """The names of instances, in the order in which they are released."""
 
+Data = tuple[int, ...]
+"""For each value of the scenario that is one of several, in the order of the file, which of them; empty: the first ones."""
+
 Asleep = Mapping[str, Footprint]
 """Instances whose next step was explored from an equivalent state before, with what that step touched."""
 
@@ -42,6 +45,8 @@ class Follow:
     schedule: Schedule = ()
     asleep: Asleep = field(default_factory=dict)
     """As of the state before the schedule's last step."""
+    data: Data = ()
+    """The rows on which it is played."""
     decisions: list[Decision] = field(default_factory=list)
     redundant_from: int | None = None
 
@@ -65,7 +70,7 @@ class Follow:
                 continue
             position = len(self.decisions)
             asleep = self._asleep(position)
-            chosen = self._choose(position, enabled, asleep)
+            chosen = self.choose(position, enabled, asleep)
             await scheduler.step(chosen)
             self.decisions.append(Decision(enabled, chosen, scheduler.steps[-1].footprint, asleep))
 
@@ -81,7 +86,12 @@ class Follow:
             if name != before.chosen and not footprint.conflicts(before.footprint)
         }
 
-    def _choose(self, position: int, enabled: Sequence[str], asleep: Asleep) -> str:
+    def choose(self, position: int, enabled: Sequence[str], asleep: Asleep) -> str:
+        """Who of those who can go on is released.
+
+        Raises:
+            Diverged: it should be somebody else.
+        """
         if position < len(self.schedule):
             chosen = self.schedule[position]
             if chosen not in enabled:

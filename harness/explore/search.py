@@ -13,21 +13,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
-from harness.explore.schedule import Asleep, Follow, Schedule
+from harness.explore.schedule import Asleep, Data, Follow, Schedule
 
 IN_MEMORY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run to make: a schedule to follow, and who is asleep before its last step."""
+    """One run to make: a schedule to follow, who is asleep before its last step, and the rows to play it on."""
 
     schedule: Schedule = ()
     asleep: Asleep = field(default_factory=dict)
+    data: Data = ()
 
     def follow(self) -> Follow:
         """What plays it."""
-        return Follow(self.schedule, self.asleep)
+        return Follow(self.schedule, self.asleep, self.data)
 
 
 class Search(Protocol):
@@ -55,6 +56,20 @@ class Search(Protocol):
     def exhaustive(self) -> bool:
         """Whether no schedule is missing once it is exhausted."""
 
+    @property
+    def assurance(self) -> Assurance | None:
+        """What is known of the schedules that were not run, where chance decided which were."""
+
+
+@dataclass(frozen=True)
+class Assurance:
+    """A failure that shows whenever `depth` pairs of steps come in a certain order would have been found with this
+    probability, or a higher one.
+    """
+
+    depth: int
+    probability: float
+
 
 class ByPreemptions:
     """Every schedule, by the number of preemptions. With `bound`, only those with at most as many.
@@ -64,10 +79,12 @@ class ByPreemptions:
     """
 
     batch = 32
+    assurance: Assurance | None = None
 
-    def __init__(self, instances: Sequence[str], bound: int | None = None) -> None:
+    def __init__(self, instances: Sequence[str], bound: int | None = None, data: Data = ()) -> None:
         self._instances = list(instances)
         self._bound = bound
+        self._data = data
         self.level: int | None = 0
         self._stack: list[bytes] = [b""]
         self._this_level = _Records()
@@ -99,7 +116,7 @@ class ByPreemptions:
                 continue
             else:
                 break
-            tasks.append(Task(tuple(self._instances[choice] for choice in prefix)))
+            tasks.append(Task(tuple(self._instances[choice] for choice in prefix), data=self._data))
         return tasks
 
     def ran(self, task: Task, followed: Follow) -> None:

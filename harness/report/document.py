@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from harness.checks import Verdict
 from harness.report.provenance import Provenance, shown
-from harness.runner import CheckResult, Exploration, ScenarioResult, worst
+from harness.results import CheckResult, Exploration, ScenarioResult, worst
 
 
 class ScenarioEntry(BaseModel):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.explore.search import Assurance
 from harness.explore.timeline import Timeline
-from harness.runner import Exploration
+from harness.results import Exploration
 
 
 def covered(exploration: Exploration) -> str:
@@ -18,16 +19,28 @@ def covered(exploration: Exploration) -> str:
 
 def which(exploration: Exploration) -> str:
     """Which of all schedules were run."""
-    match exploration.strategy, exploration.exhausted:
-        case "all", True:
+    kind, _, rest = exploration.strategy.partition(":")
+    if exploration.ended != "complete":
+        why = "until one failed" if exploration.ended == "failed" else "ended before all were run"
+        return f"{exploration.strategy}, {why}"
+    match kind:
+        case "all":
             return "all there are, up to the order of independent steps"
-        case "all-unreduced", True:
+        case "all-unreduced":
             return "all there are"
-        case strategy, True:
-            return f"all of {strategy}"
-        case strategy, False:
-            return f"{strategy}, ended before all were run"
-    raise AssertionError("unreachable")
+        case "preemptions" if exploration.exhausted:
+            return f"all there are; none has more than {rest} preemptions"
+        case "preemptions":
+            return f"all with at most {rest} preemptions"
+        case "sample" if exploration.assurance is not None:
+            return f"drawn at random; {_assured(exploration.assurance)}"
+    raise AssertionError(kind)
+
+
+def _assured(assurance: Assurance) -> str:
+    pairs = "one pair" if assurance.depth == 1 else f"{assurance.depth} pairs"
+    found = f"would have been found with a probability of at least {assurance.probability * 100:.2g} %"
+    return f"a failure that takes {pairs} of steps in a certain order {found}"
 
 
 def drawn(timeline: Timeline) -> Iterator[str]:

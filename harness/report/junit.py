@@ -8,7 +8,7 @@ from xml.dom import minidom
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
-from harness.runner import ScenarioResult
+from harness.results import ScenarioResult
 
 
 def render(results: Sequence[ScenarioResult]) -> str:

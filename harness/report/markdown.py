@@ -11,7 +11,7 @@ from harness.evidence import Run
 from harness.report.interleavings import drawn, which
 from harness.report.parts import PARTS
 from harness.report.provenance import Provenance
-from harness.runner import ScenarioResult, worst
+from harness.results import ScenarioResult, worst
 
 TITLE = "# Cron verification: sign-off report"
 DIGEST_CHARACTERS = 16

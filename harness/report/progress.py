@@ -52,4 +52,5 @@ def line(coverage: Coverage) -> str:
         seconds = (coverage.estimate - coverage.schedules) / max(coverage.rate, 1e-9)
         left = f"about {coverage.estimate - coverage.schedules} left, {seconds:.0f} s"
     failures = f"{len(coverage.failing)} failed" if coverage.failing else "none failed"
-    return f"{coverage.schedules} schedules, {left}, {coverage.rate:.0f} a second, {failures}"
+    recorded = f" ({coverage.recorded} of them before)" if coverage.recorded else ""
+    return f"{coverage.schedules} schedules{recorded}, {left}, {coverage.rate:.0f} a second, {failures}"

@@ -14,7 +14,8 @@ from harness.explore.timeline import Timeline
 from harness.report.interleavings import covered, drawn
 from harness.report.parts import PARTS
 from harness.report.progress import Progress
-from harness.runner import CheckResult, ScenarioResult, Session, worst
+from harness.results import CheckResult, ScenarioResult, worst
+from harness.runner import Session
 from harness.scenario.reader import ScenarioFile
 
 _STYLES: dict[Verdict, str] = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
@@ -40,7 +41,6 @@ class Terminal:
         """One scenario: its title, then a line for each check."""
         self._progress.clear()
         self._done += 1
-        orders = len([run for run in result.runs if not run.key or result.exploration.strategy == "overlaps"])
         orders = len(result.runs)
         played = f", {len(result.named)} orders" if len(result.named) > 1 else ""
         played += f", {result.exploration.schedules} schedules" if result.is_explored else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
@@ -33,6 +33,9 @@ from harness.scenario.crons import SENT_COLUMNS, CronName
 
 MAX_INSTANCES = 26  # A to Z
 MAX_PREEMPTIONS = 20
+MAX_SAMPLE = 1_000_000
+MAX_DEPTH = 10
+DEPTH = 3
 
 Row = dict[str, Any]
 
@@ -83,7 +86,8 @@ class Given(Parameters):
         dict[str, list[RowItem]],
         Field(
             description="Rows by table, each with its columns. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
-            "`now`. A tenant_id is given as the tenant's slug; left out, it is the first tenant of the seed."
+            "`now`. A tenant_id is given as the tenant's slug; left out, it is the first tenant of the seed. "
+            "`{any: [a, b]}` is one of several values, drawn for each run of a sample; without one it is the first."
         ),
     ] = {}
     openphone: Annotated[OpenPhoneGiven, Field(description="How the SMS API behaves.")] = OpenPhoneGiven()
@@ -106,8 +110,56 @@ class Preemptions(Parameters):
         return f"preemptions:{self.preemptions}"
 
 
+class Sample(Parameters):
+    """So many schedules, drawn at random, along with values of which `{any: [a, b]}` gives several."""
+
+    sample: Annotated[int, Field(ge=1, le=MAX_SAMPLE, description="How many.")]
+    depth: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_DEPTH,
+            description="The kind of failure that the sample is made for: one that takes so many pairs of steps in a "
+            "certain order, one step of each before the other.",
+        ),
+    ] = DEPTH
+
+    def __str__(self) -> str:
+        return f"sample:{self.sample}:{self.depth}"
+
+
+def _form_of_interleavings(value: Any) -> str:
+    if isinstance(value, Sample) or (isinstance(value, dict) and "sample" in value):
+        return "sampled"
+    return "bounded" if isinstance(value, dict | Preemptions) else "word"
+
+
+INTERLEAVINGS = "all|all-unreduced|preemptions:N|sample:N[:DEPTH]"
+"""How the command line names them."""
+
 Unbounded = Literal["all", "all-unreduced"]
-Interleavings = Unbounded | Preemptions
+Interleavings = Annotated[
+    Annotated[Unbounded, Tag("word")] | Annotated[Preemptions, Tag("bounded")] | Annotated[Sample, Tag("sampled")],
+    Discriminator(_form_of_interleavings),
+]
+_INTERLEAVINGS: TypeAdapter[Interleavings] = TypeAdapter(Interleavings)
+
+
+def interleavings_of(text: str) -> Interleavings:
+    """The interleavings that the command line names.
+
+    Raises:
+        ValueError: there are none of this name, or a number is out of its range.
+    """
+    given: object = text
+    match text.split(":"):
+        case ["preemptions", count]:
+            given = {"preemptions": count}
+        case ["sample", count]:
+            given = {"sample": count}
+        case ["sample", count, depth]:
+            given = {"sample": count, "depth": depth}
+    return _INTERLEAVINGS.validate_strings(given)
 
 
 class When(Parameters):
@@ -129,7 +181,8 @@ class When(Parameters):
         Interleavings | None,
         Field(
             description="Schedules beside the named overlaps: `all`, of those that differ only by the order of independent "
-            "steps one; `all-unreduced`, literally every one; `preemptions: N`, those with at most N."
+            "steps one; `all-unreduced`, literally every one; `preemptions: N`, those with at most N; `sample: N`, as many "
+            "drawn at random."
         ),
     ] = None
     method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
@@ -226,6 +279,26 @@ def contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     yield from _repeated_words(scenario)
     yield from _unknown_jobs(scenario)
     yield from _checks_of_other_crons(scenario)
+    yield from _choices_without_need(scenario)
+
+
+def places_to_choose(scenario: Scenario) -> Iterator[tuple[Path, Row, str]]:
+    """The values of rows that stand for one of several, in the order of the file: where each is, its row, its column."""
+    for table, items in scenario.given.rows.items():
+        for position, item in enumerate(items):
+            row, within = (item.row, ("row",)) if isinstance(item, Repeated) else (item, ())
+            for column, value in row.items():
+                if isinstance(value, dict) and value.keys() == {"any"} and isinstance(value["any"], list):
+                    yield ("given", "rows", table, position, *within, column), row, column
+
+
+def _choices_without_need(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    sampled = scenario.when is not None and isinstance(scenario.when.interleavings, Sample)
+    for path, row, column in places_to_choose(scenario):
+        if len(row[column]["any"]) < 2:
+            yield path, "`any` chooses from two values or more"
+        elif not sampled:
+            yield path, "`any` is drawn by a sample only; say `interleavings: {sample: 1000}`"
 
 
 def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[Path, str]]:

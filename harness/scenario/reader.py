@@ -22,7 +22,8 @@ from harness.errors import InvalidScenario, Mistake, UsageError
 from harness.scenario.model import BY_NAME, Scenario, contradictions
 
 SUFFIXES = frozenset({".yaml", ".yml"})
-TAGS = frozenset({"name", "parameters", "row", "repeated"})  # of unions: in an error's location, but not in the file
+# Of unions: in an error's location, but not in the file.
+TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def _shown(value: Any) -> str:
 
 def _is_tag(part: str | int, before: str | int | None) -> bool:
     """Whether a part of an error's location says which form an item of a list has, and so is not in the file."""
-    return isinstance(before, int) and part in TAGS
+    return (isinstance(before, int) or before == "interleavings") and part in TAGS
 
 
 def _words_at(path: Sequence[str | int]) -> Iterator[str]:

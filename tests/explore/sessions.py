@@ -27,6 +27,7 @@ class Came:
     waits: int
     hindrance: str | None = None
     failed: bool = False
+    is_recorded: bool = False
 
 
 @dataclass

@@ -110,7 +110,7 @@ def test_the_server_says_what_functions_and_foreign_keys_touch(database: Databas
 
     claim = "select public.claim_jobs_for_followup('00000000-0000-4000-8000-000000000009', 20)"
     event = """
-        with tenant as (insert into tenants (name, slug) values ('N', 'n') returning id)
+        with tenant as (insert into tenants (name, slug) values ('Footprints', 'footprints') returning id)
         insert into system_events (tenant_id, source, event_type) select id, 's', 'e' from tenant
     """
     assert await_(touched(claim)).accesses["public.jobs"] == "look"  # there is no job to claim

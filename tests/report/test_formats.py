@@ -17,7 +17,7 @@ from harness.evidence import Instance, Run
 from harness.report import document, junit, markdown, provenance
 from harness.report.provenance import Provenance
 from harness.report.terminal import Terminal
-from harness.runner import CheckResult, Exploration, ScenarioResult
+from harness.results import CheckResult, Exploration, ScenarioResult
 from harness.scenario.model import Scenario
 from harness.scenario.reader import ScenarioFile, Source
 

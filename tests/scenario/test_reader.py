@@ -82,6 +82,26 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
             "  overlaps: [step-by-step]",
             ["10:3: one instance cannot overlap; say `instances: 2`, or more"],
         ),
+        (
+            "  instances: 2",
+            "  instances: 2\n  interleavings: {sample: 0}",
+            ["11:19: input should be greater than or equal to 1, not 0"],
+        ),
+        (
+            "  instances: 2",
+            "  instances: 2\n  interleavings: {samples: 5}",
+            ["11:3: 'preemptions' is missing", "11:19: unknown word 'samples'; did you mean 'sample'?"],
+        ),
+        (
+            "status: completed",
+            "status: {any: [completed, pending]}",
+            ["7:18: `any` is drawn by a sample only; say `interleavings: {sample: 1000}`"],
+        ),
+        (
+            "status: completed",
+            "status: {any: [completed]}",
+            ["7:18: `any` chooses from two values or more"],
+        ),
         ("call: post-job-followup", "call: [post-job-followup, monthly-followup]", None),
         ("no-loss: {jobs: [32]}", "no-loss", ["13:5: no-loss needs parameters; write `- no-loss: …`"]),
         ("  - exclusive", "  - exclusive: {}", ["12:5: exclusive takes no parameters; write `- exclusive`"]),

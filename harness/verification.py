@@ -1,0 +1,169 @@
+"""One scenario from beginning to end: its named overlaps, then its interleavings, and what its checks say of both."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from harness.evidence import Run
+from harness.explore import explorer, overlap, timeline
+from harness.explore.counterexample import Counterexample
+from harness.explore.explorer import INTERRUPTED, Progress
+from harness.explore.names import step_name
+from harness.explore.sample import ByPriority, Drawn, Sample, shrunk
+from harness.explore.schedule import Follow
+from harness.explore.search import Task
+from harness.explore.timeline import Timeline
+from harness.journal import Execute, Journal
+from harness.report.provenance import shown
+from harness.results import ScenarioResult, Tally
+from harness.scenario.choices import choices, named
+from harness.scenario.reader import ScenarioFile
+from harness.stage import Glance, Stage, examine
+from harness.workers import Workers
+
+MAX_EVIDENCE_RUNS = 50
+WORST = ("no-duplicate", "no-loss")
+
+
+@dataclass
+class Verification:
+    """A scenario that is being played, on a stage that is ready."""
+
+    file: ScenarioFile
+    stage: Stage
+    workers: Workers | None
+    deadline: float
+    progress: Progress
+    seed: int
+    migrations: Sequence[Path]
+    journal: Journal | None
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._tally = Tally(self.file.scenario)
+        self._seen: dict[str, Run] = {}
+
+    async def result(self) -> ScenarioResult:
+        """Plays all of it."""
+        when = self.stage.when
+        for name in when.overlaps:
+            await self._overlapping(name)
+        if when.interleavings is not None:
+            return await self._explored(str(when.interleavings))
+        strategy = "overlaps" if len(when.instance_list) > 1 else "single"
+        exploration = self._tally.exploration(strategy, None, self._seconds)
+        return ScenarioResult(self.file, self._tally.results, self._tally.runs, exploration)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    async def _overlapping(self, name: overlap.OverlapName) -> None:
+        """The runs of one named overlap: one, or as many as the first instance has points."""
+        stage, tally = self.stage, self._tally
+        match name:
+            case "one-after-the-other":
+                tally.add(await stage.play(name, overlap.one_after_the_other))
+            case "step-by-step":
+                tally.add(await stage.play(name, overlap.step_by_step))
+            case "held-anywhere":
+                for steps in count(1):
+                    run = await stage.play(f"{name} ({steps})", overlap.held_at_step(steps))
+                    if run.never_reached and steps > 1:  # the point before was the last
+                        return
+                    tally.add(run)
+                    if run.hindrance:
+                        return
+            case place:
+                tally.add(await stage.play(place, overlap.held_at(place)))
+
+    async def _explored(self, name: str) -> ScenarioResult:
+        instances = [instance.name for instance in self.stage.instances]
+        values = [len(choice.values) for choice in choices(self.file.scenario)]
+        search = explorer.strategy(name, instances, seed=self.seed, choices=values)
+        execute: Execute = self._execute if self.journal is None else self.journal.keeping(self._execute)
+        is_over = False
+        try:
+            self.stage.observing = name == "all"
+            coverage, failing = await explorer.explore(
+                search, name, execute, deadline=self.deadline, progress=self.progress
+            )
+            is_over = coverage.stopped is None
+        finally:
+            self.stage.observing = False
+            if self.journal is not None:
+                self.journal.close(is_over=is_over)
+        if failing is not None and search.level is None and coverage.stopped is None:
+            try:
+                if isinstance(failing, ByPriority) and isinstance(search, Sample):
+                    failing = await self._shrunk(search, failing)
+                failing = await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
+            except asyncio.CancelledError:  # Ctrl-C: then the one that was found first has to do
+                coverage.stopped = INTERRUPTED
+        for run in list(self._seen.values())[:MAX_EVIDENCE_RUNS]:
+            self._tally.add(run)
+        counterexample, drawn = (None, None) if failing is None else await self._confirmed(failing)
+        if coverage.stopped is not None:
+            self._tally.stopped(coverage.stopped)
+        return ScenarioResult(
+            self.file,
+            self._tally.results,
+            self._tally.runs,
+            self._tally.exploration(name, coverage, self._seconds),
+            counterexample,
+            drawn,
+            coverage.stopped == INTERRUPTED,
+        )
+
+    async def _execute(self, tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
+        """Makes the runs of a batch. Of each that came to something new, what the checks are asked about is kept."""
+        if self.workers is None:
+            glances: Sequence[tuple[Follow, Glance]] = [await self.stage.glance(task) for task in tasks]
+        else:
+            glances = await self.workers.glance(self.file, tasks, observing=self.stage.observing)
+        self._seen.update((glance.key, glance.run) for _, glance in glances if glance.run is not None)
+        return glances
+
+    async def _shrunk(self, sample: Sample, failing: ByPriority) -> Follow:
+        """A simpler run that fails too, in data and schedule."""
+        follows = {failing.drawn: failing}
+
+        async def fails(drawn: Drawn) -> bool:
+            if time.monotonic() > self.deadline:
+                return False
+            ((follow, glance),) = await self._execute([drawn])
+            if glance.failed and isinstance(follow, ByPriority):
+                follows[drawn] = follow
+            return drawn in follows
+
+        return follows[await shrunk(sample, failing.drawn, fails)]
+
+    async def _confirmed(self, failing: Follow) -> tuple[Counterexample | None, Timeline | None]:
+        """Runs the shortest failing schedule again, and once more to see at which step the check breaks."""
+        run = await self.stage.play_again(failing)
+        asked = [(check, examine(check, run)) for check in self.stage.checks]
+        failed = [(check, finding) for check, finding in asked if finding.verdict == "FAIL"]
+        # Of several that fail, what happened to a customer says most.
+        found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
+        if found is None:
+            self._tally.stopped("a schedule failed, and did not fail when it was run again")
+            return None, None
+        self._tally.add(run, first=True)
+        check, finding = found
+        looks: list[Run] = []
+        await self.stage.watch(failing, looks.append)
+        counterexample = Counterexample(
+            scenario=shown(self.file.source.file),
+            target=self.stage.target.name,
+            migrations=[shown(file) for file in self.migrations],
+            check=check.id,
+            message=finding.message,
+            data=named(self.file.scenario, failing.data),
+            schedule=[{step.instance: step_name(step.point)} for step in run.steps],
+        )
+        return counterexample, timeline.of(check, finding.message, looks)
