@@ -17,6 +17,7 @@ from harness.explore import explorer
 from harness.explore.schedule import Follow
 from harness.explore.search import Task
 from harness.postgres.database import Database
+from harness.postgres.reset import Script
 from tests.explore.sessions import Came, Sessions
 
 SCHEMA = """
@@ -66,7 +67,7 @@ async def runs_until_duplicate(database: Database) -> Found:
     return Found(explored_seconds, schedules, TRIALS, hits, first, (time.monotonic() - started) / TRIALS)
 
 
-async def _explore(database: Database, script: bytes) -> int:
+async def _explore(database: Database, script: Script) -> int:
     programs = {name: [PICK, MARK, SEND] for name in "AB"}
     sessions = Sessions(database, programs, script, ["sent"], observing=True)
 

@@ -24,8 +24,10 @@ from harness.explore.scheduler import NotAtRest, Scheduler
 from harness.explore.search import Task
 from harness.mocks.openphone import Scripted
 from harness.mocks.services import Services
-from harness.postgres.database import Database, Digest, Rows
+from harness.postgres.database import Database, Rows
+from harness.postgres.digest import Digest
 from harness.postgres.proxy import Proxy
+from harness.postgres.reset import Script
 from harness.scenario.model import Scenario, When
 from harness.target import in_process
 from harness.target.target import Target
@@ -51,7 +53,7 @@ class Glance:
 class Setting:
     """What a run finds: the script that makes the database so, and the keys that OpenPhone knows."""
 
-    script: bytes
+    script: Script
     api_keys: frozenset[str]
 
 

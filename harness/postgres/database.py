@@ -11,22 +11,23 @@ import graphlib
 import secrets
 import string
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, AsyncRawCursor, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from harness.errors import EnvironmentFailed, UsageError
-from harness.postgres import catalog, migration
-from harness.postgres.catalog import Catalog, NumberSequence
+from harness.postgres import catalog, migration, reset
+from harness.postgres.catalog import Catalog
+from harness.postgres.digest import Digest, FlagWrite, digest_query
 from harness.postgres.footprints import Lock, Observer
 from harness.postgres.proxy import Upstream
+from harness.postgres.reset import Script
 from harness.postgres.server import UNCLEAR_DSN, Server
 
 Role = Literal["service_role", "anon", "authenticated"]
@@ -37,28 +38,9 @@ OURS = "made by cronproof for one run"
 SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
 CONNECT_SECONDS = 10
 TERMINATE_MILLISECONDS = 5000
-MAX_ARGUMENTS = 100
 ONLY_ON_REQUEST = 1_000_000  # a statement is prepared after so many times, or at once when it asks for that
 
 Rows = dict[str, list[dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class FlagWrite:
-    """An instance wrote a job's `*_sent_at`: set it (`is_set`) or cleared it. In the order of the writes to each job."""
-
-    backend_pid: int
-    job_id: int
-    sent_column: str
-    is_set: bool
-
-
-@dataclass(frozen=True)
-class Digest:
-    """What a run has come to: the same `state` means the same rows everywhere, with times as minutes since the reset."""
-
-    state: str
-    flag_writes: list[FlagWrite]
 
 
 class Database:
@@ -73,6 +55,7 @@ class Database:
         self._control = control
         self._empty = b""
         self._digest = b""
+        self._scripts = 0
         self._reset_at: datetime | None = None
         self._reset_by: str | None = None
         self.applied: list[tuple[Path, str]] = []
@@ -126,35 +109,36 @@ class Database:
             raise UsageError(
                 f"tables refer to each other in a circle: {', '.join(table.name for table in error.args[1])}"
             ) from None
-        deletes = [sql.SQL("delete from {}").format(sql.Identifier(t.schema, t.name)) for t in self.catalog.deletable]
-        self._empty = sql.SQL("; ").join([*deletes, sql.SQL("delete from cronproof.flag_writes")]).as_bytes()
-        self._digest = _digest_of(self.catalog)
+        self._empty = reset.emptying(self.catalog)
+        self._digest = digest_query(self.catalog)
 
-    async def script(self, inserts: Sequence[bytes]) -> bytes:
+    async def script(self, inserts: Sequence[bytes]) -> Script:
         """What empties every table, restarts sequences behind the ids that are given, and inserts a scenario's rows.
-
-        Deleting is cheaper than truncating for tables of a few rows: it makes no new files.
 
         Raises:
             psycopg.Error: the database refuses a row.
         """
-        sequences = [(sequence.name, sequence.start) for sequence in self.catalog.sequences]
-        await self.reset(b"; ".join([self._empty, _restart(sequences), *inserts]))
-        following = await self._fetch("select " + ", ".join(map(_following, self.catalog.sequences)))
-        sequences = [(name, number or start) for (name, start), number in zip(sequences, following[0], strict=True)]
-        return b"; ".join([self._empty, _restart(sequences), *inserts])
+        self._scripts += 1
+        sequences = self.catalog.sequences
+        starts = [(sequence.name, sequence.start) for sequence in sequences]
+        script = Script(f"reset_{self._scripts}", self._empty, starts, inserts)
+        await self._control.execute(script.text)
+        following = await self._fetch(reset.following(sequences))
+        script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
+        return script
 
-    async def reset(self, script: bytes) -> None:
+    async def reset(self, script: Script) -> None:
         """Makes the database what a scenario finds, in one round trip."""
-        cursor = await self._control.execute(script + b"; select now(), pg_current_xact_id()::xid")
-        while cursor.nextset():
-            pass
-        self._reset_at, self._reset_by = await cursor.fetchone() or (None, None)
+        if not script.has_function:
+            await self._control.execute(script.function)
+            script.has_function = True
+        cursor = await self._control.execute(script.call, prepare=True)
+        self._reset_at, self._reset_by, _ = await cursor.fetchone() or (None, None, None)
 
     async def digest(self) -> Digest:
         """What has become of the rows since the last reset, and who wrote which `*_sent_at`."""
-        async with self._control.cursor() as cursor:
-            await cursor.execute(self._digest, {"reset_at": self._reset_at, "reset": self._reset_by}, prepare=True)
+        async with AsyncRawCursor(self._control) as cursor:  # no looking for placeholders in a query of this length
+            await cursor.execute(self._digest, [self._reset_at, self._reset_by], prepare=True)
             state, writes = await cursor.fetchone() or ("", [])
         return Digest(state, [FlagWrite(*write) for write in writes])
 
@@ -340,47 +324,6 @@ async def _drop(maintenance: AsyncConnection, name: str) -> None:
             await maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 
-def _digest_of(catalog: Catalog) -> bytes:
-    """The query for the rows of all tables, as one digest, and for the log of marks."""
-    tables = []
-    for table in catalog.deletable:
-        values = [
-            sql.SQL(_MINUTES if kind.startswith("timestamp") else "{}").format(sql.Identifier(column))
-            for column, kind in catalog.kinds[table].items()
-        ]
-        tables.append(
-            sql.SQL(_CHANGED).format(
-                sql.Identifier(table.schema, table.name),
-                sql.Identifier(next(iter(catalog.kinds[table]))),
-                _array(values),
-            )
-        )
-    return sql.SQL(_DIGEST).format(_array(tables)).as_bytes()
-
-
-def _array(values: Sequence[sql.Composable]) -> sql.Composable:
-    """A JSON array of the values, in parts: a function of Postgres takes 100 arguments at most."""
-    parts = [values[start : start + MAX_ARGUMENTS] for start in range(0, len(values), MAX_ARGUMENTS)]
-    arrays = [sql.SQL("jsonb_build_array({})").format(sql.SQL(", ").join(part)) for part in parts or [[]]]
-    return sql.SQL(" || ").join(arrays)
-
-
-def _restart(sequences: Iterable[tuple[str, int]]) -> bytes:
-    """The statement that has each sequence, by its name, go on with a number."""
-    calls = [sql.SQL("setval({}, {}, false)").format(sql.Literal(name), number) for name, number in sequences]
-    return sql.SQL("select {}").format(sql.SQL(", ").join(calls)).as_bytes()
-
-
-def _following(sequence: NumberSequence) -> str:
-    """The expression for the number behind those that rows were given; the start, where the sequence gave them all."""
-    if sequence.table is None:
-        return str(sequence.start)
-    return f"""(
-        select case when highest.id > s.last_value or not s.is_called then highest.id + 1 end
-        from {sequence.name} as s, (select max({sequence.column}) as id from {sequence.table}) as highest
-    )"""  # noqa: S608  (names as SQL has them)
-
-
 def _log_writes_of(column: str) -> sql.Composed:
     return sql.SQL(
         """
@@ -417,24 +360,6 @@ _OUR_DATABASES = """
 """
 
 _OUR_ROLES = "select rolname from pg_roles where shobj_description(oid, 'pg_authid') = %s"
-
-# Of a time that a run wrote itself only the minute since the reset is the same in every run.
-_MINUTES = "case when isfinite({0}) then round(extract(epoch from {0} - %(reset_at)s) / 60)::text else {0}::text end"
-
-# Rows that are as the reset has left them are known by their first column; only those written since are looked at.
-_CHANGED = """(
-    select jsonb_build_array(
-        sum(hashtext({1}::text)) filter (where xmin = %(reset)s),
-        jsonb_agg({2} order by {2}) filter (where xmin <> %(reset)s)
-    ) from {0}
-)"""
-
-_DIGEST = """
-    select md5(({})::text), (
-        select coalesce(json_agg(json_build_array(backend_pid, job_id, sent_column, is_set) order by id), '[]')
-        from cronproof.flag_writes
-    )
-"""
 
 # A wait counts when the server has looked for a deadlock since it began (after deadlock_timeout, 1 ms where the server is
 # ours): then that look cannot come behind the next step, and of a deadlock the last one to wait is always the victim.

@@ -17,6 +17,7 @@ from harness.explore.scheduler import Scheduler
 from harness.explore.search import Task
 from harness.postgres.database import Database
 from harness.postgres.proxy import Proxy
+from harness.postgres.reset import Script
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Sessions:
 
     database: Database
     programs: Mapping[str, Sequence[str]]
-    script: bytes
+    script: Script
     tables: Sequence[str]
     observing: bool = False
     _proxies: dict[str, Proxy] = field(default_factory=dict)

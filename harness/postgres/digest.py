@@ -1,0 +1,77 @@
+"""The digest: what a run has left behind in the database, in one short value that is the same for the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from harness.postgres.catalog import Catalog
+
+MAX_ARGUMENTS = 100
+
+
+@dataclass(frozen=True)
+class FlagWrite:
+    """An instance wrote a job's `*_sent_at`: set it (`is_set`) or cleared it. In the order of the writes to each job."""
+
+    backend_pid: int
+    job_id: int
+    sent_column: str
+    is_set: bool
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What a run has come to: the same `state` means the same rows everywhere, with times as minutes since the reset."""
+
+    state: str
+    flag_writes: list[FlagWrite]
+
+
+def digest_query(catalog: Catalog) -> bytes:
+    """The query for the rows of all tables, as one digest, and for the log of marks.
+
+    Its parameters: the time of the reset, and its transaction.
+    """
+    tables = []
+    for table in catalog.deletable:
+        values = [
+            sql.SQL(_MINUTES if kind.startswith("timestamp") else "{}").format(sql.Identifier(column))
+            for column, kind in catalog.kinds[table].items()
+        ]
+        tables.append(
+            sql.SQL(_CHANGED).format(
+                sql.Identifier(table.schema, table.name),
+                sql.Identifier(next(iter(catalog.kinds[table]))),
+                _array(values),
+            )
+        )
+    return sql.SQL(_DIGEST).format(_array(tables)).as_bytes()
+
+
+def _array(values: Sequence[sql.Composable]) -> sql.Composable:
+    """A JSON array of the values, in parts: a function of Postgres takes 100 arguments at most."""
+    parts = [values[start : start + MAX_ARGUMENTS] for start in range(0, len(values), MAX_ARGUMENTS)]
+    arrays = [sql.SQL("jsonb_build_array({})").format(sql.SQL(", ").join(part)) for part in parts or [[]]]
+    return sql.SQL(" || ").join(arrays)
+
+
+# Of a time that a run wrote itself only the minute since the reset is the same in every run.
+_MINUTES = "case when isfinite({0}) then round(extract(epoch from {0} - $1) / 60)::text else {0}::text end"
+
+# Rows that are as the reset has left them are known by their first column; only those written since are looked at.
+_CHANGED = """(
+    select jsonb_build_array(
+        sum(hashtext({1}::text)) filter (where xmin = $2),
+        jsonb_agg({2} order by {2}) filter (where xmin <> $2)
+    ) from {0}
+)"""
+
+_DIGEST = """
+    select md5(({})::text), (
+        select coalesce(json_agg(json_build_array(backend_pid, job_id, sent_column, is_set) order by id), '[]')
+        from cronproof.flag_writes
+    )
+"""
