@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from harness.checks import Verdict
 from harness.errors import CronproofError, InvalidScenario
@@ -42,7 +43,7 @@ class WarmSession:
     """The session that all scenarios of a test run share, in an event loop that rests between them."""
 
     def __init__(self, plan: Plan) -> None:
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._open = contextlib.AsyncExitStack()
         self._session: Session = self._runner.run(self._open.enter_async_context(session(plan)))
 

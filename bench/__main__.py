@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import tempfile
 import time
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
+import uvloop
 
 from bench.direct import serial_rate
 from bench.hammering import runs_until_duplicate
@@ -22,6 +22,7 @@ from harness.postgres import database as databases
 from harness.postgres import server
 from harness.postgres.database import Database
 from harness.postgres.proxy import Proxy
+from harness.postgres.reset import Script
 from harness.postgres.server import Server
 from harness.results import ScenarioResult
 from harness.runner import Plan, Session, session_on
@@ -140,7 +141,7 @@ async def sessions(postgres: Server) -> None:
     )
 
 
-async def explored(database: Database, script: bytes, name: str) -> tuple[Coverage, float]:
+async def explored(database: Database, script: Script, name: str) -> tuple[Coverage, float]:
     """The sessions explored."""
     async with Sessions(database, STEPS, script, ["counters"], observing=name == "all").opened() as opened:
         search = explorer.strategy(name, list(STEPS))
@@ -226,4 +227,4 @@ async def workers(postgres: Server) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import io
 import json
@@ -22,6 +21,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import psycopg
 import typer
+import uvloop
 from rich.console import Console
 
 from harness import doctor as examination
@@ -295,7 +295,7 @@ def _run(coroutine: Coroutine[None, None, Result]) -> Result:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored so far in a background job of a shell script
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        return asyncio.run(coroutine)
+        return uvloop.run(coroutine)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise EnvironmentFailed(f"the Postgres failed us during the run: {reason}") from error

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from harness.errors import EnvironmentFailed
 from harness.explore.schedule import Follow
 from harness.explore.search import Task
@@ -90,7 +92,7 @@ def work(connection: Connection, server: Server, plan: Plan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(EOFError, BrokenPipeError):
-        asyncio.run(_work(connection, server, plan))
+        uvloop.run(_work(connection, server, plan))
 
 
 async def _work(connection: Connection, server: Server, plan: Plan) -> None:

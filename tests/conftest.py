@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from harness.postgres import database as databases
 from harness.postgres import migration, server
@@ -24,7 +25,7 @@ Await = Callable[[Coroutine[Any, Any, Any]], Any]
 @pytest.fixture(scope="session")
 def await_() -> Iterator[Await]:
     """Runs a coroutine in the event loop that all tests share, so that connections outlive a test."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         yield runner.run
 
 

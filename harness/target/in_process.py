@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import respx
 from psycopg_pool import PoolTimeout
+from starlette.types import ASGIApp
 
 from fixtures import legacy
 from fixtures.crons.app import CRONS as REFERENCE
@@ -21,6 +23,7 @@ from harness.mocks.services import Services
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
 from harness.scenario.reader import nearest
+from harness.target import asgi
 
 BUILT_IN: Mapping[str, Mapping[str, Cron]] = {"reference": REFERENCE, "legacy": legacy.CRONS}
 APPS = "http://apps.cronproof.invalid"
@@ -48,7 +51,7 @@ class InProcess:
         self._crons = crons
         self._database = database
         self._running = contextlib.AsyncExitStack()
-        self._clients: dict[tuple[str, Role], httpx.AsyncClient] = {}
+        self._apps: dict[tuple[str, Role], ASGIApp] = {}
         self._role: Role = "service_role"
         self._router = respx.MockRouter(assert_all_called=False)
         in_process.install(self._router, services)
@@ -73,22 +76,22 @@ class InProcess:
         """Starts the instances that do not run yet."""
         self._role = role
         for name, proxy in proxies.items():
-            if (name, role) not in self._clients:
-                self._clients[name, role] = await self._start(name, proxy, role)
+            if (name, role) not in self._apps:
+                self._apps[name, role] = await self._start(name, proxy, role)
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse:
         """Calls the instance's cron."""
         in_process.caller.set(instance.name)
-        headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
-        client = self._clients[instance.name, self._role]
-        response = await client.request(method, f"/api/cron/{instance.cron}", headers=headers)
+        headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]
+        app = self._apps[instance.name, self._role]
+        response = await asgi.request(app, method, f"/api/cron/{instance.cron}", headers)
         try:
-            body = response.json()
+            body = json.loads(response.body)
         except ValueError:
-            body = response.text
-        return CronResponse(instance.name, response.status_code, body)
+            body = response.body.decode(errors="replace")
+        return CronResponse(instance.name, response.status, body)
 
-    async def _start(self, name: str, proxy: Proxy, role: Role) -> httpx.AsyncClient:
+    async def _start(self, name: str, proxy: Proxy, role: Role) -> ASGIApp:
         settings = Settings(
             database_url=self._database.url(proxy.port, role),
             cron_secret=CRON_SECRET,
@@ -105,16 +108,15 @@ class InProcess:
         except PoolTimeout as timeout:
             reason = proxy.errors[-1].message if proxy.errors else str(timeout)
             raise EnvironmentFailed(f"instance {name} gets no connection to the database: {reason}") from None
-        return await self._running.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=APPS)
-        )
+        return app
 
     async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
         """A cron calls another one over HTTP, at the address of its own instance."""
         path = request.url.path.removeprefix(f"/{instance}")
         outer = in_process.inner_cron.set(path.rpartition("/")[2])
         try:
-            response = await self._clients[instance, self._role].request(request.method, path, headers=request.headers)
+            headers = [(name.lower(), value) for name, value in request.headers.raw]
+            response = await asgi.request(self._apps[instance, self._role], request.method, path, headers)
         finally:
             in_process.inner_cron.reset(outer)
-        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+        return httpx.Response(response.status, headers=list(response.headers), content=response.body)
