@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
+
 .PHONY: verify test lint lock clean bench
 
 verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
@@ -28,10 +30,12 @@ $(READY): requirements.lock pyproject.toml
 lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for every platform
 	$(BIN)/python -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
-	.venv/lock/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock" --output-file requirements.lock
+	.venv/lock/bin/uv pip compile pyproject.toml --group dev $(PINNED) --output-file requirements.lock
+	.venv/lock/bin/uv pip compile pyproject.toml --group dev --group bench $(PINNED) --constraint requirements.lock --output-file bench/requirements.lock
 
 clean:
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 bench: $(READY)  ## how fast schedules run, each number next to a baseline from the same run
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement bench/requirements.lock
 	$(BIN)/python -m bench

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +15,8 @@ import psycopg
 import uvloop
 
 from bench.direct import serial_rate
-from bench.hammering import runs_until_duplicate
+from bench.hammering import claims, runs_until_duplicate
+from bench.statements import CLAIM, SEND
 from harness.explore import explorer
 from harness.explore.explorer import Coverage
 from harness.explore.point import OpenGate
@@ -65,6 +69,7 @@ async def main() -> None:
             await proxy(opened.database)
         await sessions(postgres)
         await race(postgres)
+        await peer(postgres)
         await growth(postgres)
         await workers(postgres)
 
@@ -141,10 +146,16 @@ async def sessions(postgres: Server) -> None:
     )
 
 
-async def explored(database: Database, script: Script, name: str) -> tuple[Coverage, float]:
-    """The sessions explored."""
-    async with Sessions(database, STEPS, script, ["counters"], observing=name == "all").opened() as opened:
-        search = explorer.strategy(name, list(STEPS))
+async def explored(
+    database: Database,
+    script: Script,
+    name: str,
+    programs: Mapping[str, Sequence[str]] = STEPS,
+    tables: Sequence[str] = ("counters",),
+) -> tuple[Coverage, float]:
+    """Sessions explored."""
+    async with Sessions(database, programs, script, tables, observing=name == "all").opened() as opened:
+        search = explorer.strategy(name, list(programs))
         started = time.monotonic()
         coverage, _ = await explorer.explore(search, name, opened.execute, deadline=math.inf, progress=lambda _: None)
         return coverage, time.monotonic() - started
@@ -176,6 +187,23 @@ async def race(postgres: Server) -> None:
         f"{found.hammering_seconds:.2f} s until the first, {found.per_trial_seconds * 1e3:.1f} ms a trial\n",
         flush=True,
     )
+
+
+async def peer(postgres: Server) -> None:
+    """(d) The closest tool in Python on a claim that is correct."""
+    async with databases.created(postgres) as database:
+        script = await claims(database)
+        asking = [sys.executable, "-m", "bench.peer", database.conninfo]
+        done = await asyncio.create_subprocess_exec(*asking, stdout=asyncio.subprocess.PIPE)
+        answer, _ = await done.communicate()
+        theirs = json.loads(answer)
+        programs = {name: [CLAIM, SEND] for name in "AB"}
+        ours, seconds = await explored(database, script, "all-unreduced", programs, ["claims", "sent"])
+    print("(d) a correct claim and what is sent, two instances, exhaustive")
+    print(f"    frontrun, two processes: {theirs['schedules']} schedules, {theirs['seconds']:.2f} s, {theirs['said']}")
+    print(f"    here: {ours.schedules} schedules, {seconds:.2f} s")
+    rates = ours.schedules / seconds, theirs["schedules"] / theirs["seconds"]
+    print(f"    here / frontrun, schedules a second: {rates[0] / rates[1]:.0f}\n", flush=True)
 
 
 async def timed(opened: Session, file: Path, **changes: object) -> tuple[ScenarioResult, float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from psycopg import AsyncConnection
 
+from bench.statements import MARK, PICK, ROWS, SCHEMA, SEND
 from harness.explore import explorer
 from harness.explore.schedule import Follow
 from harness.explore.search import Task
@@ -20,14 +21,6 @@ from harness.postgres.database import Database
 from harness.postgres.reset import Script
 from tests.explore.sessions import Came, Sessions
 
-SCHEMA = """
-    create table claims (id int primary key, open boolean not null);
-    create table sent (id int);
-    grant all on claims, sent to service_role
-"""
-PICK = "select id from claims where open order by id limit 1 for update skip locked"
-MARK = "update claims set open = false where id = 1"
-SEND = "insert into sent values (1)"
 TRIALS = 500
 MOMENTS_SECONDS = 0.02
 
@@ -44,14 +37,19 @@ class Found:
     per_trial_seconds: float
 
 
-async def runs_until_duplicate(database: Database) -> Found:
-    """Explores the bug, then hammers it."""
+async def claims(database: Database) -> Script:
+    """Makes the tables, and returns what makes one row to claim."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "claims.sql"
         file.write_text(SCHEMA)
         await database.migrate([file])
     await database.prepare()
-    script = await database.script([b"insert into claims values (1, true)"])
+    return await database.script(ROWS)
+
+
+async def runs_until_duplicate(database: Database) -> Found:
+    """Explores the bug, then hammers it."""
+    script = await claims(database)
     started = time.monotonic()
     schedules = await _explore(database, script)
     explored_seconds = time.monotonic() - started
