@@ -55,7 +55,7 @@ class Entry:
 
     def told(self) -> tuple[Follow, Glance]:
         """What a search is told of the run."""
-        follow = Follow(self.schedule, {}, self.data, self.decisions, self.redundant_from)
+        follow = Follow(self.schedule, {}, self.data, (), self.decisions, self.redundant_from)
         glance = Glance(self.key, self.failed, None, self.outcome, self.waits, run=None, is_recorded=True)
         return follow, glance
 

@@ -138,7 +138,8 @@ class Stage:
 
     async def play_again(self, followed: Follow) -> Run:
         """The schedule of a run once more, with all that it leaves behind."""
-        again = Follow(followed.schedule_taken, data=followed.data)
+        known = [decision.footprint for decision in followed.decisions]
+        again = Follow(followed.schedule_taken, data=followed.data, known=known)
         run = await self.play(shown(followed.schedule_taken), again, followed.data)
         return replace(run, is_explored=True)
 

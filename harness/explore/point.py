@@ -49,6 +49,10 @@ class Gate(Protocol):
     async def arrive(self, instance: str, point: Point) -> None:
         """Returns when the instance may do what the point says."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is to be found out what is touched by what is done now."""
+
     def touched(self, footprint: Footprint) -> None:
         """What has just been done touched this."""
 
@@ -58,6 +62,8 @@ class Gate(Protocol):
 
 class OpenGate:
     """A gate that holds nobody, and asks nothing."""
+
+    asks = False
 
     async def arrive(self, instance: str, point: Point) -> None:
         """Returns at once."""

@@ -11,6 +11,7 @@ instance does the same again when everything before it that conflicts with it co
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -77,9 +78,11 @@ class Reduced:
         for node in nodes:
             way = node.left[0]
             node.taken.add(way)
-            schedule = (*(state.by for state in node.path[1:]), way)
+            path = node.path
+            schedule = (*(state.by for state in path[1:]), way)
+            known = [before.explored[state.by] for before, state in itertools.pairwise(path)]
             self._taken[schedule] = node
-            tasks.append(Task(schedule, {**node.asleep, **node.explored}))
+            tasks.append(Task(schedule, {**node.asleep, **node.explored}, known=known))
         return tasks
 
     def ran(self, task: Task, followed: Follow) -> None:

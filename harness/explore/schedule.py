@@ -47,6 +47,8 @@ class Follow:
     """As of the state before the schedule's last step."""
     data: Data = ()
     """The rows on which it is played."""
+    known: Sequence[Footprint] = ()
+    """What its first steps touch."""
     decisions: list[Decision] = field(default_factory=list)
     redundant_from: int | None = None
 
@@ -71,7 +73,7 @@ class Follow:
             position = len(self.decisions)
             asleep = self._asleep(position)
             chosen = self.choose(position, enabled, asleep)
-            await scheduler.step(chosen)
+            await scheduler.step(chosen, self.known[position] if position < len(self.known) else None)
             self.decisions.append(Decision(enabled, chosen, scheduler.steps[-1].footprint, asleep))
 
     def _asleep(self, position: int) -> Asleep:

@@ -70,6 +70,7 @@ class Scheduler:
     _parked: dict[str, list[tuple[Point, asyncio.Future[None]]]] = field(default_factory=dict)
     _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _at: dict[str, Point] = field(default_factory=dict)
+    _known: Footprint | None = None
     _touched: list[Footprint] = field(default_factory=list)
     _results: list[str] = field(default_factory=list)
     _changed: asyncio.Future[bool] | None = None
@@ -116,8 +117,15 @@ class Scheduler:
                 self._parked[instance].remove(parked)
                 self._change()
 
-    async def step(self, instance: str) -> None:
+    @property
+    def asks(self) -> bool:
+        """Whether it is to be found out what the step touches: it is not, where that is known."""
+        return self._known is None
+
+    async def step(self, instance: str, known: Footprint | None = None) -> None:
         """Releases a parked instance and returns when everything is at rest again.
+
+        `known` is what the step is known to touch, from a run that came to it in the same way.
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
@@ -128,7 +136,7 @@ class Scheduler:
             raise ValueError(f"instance {instance} is not parked")
         self.steps.append(Step(instance, point))
         self._at[instance] = point
-        self._touched, self._results = [], []
+        self._touched, self._results, self._known = [], [], known
         somebody_waited = bool(self._waiting)
         if instance not in self._tasks:
             self._tasks[instance] = asyncio.create_task(self._calls[instance]())
@@ -140,6 +148,8 @@ class Scheduler:
         footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
         if somebody_waited or self._waiting or (point.kind == "statement" and not self._touched):
             footprint = EVERYTHING  # somebody may have gone on, or got stuck, in the middle of a statement
+        if known is not None:
+            footprint = known
         self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
         if self.after_step is not None:
             await self.after_step()

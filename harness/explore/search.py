@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from harness.explore.footprint import Footprint
 from harness.explore.schedule import Asleep, Data, Follow, Schedule
 
 IN_MEMORY_BYTES = 1 << 20
@@ -20,15 +21,18 @@ IN_MEMORY_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Task:
-    """One run to make: a schedule to follow, who is asleep before its last step, and the rows to play it on."""
+    """One run to make: a schedule to follow, who is asleep before its last step, the rows to play it on, and what is known
+    of its first steps: what they touch.
+    """
 
     schedule: Schedule = ()
     asleep: Asleep = field(default_factory=dict)
     data: Data = ()
+    known: Sequence[Footprint] = ()
 
     def follow(self) -> Follow:
         """What plays it."""
-        return Follow(self.schedule, self.asleep, self.data)
+        return Follow(self.schedule, self.asleep, self.data, self.known)
 
 
 class Search(Protocol):

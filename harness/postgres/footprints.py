@@ -108,22 +108,24 @@ class Observer:
     """The tables of which it is known that a statement which names its rows touches no others."""
 
     async def statement(
-        self, backend_pid: int, execution: Execution, transaction: Footprint, *, goes_on: bool
+        self, backend_pid: int, execution: Execution, transaction: Footprint | None, *, goes_on: bool
     ) -> tuple[Footprint, Footprint]:
         """What the statement that the backend has just executed touched, and what its transaction has, with it.
 
-        `transaction` is what it had touched before. It `goes_on`, or ends with the statement.
+        `transaction` is what it had touched before; None, if nobody has asked. It `goes_on`, or ends with the statement.
         """
         if self.opaque:
             return EVERYTHING, EVERYTHING
         locks = await self.locks(backend_pid)
         named = named_rows(execution, self.keyed)
-        rows = {} if named is None else _of_one_table(*named, transaction)
+        rows = {} if named is None or transaction is None else _of_one_table(*named, transaction)
         touched = replace(of_locks(locks, is_seen=not goes_on), rows=rows)
         return touched, replace(of_locks(locks), rows=rows)
 
-    def end(self, transaction: Footprint) -> Footprint:
-        """What is touched when a transaction ends that has touched this."""
+    async def end(self, backend_pid: int, transaction: Footprint | None) -> Footprint:
+        """What is touched when the backend's transaction ends, which has touched this; None, if nobody has asked."""
+        if transaction is None:
+            transaction = EVERYTHING if self.opaque else of_locks(await self.locks(backend_pid))
         return of_end(transaction, deferred=self.deferred)
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from harness.explore.footprint import EVERYTHING, NOTHING
+from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
 from harness.explore.point import Gate, Point
 from harness.postgres import footprints, wire
 from harness.postgres.footprints import Observer
@@ -148,8 +148,9 @@ class _Session:
         self._failed = False
         self._executed = asyncio.Event()
         self._as_if_simple = False
-        # What the transaction that is open has touched, and whether one is, beyond the end of a statement.
-        self._transaction = NOTHING
+        # What the transaction that is open has touched, unless nobody has asked, and whether one is open at all, beyond
+        # the end of a statement.
+        self._transaction: Footprint | None = NOTHING
         self._in_transaction = False
         # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
         self._isolated = False
@@ -241,17 +242,21 @@ class _Session:
     async def _observed(
         self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]
     ) -> list[bytes]:
-        """Tells the gate what a batch touches, and returns what of it is still to be sent."""
+        """Tells the gate what a batch touches, if it asks, and returns what of the batch is still to be sent."""
         kinds = {footprints.kind_of(execution.sql) for execution in executes}
+        if not self.proxy.gate.asks:
+            self._transaction = EVERYTHING if "other" in kinds or self._transaction == EVERYTHING else None
+            return batch
         last = batch[-1][0:1]
         if kinds != {"dml"} or last not in (b"S", b"Q") or self._isolated:
             touched = EVERYTHING
             if len(executes) == 1 and not self._isolated:
                 if kinds == {"end"}:
-                    touched = observer.end(self._transaction)
+                    touched = await observer.end(self._pid, self._transaction)
                 elif kinds <= {"begin", "session"}:
                     touched = NOTHING
-            self._transaction |= touched
+            if self._transaction is not None:
+                self._transaction |= touched
             self.proxy.gate.touched(touched)
             return batch
         before = self._transaction

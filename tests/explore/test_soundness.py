@@ -134,6 +134,7 @@ TAKE = "select id from one where n < 15 for update skip locked"  # one row, or n
         ["select n from one where id = 2"],
     ]
 )
+@example(programs=[["begin", "savepoint s", TAKE, "rollback to s", "commit"], [TAKE, "select sum(n) from one"]])
 @given(programs=st.lists(PROGRAM, min_size=2, max_size=3).filter(lambda programs: sum(map(len, programs)) <= 7))
 def test_reduction_never_changes_the_set_of_outcomes(
     programs: list[list[str]], tables: Database, await_: Await

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from harness.explore.footprint import Footprint
 from harness.explore.point import OpenGate, Point
 from harness.postgres import wire
 from harness.postgres.database import Database, Role
@@ -60,6 +61,48 @@ def test_simple_and_extended_statements_are_points(database: Database, await_: A
             return gate.arrived
 
     assert await_(main()) == ["A: select 1", "A: select $1::int", "A: BEGIN", "A: select 3; select 4", "A: COMMIT"]
+
+
+@pytest.mark.parametrize("asked_from", range(5))
+def test_the_end_of_a_transaction_touches_what_it_changed_whenever_one_began_to_ask(
+    asked_from: int, database: Database, await_: Await
+) -> None:
+    update = "update public.jobs set paid = paid where id = -1"
+    insert = "insert into public.system_events (tenant_id, source, event_type) select id, 's', 'e' from public.tenants"
+    lock = "select from public.tenants for update skip locked"
+
+    class Asking(Turnstile):
+        asks = False
+
+        def touched(self, footprint: Footprint) -> None:
+            self.footprint = footprint
+
+    async def main() -> Footprint:
+        gate = Asking()
+        proxy = Proxy("A", database.upstream, gate, database.observer)
+        async with proxy.listening(), connected(database, proxy) as connection:
+            await database.reset(await database.script([b"insert into tenants (name, slug) values ('N', 'ends')"]))
+            for number, statement in enumerate(["begin", update, insert, lock, "commit"]):
+                gate.asks = number >= asked_from
+                await connection.execute(statement.encode())
+        return gate.footprint
+
+    touched = await_(main())
+    assert touched.accesses.items() >= {("public.system_events", "write"), ("public.tenants", "lock")}
+    assert touched.accesses.get("public.customers") is None
+
+
+def test_nobody_learns_what_is_touched_unless_he_asks(database: Database, await_: Await) -> None:
+    class Silent(Turnstile):
+        def touched(self, footprint: Footprint) -> None:
+            raise AssertionError(footprint)
+
+    async def main() -> None:
+        proxy = Proxy("A", database.upstream, Silent(), database.observer)
+        async with proxy.listening(), connected(database, proxy) as connection:
+            await connection.execute("select from public.tenants")
+
+    await_(main())
 
 
 def test_a_pipelined_batch_is_one_point(database: Database, await_: Await) -> None:
