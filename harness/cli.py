@@ -36,7 +36,7 @@ from harness.results import ScenarioResult, worst
 from harness.runner import Plan, Session
 from harness.runner import verify as verify_all
 from harness.scenario import reader
-from harness.scenario.model import INTERLEAVINGS, Scenario, interleavings_of
+from harness.scenario.model import BOUNDS, INTERLEAVINGS, Scenario, interleavings_of
 from harness.target import in_process
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
@@ -232,7 +232,7 @@ def _to_explore(file: reader.ScenarioFile, interleavings: str | None) -> reader.
         try:
             chosen = interleavings_of(interleavings)
         except ValueError:
-            raise UsageError(f"--interleavings {interleavings!r} is none of: {INTERLEAVINGS}") from None
+            raise UsageError(f"--interleavings {interleavings!r} is none of: {INTERLEAVINGS}; {BOUNDS}") from None
     explored = when.model_copy(update={"overlaps": [], "interleavings": chosen})
     return replace(file, scenario=file.scenario.model_copy(update={"when": explored}))
 

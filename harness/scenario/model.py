@@ -136,6 +136,7 @@ def _form_of_interleavings(value: Any) -> str:
 
 INTERLEAVINGS = "all|all-unreduced|preemptions:N|sample:N[:DEPTH]"
 """How the command line names them."""
+BOUNDS = f"at most {MAX_PREEMPTIONS} preemptions, {MAX_SAMPLE} samples, a depth of {MAX_DEPTH}"
 
 Unbounded = Literal["all", "all-unreduced"]
 Interleavings = Annotated[
