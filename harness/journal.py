@@ -118,7 +118,7 @@ class Journal:
                 entry = entries[position]
                 if entry is None and glance.hindrance is None:
                     self._evident.add(glance.key)
-                    self._write(_ENTRY.dump_json(Entry.of(tasks[position], follow, glance)))
+                    self._write(_ENTRY.dump_json(Entry.of(tasks[position], follow, glance), exclude_defaults=True))
                 elif entry is not None and glance.key != entry.key:
                     raise UsageError(self._broken("a schedule comes to something else now"))
             self._file.flush()
