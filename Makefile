@@ -31,7 +31,7 @@ lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for ever
 	$(BIN)/python -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	.venv/lock/bin/uv pip compile pyproject.toml --group dev $(PINNED) --output-file requirements.lock
-	.venv/lock/bin/uv pip compile pyproject.toml --group dev --group bench $(PINNED) --constraint requirements.lock --output-file bench/requirements.lock
+	.venv/lock/bin/uv pip compile --group bench $(PINNED) --constraint requirements.lock --output-file bench/requirements.lock
 
 clean:
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
