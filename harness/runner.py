@@ -203,8 +203,8 @@ class Session:
             "target": self.plan.target,
             "seed": str(self.plan.seed),
             "postgres": self.database.version,
+            "migrations": ", ".join(f"{path.name} {sha256[:12]}" for path, sha256 in self.database.applied),
         }
-        about |= {f"{path.name}": sha256 for path, sha256 in self.database.applied}
         return Journal(self.plan.journal, about, goes_on=self.plan.goes_on)
 
     async def stage(self, file: ScenarioFile) -> Stage:

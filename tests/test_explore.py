@@ -211,12 +211,19 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path
     (again,) = [line.strip() for line in begun.splitlines() if line.endswith("--continue")]
     assert again == " ".join(["cronproof", *explore, "--continue"])
     of_another = cronproof(*explore, "--continue", "--target", "legacy")
+    edited = tmp_path / "edited.sql"
+    edited.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text())
+    on_another = cronproof(*explore, "--continue", "--migration", str(edited))
+    edited.unlink()
 
     done = cronproof(*explore, "--continue", "--json", "--workers", "2")
 
     exploration = json.loads(done.stdout)["scenarios"][0]["exploration"]
     assert (of_another.returncode, done.returncode) == (2, 0)
     assert "cannot go on: target was reference, and is legacy; begin anew without --continue" in of_another.stderr
+    assert re.search(
+        r"cannot go on: migrations was .*06-cron-locking\.sql \w+, and is .*edited\.sql", on_another.stderr
+    )
     assert (exploration["schedules"], exploration["exhausted"], exploration["distinct_outcomes"]) == (530, True, 2)
     assert not list(tmp_path.iterdir())
 
