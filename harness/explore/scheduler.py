@@ -145,11 +145,12 @@ class Scheduler:
             _, released = self._parked[instance].pop(0)
             released.set_result(None)
         await self._settle()
-        footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
-        if somebody_waited or self._waiting or (point.kind == "statement" and not self._touched):
-            footprint = EVERYTHING  # somebody may have gone on, or got stuck, in the middle of a statement
         if known is not None:
             footprint = known
+        elif somebody_waited or self._waiting or (point.kind == "statement" and not self._touched):
+            footprint = EVERYTHING  # somebody may have gone on, or got stuck, in the middle of a statement
+        else:
+            footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
         self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
         if self.after_step is not None:
             await self.after_step()
