@@ -15,7 +15,6 @@ import uvloop
 
 from harness.checks import Verdict
 from harness.errors import CronproofError, InvalidScenario
-from harness.postgres import migration
 from harness.report.interleavings import drawn
 from harness.results import ScenarioResult
 from harness.runner import Plan, Session, session
@@ -27,7 +26,8 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options that say what is verified, and where."""
     group = parser.getgroup("cronproof")
-    group.addoption("--target", default="reference", help="the crons to verify: reference or legacy")
+    group.addoption("--target", help="the crons to verify: reference, legacy, or a target of the configuration")
+    group.addoption("--config", type=Path, help="where targets are described; default: cronproof.toml, if there is one")
     group.addoption("--postgres", default="embedded", help="embedded, container[:IMAGE], or a DSN")
     group.addoption("--migration", type=Path, action="append", help="instead of sql/06-cron-locking.sql; repeatable")
 
@@ -98,10 +98,9 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         """Plays the scenario."""
         if WARM not in self.config.stash:
-            plan = Plan(
-                target=self.config.getoption("--target"),
-                postgres=self.config.getoption("--postgres"),
-                migrations=self.config.getoption("--migration") or [migration.LOCKING],
+            option = self.config.getoption
+            plan = Plan.chosen(
+                option("--target"), option("--config"), option("--migration"), postgres=option("--postgres")
             )
             self.config.stash[WARM] = WarmSession(plan)
         result = self.config.stash[WARM].verify(self.file)

@@ -37,7 +37,7 @@ async def serial_rate(opened: Session, stage: Stage) -> tuple[float, float]:
             for _ in range(RUNS):
                 await stage.reset()
                 for instance in stage.instances:
-                    await target.call(instance, method="GET", secret=in_process.CRON_SECRET)
+                    await target.call(instance, method="GET", secret=target.secret)
             serial = RUNS / (time.monotonic() - started)
     with opened.target.isolated():
         run = await stage.play("one-after-the-other", Follow())

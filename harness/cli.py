@@ -27,9 +27,9 @@ from rich.console import Console
 from harness import doctor as examination
 from harness import replay as replaying
 from harness.checks import Verdict
+from harness.config import DEFAULT_FILE, ConfigFile
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.explore import counterexample as counterexamples
-from harness.postgres import migration
 from harness.report import document, junit, markdown, provenance
 from harness.report.terminal import Terminal
 from harness.results import ScenarioResult, worst
@@ -46,6 +46,7 @@ BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
 SCENARIOS = Path("scenarios")
 REPORTS = Path("reports")
 REPORT = "sign-off.md"
+LOGS = "logs"
 
 Result = TypeVar("Result")
 
@@ -61,7 +62,13 @@ Postgres = Annotated[
     str,
     typer.Option(metavar="embedded|container[:IMAGE]|DSN", help="Where to verify: nothing outside our own database."),
 ]
-Target = Annotated[str, typer.Option(help="The crons to verify: reference or legacy.")]
+Target = Annotated[
+    str | None,
+    typer.Option(help="The crons to verify: reference, legacy, or a target of the configuration; default: its first."),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="Where targets are described; default: cronproof.toml, if there is one here.")
+]
 Migrations = Annotated[
     list[Path] | None, typer.Option("--migration", help="Applied instead of sql/06-cron-locking.sql. Repeatable.")
 ]
@@ -75,7 +82,8 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
     ] = None,
-    target: Target = "reference",
+    target: Target = None,
+    config: Config = None,
     postgres: Postgres = "embedded",
     migration_files: Migrations = None,
     out: Annotated[Path, typer.Option(help="Folder of the sign-off report.")] = REPORTS,
@@ -88,7 +96,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
 ) -> None:
     """Run scenario files: a line for each check, then the sign-off report."""
     files = reader.read(reader.find(paths or [SCENARIOS]))
-    migrations = migration_files or [migration.LOCKING]
+    plan = Plan.chosen(target, config, migration_files, postgres=postgres, seed=seed, logs=out / LOGS)
     report = out / REPORT
     _writable(report, "--out")
     if junit_file is not None:
@@ -96,12 +104,11 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
         if junit_file.resolve() == report.resolve():
             raise UsageError(f"--junit {junit_file} is the sign-off report's own file; choose another")
     console = _Console(quiet=as_json)
-    terminal = _Watching(console, target)
+    terminal = _Watching(console, plan.target)
     started, clock = provenance.now(), time.monotonic()
-    plan = Plan(target=target, postgres=postgres, migrations=migrations, seed=seed)
     results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
     seconds = time.monotonic() - clock
-    about = _about(terminal, target, started, seed, files)
+    about = _about(terminal, plan.target, started, seed, files)
     terminal.summary(results, seconds)
     saved = _save(results, out, console)
     _write(report, markdown.render(about, results, seconds))
@@ -116,7 +123,8 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
         str | None,
         typer.Option(metavar=INTERLEAVINGS, help="Which schedules; default: what the file says, else all."),
     ] = None,
-    target: Target = "reference",
+    target: Target = None,
+    config: Config = None,
     postgres: Postgres = "embedded",
     migration_files: Migrations = None,
     out: Annotated[Path, typer.Option(help="Folder of the counterexample, and of a search to go on with.")] = REPORTS,
@@ -133,17 +141,26 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
 ) -> None:
     """Run all schedules of one scenario; of those that fail, print and save the shortest."""
     file = _to_explore(reader.read_one(reader.one(scenario)), interleavings)
-    migrations = migration_files or [migration.LOCKING]
+    journal = _place(out, file.id, "search.jsonl")
+    plan = Plan.chosen(
+        target,
+        config,
+        migration_files,
+        postgres=postgres,
+        seed=seed,
+        workers=workers,
+        journal=journal,
+        goes_on=goes_on,
+        logs=out / LOGS,
+    )
     if junit_file is not None:
         _writable(junit_file, "--junit")
     _writable(out / ".writable", "--out")  # a counterexample of before is only replaced by another
     console = _Console(quiet=as_json)
-    terminal = _Watching(console, target)
+    terminal = _Watching(console, plan.target)
     started = provenance.now()
-    journal = _place(out, file.id, "search.jsonl")
-    plan = Plan(target, postgres, migrations, workers=workers, seed=seed, journal=journal, goes_on=goes_on)
     results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
-    about = _about(terminal, target, started, seed, [file])
+    about = _about(terminal, plan.target, started, seed, [file])
     saved = _save(results, out, console)
     if journal.exists():
         again = [argument for argument in sys.argv[1:] if argument != "--continue"]
@@ -158,6 +175,7 @@ def replay(
     times: Annotated[int, typer.Option(min=1, help="How many times.")] = 1,
     pause: Annotated[bool, typer.Option("--pause", help="Stop before every step and wait for Enter.")] = False,
     target: Annotated[str | None, typer.Option(help="Other crons than those of the file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Another configuration than that of the file.")] = None,
     postgres: Postgres = "embedded",
     migration_files: Annotated[
         list[Path] | None, typer.Option("--migration", help="Other migrations than those of the file. Repeatable.")
@@ -167,7 +185,8 @@ def replay(
     counterexample = counterexamples.read(file)
     scenario = reader.read_one(reader.one(Path(counterexample.scenario)))
     migrations = migration_files or [Path(name) for name in counterexample.migrations]
-    plan = Plan(target=target or counterexample.target, postgres=postgres, migrations=migrations)
+    of_file = None if counterexample.config is None else Path(counterexample.config)
+    plan = Plan.chosen(target or counterexample.target, config or of_file, migrations, postgres=postgres)
     console = _Console()
     told = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     verdict = _run(replaying.replay(plan, scenario, counterexample, times=times, pause=pause, tell=told))
@@ -179,14 +198,17 @@ def list_scenarios(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
     ] = None,
+    config: Config = None,
 ) -> None:
     """List scenarios and targets."""
+    config = config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    targets = [*(ConfigFile(config).targets if config else []), *in_process.BUILT_IN]
     files = reader.read(reader.find(paths or [SCENARIOS]))
     console = _Console()
     width = max(len(file.id) for file in files)
     for file in files:
         console.print(f"{file.id:{width}}  {file.scenario.title}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"\nTargets: {', '.join(in_process.BUILT_IN)}", highlight=False)
+    console.print(f"\nTargets: {', '.join(dict.fromkeys(targets))}", highlight=False)
 
 
 @app.command()

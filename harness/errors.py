@@ -2,7 +2,9 @@
 
     CronproofError
     ├── UsageError          exit 2: an option, a name or a file is wrong
-    │   └── InvalidScenario exit 2: every mistake of every file, each with file:line:col
+    │   └── InvalidFile     exit 2: every mistake, each with file:line:col
+    │       ├── InvalidScenario
+    │       └── InvalidConfig
     └── EnvironmentFailed   exit 3: no Postgres, no Docker engine, a target that does not start
 
 The message is what the user reads: what is wrong, where, and what to do about it.
@@ -47,9 +49,17 @@ class Mistake:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
-class InvalidScenario(UsageError):
-    """Scenario files that cannot be run."""
+class InvalidFile(UsageError):
+    """Files with mistakes in them."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = sorted(mistakes, key=lambda mistake: (str(mistake.file), mistake.line, mistake.column))
         super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class InvalidScenario(InvalidFile):
+    """Scenario files that cannot be run."""
+
+
+class InvalidConfig(InvalidFile):
+    """A `cronproof.toml` that does not say what to verify."""

@@ -1,9 +1,9 @@
 """The guard: a small process that clears up after a run, however the run ends.
 
 Its standard input is a pipe from the run, over which it is told what the run has started: one JSON object a line, either
-`{"server": FOLDER}`, an embedded Postgres and its folder, or `{"containers": FOLDER}`, those labelled with the folder. When the pipe closes, because the run
-closed it or because the run died, the guard stops and removes all of it, and ends. It has a session of its own, so
-Ctrl-C does not reach it.
+`{"folder": FOLDER}`, the run's folder, the embedded Postgres in it and the processes marked with it, or `{"containers": FOLDER}`,
+those labelled with the folder. When the pipe closes, because the run closed it or because the run died, the guard stops
+and removes all of it, and ends. It has a session of its own, so Ctrl-C does not reach it.
 
 Should the guard be killed too, `sweep` finds what was left when cronproof next runs: the guard and the run hold a lock
 on a file in the folder, and a folder whose lock is free has no owner any more.
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 FOLDER_PREFIX = "cronproof-"
 UNLOCKED_PREFIX = "cronproof.new-"
 CONTAINER_LABEL = "cronproof.folder"
+MARK = "CRONPROOF_FOLDER"
+"""The environment variable by which the processes of a run are known, and whatever they have started in turn."""
+MARKED = "processes"
 HOST_LABEL = "cronproof.host"
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.002
@@ -56,17 +59,22 @@ class Guard:
         )
 
     def watch(self, **started: str) -> None:
-        """Tells the guard what is about to be started: `server=FOLDER` or `containers=FOLDER`."""
+        """Tells the guard what is about to be started: `folder=FOLDER` or `containers=FOLDER`."""
         assert self._process.stdin is not None  # noqa: S101  (for the type checker: stdin is a pipe)
         self._process.stdin.write(json.dumps(started) + "\n")
         self._process.stdin.flush()
+
+    def marked(self) -> dict[str, str]:
+        """The environment of processes that are about to be started: by it they are found and killed at the end."""
+        (self.folder / MARKED).touch()
+        return {MARK: str(self.folder)}
 
     def clear(self) -> None:
         """Has everything stopped and removed, and waits until it is."""
         with contextlib.suppress(BrokenPipeError):
             self._process.communicate()
         if self._process.wait() != 0:  # it was killed: nobody else clears up
-            _stop_server(self.folder)
+            _clear_folder(self.folder)
         for child in self.children:
             child.wait(STOP_SECONDS)
 
@@ -80,7 +88,7 @@ def guarded() -> Iterator[Guard]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder = unlocked.rename(unlocked.with_name(unlocked.name.replace(UNLOCKED_PREFIX, FOLDER_PREFIX)))
         guard = Guard(folder, lock)
-        guard.watch(server=str(folder))
+        guard.watch(folder=str(folder))
         try:
             yield guard
         finally:
@@ -92,7 +100,7 @@ def sweep() -> None:
     for folder in _folder_root().glob(f"{FOLDER_PREFIX}*"):
         with contextlib.suppress(OSError):  # another user's folder, or gone by now
             if _abandoned(folder):
-                _stop_server(folder)
+                _clear_folder(folder)
 
 
 def _folder_root() -> Path:
@@ -113,8 +121,10 @@ def _abandoned(folder: Path) -> bool:
     return True
 
 
-def _stop_server(folder: Path) -> None:
+def _clear_folder(folder: Path) -> None:
     """Ends what works in the folder and removes it; the lock last, so that `sweep` finds whatever was left."""
+    if (folder / MARKED).exists():
+        kill_marked(folder)
     data = folder / "data"
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
@@ -131,6 +141,23 @@ def _stop_server(folder: Path) -> None:
             _kill_those_that_name(data)
             time.sleep(POLL_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_marked(folder: Path) -> None:
+    """Kills the processes that a run has started, and theirs, and returns when none is left."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while (marked := list(_marked(folder))) and time.monotonic() < deadline:
+        for process in marked:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        time.sleep(POLL_SECONDS)
+
+
+def _marked(folder: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # another user's, or gone by now
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == str(folder):
+                yield process
 
 
 def _content(folder: Path) -> list[Path]:
@@ -182,8 +209,8 @@ def main() -> None:
     watched = [json.loads(line) for line in sys.stdin]
     for started in reversed(watched):
         match started:
-            case {"server": folder}:
-                _stop_server(Path(folder))
+            case {"folder": folder}:
+                _clear_folder(Path(folder))
             case {"containers": folder}:
                 for container in _our_containers():
                     if container.labels[CONTAINER_LABEL] == folder:

@@ -13,9 +13,10 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from fixtures.crons.context import Cron
+from harness.config import DEFAULT_FILE, ConfigFile, TargetConfig
 from harness.errors import InvalidScenario, Mistake
 from harness.evidence import Run
 from harness.explore.explorer import INTERRUPTED, Coverage
@@ -34,6 +35,7 @@ from harness.scenario.reader import ScenarioFile
 from harness.scenario.rows import Seed, api_keys, inserts, tables
 from harness.stage import Setting, Stage
 from harness.target import in_process
+from harness.target.outside import Outside
 from harness.target.target import Target
 from harness.verification import Verification
 from harness.workers import Workers, working
@@ -41,11 +43,16 @@ from harness.workers import Workers, working
 
 @dataclass(frozen=True)
 class Plan:
-    """What to verify, and on what. `migrations` are applied after the reference schema."""
+    """What to verify, and on what. `migrations` are applied after the `schema`."""
 
     target: str = "reference"
     postgres: str = "embedded"
+    schema: Sequence[Path] = field(default_factory=migration.reference_schema)
     migrations: Sequence[Path] = (migration.LOCKING,)
+    outside: TargetConfig | None = None
+    """The target, where it is none of the built-in ones."""
+    logs: Path = Path("reports/logs")
+    """The folder of what a target outside writes."""
     crons: Mapping[str, Cron] | None = None
     """Crons in place of those of the built-in target: how saboteurs are run."""
     workers: int = 1
@@ -56,6 +63,31 @@ class Plan:
     """Where the runs of the exploration are kept, so that it can go on after an interruption."""
     goes_on: bool = False
     """Whether it goes on from there."""
+    config: Path | None = None
+    """The file that says what the target is."""
+
+    @classmethod
+    def chosen(cls, target: str | None, config: Path | None, migrations: Sequence[Path] | None, **others: Any) -> Self:
+        """The plan that the command line asks for: a target of the configuration, by default its first one, or a built-in.
+
+        Migrations that are named come after the reference schema, and instead of its claim functions; after those that
+        the target has for itself, if it has any.
+
+        Raises:
+            UsageError: there is no such target, or the configuration says nothing that can be done.
+        """
+        if config is None and DEFAULT_FILE.is_file():
+            config = DEFAULT_FILE
+        if config is None:
+            return cls(target or "reference", migrations=migrations or (migration.LOCKING,), **others)
+        file = ConfigFile(config)
+        name = target or next(iter(file.targets))
+        if name in in_process.BUILT_IN and name not in file.targets:
+            return cls(name, migrations=migrations or (migration.LOCKING,), **others)
+        outside, schema = file.named(name), file.migrations(name)
+        if schema is None:
+            schema, migrations = migration.reference_schema(), migrations or (migration.LOCKING,)
+        return cls(name, schema=schema, migrations=migrations or (), outside=outside, config=config, **others)
 
 
 async def verify(
@@ -105,7 +137,8 @@ async def session(plan: Plan) -> AsyncIterator[Session]:
         UsageError: there is no such target, or a migration does not apply.
         EnvironmentFailed: there is no such Postgres.
     """
-    in_process.named(plan.target)  # a wrong name is told before a server is started
+    if plan.outside is None:
+        in_process.named(plan.target)  # a wrong name is told before a server is started
     async with server.opened(plan.postgres) as postgres, session_on(postgres, plan) as opened:
         yield opened
 
@@ -113,13 +146,17 @@ async def session(plan: Plan) -> AsyncIterator[Session]:
 @contextlib.asynccontextmanager
 async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
     """As `session`, on a server that runs already."""
-    crons = plan.crons or in_process.named(plan.target)
     helped = working(postgres, replace(plan, workers=1), plan.workers) if plan.workers > 1 else contextlib.nullcontext()
     async with databases.created(postgres) as database, helped as workers:
-        await database.migrate([*migration.reference_schema(), *plan.migrations])
+        await database.migrate([*plan.schema, *plan.migrations])
         await database.prepare()
         services = Services(frozenset())
-        target = in_process.InProcess(plan.target, crons, database, services)
+        target: Outside | in_process.InProcess
+        if plan.outside is not None:
+            target = Outside(plan.target, plan.outside, database, services, plan.logs)
+        else:
+            crons = plan.crons or in_process.named(plan.target)
+            target = in_process.InProcess(plan.target, crons, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
             yield Session(plan, database, services, target, workers, proxies)
 
@@ -187,6 +224,7 @@ class Session:
             progress=progress,
             seed=self.plan.seed,
             migrations=self.plan.migrations,
+            config=self.plan.config,
             journal=self._journal(file),
             started=started,
         )
@@ -228,7 +266,7 @@ class Session:
             variant = replace(file, scenario=chosen(scenario, data))
             rows = inserts(variant, self._seed, self.database.catalog)
             script = await self.database.script([row.statement for row in rows])
-            return Setting(script, frozenset({in_process.API_KEY, *api_keys(variant, self._seed)}))
+            return Setting(script, self.target.api_keys | api_keys(variant, self._seed))
 
         return Stage(
             scenario=scenario,

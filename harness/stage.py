@@ -29,7 +29,6 @@ from harness.postgres.digest import Digest
 from harness.postgres.proxy import Proxy
 from harness.postgres.reset import Script
 from harness.scenario.model import Scenario, When
-from harness.target import in_process
 from harness.target.target import Target
 
 MAX_RECOVERY_ROUNDS = 100
@@ -154,7 +153,20 @@ class Stage:
         await self._perform(Follow(followed.schedule_taken), after_step)
 
     async def reset(self, data: Data = ()) -> None:
-        """Fresh rows, and mocks and proxies that remember nothing."""
+        """Fresh rows, and mocks and proxies that remember nothing; instances that run, and are warm.
+
+        Raises:
+            EnvironmentFailed: an instance does not start.
+        """
+        await self.target.reset()
+        for instance in self.target.cold(self.instances):
+            await self._begin(data)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self.target.call(instance, method=self.when.method, secret=self.target.secret)
+        await self._begin(data)
+
+    async def _begin(self, data: Data) -> None:
         given = self.scenario.given
         if data not in self._settings:
             self._settings[data] = await self.setting(data)
@@ -163,7 +175,6 @@ class Stage:
         self.services.api_keys = setting.api_keys
         refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
         self.services.reset(refuses, given.openphone.envelope)
-        self.target.forget()
         for proxy in self.proxies:
             proxy.forget()
 
@@ -173,12 +184,14 @@ class Stage:
         """Calls the instances and plays them; however it goes, nothing of it runs any more at the end."""
         performed = _Performed(Scheduler(self._blockers))
         scheduler, responses = performed.scheduler, performed.responses
-        secret = {"right": in_process.CRON_SECRET, "wrong": "not the secret", "none": None}[self.when.secret]
+        secret = {"right": self.target.secret, "wrong": "not the secret", "none": None}[self.when.secret]
         if after_step is not None:
             scheduler.after_step = functools.partial(after_step, performed)
 
         async def call(instance: Instance) -> None:
-            responses[instance.name] = await self.target.call(instance, method=self.when.method, secret=secret)
+            response = await self.target.call(instance, method=self.when.method, secret=secret)
+            if response is not None:
+                responses[instance.name] = response
 
         with self._held_by(scheduler):
             scheduler.prepare({instance.name: functools.partial(call, instance) for instance in self.instances})
@@ -189,13 +202,30 @@ class Stage:
             except (NotAtRest, Diverged) as error:
                 performed.hindrance = str(error)
             finally:
-                if performed.hindrance:  # what still runs must neither keep the instances waiting nor meet the next run
+                if (
+                    scheduler.unfinished
+                ):  # what still runs must neither keep the instances waiting nor meet the next run
                     await self._terminate()
+                    await self.target.abandon()
                 await scheduler.abandon()
-        silent = [instance.name for instance in self.instances if instance.name not in responses]
-        if performed.hindrance is None and silent:
-            performed.hindrance = f"{' and '.join(silent)} ended without a response"
+        performed.hindrance = performed.hindrance or self._nothing_shown(performed)
         return performed
+
+    def _nothing_shown(self, performed: _Performed) -> str | None:
+        """Why a run that came to its end proves nothing all the same, if it does not."""
+        silent = [instance.name for instance in self.instances if instance.name not in performed.responses]
+        if silent:
+            return f"{' and '.join(silent)} ended without a response"
+        if self.when.secret != "right":  # noqa: S105  (says which secret, and is none)
+            return None
+        complaints = [self.target.complaint(response) for response in performed.in_order(self.instances)]
+        if complaint := next(filter(None, complaints), None):
+            return complaint
+        reached = {step.instance for step in performed.scheduler.steps if step.point.kind != "start"}
+        idle = [instance.name for instance in self.instances if instance.name not in reached]
+        if idle:
+            return f"{' and '.join(idle)} contacted neither the database nor a mocked API"
+        return None
 
     async def _evidence(self, order: str, before: Rows, performed: _Performed, data: Data) -> Run:
         digest = await self.database.digest()
@@ -252,7 +282,7 @@ class Stage:
         for _ in range(MAX_RECOVERY_ROUNDS):
             for instance in {instance.cron: instance for instance in self.instances}.values():
                 async with asyncio.timeout(CALL_SECONDS):
-                    await self.target.call(instance, method="GET", secret=in_process.CRON_SECRET)
+                    await self.target.call(instance, method="GET", secret=self.target.secret)
             rows = await self.database.rows(list(rows))
             now = self.services.accepted, self.database.catalog.without_times(rows)
             if now == before:

@@ -41,6 +41,7 @@ class Verification:
     progress: Progress
     seed: int
     migrations: Sequence[Path]
+    config: Path | None
     journal: Journal | None
     started: float = field(default_factory=time.monotonic)
 
@@ -160,6 +161,7 @@ class Verification:
         counterexample = Counterexample(
             scenario=shown(self.file.source.file),
             target=self.stage.target.name,
+            config=None if self.config is None else shown(self.config),
             migrations=[shown(file) for file in self.migrations],
             check=check.id,
             message=finding.message,

@@ -33,7 +33,8 @@ class Counterexample(Parameters):
 
     scenario: Annotated[str, Field(description="The scenario file, relative to the working directory.")]
     target: Annotated[str, Field(description="What was verified.")]
-    migrations: Annotated[list[str], Field(description="What was applied after the reference schema.")]
+    config: Annotated[str | None, Field(description="The configuration that the target is from.")] = None
+    migrations: Annotated[list[str], Field(description="What was applied after the schema.")]
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
     data: Annotated[dict[str, Any], Field(description="Values that were drawn, other than the first ones.")] = {}

@@ -90,6 +90,11 @@ class Scheduler:
         """The instances that can be released, in order."""
         return tuple(name for name in self._calls if self.next_point(name) is not None)
 
+    @property
+    def unfinished(self) -> list[str]:
+        """The instances that have begun and have not run to their ends."""
+        return [name for name in self._tasks if not self.finished(name)]
+
     def finished(self, instance: str) -> bool:
         """Whether the instance has run to its end."""
         task = self._tasks.get(instance)

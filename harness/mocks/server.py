@@ -1,62 +1,44 @@
-"""The mocked APIs over HTTP, for code outside this process.
-
-Every instance has addresses of its own, `<origin>/<instance>/<service>`, on one loopback port.
-"""
+"""Serves an application over HTTP, for code outside this process."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from urllib.parse import parse_qs
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response as HttpResponse
-from starlette.routing import Route
-
-from harness.mocks.exchange import SERVICE_NAMES, Request, ServiceName
-from harness.mocks.services import Services
-
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @contextlib.asynccontextmanager
-async def serving(services: Services) -> AsyncIterator[str]:
-    """Serves on a free loopback port for as long as the block runs; yields the origin, `http://127.0.0.1:<port>`."""
+async def serving(app: Any, *, certificate: Path | None = None) -> AsyncIterator[int]:
+    """Serves an ASGI application on a free loopback port for as long as the block runs; yields the port.
 
-    def exchange_with(service: ServiceName) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
-        async def exchange(request: HttpRequest) -> HttpResponse:
-            response = await services.exchange(
-                request.path_params["instance"],
-                service,
-                Request(
-                    method=request.method,
-                    path="/" + request.path_params["path"],
-                    query=parse_qs(request.url.query, keep_blank_values=True),
-                    headers=dict(request.headers),
-                    body=await request.body(),
-                ),
-            )
-            return HttpResponse(response.body, response.status, dict(response.headers))
-
-        return exchange
-
-    app = Starlette(
-        routes=[
-            Route(f"/{{instance}}/{name}/{{path:path}}", exchange_with(name), methods=METHODS) for name in SERVICE_NAMES
-        ]
-    )
+    With a certificate it speaks TLS.
+    """
     # Made with its protocol named: asyncio sets TCP_NODELAY on no other, and without it an answer takes 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on early callers wait in its queue
-        server = _Server(uvicorn.Config(app, log_level="error", lifespan="off", server_header=False, date_header=False))
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            proxy_headers=False,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=3600,  # connections stay warm from run to run
+            timeout_graceful_shutdown=1,
+            ssl_certfile=certificate,
+        )
+        server = _Server(config)
         task = asyncio.create_task(server.serve([listener]))
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield listener.getsockname()[1]
         finally:
             server.should_exit = True
             await task

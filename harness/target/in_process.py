@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 import respx
@@ -24,11 +24,10 @@ from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
 from harness.scenario.reader import nearest
 from harness.target import asgi
+from harness.target.secrets import API_KEY, CRON_SECRET
 
 BUILT_IN: Mapping[str, Mapping[str, Cron]] = {"reference": REFERENCE, "legacy": legacy.CRONS}
 APPS = "http://apps.cronproof.invalid"
-API_KEY = "key-of-the-environment"
-CRON_SECRET = "secret-of-this-run"  # noqa: S105  (opens nothing but the crons in this process)
 
 
 def named(name: str) -> Mapping[str, Cron]:
@@ -45,6 +44,9 @@ def named(name: str) -> Mapping[str, Cron]:
 
 class InProcess:
     """Crons in this process. While `isolated`, all that this process sends by httpx goes to the mocks or nowhere."""
+
+    secret = CRON_SECRET
+    api_keys = frozenset({API_KEY})
 
     def __init__(self, name: str, crons: Mapping[str, Cron], database: Database, services: Services) -> None:
         self.name = name
@@ -68,10 +70,6 @@ class InProcess:
         """Keeps what is sent inside the block from leaving."""
         return self._router
 
-    def forget(self) -> None:
-        """Drops the calls that the router has recorded."""
-        self._router.reset()
-
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
         """Starts the instances that do not run yet."""
         self._role = role
@@ -79,7 +77,22 @@ class InProcess:
             if (name, role) not in self._apps:
                 self._apps[name, role] = await self._start(name, proxy, role)
 
-    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse:
+    def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:  # noqa: ARG002  (whoever they are)
+        """None: they connect when they are started, and remember nothing."""
+        return []
+
+    async def reset(self) -> None:
+        """Drops the calls that the router has recorded."""
+        self._router.reset()
+
+    def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)
+        """None: nothing about them can be configured."""
+        return None
+
+    async def abandon(self) -> None:
+        """Nothing to do: a cron ends with the task that has called it."""
+
+    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron."""
         in_process.caller.set(instance.name)
         headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -15,12 +15,13 @@ class Target(Protocol):
     """An implementation of the crons. Its instances stay warm from run to run."""
 
     name: str
+    secret: str
+    """The CRON_SECRET that it knows."""
+    api_keys: frozenset[str]
+    """The keys that its environment has for OpenPhone."""
 
     def isolated(self) -> AbstractContextManager[object]:
         """Keeps what instances send inside the block from reaching anything but the database and the mocks."""
-
-    def forget(self) -> None:
-        """Forgets what instances sent in earlier runs."""
 
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
         """Makes the named instances ready, each with its own proxied database, in the rights of `role`.
@@ -29,5 +30,23 @@ class Target(Protocol):
             EnvironmentFailed: an instance does not start.
         """
 
-    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse:
-        """Calls the instance's cron with the secret, or without any."""
+    def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:
+        """Those whose first call may do what no later one does, as connecting or filling a cache, and so must be made
+        before the first run.
+        """
+
+    async def reset(self) -> None:
+        """Before a run: forgets what instances sent in earlier ones, and starts again those that do not run any more.
+
+        Raises:
+            EnvironmentFailed: an instance does not start.
+        """
+
+    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
+        """Calls the instance's cron with the secret, or without any. None, if there was no response."""
+
+    def complaint(self, response: CronResponse) -> str | None:
+        """Why a response to a call with the right secret proves nothing, if that can be seen from it."""
+
+    async def abandon(self) -> None:
+        """After a run that was given up: what instances still do will not meet the next run."""

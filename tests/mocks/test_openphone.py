@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -14,7 +16,9 @@ import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.mocks import in_process, server
+from harness.interception.authority import Authority
+from harness.interception.door import Door
+from harness.mocks import in_process
 from harness.mocks.exchange import Request
 from harness.mocks.openphone import CallClock, OpenPhone, Scripted
 from harness.mocks.openphone_errors import ERRORS, Envelope, ErrorName
@@ -68,8 +72,10 @@ async def _in_process(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 
 @contextlib.asynccontextmanager
 async def _over_http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with server.serving(services) as origin, httpx.AsyncClient(base_url=f"{origin}/A/openphone") as client:
-        yield client
+    with tempfile.TemporaryDirectory() as folder:
+        door = Door("A", services, Authority.made(Path(folder)))
+        async with door.open(), httpx.AsyncClient(base_url=door.url("openphone")) as client:
+            yield client
 
 
 def test_accepts_with_202_and_the_documented_body(call: Call, services: Services) -> None:

@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import httpx
 import pytest
 import respx
 
 from harness.explore.point import OpenGate, Point
-from harness.mocks import in_process, server
+from harness.interception.authority import Authority
+from harness.interception.door import Door
+from harness.mocks import in_process
 from harness.mocks.exchange import ServiceName
 from harness.mocks.services import Services
 
+Address = Callable[[str, ServiceName], str]
+
 
 @contextlib.asynccontextmanager
-async def reachable(transport: str, services: Services) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
-    """A client, and the origin below which instances and services are."""
+async def reachable(
+    transport: str, services: Services, folder: Path
+) -> AsyncIterator[tuple[httpx.AsyncClient, Address]]:
+    """A client, and what answers with the address of a service for an instance."""
     if transport == "over HTTP":
-        async with server.serving(services) as origin, httpx.AsyncClient() as client:
-            yield client, origin
+        authority = Authority.made(folder)
+        doors = {name: Door(name, services, authority) for name in ("A", "B")}
+        async with httpx.AsyncClient() as client, contextlib.AsyncExitStack() as stack:
+            for door in doors.values():
+                await stack.enter_async_context(door.open())
+            yield client, lambda instance, service: doors[instance].url(service)
     else:
         with respx.mock(assert_all_called=False) as router:
             in_process.install(router, services)
             async with httpx.AsyncClient() as client:
-                yield client, in_process.ORIGIN
+                yield client, in_process.address
 
 
 @pytest.mark.parametrize("transport", ["in process", "over HTTP"])
-def test_each_service_knows_which_instance_calls(transport: str) -> None:
+def test_each_service_knows_which_instance_calls(transport: str, tmp_path: Path) -> None:
     services = Services(frozenset())
 
     async def main() -> list[int]:
-        async with reachable(transport, services) as (client, origin):
+        async with reachable(transport, services, tmp_path) as (client, address):
             telegram = await client.post(
-                f"{origin}/A/telegram/bot100000001:token/sendMessage", json={"chat_id": "700700", "text": "Hi"}
+                f"{address('A', 'telegram')}/bot100000001:token/sendMessage", json={"chat_id": "700700", "text": "Hi"}
             )
-            refused = await client.post(f"{origin}/B/telegram/bot100000001:token/sendMessage", json={"chat_id": "1"})
+            refused = await client.post(
+                f"{address('B', 'telegram')}/bot100000001:token/sendMessage", json={"chat_id": "1"}
+            )
             ghl = await client.post(
-                f"{origin}/B/ghl/conversations/messages",
+                f"{address('B', 'ghl')}/conversations/messages",
                 json={"type": "SMS", "contactId": "contact-1", "message": "Hi Eli"},
                 headers={"Authorization": "Bearer token", "Version": "2021-04-15"},
             )
@@ -56,7 +69,7 @@ def test_each_service_knows_which_instance_calls(transport: str) -> None:
 
 
 @pytest.mark.parametrize("transport", ["in process", "over HTTP"])
-def test_a_call_is_held_before_and_after_the_service_acts(transport: str) -> None:
+def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_path: Path) -> None:
     seen: list[tuple[str, str, str, int]] = []
 
     class Gate(OpenGate):
@@ -67,9 +80,9 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str) -> Non
     name: ServiceName = "openphone"
 
     async def main() -> None:
-        async with reachable(transport, services) as (client, origin):
+        async with reachable(transport, services, tmp_path) as (client, address):
             body = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
-            await client.post(f"{origin}/A/{name}/v1/messages", json=body, headers={"Authorization": "key"})
+            await client.post(f"{address('A', name)}/v1/messages", json=body, headers={"Authorization": "key"})
 
     asyncio.run(main())
     assert seen == [
@@ -78,7 +91,7 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str) -> Non
     ]
 
 
-def test_the_token_of_a_bot_is_in_no_label() -> None:
+def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
     labels: list[str] = []
 
     class Gate(OpenGate):
@@ -86,8 +99,8 @@ def test_the_token_of_a_bot_is_in_no_label() -> None:
             labels.append(f"{instance}: {point.label}")
 
     async def main() -> None:
-        async with reachable("in process", Services(frozenset(), gate=Gate())) as (client, origin):
-            await client.post(f"{origin}/A/telegram/bot100000001:secret/sendMessage", json={})
+        async with reachable("in process", Services(frozenset(), gate=Gate()), tmp_path) as (client, address):
+            await client.post(f"{address('A', 'telegram')}/bot100000001:secret/sendMessage", json={})
 
     asyncio.run(main())
     assert labels == ["A: telegram POST sendMessage", "A: telegram POST sendMessage answered"]

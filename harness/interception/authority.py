@@ -1,0 +1,28 @@
+"""A throw-away certificate authority: made for a run, trusted by its processes alone, gone with the run's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from harness.interception.hosts import CERTIFIED
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Files in the run's folder. `bundle` holds no other authority: whoever trusts it alone reaches no real host."""
+
+    bundle: Path
+    certificate: Path
+    """Of all hosts that are stood in for, with its key."""
+
+    @classmethod
+    def made(cls, folder: Path) -> Authority:
+        """A new one."""
+        authority = trustme.CA(organization_name="cronproof")
+        made = cls(folder / "authority.pem", folder / "certificate.pem")
+        authority.cert_pem.write_to_path(str(made.bundle))
+        authority.issue_cert(*CERTIFIED).private_key_and_cert_chain_pem.write_to_path(str(made.certificate))
+        return made

@@ -1,0 +1,148 @@
+"""An instance's addresses: all that it reaches, but for Postgres itself, it reaches through ports of its own.
+
+By the port everybody knows which instance calls. One port speaks plain HTTP, for addresses that the application is given;
+one TLS, in the place of hosts that it knows; one is the proxy that leads to the latter and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.types import Receive, Scope, Send
+
+from harness.explore.scheduler import AbandonedError
+from harness.interception.authority import Authority
+from harness.interception.hosts import SERVICES, SUPABASE, stand_in
+from harness.interception.proxy import EgressProxy
+from harness.mocks.exchange import SERVICE_NAMES, Request, Response, ServiceName, not_found
+from harness.mocks.server import serving
+from harness.mocks.services import Escape, Services
+
+PRELOAD = Path(__file__).with_name("preload.cjs")
+HERE = "127.0.0.1,localhost,::1"
+
+
+@dataclass
+class Door:
+    """One instance's addresses, while they are `open`."""
+
+    instance: str
+    services: Services
+    authority: Authority
+    http_port: int = 0
+    tls_port: int = 0
+    proxy: EgressProxy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.proxy = EgressProxy(0, self._refused)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Listens for as long as the block runs."""
+        async with (
+            serving(self._plain) as self.http_port,
+            serving(self._intercepted, certificate=self.authority.certificate) as self.tls_port,
+        ):
+            self.proxy.tls_port = self.tls_port
+            async with self.proxy.listening():
+                yield
+
+    def url(self, service: ServiceName | None = None) -> str:
+        """The plain address of a service, or of Supabase."""
+        return f"http://127.0.0.1:{self.http_port}" + (f"/{service}" if service else "")
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """What makes a process take this way out, whatever it is written in."""
+        proxy, bundle = f"http://127.0.0.1:{self.proxy.port}", str(self.authority.bundle)
+        interception = {
+            "hosts": list(SERVICES),
+            "domain": SUPABASE,
+            "tlsPort": self.tls_port,
+            "proxyPort": self.proxy.port,
+        }
+        options = " ".join(filter(None, [inherited.get("NODE_OPTIONS"), f"--require={_quoted(PRELOAD)}"]))
+        lower = {"http_proxy": proxy, "https_proxy": proxy, "all_proxy": proxy, "no_proxy": HERE}
+        return {
+            **lower,
+            **{name.upper(): value for name, value in lower.items()},
+            # Each of these names all authorities there are, but for Node's, which adds one.
+            **dict.fromkeys(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"], bundle),
+            "SSL_CERT_DIR": os.devnull,
+            "DENO_CERT": bundle,
+            "NODE_OPTIONS": options,
+            "CRONPROOF_INTERCEPTION": json.dumps(interception),
+            "NEXT_TELEMETRY_DISABLED": "1",  # https://nextjs.org/telemetry: it would be refused, and fail egress
+        }
+
+    def _refused(self, url: str) -> None:
+        self.services.escapes.append(Escape(self.instance, url))
+
+    async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name, _, rest = scope["path"].removeprefix("/").partition("/")
+        service = next((service for service in SERVICE_NAMES if service == name), None)
+        await self._answer(service, f"/{rest}", scope, receive, send)
+
+    async def _intercepted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host = next((value for name, value in scope.get("headers", []) if name == b"host"), b"").decode("latin-1")
+        service = stand_in(host.partition(":")[0])
+        await self._answer(None if service == "supabase" else service, scope["path"], scope, receive, send)
+
+    async def _answer(self, service: ServiceName | None, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # a WebSocket: closing before accepting is a 403
+            await send({"type": "websocket.close"})
+            return
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        request = Request(
+            method=scope["method"],
+            path=path,
+            query=parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=body,
+        )
+        try:
+            response = await _unless_gone(self._exchange(service, request), receive)
+        except AbandonedError:
+            response = Response.of_html(503, "the run was given up")
+        if response is None:
+            return
+        headers = {**response.headers, "content-length": str(len(response.body))}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _exchange(self, service: ServiceName | None, request: Request) -> Response:
+        if service is None:
+            return not_found(request)
+        return await self.services.exchange(self.instance, service, request)
+
+
+async def _unless_gone(exchange: object, receive: Receive) -> Response | None:
+    """What comes of an exchange; None, if the caller hangs up first: then nobody is held at its points any more."""
+    answering = asyncio.ensure_future(exchange)  # type: ignore[call-overload]
+    hanging_up = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait([answering, hanging_up], return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else None
+    finally:
+        for task in (answering, hanging_up):
+            task.cancel()
+
+
+def _quoted(path: Path) -> str:
+    """A path in NODE_OPTIONS: https://nodejs.org/api/cli.html#node_optionsoptions wants quotes around spaces."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"' if " " in text else text

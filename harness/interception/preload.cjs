@@ -1,0 +1,56 @@
+// Loaded into every Node process of an instance, before the application (NODE_OPTIONS=--require).
+//
+// All that Node connects to, fetch, https and database drivers alike, passes net.Socket.prototype.connect. There a host
+// that is stood in for is replaced by its stand-in, below TLS and below whatever the application has put around fetch;
+// any other host that is not this machine is refused, after the proxy has noted it.
+"use strict";
+
+const net = require("node:net");
+
+const { hosts, domain, tlsPort, proxyPort } = JSON.parse(process.env.CRONPROOF_INTERCEPTION);
+const connect = net.Socket.prototype.connect;
+
+function isHere(host) {
+  return (
+    host === undefined || host === null || host === "" || host === "localhost" || host.endsWith(".localhost") ||
+    host === "0.0.0.0" || host === "::" || host === "::1" || /^127(\.\d+){3}$/.test(host) || host.startsWith("::ffff:127.")
+  );
+}
+
+function isStoodInFor(host, port) {
+  const name = host.toLowerCase().replace(/\.$/, "");
+  return Number(port) === 443 && (hosts.includes(name) || name.split(".").slice(1).join(".") === domain);
+}
+
+function refuse(socket, host, port) {
+  // The proxy's refusal is waited for, so that it is noted before the application hears of it.
+  socket.connecting = true;
+  const told = connect.call(new net.Socket(), proxyPort, "127.0.0.1");
+  const refused = () => {
+    const error = new Error(`connect ECONNREFUSED ${host}:${port}: cronproof lets nothing leave`);
+    socket.destroy(Object.assign(error, { code: "ECONNREFUSED", syscall: "connect", address: host, port }));
+  };
+  told.on("error", () => {}).on("close", refused).on("data", () => {});
+  told.write(`CONNECT ${host}:${port} HTTP/1.1\r\n\r\n`);
+  return socket;
+}
+
+net.Socket.prototype.connect = function (...args) {
+  const normalized = Array.isArray(args[0]);
+  const first = normalized ? args[0][0] : args[0];
+  const byOptions = first !== null && typeof first === "object";
+  const host = byOptions ? first.host : typeof args[1] === "string" ? args[1] : undefined;
+  const port = byOptions ? first.port : first;
+  const isPath = byOptions ? first.path !== undefined && first.port === undefined : Number.isNaN(Number(port));
+  if (isPath || isHere(host)) {
+    return connect.apply(this, args);
+  }
+  if (!isStoodInFor(host, port)) {
+    return refuse(this, host, port);
+  }
+  const callback = normalized ? args[0][1] : args.find((argument) => typeof argument === "function");
+  const options = { ...(byOptions ? first : {}), host: "127.0.0.1", port: tlsPort };
+  delete options.lookup;
+  delete options.localAddress;
+  return connect.call(this, options, ...(callback ? [callback] : []));
+};

@@ -1,0 +1,86 @@
+"""The way out of an instance: an HTTP proxy that leads to the stand-ins and nowhere else.
+
+`CONNECT host:port` to a host that is stood in for ends at the stand-in's TLS port; everything else is refused and noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from harness.interception.hosts import stand_in
+
+MAX_HEADER_BYTES = 64 * 1024
+HTTPS_PORT = 443
+
+
+@dataclass
+class EgressProxy:
+    """One instance's proxy. `refused` is told of the URL of every call that went nowhere."""
+
+    tls_port: int
+    refused: Callable[[str], None]
+    port: int = 0
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listens on a free loopback port for as long as the block runs; `port` says which."""
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101  (for the type checker: a coroutine always runs in one)
+            tasks.add(task)
+            try:
+                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                    await self._serve(reader, writer)
+            finally:
+                tasks.discard(task)
+                writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=MAX_HEADER_BYTES)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+            for task in list(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        header = await reader.readuntil(b"\r\n\r\n")
+        method, target, *_ = [*header.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", ""]
+        if method != "CONNECT":
+            self._refuse(writer, target)
+            return
+        host, _, port = target.rpartition(":")
+        host = host.strip("[]")
+        if stand_in(host) is None or port != str(HTTPS_PORT):
+            self._refuse(writer, f"https://{host}" if port == str(HTTPS_PORT) else f"tcp://{target}")
+            return
+        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.tls_port)
+        try:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await asyncio.gather(_forward(reader, upstream_writer), _forward(upstream_reader, writer))
+        finally:
+            upstream_writer.close()
+
+    def _refuse(self, writer: asyncio.StreamWriter, url: str) -> None:
+        self.refused(url)
+        host = urlsplit(url).hostname or url
+        body = f"{host} cannot be reached from here: cronproof lets nothing leave\n".encode()
+        head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(MAX_HEADER_BYTES):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()  # a stream that has ended on one side is of no use to HTTP on the other

@@ -1,0 +1,230 @@
+"""Targets outside this process: servers in any language, started by us or running already, that know nothing of us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ephemeral_port_reserve
+import httpx
+
+from harness.config import Placeholder, TargetConfig, filled
+from harness.errors import EnvironmentFailed
+from harness.evidence import CronResponse, Instance
+from harness.guard import Guard, guarded
+from harness.interception.authority import Authority
+from harness.interception.door import Door
+from harness.mocks.services import Services
+from harness.postgres.database import Database, Role
+from harness.postgres.proxy import Proxy
+from harness.scenario.model import MAX_INSTANCES
+from harness.supabase import keys
+from harness.target.process import Process
+from harness.target.secrets import CRON_SECRET, api_key
+
+NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
+_DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
+NOT_COPIED = shutil.ignore_patterns(".git", ".next")
+
+
+@dataclass
+class Server:
+    """An instance with the rights of a role: its addresses, and the process that uses them, if it is ours."""
+
+    url: str
+    door: Door | None = None
+    process: Process | None = None
+
+
+class Outside:
+    """A target of `cronproof.toml`. Its processes stay warm from run to run."""
+
+    def __init__(self, name: str, config: TargetConfig, database: Database, services: Services, logs: Path) -> None:
+        self.name = name
+        self.secret = config.cron_secret or CRON_SECRET
+        self.api_keys = frozenset(map(api_key, NAMES))
+        self._config = config
+        self._database = database
+        self._services = services
+        self._logs = logs
+        self._servers: dict[tuple[str, Role], Server] = {}
+        self._role: Role = "service_role"
+        self._warm: set[tuple[Instance, Role]] = set()
+        self._open = contextlib.AsyncExitStack()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Stops every process when the block ends, and what they have started."""
+        with guarded() as self._guard:
+            self._authority = Authority.made(self._guard.folder)
+            async with self._open, httpx.AsyncClient(trust_env=False, timeout=None) as self._http:  # noqa: S113  (the scheduler has deadlines)
+                try:
+                    yield
+                finally:
+                    await asyncio.gather(*(process.stop() for process in self._processes))
+
+    _guard: Guard
+    _authority: Authority
+    _http: httpx.AsyncClient
+
+    @property
+    def _processes(self) -> list[Process]:
+        return [server.process for server in self._servers.values() if server.process is not None]
+
+    def isolated(self) -> contextlib.AbstractContextManager[object]:
+        """Nothing to do: processes are kept in from their start to their end."""
+        return contextlib.nullcontext()
+
+    async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
+        """Starts the instances that do not run yet, all at once."""
+        self._role = role
+        lacking = {name: proxy for name, proxy in proxies.items() if (name, role) not in self._servers}
+        for name, proxy in lacking.items():
+            self._servers[name, role] = await self._server(name, proxy, role)
+        await self._start([self._servers[name, role] for name in lacking])
+
+    def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:
+        """Those that have not been called since they were started; of targets that always are, none."""
+        if self._config.restart:
+            return []
+        return [instance for instance in instances if (instance, self._role) not in self._warm]
+
+    async def reset(self) -> None:
+        """Starts again the processes that do not run any more, and where the target asks for it, all."""
+        if self._config.restart:
+            await asyncio.gather(*(process.stop() for process in self._processes))
+        ended = [(place, server) for place, server in self._servers.items() if _has_ended(server)]
+        for (name, role), _ in ended:
+            self._warm = {(instance, of) for instance, of in self._warm if (instance.name, of) != (name, role)}
+        await self._start([server for _, server in ended])
+
+    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
+        """Calls the instance's cron."""
+        headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+        server = self._servers[instance.name, self._role]
+        url = server.url + self._config.path.replace("{cron}", instance.cron)
+        try:
+            response = await self._http.request(method, url, headers=headers)
+        except httpx.HTTPError:
+            return None
+        finally:
+            self._warm.add((instance, self._role))
+        try:
+            body = response.json()
+        except ValueError:
+            body = response.text
+        return CronResponse(instance.name, response.status_code, body)
+
+    def complaint(self, response: CronResponse) -> str | None:
+        """Of what a configuration gets wrong."""
+        match response.status:
+            case 401 | 403:
+                return (
+                    f"{response.instance} answers {response.status} to the right secret: "
+                    "does the target's environment have CRON_SECRET = {cron_secret}, or the target its `cron_secret`?"
+                )
+            case 404 | 405:
+                return (
+                    f"{response.instance} answers {response.status}: is there such a cron at the target's "
+                    f"`path` ({self._config.path})?"
+                )
+        return None
+
+    async def abandon(self) -> None:
+        """Kills the processes; those that are needed again are started again."""
+        await asyncio.gather(*(process.kill() for process in self._processes))
+
+    async def _server(self, name: str, proxy: Proxy, role: Role) -> Server:
+        if self._config.url is not None:
+            urls = self._config.url
+            return Server(urls[NAMES.index(name) % len(urls)].rstrip("/"))
+        assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
+        door = Door(name, self._services, self._authority)
+        await self._open.enter_async_context(door.open())
+        port: int = ephemeral_port_reserve.reserve("127.0.0.1")
+        values = self._values(name, port, proxy, door, role)
+        given = {variable: filled(value, values) for variable, value in self._config.env.items()}
+        inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
+        ours = door.environment({**inherited, **given}) | self._guard.marked()
+        log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
+        process = Process(
+            instance=name,
+            command=[filled(word, values) for word in self._config.command],
+            cwd=self._cwd(name),
+            environment={**inherited, **given, **ours},
+            port=port,
+            log=log,
+        )
+        return Server(f"http://127.0.0.1:{port}", door, process)
+
+    def _values(self, name: str, port: int, proxy: Proxy, door: Door, role: Role) -> Mapping[Placeholder, str]:
+        values: Mapping[Placeholder, str] = {
+            "port": str(port),
+            "database_url": self._database.url(proxy.port, role),
+            "openphone_url": door.url("openphone"),
+            "openphone_api_key": api_key(name),
+            "telegram_url": door.url("telegram"),
+            "ghl_url": door.url("ghl"),
+            "supabase_url": door.url(),
+            "supabase_anon_key": keys.key_of("anon"),
+            "supabase_service_role_key": keys.key_of(role),
+            "supabase_jwt_secret": keys.SECRET,
+            "cron_secret": self.secret,
+            "instance": name,
+        }
+        return values
+
+    def _cwd(self, name: str) -> Path:
+        if not self._config.copy_cwd:
+            return self._config.cwd
+        copy = self._guard.folder / "copies" / name
+        if not copy.exists():
+            shutil.copytree(self._config.cwd, copy, symlinks=True, copy_function=_copy, ignore=NOT_COPIED)
+        return copy
+
+    async def _start(self, servers: Sequence[Server]) -> None:
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for server in servers:
+                    starting.create_task(self._start_one(server))
+        except* EnvironmentFailed as failed:
+            raise failed.exceptions[0] from None  # one is enough: the others probably fail for the same reason
+
+    async def _start_one(self, server: Server) -> None:
+        if server.process is not None:
+            await server.process.start()
+            await server.process.ready(self._config.ready, seconds=self._config.ready_timeout)
+        else:
+            await self._reachable(server.url)
+
+    async def _reachable(self, url: str) -> None:
+        try:
+            await self._http.get(url + (self._config.ready or "/"), timeout=self._config.ready_timeout)
+        except httpx.HTTPError as error:
+            raise EnvironmentFailed(
+                f"no server answers at {url} ({type(error).__name__}); start it first, or give a `command`"
+            ) from None
+
+
+def _has_ended(server: Server) -> bool:
+    return server.process is not None and server.process.exit_code is not None
+
+
+def _leads_elsewhere(variable: str, value: str) -> bool:
+    """Whether a variable of our own environment names a database that is none of ours."""
+    return variable.startswith("PG") or _DATABASE_URL.match(value) is not None
+
+
+def _copy(source: str, copy: str) -> str:
+    """Links what nobody writes to; copies the rest."""
+    if "node_modules" in Path(source).parts:
+        with contextlib.suppress(OSError):
+            os.link(source, copy)
+            return copy
+    return shutil.copy2(source, copy)

@@ -1,0 +1,11 @@
+"""The secrets of a run: they open nothing but its own crons and mocks."""
+
+from __future__ import annotations
+
+CRON_SECRET = "secret-of-this-run"  # noqa: S105  (opens nothing but the crons of a run)
+API_KEY = "key-of-the-environment"
+
+
+def api_key(instance: str) -> str:
+    """The key for OpenPhone that an instance outside this process has in its environment."""
+    return f"{API_KEY}-{instance}"

@@ -1,0 +1,71 @@
+"""A server with one cron, for tests: it claims by the database and sends by OpenPhone, and is wrong as it is told to be.
+
+`python server.py PORT [MISTAKE]`; it uses what httpx and psycopg take from the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import psycopg
+
+MISTAKE = sys.argv[2] if len(sys.argv) > 2 else ""
+CLAIM = "select job_id, customer_phone from public.claim_jobs_for_followup('00000000-0000-4000-8000-000000000001')"
+
+
+def cron() -> dict[str, object]:
+    if MISTAKE == "contacts-nothing":
+        return {"success": True, "processed": 0}
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        jobs = connection.execute(CLAIM).fetchall()
+        for job_id, phone in jobs:
+            if MISTAKE == "phones-home":
+                try:
+                    httpx.get("https://telemetry.example.com/jobs", timeout=5)
+                except httpx.HTTPError as error:
+                    print(error, flush=True)  # noqa: T201  (what it writes is a part of the test)
+            if MISTAKE == "dies":
+                os._exit(7)
+            response = httpx.post(
+                "https://api.openphone.com/v1/messages",
+                json={"content": "Hi!", "from": "PN0000000001", "to": [phone]},
+                headers={"Authorization": os.environ["OPENPHONE_API_KEY"]},
+                timeout=60,
+            )
+            if response.status_code != 202:
+                connection.execute("update public.jobs set followup_sent_at = null where id = %s", [job_id])
+    return {"success": True, "processed": len(jobs)}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        status, body = 200, cron() if self.authorized() else {"success": False}
+        if not self.authorized():
+            status = 401
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def authorized(self) -> bool:
+        return self.headers.get("authorization") == f"Bearer {os.environ['CRON_SECRET']}"
+
+
+match MISTAKE:
+    case "crashes":
+        sys.exit("cannot go on: no such module")
+    case "never-listens":
+        print("thinking", flush=True)  # noqa: T201  (as above)
+        time.sleep(60)
+    case "listens-elsewhere":
+        ThreadingHTTPServer(("127.0.0.1", 0), Handler).serve_forever()
+    case _:
+        ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

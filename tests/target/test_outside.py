@@ -1,0 +1,153 @@
+"""Servers outside: verified as they are, kept in, and told apart from what is wrong with how they are started."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.config import TargetConfig
+from harness.errors import EnvironmentFailed
+from harness.guard import MARK
+from harness.postgres.server import Server
+from harness.results import ScenarioResult
+from harness.runner import Plan, session_on
+from harness.scenario import reader
+from tests.conftest import ROOT, Await
+
+pytestmark = pytest.mark.postgres
+
+RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
+SERVER = Path(__file__).with_name("server.py")
+ENV = {
+    "DATABASE_URL": "{database_url}",
+    "OPENPHONE_API_KEY": "{openphone_api_key}",
+    "CRON_SECRET": "{cron_secret}",
+}
+
+Verify = Callable[..., ScenarioResult]
+
+
+def target(mistake: str = "", **changes: object) -> TargetConfig:
+    command = [sys.executable, str(SERVER), "{port}", mistake]
+    return TargetConfig.model_validate({"command": command, "env": ENV, "cwd": ROOT, **changes})
+
+
+@pytest.fixture
+def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
+    """Verifies a target with the race scenario, its recovery and interleavings left out or not."""
+
+    def of(config: TargetConfig, *, overlaps: str = "[step-by-step]", interleavings: str = "") -> ScenarioResult:
+        text = RACE.read_text()
+        start, end = text.index("  overlaps:"), text.index("then:")
+        file = tmp_path / "race.yaml"
+        file.write_text(f"{text[:start]}  overlaps: {overlaps}\n{interleavings}{text[end:]}")
+
+        async def main() -> ScenarioResult:
+            plan = Plan("server", outside=config, logs=tmp_path / "logs")
+            async with session_on(postgres, plan) as opened:
+                return await opened.verify(reader.read_one(file))
+
+        result: ScenarioResult = await_(main())
+        return result
+
+    return of
+
+
+def test_a_server_that_knows_nothing_of_us_is_verified_in_every_order(verify: Verify) -> None:
+    result = verify(target(), overlaps="[held-after-claim, held-before-send]", interleavings="  interleavings: all\n")
+
+    assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
+    assert result.exploration.exhausted
+    (held, *_) = result.runs
+    assert {step.point.kind for step in held.steps} == {"start", "statement", "call", "answer"}
+
+
+def test_a_call_to_any_other_host_goes_nowhere_and_fails_egress(verify: Verify) -> None:
+    result = verify(target("phones-home"))
+
+    (egress,) = [check for check in result.checks if check.id == "egress"]
+    assert (egress.verdict, "telemetry.example.com" in egress.message) == ("FAIL", True)
+    assert result.verdict == "FAIL"
+
+
+def test_a_server_that_contacts_nothing_proves_nothing(verify: Verify) -> None:
+    result = verify(target("contacts-nothing"))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A and B contacted neither the database nor a mocked API" in str(result.reason)
+
+
+def test_a_server_that_dies_proves_nothing_and_its_last_output_is_kept(verify: Verify, tmp_path: Path) -> None:
+    result = verify(target("dies"))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "ended without a response" in str(result.reason)
+
+
+def test_a_wrong_secret_is_told_for_what_it_is(verify: Verify) -> None:
+    result = verify(target(env={**ENV, "CRON_SECRET": "another"}))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A answers 401 to the right secret" in str(result.reason)
+
+
+def test_a_wrong_path_is_told_for_what_it_is(verify: Verify) -> None:
+    result = verify(target(command=["node", "-e", NOT_FOUND]))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A answers 404: is there such a cron at the target's `path` (/api/cron/{cron})?" in str(result.reason)
+
+
+NOT_FOUND = "require('http').createServer((_, r) => r.writeHead(404).end()).listen({port}, '127.0.0.1')"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (target(command=["no-such-program"]), "instance [AB] does not start: 'no-such-program' cannot be run"),
+        (target("crashes"), "instance [AB] ended with exit code 1 before it could be called"),
+        (target("crashes"), "its last output:\n    cannot go on: no such module\n  all of it is in "),
+        (target("never-listens", ready_timeout=0.5), "instance [AB] did not listen on port .* within 0.5 s"),
+        (target("never-listens", ready_timeout=0.5), "    thinking"),
+        (target("listens-elsewhere", ready_timeout=0.5), r", but on \d+: give it {port}"),
+    ],
+)
+def test_a_server_that_does_not_start_is_told_with_its_last_output(
+    config: TargetConfig, message: str, verify: Verify
+) -> None:
+    with pytest.raises(EnvironmentFailed, match=message):
+        verify(config)
+
+
+def test_a_path_that_must_answer_is_waited_for(verify: Verify) -> None:
+    broken = "require('http').createServer((_, r) => r.writeHead(503).end()).listen({port}, '127.0.0.1')"
+
+    with pytest.raises(EnvironmentFailed, match=r"instance [AB] did not answer at /healthz on port \d+ within 0.5 s"):
+        verify(target(command=["node", "-e", broken], ready="/healthz", ready_timeout=0.5))
+
+
+def test_nothing_that_was_started_is_left(verify: Verify) -> None:
+    verify(target(command=["sh", "-c", f"sleep 1000 & exec {sys.executable} {SERVER} {{port}}"]))
+
+    left = [process for process in psutil.process_iter() if is_ours(process)]
+    assert left == []
+
+
+def is_ours(process: psutil.Process) -> bool:
+    try:
+        return MARK in process.environ() and process.pid != os.getpid()
+    except psutil.Error:
+        return False
+
+
+def test_a_server_that_runs_already_must_answer(verify: Verify) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(EnvironmentFailed, match=f"no server answers at {url} .ConnectError.; start it first"):
+        verify(TargetConfig(url=[url]))
