@@ -222,6 +222,8 @@ class Stage:
         if complaint := next(filter(None, complaints), None):
             return complaint
         reached = {step.instance for step in performed.scheduler.steps if step.point.kind != "start"}
+        reached |= {proxy.instance for proxy in self.proxies if proxy.used}
+        reached |= {escape.instance for escape in self.services.escapes}
         idle = [instance.name for instance in self.instances if instance.name not in reached]
         if idle:
             return f"{' and '.join(idle)} contacted neither the database nor a mocked API"

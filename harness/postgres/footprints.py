@@ -28,9 +28,11 @@ Kind = Literal["dml", "begin", "end", "session", "other"]
 
 # Functions by which a query can learn or do what no lock of its transaction shows.
 _TELLING = re.compile(
-    r"\b(pg_(?!catalog\b|sleep\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|isolation|information_schema)",
+    r"\b(pg_(?!catalog\b|sleep\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|information_schema)",
     re.IGNORECASE,
 )
+# READ COMMITTED is what there is without a word; drivers name it all the same.
+_ISOLATION = re.compile(r"\bisolation\b(?!\s+level\s+read\s+committed\b)|_isolation\b", re.IGNORECASE)
 _TRANSACTION: dict[str, Kind] = {
     "TRANS_STMT_BEGIN": "begin",
     "TRANS_STMT_START": "begin",
@@ -52,17 +54,26 @@ def kind_of(sql: str) -> Kind:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
         return "other"
-    if len(statements) != 1 or _TELLING.search(sql):
+    if len(statements) != 1 or _TELLING.search(sql) or changes_isolation(sql):
         return "other"
     match statements[0].stmt:
         case ast.SelectStmt(intoClause=None) | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
             return "dml"
-        case ast.TransactionStmt(kind=kind, options=None):
+        case ast.TransactionStmt(kind=kind, options=options) if not options or _says_isolation(options):
             return _TRANSACTION.get(getattr(kind, "name", ""), "other")
         case ast.VariableSetStmt() | ast.VariableShowStmt():
             return "session"
         case _:
             return "other"
+
+
+def changes_isolation(text: str) -> bool:
+    """Whether a statement, or the parameters of a login, may set a level under which transactions see an earlier state."""
+    return _ISOLATION.search(text) is not None and not text.lstrip()[:5].lower().startswith("show ")
+
+
+def _says_isolation(options: Sequence[ast.DefElem]) -> bool:
+    return all(option.defname == "transaction_isolation" for option in options)
 
 
 Lock = tuple[str, str, str | None, bool]

@@ -62,10 +62,13 @@ class Proxy:
     pids: set[int] = field(default_factory=set)
     all_pids: set[int] = field(default_factory=set)
     errors: list[SqlError] = field(default_factory=list)
+    used: bool = False
+    """Whether anything was asked of the database."""
 
     def forget(self) -> None:
         """Forgets what happened in earlier runs; connections stay."""
         self.errors.clear()
+        self.used = False
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -165,7 +168,7 @@ class _Session:
                 if startup.code == wire.CANCEL_REQUEST:
                     await self.server.lost.wait()  # the server acts on it, then closes
                     return
-                self._isolated = b"isolation" in startup.packet
+                self._isolated = footprints.changes_isolation(startup.packet.decode("latin-1"))
                 self._started = True
                 self._client_sent()
                 forwarding = asyncio.create_task(self._from_client())
@@ -227,9 +230,10 @@ class _Session:
             if kind not in wire.ENDS_BATCH:
                 continue
             await self._all_answered()
+            self.proxy.used = True
             if executes:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
-                self._isolated |= "isolation" in sql.lower()
+                self._isolated |= any(footprints.changes_isolation(execution.sql) for execution in executes)
                 await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql))
                 if self.proxy.observer is not None:
                     batch = await self._observed(self.proxy.observer, batch, executes)
