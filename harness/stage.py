@@ -224,7 +224,9 @@ class Stage:
         reached = {step.instance for step in performed.scheduler.steps if step.point.kind != "start"}
         reached |= {proxy.instance for proxy in self.proxies if proxy.used}
         reached |= {escape.instance for escape in self.services.escapes}
-        idle = [instance.name for instance in self.instances if instance.name not in reached]
+        # A cron that does not even try, and says so, is judged by what it says.
+        loud = {response.instance for response in performed.responses.values() if response.status >= 400}
+        idle = [instance.name for instance in self.instances if instance.name not in reached | loud]
         if idle:
             return f"{' and '.join(idle)} contacted neither the database nor a mocked API"
         return None

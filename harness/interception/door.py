@@ -19,11 +19,12 @@ from starlette.types import Receive, Scope, Send
 
 from harness.explore.scheduler import AbandonedError
 from harness.interception.authority import Authority
-from harness.interception.hosts import SERVICES, SUPABASE, stand_in
+from harness.interception.hosts import SERVICES, SUPABASE, StandIn, stand_in
 from harness.interception.proxy import EgressProxy
 from harness.mocks.exchange import SERVICE_NAMES, Request, Response, ServiceName, not_found
 from harness.mocks.server import serving
 from harness.mocks.services import Escape, Services
+from harness.supabase.rest import Rest, RestRequest
 
 PRELOAD = Path(__file__).with_name("preload.cjs")
 HERE = "127.0.0.1,localhost,::1"
@@ -36,6 +37,7 @@ class Door:
     instance: str
     services: Services
     authority: Authority
+    rest: Rest
     http_port: int = 0
     tls_port: int = 0
     proxy: EgressProxy = field(init=False)
@@ -52,7 +54,10 @@ class Door:
         ):
             self.proxy.tls_port = self.tls_port
             async with self.proxy.listening():
-                yield
+                try:
+                    yield
+                finally:
+                    await self.rest.close()
 
     def url(self, service: ServiceName | None = None) -> str:
         """The plain address of a service, or of Supabase."""
@@ -87,14 +92,16 @@ class Door:
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, rest = scope["path"].removeprefix("/").partition("/")
         service = next((service for service in SERVICE_NAMES if service == name), None)
-        await self._answer(service, f"/{rest}", scope, receive, send)
+        if service is None:
+            await self._answer("supabase", scope["path"], scope, receive, send)
+        else:
+            await self._answer(service, f"/{rest}", scope, receive, send)
 
     async def _intercepted(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope.get("headers", []) if name == b"host"), b"").decode("latin-1")
-        service = stand_in(host.partition(":")[0])
-        await self._answer(None if service == "supabase" else service, scope["path"], scope, receive, send)
+        await self._answer(stand_in(host.partition(":")[0]), scope["path"], scope, receive, send)
 
-    async def _answer(self, service: ServiceName | None, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, service: StandIn | None, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # a WebSocket: closing before accepting is a 403
             await send({"type": "websocket.close"})
             return
@@ -106,21 +113,22 @@ class Door:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        request = Request(
-            method=scope["method"],
-            path=path,
-            query=parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True),
-            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-            body=body,
-        )
+        query = scope["query_string"].decode("latin-1")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            response = await _unless_gone(self._exchange(service, request), receive)
+            if service == "supabase":
+                of_rest = RestRequest(scope["method"], path, query, headers, body)
+                response = await _unless_gone(self.rest.answer(of_rest), receive)
+            else:
+                parameters = parse_qs(query, keep_blank_values=True)
+                request = Request(scope["method"], path, parameters, headers, body)
+                response = await _unless_gone(self._exchange(service, request), receive)
         except AbandonedError:
             response = Response.of_html(503, "the run was given up")
         if response is None:
             return
-        headers = {**response.headers, "content-length": str(len(response.body))}
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        of_response = {**response.headers, "content-length": str(len(response.body))}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in of_response.items()]
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         await send({"type": "http.response.body", "body": response.body})
 

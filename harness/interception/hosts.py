@@ -6,6 +6,8 @@ from typing import Literal
 
 from harness.mocks.exchange import ServiceName
 
+StandIn = ServiceName | Literal["supabase"]
+
 SERVICES: dict[str, ServiceName] = {
     "api.openphone.com": "openphone",
     "api.quo.com": "openphone",
@@ -21,7 +23,7 @@ CERTIFIED = (*SERVICES, f"*.{SUPABASE}")
 """The names that the certificate of an interception has."""
 
 
-def stand_in(host: str) -> ServiceName | Literal["supabase"] | None:
+def stand_in(host: str) -> StandIn | None:
     """Who answers in place of a host; None for one that cannot be reached."""
     host = host.lower().rstrip(".")
     if host in SERVICES:

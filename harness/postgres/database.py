@@ -123,7 +123,7 @@ class Database:
         starts = [(sequence.name, sequence.start) for sequence in sequences]
         script = Script(f"reset_{self._scripts}", self._empty, starts, inserts)
         await self._control.execute(script.text)
-        following = await self._fetch(reset.following(sequences))
+        following = await self.fetch(reset.following(sequences))
         script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
         return script
 
@@ -171,7 +171,7 @@ class Database:
         ]
         if not parts:
             return {}
-        fetched = await self._fetch(sql.SQL("select {}").format(sql.SQL(", ").join(parts)))
+        fetched = await self.fetch(sql.SQL("select {}").format(sql.SQL(", ").join(parts)))
         return dict(zip(tables, fetched[0], strict=True))
 
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
@@ -201,7 +201,8 @@ class Database:
             [TERMINATE_MILLISECONDS, list(pids)],
         )
 
-    async def _fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    async def fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query, as the owner sees them."""
         return await (await self._control.execute(query, parameters)).fetchall()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -24,7 +25,9 @@ from harness.mocks.services import Services
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
 from harness.scenario.model import MAX_INSTANCES
-from harness.supabase import keys
+from harness.supabase import keys, schema
+from harness.supabase.rest import Rest
+from harness.supabase.schema import Schema
 from harness.target.process import Process
 from harness.target.secrets import CRON_SECRET, api_key
 
@@ -57,6 +60,7 @@ class Outside:
         self._role: Role = "service_role"
         self._warm: set[tuple[Instance, Role]] = set()
         self._open = contextlib.AsyncExitStack()
+        self._schema: Schema | None = None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -145,7 +149,10 @@ class Outside:
             urls = self._config.url
             return Server(urls[NAMES.index(name) % len(urls)].rstrip("/"))
         assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
-        door = Door(name, self._services, self._authority)
+        if self._schema is None:
+            self._schema = await schema.read(self._database.fetch)
+        rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
+        door = Door(name, self._services, self._authority, rest)
         await self._open.enter_async_context(door.open())
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
         values = self._values(name, port, proxy, door, role)

@@ -23,6 +23,7 @@ from harness.mocks.exchange import Request
 from harness.mocks.openphone import CallClock, OpenPhone, Scripted
 from harness.mocks.openphone_errors import ERRORS, Envelope, ErrorName
 from harness.mocks.services import Services
+from tests.mocks.test_services import NO_DATABASE
 
 KEY = "key-of-northside"
 FROM = "PN0000000001"
@@ -73,7 +74,7 @@ async def _in_process(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 @contextlib.asynccontextmanager
 async def _over_http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     with tempfile.TemporaryDirectory() as folder:
-        door = Door("A", services, Authority.made(Path(folder)))
+        door = Door("A", services, Authority.made(Path(folder)), NO_DATABASE)
         async with door.open(), httpx.AsyncClient(base_url=door.url("openphone")) as client:
             yield client
 

@@ -17,7 +17,10 @@ from harness.interception.door import Door
 from harness.mocks import in_process
 from harness.mocks.exchange import ServiceName
 from harness.mocks.services import Services
+from harness.supabase.rest import Rest
+from harness.supabase.schema import Schema
 
+NO_DATABASE = Rest(lambda role: f"postgresql://{role}@127.0.0.1:1/none", Schema({}, {}, [], []))
 Address = Callable[[str, ServiceName], str]
 
 
@@ -28,7 +31,7 @@ async def reachable(
     """A client, and what answers with the address of a service for an instance."""
     if transport == "over HTTP":
         authority = Authority.made(folder)
-        doors = {name: Door(name, services, authority) for name in ("A", "B")}
+        doors = {name: Door(name, services, authority, NO_DATABASE) for name in ("A", "B")}
         async with httpx.AsyncClient() as client, contextlib.AsyncExitStack() as stack:
             for door in doors.values():
                 await stack.enter_async_context(door.open())

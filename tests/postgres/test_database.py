@@ -119,7 +119,7 @@ def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Aw
                     pass
                 logins = [(f"{first.name}_{role}", role) for role in databases.ROLES]
                 for login, role in logins:
-                    assert await first._fetch("select pg_has_role(%s, %s, 'usage')", [login, role]) == [(True,)]
+                    assert await first.fetch("select pg_has_role(%s, %s, 'usage')", [login, role]) == [(True,)]
 
     await_(main())
 
@@ -314,7 +314,7 @@ def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Pat
             for _ in range(2):
                 await database.reset(await database.script([]))
                 await database._control.execute('insert into "Of App".sent (job_id) values (1)')
-            return await database._fetch("select id, nextval('free') from \"Of App\".sent")
+            return await database.fetch("select id, nextval('free') from \"Of App\".sent")
 
     assert await_(main()) == [(1, 1)]
 
