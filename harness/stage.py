@@ -309,6 +309,8 @@ class Stage:
 
     async def _blockers(self, instance: str) -> list[str]:
         waiting = next(proxy for proxy in self.proxies if proxy.instance == instance)
+        if not waiting.is_busy:
+            return []
         whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.pids}
         blockers = await self.database.blockers(list(waiting.pids), list(whose))
         return sorted({whose[pid] for pid in blockers if pid in whose})

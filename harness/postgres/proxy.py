@@ -64,6 +64,12 @@ class Proxy:
     errors: list[SqlError] = field(default_factory=list)
     used: bool = False
     """Whether anything was asked of the database."""
+    _sessions: set[_Session] = field(default_factory=set)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server has a statement of the instance that it has not answered. Nobody else waits for a lock."""
+        return any(session.is_busy for session in self._sessions)
 
     def forget(self) -> None:
         """Forgets what happened in earlier runs; connections stay."""
@@ -77,7 +83,9 @@ class Proxy:
 
         def accept() -> _End:
             session = _Session(self)
+            self._sessions.add(session)
             task = asyncio.create_task(session.run())
+            task.add_done_callback(lambda _: self._sessions.discard(session))
             sessions.add(task)
             task.add_done_callback(sessions.discard)
             return session.client
@@ -151,12 +159,18 @@ class _Session:
         self._failed = False
         self._executed = asyncio.Event()
         self._as_if_simple = False
+        self._flushed = False
         # What the transaction that is open has touched, unless nobody has asked, and whether one is open at all, beyond
         # the end of a statement.
         self._transaction: Footprint | None = NOTHING
         self._in_transaction = False
         # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
         self._isolated = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server has something that it has not answered."""
+        return self._unanswered > 0 or self._flushed
 
     async def run(self) -> None:
         """Forwards both ways until either side hangs up; then the other is hung up too."""
@@ -240,6 +254,8 @@ class _Session:
             if kind in wire.AWAITS_READY:
                 self._unanswered += 1
                 self._extended = kind == ord("S")
+            elif executes:
+                self._flushed = True
             self.server.write(b"".join(batch))
             batch, executes = [], []
 
@@ -266,6 +282,7 @@ class _Session:
         before = self._transaction
         self._to_execute, self._failed, self._as_if_simple = len(executes), False, last == b"Q"
         self._executed.clear()
+        self._flushed = True
         self.server.write(wire.as_extended(batch[0]) if self._as_if_simple else b"".join(batch[:-1]))
         self.server.write(wire.FLUSH)
         await self._executed.wait()
@@ -301,7 +318,7 @@ class _Session:
             return False
         match kind:
             case b"Z":
-                self._as_if_simple = False
+                self._as_if_simple = self._flushed = False
                 self._in_transaction = message[5:6] != b"I"
                 if not self._in_transaction:
                     self._transaction = NOTHING

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import math
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import jwt
 import psycopg
+from jwt.types import Options
 from psycopg import AsyncConnection, sql
 
 from harness.mocks.exchange import Response
@@ -245,19 +249,26 @@ def _caller(headers: Mapping[str, str]) -> _Caller:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return _Caller("anon", json.dumps({"role": "anon"}))
+    claims = _claims(token)
+    if claims.get("exp", math.inf) < time.time():
+        raise RestError(401, "PGRST303", "JWT expired")
+    role = claims.get("role", "anon")
+    if role not in ROLES:
+        raise RestError(401, "22023", f'role "{role}" does not exist')
+    return _Caller(cast("Role", role), json.dumps(claims, separators=(",", ":"), sort_keys=True))
+
+
+@functools.lru_cache(maxsize=64)
+def _claims(token: str) -> Mapping[str, Any]:
+    """The claims of a token, whether or not they have expired."""
+    options: Options = {"verify_aud": False, "verify_iss": False, "verify_exp": False}
     try:
-        claims = jwt.decode(token, keys.SECRET, [keys.ALGORITHM], options={"verify_aud": False, "verify_iss": False})
-    except jwt.ExpiredSignatureError:
-        raise RestError(401, "PGRST303", "JWT expired") from None
+        return jwt.decode(token, keys.SECRET, [keys.ALGORITHM], options=options)
     except jwt.InvalidSignatureError:
         raise RestError(401, "PGRST301", "No suitable key or wrong key type") from None
     except jwt.InvalidTokenError:
         parts = token.count(".") + 1
         raise RestError(401, "PGRST301", f"Expected 3 parts in JWT; got {parts}") from None
-    role = claims.get("role", "anon")
-    if role not in ROLES:
-        raise RestError(401, "22023", f'role "{role}" does not exist')
-    return _Caller(cast("Role", role), json.dumps(claims, separators=(",", ":"), sort_keys=True))
 
 
 def _asked(request: RestRequest) -> _Asked:

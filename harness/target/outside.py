@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ephemeral_port_reserve
-import httpx
+import httpcore
 
 from harness.config import Placeholder, TargetConfig, filled
 from harness.errors import EnvironmentFailed
@@ -33,6 +34,7 @@ from harness.target.secrets import CRON_SECRET, api_key
 
 NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
 _DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
+HTTP_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 NOT_COPIED = shutil.ignore_patterns(".git", ".next")
 
 
@@ -67,7 +69,7 @@ class Outside:
         """Stops every process when the block ends, and what they have started."""
         with guarded() as self._guard:
             self._authority = Authority.made(self._guard.folder)
-            async with self._open, httpx.AsyncClient(trust_env=False, timeout=None) as self._http:  # noqa: S113  (the scheduler has deadlines)
+            async with self._open, httpcore.AsyncConnectionPool(max_connections=None) as self._http:
                 try:
                     yield
                 finally:
@@ -75,7 +77,8 @@ class Outside:
 
     _guard: Guard
     _authority: Authority
-    _http: httpx.AsyncClient
+    # Without the client around it, which takes longer than the request. The scheduler has the deadlines.
+    _http: httpcore.AsyncConnectionPool
 
     @property
     def _processes(self) -> list[Process]:
@@ -110,20 +113,22 @@ class Outside:
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron."""
-        headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+        headers: list[tuple[bytes | str, bytes | str]] = []
+        if secret is not None:
+            headers = [("authorization", f"Bearer {secret}")]
         server = self._servers[instance.name, self._role]
         url = server.url + self._config.path.replace("{cron}", instance.cron)
         try:
             response = await self._http.request(method, url, headers=headers)
-        except httpx.HTTPError:
+        except HTTP_ERRORS:
             return None
         finally:
             self._warm.add((instance, self._role))
         try:
-            body = response.json()
+            body = json.loads(response.content)
         except ValueError:
-            body = response.text
-        return CronResponse(instance.name, response.status_code, body)
+            body = response.content.decode(errors="replace")
+        return CronResponse(instance.name, response.status, body)
 
     def complaint(self, response: CronResponse) -> str | None:
         """Of what a configuration gets wrong."""
@@ -212,8 +217,9 @@ class Outside:
 
     async def _reachable(self, url: str) -> None:
         try:
-            await self._http.get(url + (self._config.ready or "/"), timeout=self._config.ready_timeout)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(self._config.ready_timeout):
+                await self._http.request("GET", url + (self._config.ready or "/"))
+        except (TimeoutError, *HTTP_ERRORS) as error:
             raise EnvironmentFailed(
                 f"no server answers at {url} ({type(error).__name__}); start it first, or give a `command`"
             ) from None
