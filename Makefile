@@ -3,16 +3,27 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+NPM := $(shell command -v npm)
+LITE := tests/supabase/lite
+NODE_PG := fixtures/targets/node-pg
+NEXTJS := fixtures/targets/nextjs-supabase
+FASTAPI := fixtures/targets/fastapi
+EXAMPLES := $(NODE_PG)/node_modules/.ready $(NEXTJS)/.next/.ready $(FASTAPI)/.venv/.ready
+NPM_CI := npm ci --no-audit --no-fund --silent
+
 PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
 
-.PHONY: verify test lint lock clean bench
+.PHONY: verify test examples lint lock clean bench
 
 verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
 	$(BIN)/cronproof verify
 
-test: $(READY)  ## the tests of the harness itself, then the scenarios through pytest
-	$(BIN)/pytest --numprocesses auto
+test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the harness itself, then the scenarios through pytest
+	$(BIN)/pytest --numprocesses auto -m "not examples"
 	$(BIN)/pytest scenarios
+
+examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
+	$(BIN)/pytest -m examples tests/test_examples.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -27,14 +38,29 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+%/node_modules/.ready: %/package-lock.json
+	cd $* && $(NPM_CI)
+	@touch $@
+
+$(NEXTJS)/.next/.ready: $(NEXTJS)/node_modules/.ready $(shell find $(NEXTJS)/app $(NEXTJS)/lib -name '*.js') $(NEXTJS)/.env
+	cd $(NEXTJS) && NEXT_TELEMETRY_DISABLED=1 npm run build
+	@touch $@
+
+$(FASTAPI)/.venv/.ready: $(FASTAPI)/requirements.lock
+	$(PYTHON) -m venv $(FASTAPI)/.venv
+	$(FASTAPI)/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
 lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for every platform
 	$(BIN)/python -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	.venv/lock/bin/uv pip compile pyproject.toml --group dev $(PINNED) --output-file requirements.lock
+	.venv/lock/bin/uv pip compile $(FASTAPI)/requirements.in $(PINNED) --output-file $(FASTAPI)/requirements.lock
 	.venv/lock/bin/uv pip compile --group bench $(PINNED) --constraint requirements.lock --output-file bench/requirements.lock
 
 clean:
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(LITE)/node_modules $(NODE_PG)/node_modules $(NEXTJS)/node_modules $(NEXTJS)/.next $(FASTAPI)/.venv
 
 bench: $(READY)  ## how fast schedules run, each number next to a baseline from the same run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement bench/requirements.lock

@@ -7,12 +7,13 @@ parsed here is answered with the name of the feature.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from harness.supabase.errors import NotCovered, unparsable
 
-RESERVED = frozenset({"select", "order", "limit", "offset", "on_conflict", "columns", "and", "or", "not.and", "not.or"})
+T = TypeVar("T")
 
 OPERATORS = {
     "eq": "=",
@@ -156,7 +157,7 @@ def _at(query: Query, path: Sequence[str], last: str, value: str) -> Query:
 def _of_the_whole(query: Query, name: str, value: str) -> Query:
     match name:
         case "select":
-            return replace(query, select=tuple(_Parser("select parameter", value).items()))
+            return replace(query, select=tuple(_Parser("select parameter", value).whole(_Parser.items)))
         case "on_conflict":
             return replace(query, on_conflict=tuple(map(_unquoted, value.split(","))))
         case _:
@@ -169,12 +170,12 @@ def _added(query: Query, name: str, value: str) -> Query:
             order = tuple(_order(item) for item in value.split(",") if item)
             return replace(query, order=order)
         case "limit" | "offset":
-            if not value.isdigit():
+            if not re.fullmatch(r"[0-9]{1,18}", value):
                 raise unparsable(f"{name} parameter", value)
             return replace(query, limit=int(value)) if name == "limit" else replace(query, offset=int(value))
         case "and" | "or" | "not.and" | "not.or":
             junction = name.removeprefix("not.")
-            conditions = tuple(_Parser("logic tree", value).group())
+            conditions = tuple(_Parser("logic tree", value).whole(_Parser.group))
             condition: Condition = Group(junction, conditions, negated=name.startswith("not."))
         case _:
             condition = _filter(_field(name), value, "filter")
@@ -249,14 +250,19 @@ class _Parser:
     text: str
     position: int = 0
 
+    def whole(self, read: Callable[[_Parser], Iterator[T]]) -> Iterator[T]:
+        """What `read` finds, if it comes to the end of the text."""
+        yield from read(self)
+        self._blank()
+        if self.position < len(self.text):
+            raise self._error()
+
     def items(self) -> Iterator[Column | Embed]:
-        """The items of `select`, to the end or the closing parenthesis."""
+        """The items of `select`, as far as they go."""
         while True:
             yield self._item()
             if not self._takes(","):
-                break
-        if self.position < len(self.text) and self.text[self.position] != ")":
-            raise self._error()
+                return
 
     def group(self) -> Iterator[Condition]:
         """The conditions in parentheses."""

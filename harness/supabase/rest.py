@@ -107,12 +107,12 @@ class Rest:
             return Response.of_json(401, {"message": "No API key found in request", "hint": hint})
         caller = _caller(request.headers)
         asked = _asked(request)
-        query = parse(_parameters(request))
         name = request.path.removeprefix(PREFIX).rstrip("/")
         if not name:
             raise NotCovered("the description of the API at its root")
         if name.startswith("rpc/"):
             return await self._call(name.removeprefix("rpc/"), request, asked, caller)
+        query = parse(_parameters(request))
         match request.method:
             case "GET" | "HEAD":
                 statement = Statements(self.schema).read(name, query, counts=asked.counts)

@@ -7,6 +7,7 @@ JSON text, the number of rows in it, and the number of all rows where that is as
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,7 @@ Resolution = Literal["merge-duplicates", "ignore-duplicates"]
 Row = Mapping[str, Any]
 
 _JSON = ("json", "jsonb")
+_INDEX = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ class Statements:
         if table is not None and self.schema.columns(table)[of.column] not in _JSON:
             value = sql.SQL("to_jsonb({})").format(value)
         for arrow, key in of.path:
-            step: sql.Composable = sql.SQL(key) if key.lstrip("-").isdigit() else sql.Literal(key)
+            step: sql.Composable = sql.SQL(key) if _INDEX.fullmatch(key) else sql.Literal(key)
             value = sql.SQL("{}{}{}").format(value, sql.SQL(arrow), step)
         return sql.SQL("({})").format(value)
 

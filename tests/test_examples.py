@@ -1,0 +1,61 @@
+"""The applications of fixtures/targets, verified as a user would: by the command, with their own configuration."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.postgres, pytest.mark.examples]
+
+TARGETS = ROOT / "fixtures" / "targets"
+
+
+def cronproof(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def verify(name: str, folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    config = TARGETS / name / "cronproof.toml"
+    ended = cronproof("verify", "--config", str(config), "--out", str(folder), "--json", *arguments)
+    assert ended.returncode in {0, 1, 4}, ended.stderr
+    return ended.returncode, json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("name", ["node-pg", "nextjs-supabase", "fastapi"])
+def test_a_correct_application_passes_every_scenario(name: str, tmp_path: Path) -> None:
+    code, document = verify(name, tmp_path)
+
+    not_passed = {scenario["id"]: scenario for scenario in document["scenarios"] if scenario["verdict"] != "PASS"}
+    assert (code, document["target"], not_passed) == (0, name, {})
+    assert len(document["scenarios"]) == 60
+
+
+def test_the_application_before_the_fix_fails_the_races_and_nothing_else(tmp_path: Path) -> None:
+    code, document = verify("nextjs-supabase-before", tmp_path)
+
+    failed = [scenario for scenario in document["scenarios"] if scenario["verdict"] != "PASS"]
+    races = [scenario for scenario in failed if scenario["id"].startswith("3-race/")]
+    assert code == 1
+    # Before the fix there were no claim functions to look at.
+    assert {scenario["id"].partition("/")[0] for scenario in failed} == {"1-functions", "3-race"}
+    assert len(races) == 7
+    for scenario in races:
+        replayed = cronproof("replay", scenario["counterexample"], "--times", "3")
+        assert (replayed.returncode, "3 × still fails" in replayed.stdout) == (1, True), replayed
+
+
+def test_a_development_server_works_as_well(tmp_path: Path) -> None:
+    race = "scenarios/3-race/post-job-followup.yaml"
+
+    code, document = verify("nextjs-supabase", tmp_path, "--target", "nextjs-supabase-dev", race)
+
+    assert (code, document["verdict"]) == (0, "PASS")
