@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from harness.explore.scheduler import Step, Wait
@@ -35,6 +36,15 @@ class CronResponse:
     instance: str
     status: int
     body: Any
+
+
+@dataclass(frozen=True)
+class Output:
+    """The last lines that an instance outside has written, and the file that has all of them."""
+
+    instance: str
+    file: Path
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,11 @@ class Run:
     is_explored: bool = False
     hindrance: str | None = None
     never_reached: bool = False
+
+    @property
+    def died(self) -> set[str]:
+        """The instances that were killed: they answer nothing."""
+        return {step.instance for step in self.steps if step.point.kind == "death"}
 
     @cached_property
     def jobs(self) -> dict[int, Job]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.checks import Finding, Verdict
-from harness.evidence import Run
+from harness.evidence import Output, Run
 from harness.explore.counterexample import Counterexample
 from harness.explore.explorer import Coverage
 from harness.explore.search import Assurance
@@ -59,6 +59,8 @@ class ScenarioResult:
     counterexample: Counterexample | None = None
     timeline: Timeline | None = None
     interrupted: bool = False
+    output: Sequence[Output] = ()
+    """What instances outside wrote meanwhile, where it is no PASS."""
 
     @property
     def verdict(self) -> Verdict:

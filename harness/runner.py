@@ -228,8 +228,10 @@ class Session:
             journal=self._journal(file),
             started=started,
         )
+        self.target.listen()
         with self.target.isolated():
-            return await verification.result()
+            result = await verification.result()
+        return result if result.verdict == "PASS" else replace(result, output=self.target.output())
 
     def _journal(self, file: ScenarioFile) -> Journal | None:
         """Where the runs of the exploration are kept, if they are: below what it is that they belong to."""

@@ -182,7 +182,7 @@ class Stage:
         self, play: overlap.Play, after_step: Callable[[_Performed], Awaitable[None]] | None = None
     ) -> _Performed:
         """Calls the instances and plays them; however it goes, nothing of it runs any more at the end."""
-        performed = _Performed(Scheduler(self._blockers))
+        performed = _Performed(Scheduler(self._blockers, self._kill if self.target.can_die else None))
         scheduler, responses = performed.scheduler, performed.responses
         secret = {"right": self.target.secret, "wrong": "not the secret", "none": None}[self.when.secret]
         if after_step is not None:
@@ -213,7 +213,9 @@ class Stage:
 
     def _nothing_shown(self, performed: _Performed) -> str | None:
         """Why a run that came to its end proves nothing all the same, if it does not."""
-        silent = [instance.name for instance in self.instances if instance.name not in performed.responses]
+        steps = performed.scheduler.steps
+        died = {step.instance for step in steps if step.point.kind == "death"}
+        silent = [i.name for i in self.instances if i.name not in performed.responses and i.name not in died]
         if silent:
             return f"{' and '.join(silent)} ended without a response"
         if self.when.secret != "right":  # noqa: S105  (says which secret, and is none)
@@ -221,7 +223,7 @@ class Stage:
         complaints = [self.target.complaint(response) for response in performed.in_order(self.instances)]
         if complaint := next(filter(None, complaints), None):
             return complaint
-        reached = {step.instance for step in performed.scheduler.steps if step.point.kind != "start"}
+        reached = {step.instance for step in steps if step.point.kind != "start"}
         reached |= {proxy.instance for proxy in self.proxies if proxy.used}
         reached |= {escape.instance for escape in self.services.escapes}
         # A cron that does not even try, and says so, is judged by what it says.
@@ -269,6 +271,13 @@ class Stage:
         ]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
+    async def _kill(self, name: str) -> None:
+        proxy = next(proxy for proxy in self.proxies if proxy.instance == name)
+        pids = list(proxy.pids)
+        await self.target.kill(name)
+        await proxy.hang_up()
+        await self.database.terminate(pids)  # what the server still does for it would be done behind the next step
+
     async def _terminate(self) -> None:
         await self.database.terminate([pid for proxy in self.proxies for pid in proxy.pids])
 
@@ -282,6 +291,7 @@ class Stage:
             TimeoutError: a call did not end.
         """
         self.services.recover()
+        await self.target.revive()
         before = self.services.accepted, self.database.catalog.without_times(rows)
         for _ in range(MAX_RECOVERY_ROUNDS):
             for instance in {instance.cron: instance for instance in self.instances}.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -54,6 +54,10 @@ class Verification:
         when = self.stage.when
         for name in when.overlaps:
             await self._overlapping(name)
+        if when.faults and not self.stage.target.can_die:
+            self._tally.stopped(f"{self.stage.target.name} is no process that could be killed")
+        elif when.faults:
+            await self._at_each_point("dies", overlap.dies_at_step)
         if when.interleavings is not None:
             return await self._explored(str(when.interleavings))
         strategy = "overlaps" if len(when.instance_list) > 1 else "single"
@@ -73,15 +77,19 @@ class Verification:
             case "step-by-step":
                 tally.add(await stage.play(name, overlap.step_by_step))
             case "held-anywhere":
-                for steps in count(1):
-                    run = await stage.play(f"{name} ({steps})", overlap.held_at_step(steps))
-                    if run.never_reached and steps > 1:  # the point before was the last
-                        return
-                    tally.add(run)
-                    if run.hindrance:
-                        return
+                await self._at_each_point(name, overlap.held_at_step)
             case place:
                 tally.add(await stage.play(place, overlap.held_at(place)))
+
+    async def _at_each_point(self, name: str, at_step: Callable[[int], overlap.Play]) -> None:
+        """As many runs as the first instance has points."""
+        for steps in count(1):
+            run = await self.stage.play(f"{name} ({steps})", at_step(steps))
+            if run.never_reached and steps > 1:  # the point before was the last
+                return
+            self._tally.add(run)
+            if run.hindrance:
+                return
 
     async def _explored(self, name: str) -> ScenarioResult:
         instances = [instance.name for instance in self.stage.instances]

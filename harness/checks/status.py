@@ -24,4 +24,6 @@ class Status(RootModel[Annotated[int, Field(ge=100, le=599, strict=True)]], Chec
             if response.status != self.root:
                 body = json.dumps(response.body, ensure_ascii=False)[:BODY_CHARACTERS]
                 return failed(f"{response.instance} answered {response.status}, not {self.root}: {body}")
+        if not run.responses:
+            return passed("nobody was left to answer")
         return passed(f"{len(run.responses)} × {self.root}" if len(run.responses) > 1 else str(self.root))

@@ -8,10 +8,11 @@ from typing import Literal, Protocol
 
 from harness.explore.footprint import Footprint
 
-Kind = Literal["start", "statement", "call", "answer"]
+Kind = Literal["start", "statement", "call", "answer", "death"]
 
 _LABEL_CHARACTERS = 60
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_REQUEST = re.compile(r"/\* ([A-Z]+ /\S+) \*/ ")
 _CLAIM = re.compile(r"\bjobs\b|\bclaim_\w+", re.IGNORECASE)
 
 
@@ -23,6 +24,7 @@ class Point:
     statement  it sends SQL: one statement, or one pipelined batch; `text` is the SQL
     call       it calls a mocked API; `text` is the method and path
     answer     the API has acted on the call, and its answer is on the way; `text` as for the call
+    death      it is killed, and does nothing any more
     """
 
     kind: Kind
@@ -30,12 +32,20 @@ class Point:
 
     @property
     def label(self) -> str:
-        """The point in a few words, on one line."""
+        """The point in a few words, on one line: of a statement that stands for a request, the request."""
+        if request := _REQUEST.match(self.text):
+            return request[1]
         text = " ".join(_COMMENT.sub(" ", self.text).split())
         if len(text) > _LABEL_CHARACTERS:
             named = _CLAIM.search(text, _LABEL_CHARACTERS)
             text = text[: _LABEL_CHARACTERS - 2] + " …" + (f" {named.group()} …" if named else "")
-        return {"start": "start", "statement": text, "call": text, "answer": f"{text} answered"}[self.kind]
+        match self.kind:
+            case "statement" | "call":
+                return text
+            case "answer":
+                return f"{text} answered"
+            case _:
+                return self.kind
 
     @property
     def is_claim(self) -> bool:

@@ -61,6 +61,8 @@ class Scheduler:
     """Runs instances one step at a time. It is the gate of their proxies and mocks."""
 
     blockers: Blockers
+    kill_process: Callable[[str], Awaitable[None]] | None = None
+    """Kills an instance's process and returns when nothing of it is left, in the database either."""
     steps: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     after_step: Callable[[], Awaitable[None]] | None = None
@@ -159,6 +161,24 @@ class Scheduler:
         self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
         if self.after_step is not None:
             await self.after_step()
+
+    async def kill(self, instance: str) -> None:
+        """Kills an instance where it is, and returns when everything is at rest again.
+
+        Raises:
+            NotAtRest: something still runs after 15 seconds.
+        """
+        if self.kill_process is None:
+            raise ValueError(f"instance {instance} cannot be killed")
+        self.steps.append(Step(instance, Point("death")))
+        await self.kill_process(instance)
+        deadline = asyncio.get_running_loop().time() + AT_REST_SECONDS
+        while not self.finished(instance) or self._parked.get(instance):
+            if asyncio.get_running_loop().time() > deadline:
+                raise NotAtRest(f"{instance} was killed, and still holds on after {AT_REST_SECONDS:g} s")
+            await self._change_within(LAST_QUESTION_SECONDS)
+        self._waiting.pop(instance, None)
+        await self._settle()
 
     def touched(self, footprint: Footprint) -> None:
         """What was done since the last step touched this."""

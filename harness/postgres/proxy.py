@@ -64,7 +64,7 @@ class Proxy:
     errors: list[SqlError] = field(default_factory=list)
     used: bool = False
     """Whether anything was asked of the database."""
-    _sessions: set[_Session] = field(default_factory=set)
+    _sessions: dict[_Session, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
@@ -79,15 +79,11 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Listens on a free loopback port for as long as the block runs; `port` says which."""
-        sessions: set[asyncio.Task[None]] = set()
 
         def accept() -> _End:
             session = _Session(self)
-            self._sessions.add(session)
-            task = asyncio.create_task(session.run())
-            task.add_done_callback(lambda _: self._sessions.discard(session))
-            sessions.add(task)
-            task.add_done_callback(sessions.discard)
+            task = self._sessions[session] = asyncio.create_task(session.run())
+            task.add_done_callback(lambda _: self._sessions.pop(session, None))
             return session.client
 
         server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
@@ -96,9 +92,14 @@ class Proxy:
             yield
         finally:
             server.close()
-            for session in sessions:
-                session.cancel()
-            await asyncio.gather(*sessions, return_exceptions=True)
+            await self.hang_up()
+
+    async def hang_up(self) -> None:
+        """Ends all connections: the instance is dead, and what it was held before sending is never sent."""
+        tasks = list(self._sessions.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _End(asyncio.Protocol):

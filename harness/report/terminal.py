@@ -56,6 +56,10 @@ class Terminal:
             self._draw(result.timeline)
         else:
             self._how_it_came(result)
+        for output in result.output:
+            self._print(f"  [dim]{output.instance} has written ({escape(str(output.file))}):[/dim]")
+            for text in output.lines:
+                self._print(f"    [dim]{escape(text)}[/dim]")
 
     def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (one is explored at a time)
         """An exploration goes on."""

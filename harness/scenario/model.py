@@ -26,7 +26,7 @@ from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
 from harness.evidence import Instance
-from harness.explore.overlap import OverlapName
+from harness.explore.overlap import FaultName, OverlapName
 from harness.mocks.openphone_errors import Envelope, ErrorName
 from harness.postgres.database import Role
 from harness.scenario.crons import SENT_COLUMNS, CronName
@@ -186,6 +186,13 @@ class When(Parameters):
             "drawn at random."
         ),
     ] = None
+    faults: Annotated[
+        list[FaultName],
+        Field(
+            description="`dies`: the first instance is killed at each of its points in turn, on fresh rows each time, then "
+            "the others run to their ends. It takes a target that is a process."
+        ),
+    ] = []
     method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
     secret: Annotated[
         Literal["right", "wrong", "none"], Field(description="The CRON_SECRET that the call carries.")

@@ -29,6 +29,7 @@ from harness.supabase.statement import Resolution, Return, Statements
 PREFIX = "/rest/v1/"
 OBJECT = "application/vnd.pgrst.object+json"
 _JSON_TYPES = ("*/*", "application/json", "application/*", OBJECT)
+_STRANGE = re.compile(r"[^\w/.-]")
 _PREFERENCES = re.compile(r"[^,\s;]+")
 _PREFERRED: Mapping[str, frozenset[str]] = {
     "return": frozenset({"minimal", "representation", "headers-only"}),
@@ -58,6 +59,8 @@ class RestRequest:
 class _Caller:
     role: Role
     claims: str
+    request: sql.SQL
+    """What is asked, as a comment in front of the statement: by it people know the statement."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Rest:
 
     url: Url
     schema: Schema
-    _free: dict[_Caller, list[AsyncConnection]] = field(default_factory=dict)
+    _free: dict[tuple[Role, str], list[AsyncConnection]] = field(default_factory=dict)
     _all: set[AsyncConnection] = field(default_factory=set)
 
     async def close(self) -> None:
@@ -105,7 +108,7 @@ class Rest:
             # The gateway in front of PostgREST: it looks whether there is a key before anything else.
             hint = "No `apikey` request header or url param was found."
             return Response.of_json(401, {"message": "No API key found in request", "hint": hint})
-        caller = _caller(request.headers)
+        caller = _caller(request)
         asked = _asked(request)
         name = request.path.removeprefix(PREFIX).rstrip("/")
         if not name:
@@ -203,17 +206,17 @@ class Rest:
 
     async def _fetch(self, caller: _Caller, statement: sql.Composed) -> tuple[str, int, int | None]:
         async with self._connection(caller) as connection:
-            row = await (await connection.execute(statement)).fetchone()
+            row = await (await connection.execute(caller.request + statement)).fetchone()
         return cast("tuple[str, int, int | None]", row)
 
     async def _execute(self, caller: _Caller, statement: sql.Composed) -> int:
         async with self._connection(caller) as connection:
-            return (await connection.execute(statement)).rowcount
+            return (await connection.execute(caller.request + statement)).rowcount
 
     @contextlib.asynccontextmanager
     async def _connection(self, caller: _Caller) -> AsyncIterator[AsyncConnection]:
         """A connection with the caller's rights, for one statement. Requests at the same time have one each."""
-        free = self._free.setdefault(caller, [])
+        free = self._free.setdefault((caller.role, caller.claims), [])
         connection = free.pop() if free else await self._connected(caller)
         try:
             yield connection
@@ -244,18 +247,19 @@ class Rest:
         return connection
 
 
-def _caller(headers: Mapping[str, str]) -> _Caller:
+def _caller(request: RestRequest) -> _Caller:
     """Who calls, by the token: https://docs.postgrest.org/en/stable/references/auth.html."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
+    asked = sql.SQL(f"/* {request.method} {re.sub(_STRANGE, '_', request.path)} */ ")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        return _Caller("anon", json.dumps({"role": "anon"}))
+        return _Caller("anon", json.dumps({"role": "anon"}), asked)
     claims = _claims(token)
     if claims.get("exp", math.inf) < time.time():
         raise RestError(401, "PGRST303", "JWT expired")
     role = claims.get("role", "anon")
     if role not in ROLES:
         raise RestError(401, "22023", f'role "{role}" does not exist')
-    return _Caller(cast("Role", role), json.dumps(claims, separators=(",", ":"), sort_keys=True))
+    return _Caller(cast("Role", role), json.dumps(claims, separators=(",", ":"), sort_keys=True), asked)
 
 
 @functools.lru_cache(maxsize=64)

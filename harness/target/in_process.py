@@ -17,7 +17,7 @@ from fixtures.crons.app import create_app
 from fixtures.crons.context import Cron
 from fixtures.crons.settings import Settings
 from harness.errors import EnvironmentFailed, UsageError
-from harness.evidence import CronResponse, Instance
+from harness.evidence import CronResponse, Instance, Output
 from harness.mocks import in_process
 from harness.mocks.services import Services
 from harness.postgres.database import Database, Role
@@ -47,6 +47,7 @@ class InProcess:
 
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
+    can_die = False
 
     def __init__(self, name: str, crons: Mapping[str, Cron], database: Database, services: Services) -> None:
         self.name = name
@@ -85,9 +86,23 @@ class InProcess:
         """Drops the calls that the router has recorded."""
         self._router.reset()
 
+    async def revive(self) -> None:
+        """Nothing to do: they run as long as this process does."""
+
+    async def kill(self, name: str) -> None:
+        """Not to be asked of them."""
+        raise NotImplementedError(name)
+
     def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)
         """None: nothing about them can be configured."""
         return None
+
+    def listen(self) -> None:
+        """Nothing to do."""
+
+    def output(self) -> Sequence[Output]:
+        """None: they write nothing of their own."""
+        return []
 
     async def abandon(self) -> None:
         """Nothing to do: a cron ends with the task that has called it."""

@@ -18,7 +18,7 @@ import httpcore
 
 from harness.config import Placeholder, TargetConfig, filled
 from harness.errors import EnvironmentFailed
-from harness.evidence import CronResponse, Instance
+from harness.evidence import CronResponse, Instance, Output
 from harness.guard import Guard, guarded
 from harness.interception.authority import Authority
 from harness.interception.door import Door
@@ -54,6 +54,7 @@ class Outside:
         self.name = name
         self.secret = config.cron_secret or CRON_SECRET
         self.api_keys = frozenset(map(api_key, NAMES))
+        self.can_die = config.command is not None
         self._config = config
         self._database = database
         self._services = services
@@ -103,9 +104,13 @@ class Outside:
         return [instance for instance in instances if (instance, self._role) not in self._warm]
 
     async def reset(self) -> None:
-        """Starts again the processes that do not run any more, and where the target asks for it, all."""
+        """Has all processes run; where the target asks for it, new ones."""
         if self._config.restart:
             await asyncio.gather(*(process.stop() for process in self._processes))
+        await self.revive()
+
+    async def revive(self) -> None:
+        """Starts again the processes that do not run any more."""
         ended = [(place, server) for place, server in self._servers.items() if _has_ended(server)]
         for (name, role), _ in ended:
             self._warm = {(instance, of) for instance, of in self._warm if (instance.name, of) != (name, role)}
@@ -130,6 +135,13 @@ class Outside:
             body = response.content.decode(errors="replace")
         return CronResponse(instance.name, response.status, body)
 
+    async def kill(self, name: str) -> None:
+        """Kills an instance's process with everything that it has started."""
+        server = self._servers[name, self._role]
+        if server.process is not None and server.door is not None:
+            await server.process.kill()
+            await server.door.rest.close()
+
     def complaint(self, response: CronResponse) -> str | None:
         """Of what a configuration gets wrong."""
         match response.status:
@@ -144,6 +156,17 @@ class Outside:
                     f"`path` ({self._config.path})?"
                 )
         return None
+
+    def listen(self) -> None:
+        """Notes how much each process has written."""
+        for process in self._processes:
+            process.listen()
+
+    def output(self) -> Sequence[Output]:
+        """What those that are called now have written since."""
+        called = [server.process for (_, role), server in self._servers.items() if role == self._role]
+        found = [Output(p.instance, p.log, p.last_lines(new=True)) for p in called if p is not None]
+        return [output for output in found if output.lines]
 
     async def abandon(self) -> None:
         """Kills the processes; those that are needed again are started again."""

@@ -35,6 +35,7 @@ class Process:
     log: Path
     """All that it writes."""
     _process: asyncio.subprocess.Process | None = None
+    _heard_bytes: int = 0
 
     async def start(self) -> None:
         """Starts it, in a session of its own: Ctrl-C is for the run alone.
@@ -44,6 +45,7 @@ class Process:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
+        self._heard_bytes = 0
         with self.log.open("wb") as output:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -118,18 +120,23 @@ class Process:
             return f"; it has written nothing ({self.log})"
         return "; its last output:\n" + "\n".join(f"    {line}" for line in lines) + f"\n  all of it is in {self.log}"
 
-    def last_lines(self, *, after: int = 0) -> list[str]:
-        """The last lines that it has written behind the first `after` bytes."""
+    def listen(self) -> None:
+        """Tells what it has written from what it writes from now on."""
+        self._heard_bytes = self._written_bytes
+
+    def last_lines(self, *, new: bool = False) -> list[str]:
+        """The last lines that it has written; only `new` ones, if so asked."""
         with contextlib.suppress(OSError), self.log.open("rb") as output:
-            output.seek(max(after, self.written - LAST_BYTES))
+            output.seek(max(self._heard_bytes if new else 0, self._written_bytes - LAST_BYTES))
             text = output.read().decode(errors="replace")
             return [line[:LINE_CHARACTERS] for line in text.splitlines() if line.strip()][-LAST_LINES:]
         return []
 
     @property
-    def written(self) -> int:
-        """How many bytes it has written."""
-        return self.log.stat().st_size
+    def _written_bytes(self) -> int:
+        with contextlib.suppress(OSError):
+            return self.log.stat().st_size
+        return 0
 
     async def _answers(self, client: httpx.AsyncClient, path: str | None) -> bool:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from harness.evidence import CronResponse, Instance
+from harness.evidence import CronResponse, Instance, Output
 from harness.postgres.database import Role
 from harness.postgres.proxy import Proxy
 
@@ -19,6 +19,8 @@ class Target(Protocol):
     """The CRON_SECRET that it knows."""
     api_keys: frozenset[str]
     """The keys that its environment has for OpenPhone."""
+    can_die: bool
+    """Whether its instances are processes that can be killed."""
 
     def isolated(self) -> AbstractContextManager[object]:
         """Keeps what instances send inside the block from reaching anything but the database and the mocks."""
@@ -36,17 +38,33 @@ class Target(Protocol):
         """
 
     async def reset(self) -> None:
-        """Before a run: forgets what instances sent in earlier ones, and starts again those that do not run any more.
+        """Before a run: forgets what instances sent in earlier ones; all of them run.
 
         Raises:
             EnvironmentFailed: an instance does not start.
         """
+
+    async def revive(self) -> None:
+        """Starts again the instances that do not run any more.
+
+        Raises:
+            EnvironmentFailed: an instance does not start.
+        """
+
+    async def kill(self, name: str) -> None:
+        """Kills an instance at once, by SIGKILL, and returns when it is gone."""
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron with the secret, or without any. None, if there was no response."""
 
     def complaint(self, response: CronResponse) -> str | None:
         """Why a response to a call with the right secret proves nothing, if that can be seen from it."""
+
+    def listen(self) -> None:
+        """From now on, what instances write is kept in mind."""
+
+    def output(self) -> Sequence[Output]:
+        """The last lines that each has written since."""
 
     async def abandon(self) -> None:
         """After a run that was given up: what instances still do will not meet the next run."""

@@ -90,6 +90,37 @@ def test_a_server_that_dies_proves_nothing_and_its_last_output_is_kept(verify: V
     assert "ended without a response" in str(result.reason)
 
 
+def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: Path) -> None:
+    result = verify(target("phones-home"))
+
+    (output, *_) = result.output
+    assert (output.instance, output.file) == ("A", tmp_path / "logs" / "server.A.log")
+    assert "403 Forbidden" in "\n".join(output.lines)
+
+
+def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
+    result = verify(target(), overlaps="[one-after-the-other]\n  faults: [dies]")
+
+    killed = [run for run in result.runs if run.order.startswith("dies")]
+    assert [run.died for run in killed] == [{"A"}] * 3
+    assert [run.steps[-1].instance for run in killed] == ["B", "B", "B"]
+    # Killed at its claim it has not claimed; at its call, the job is claimed and nothing sent; at the answer, it was sent.
+    assert [[sent.message.instance for sent in run.accepted] for run in killed] == [["B"], [], ["A"]]
+    (no_loss,) = [check for check in result.checks if check.id == "no-loss"]
+    assert (no_loss.verdict, no_loss.order) == ("FAIL", "dies (2)")
+
+
+def test_what_is_no_process_cannot_be_killed(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    file = tmp_path / "race.yaml"
+    file.write_text(RACE.read_text().replace("  interleavings: all", "  faults: [dies]"))
+
+    async def main() -> ScenarioResult:
+        async with session_on(postgres, Plan()) as opened:
+            return await opened.verify(reader.read_one(file))
+
+    assert await_(main()).reason == "exclusive: reference is no process that could be killed"
+
+
 def test_a_wrong_secret_is_told_for_what_it_is(verify: Verify) -> None:
     result = verify(target(env={**ENV, "CRON_SECRET": "another"}))
 
