@@ -25,6 +25,7 @@ import uvloop
 from rich.console import Console
 
 from harness import doctor as examination
+from harness import init as initial
 from harness import replay as replaying
 from harness.checks import Verdict
 from harness.config import DEFAULT_FILE, ConfigFile
@@ -218,13 +219,41 @@ def schema() -> None:
 
 
 @app.command()
-def doctor(postgres: Postgres = "embedded") -> None:
-    """Say what this machine can do, and what is missing."""
+def doctor(
+    target: Annotated[str | None, typer.Option(help="Start this target, and call each cron once.")] = None,
+    config: Config = None,
+    postgres: Postgres = "embedded",
+    out: Annotated[Path, typer.Option(help="Folder of what the target writes.")] = REPORTS,
+) -> None:
+    """Say what this machine can do, or a target, and what is missing."""
     console = _Console()
-    findings = _run(examination.examine(postgres))
-    for finding in findings:
-        console.print(f"{finding.state:8} {finding.what}", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(3 if any(finding.state == "missing" for finding in findings) else 0)
+
+    async def examined() -> bool:
+        missing = False
+        plan = Plan.chosen(target, config, None, postgres=postgres, logs=out / LOGS)
+        findings = examination.examine(postgres) if target is None else examination.examine_target(plan)
+        async for finding in findings:
+            missing |= finding.state == "missing"
+            console.print(f"{finding.state:8} {finding.what}", highlight=False, markup=False, soft_wrap=True)
+        return missing
+
+    raise typer.Exit(3 if _run(examined()) else 0)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The application's folder.", show_default=".")] = Path(),
+) -> None:
+    """Write a cronproof.toml for an application, after looking at what is there."""
+    file, found = initial.write(folder)
+    console = _Console()
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    (name,) = ConfigFile(file).targets
+    crons = f", crons: {', '.join(found.crons)}" if found.crons else ""
+    say(f"{found.kind} application{crons}")
+    say(f"Wrote {file}: read it through, then see whether it starts and what it reaches:")
+    where = "" if file.parent == Path() else f" --config {shlex.quote(str(file))}"
+    say(f"  cronproof doctor --target {name}{where}")
 
 
 class _Watching(Terminal):
