@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +19,13 @@ from harness.postgres.proxy import SqlError
 from harness.scenario.crons import purpose
 
 MESSAGE_CHARACTERS = 48
+JobId = int | str
+"""The primary key of a job, as JSON has it: a number, or the text of a UUID."""
+
+
+def in_order(ids: Iterable[JobId]) -> list[JobId]:
+    """Sorted: numbers by their value."""
+    return sorted(ids, key=lambda job_id: (isinstance(job_id, str), job_id))
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Output:
 class Job:
     """A job of the scenario, as far as checks ask about it."""
 
-    id: int
+    id: JobId
     phone: str | None
     completed_at: datetime | None
 
@@ -81,7 +88,7 @@ class Mark:
     """An instance set or cleared a job's `*_sent_at`."""
 
     instance: str
-    job_id: int
+    job_id: JobId
     sent_column: str
     is_set: bool
 
@@ -123,7 +130,7 @@ class Run:
         return {step.instance for step in self.steps if step.point.kind == "death"}
 
     @cached_property
-    def jobs(self) -> dict[int, Job]:
+    def jobs(self) -> dict[JobId, Job]:
         """The scenario's jobs by id, as they were before the run."""
         phones = {customer["id"]: customer.get("phone_number") for customer in self.before.get("customers", [])}
         return {
@@ -152,7 +159,7 @@ class Run:
         """The messages that any service accepted."""
         return [sent for sent in self.sent if sent.message.accepted]
 
-    def marked(self, column: str) -> set[int]:
+    def marked(self, column: str) -> set[JobId]:
         """The jobs that got this `*_sent_at` during the run or its recovery, whether or not they kept it."""
         empty = {row["id"] for row in self.before.get("jobs", []) if row.get(column) is None}
         rows = [*self.after.get("jobs", []), *self.recovered.get("jobs", [])]

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, passed
-from harness.evidence import Job, Run
+from harness.evidence import Job, Run, in_order
 
 
 class BatchLimit(Parameters, Check):
@@ -32,7 +32,7 @@ class BatchLimit(Parameters, Check):
         if len(eligible) <= self.at_most:
             return inconclusive(f"{len(eligible)} eligible jobs cannot show a limit of {self.at_most}")
         newest = max((run.jobs[job] for job in ids), key=_completed)
-        for job in (run.jobs[job] for job in sorted(eligible - ids)):
+        for job in (run.jobs[job] for job in in_order(eligible - ids)):
             if _completed(job) < _completed(newest):
                 return failed(f"job {job.id} was passed over, though it was completed before job {newest.id}")
         return passed(f"{len(ids)} claimed of {len(eligible)}, the oldest")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.evidence import Run
+from harness.evidence import JobId, Run
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
@@ -58,7 +59,7 @@ class Check(ABC):
         """Whether the property held in this run."""
 
 
-def named(ids: list[int]) -> str:
+def named(ids: Sequence[JobId]) -> str:
     """Jobs in a sentence: `job 32`, `jobs 32 and 33`."""
     numbers = [str(number) for number in ids]
     return f"job {numbers[0]}" if len(numbers) == 1 else f"jobs {', '.join(numbers[:-1])} and {numbers[-1]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, passed
-from harness.evidence import Run
+from harness.evidence import JobId, Run
 
 
 class Exclusive(Parameters, Check):
@@ -18,7 +18,7 @@ class Exclusive(Parameters, Check):
         """Follows the writes of each mark in their order."""
         if not any(mark.is_set for mark in run.marks):
             return inconclusive("no instance claimed anything: no expected job was eligible")
-        holders: dict[tuple[int, str], str] = {}
+        holders: dict[tuple[JobId, str], str] = {}
         for mark in run.marks:
             job_mark = (mark.job_id, mark.sent_column)
             holder = holders.get(job_mark)

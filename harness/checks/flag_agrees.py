@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness.checks.check import Check, Finding, Parameters, failed, named, passed
-from harness.evidence import Run, Sent
+from harness.evidence import JobId, Run, Sent, in_order
 from harness.postgres.database import Rows
 from harness.scenario.crons import SENT_COLUMNS
 
@@ -19,7 +19,7 @@ class FlagAgrees(Parameters, Check):
     id: ClassVar[str] = "flag-agrees"
     of_jobs: ClassVar[bool] = True
     skipped: Annotated[
-        list[int],
+        list[JobId],
         Field(description="Jobs that are decided without a message (booked again, no phone): set, and no message."),
     ] = []
 
@@ -33,7 +33,7 @@ class FlagAgrees(Parameters, Check):
 
     def _disagreement(self, run: Run, rows: Rows, accepted: Sequence[Sent]) -> str | None:
         before = {row["id"]: row for row in run.before.get("jobs", [])}
-        gone = sorted(before.keys() - {row["id"] for row in rows.get("jobs", [])})
+        gone = in_order(before.keys() - {row["id"] for row in rows.get("jobs", [])})
         if gone:
             return f"{named(gone)}: deleted"
         for column in sorted(set(SENT_COLUMNS.values())):

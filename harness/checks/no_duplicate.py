@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import ClassVar
 
 from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, named, passed
-from harness.evidence import Run, Sent, masked
+from harness.evidence import Run, Sent, in_order, masked
 from harness.scenario.crons import SENT_COLUMNS
 
 
@@ -31,6 +31,6 @@ class NoDuplicate(Parameters, Check):
             jobs = [job.id for job in run.jobs_of(to)]
             marked = run.marked(purpose).intersection(jobs)
             if len(messages) > max(len(marked), 1):
-                what = f"{named(sorted(marked) or jobs)}: " if jobs else ""
+                what = f"{named(in_order(marked) or jobs)}: " if jobs else ""
                 return failed(f"{what}{masked(to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
         return passed(f"{len(run.delivered)} accepted, none twice")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, named, passed
-from harness.evidence import Run
+from harness.evidence import JobId, Run
 
 
 class NoLoss(Parameters, Check):
@@ -16,7 +16,7 @@ class NoLoss(Parameters, Check):
     id: ClassVar[str] = "no-loss"
     needs_recovery: ClassVar[bool] = True
     of_jobs: ClassVar[bool] = True
-    jobs: Annotated[list[int], Field(min_length=1, description="The jobs that must get a message, by id.")]
+    jobs: Annotated[list[JobId], Field(min_length=1, description="The jobs that must get a message, by id.")]
 
     def examine(self, run: Run) -> Finding:
         """Looks for the messages to each job's number; jobs that share one need as many."""

@@ -7,15 +7,15 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from harness.checks.check import Check, Finding, Parameters, failed, named, passed
-from harness.evidence import Run, masked
+from harness.evidence import JobId, Run, in_order, masked
 
 
 class OnlyEligible(Parameters, Check):
     """Only these jobs' customers get a message; the rows of all other jobs, other tenants' too, are untouched."""
 
     id: ClassVar[str] = "only-eligible"
-    jobs: Annotated[list[int], Field(description="The jobs that may get a message, by id.")]
-    skipped: Annotated[list[int], Field(description="Jobs that may be decided, but not messaged.")] = []
+    jobs: Annotated[list[JobId], Field(description="The jobs that may get a message, by id.")]
+    skipped: Annotated[list[JobId], Field(description="Jobs that may be decided, but not messaged.")] = []
 
     def examine(self, run: Run) -> Finding:
         """Looks at who got a message, then at the rows of everybody else."""
@@ -28,11 +28,11 @@ class OnlyEligible(Parameters, Check):
         outside = set(run.jobs) - set(self.jobs) - set(self.skipped)
         before = {row["id"]: row for row in run.before.get("jobs", [])}
         rows = run.recovered.get("jobs") if run.recovered else run.after.get("jobs")
-        gone = sorted(outside - {row["id"] for row in rows or []})
+        gone = in_order(outside - {row["id"] for row in rows or []})
         if gone:
             return failed(f"{named(gone)}: not eligible, but deleted")
         for row in rows or []:
             if row["id"] in outside and row != before[row["id"]]:
                 changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
                 return failed(f"job {row['id']} is not eligible, but its row was changed ({changed})")
-        return passed(f"{named(sorted(outside))} untouched" if outside else "no message to anybody else")
+        return passed(f"{named(in_order(outside))} untouched" if outside else "no message to anybody else")

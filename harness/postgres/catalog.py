@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,17 +49,19 @@ class NumberSequence:
 class Catalog:
     """What the migrations have made: the columns of each table of `public` with their types, and its functions.
 
-    `kinds` are the same of every schema. `deletable` has the tables of every schema in an order in which they can be emptied: rows that refer before those
-    they refer to. `sequences` has every sequence and, where one column takes its numbers from it, that column.
+    `kinds` are the same of every schema. `groups` has the tables of every schema in an order in which they can be emptied:
+    rows that refer before those they refer to; those that refer to each other in a circle are one group. `sequences` has every sequence and, where one column takes its numbers from it, that column.
     """
 
     columns: dict[str, dict[str, str]]
     kinds: dict[Table, dict[str, str]]
-    deletable: tuple[Table, ...]
+    groups: tuple[tuple[Table, ...], ...]
     sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
     opaque: str | None = None
     """Why locks do not tell all that statements touch here, if they do not."""
+    triggers_on_delete: bool = False
+    """Whether migrations have made triggers that a deletion sets off."""
     deferred: bool = False
     """Whether constraints or triggers wait for the end of the transaction."""
     keyed: Mapping[str, KeyedTable] = field(default_factory=dict)
@@ -77,6 +79,11 @@ class Catalog:
             ]
             for table, of_table in rows.items()
         }
+
+    @property
+    def deletable(self) -> list[Table]:
+        """All tables, in that order."""
+        return [table for group in self.groups for table in group]
 
     @property
     def insertable(self) -> list[str]:
@@ -106,18 +113,42 @@ async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
         await connection.execute("select exists (select from pg_trigger where tginitdeferred)")
     ).fetchall()
     keyed = await (await connection.execute(_KEYED, [list(FUNCTIONS)])).fetchall()
-    order = graphlib.TopologicalSorter(references).static_order()
+    ((triggers_on_delete,),) = await (await connection.execute(_TRIGGERS_ON_DELETE)).fetchall()
     return Catalog(
         columns,
         kinds,
-        tuple(order),
+        tuple(_groups(references)),
         tuple(sequences),
         tuple(functions),
         opaque[0] if opaque else None,
+        triggers_on_delete,
         deferred,
         {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},
     )
 
+
+def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...]]:
+    """The tables, each after those that refer to it; of a circle, all at once."""
+    of: dict[Table, tuple[Table, ...]] = {table: (table,) for table in references}
+    while True:
+        graph: dict[tuple[Table, ...], set[tuple[Table, ...]]] = {group: set() for group in of.values()}
+        for table, referring in references.items():
+            graph[of[table]] |= {of[other] for other in referring} - {of[table]}
+        try:
+            yield from graphlib.TopologicalSorter(graph).static_order()
+        except graphlib.CycleError as error:
+            circle: tuple[Table, ...] = tuple(sorted({table for group in error.args[1] for table in group}))
+            of |= dict.fromkeys(circle, circle)
+        else:
+            return
+
+
+_TRIGGERS_ON_DELETE = """
+    select exists (
+        select from pg_trigger as t join pg_class as c on c.oid = t.tgrelid join pg_namespace as n on n.oid = c.relnamespace
+        where not t.tgisinternal and t.tgtype::int & 8 > 0 and n.nspname not in ('pg_catalog', 'information_schema')
+    ) or exists (select from pg_rewrite where ev_type = '4')
+"""
 
 _COLUMNS = """
     select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)

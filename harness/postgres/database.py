@@ -7,7 +7,6 @@ run holds an advisory lock for it: a database with our comment and a free lock h
 from __future__ import annotations
 
 import contextlib
-import graphlib
 import secrets
 import string
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -27,7 +26,7 @@ from harness.postgres.catalog import Catalog
 from harness.postgres.digest import Digest, FlagWrite, digest_query
 from harness.postgres.footprints import Lock, Observer
 from harness.postgres.proxy import Upstream
-from harness.postgres.reset import Script
+from harness.postgres.reset import Emptying, Script
 from harness.postgres.server import UNCLEAR_DSN, Server
 
 Role = Literal["service_role", "anon", "authenticated"]
@@ -53,14 +52,14 @@ class Database:
         self.version = control.info.parameter_status("server_version") or "unknown"
         self._password = password
         self._control = control
-        self._empty = b""
+        self.catalog = Catalog({}, {}, (), (), ())
+        self._emptying = Emptying(self.catalog)
         self._digest = b""
         self._scripts = 0
         self._reset_at: datetime | None = None
         self._reset_by: str | None = None
         self.applied: list[tuple[Path, str]] = []
         """The migrations so far, each with its SHA-256."""
-        self.catalog = Catalog({}, {}, (), (), ())
 
     @property
     def upstream(self) -> Upstream:
@@ -105,11 +104,7 @@ class Database:
                     await self._control.execute(_log_writes_of(column))
         except psycopg.Error as error:
             raise UsageError(f"the database that the migrations have made cannot be used: {_line(error)}") from None
-        except graphlib.CycleError as error:
-            raise UsageError(
-                f"tables refer to each other in a circle: {', '.join(table.name for table in error.args[1])}"
-            ) from None
-        self._empty = reset.emptying(self.catalog)
+        self._emptying = Emptying(self.catalog)
         self._digest = digest_query(self.catalog)
 
     async def script(self, inserts: Sequence[bytes]) -> Script:
@@ -121,7 +116,7 @@ class Database:
         self._scripts += 1
         sequences = self.catalog.sequences
         starts = [(sequence.name, sequence.start) for sequence in sequences]
-        script = Script(f"reset_{self._scripts}", self._empty, starts, inserts)
+        script = Script(f"reset_{self._scripts}", self._emptying, starts, inserts)
         await self._control.execute(script.text)
         following = await self.fetch(reset.following(sequences))
         script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
@@ -152,7 +147,7 @@ class Database:
             return []
         refused = []
         async with self._control.transaction(force_rollback=True):
-            await self._control.execute(self._empty)
+            await self._control.execute(self._emptying.text)
             for position, statement in enumerate(inserts):
                 try:
                     async with self._control.transaction():
@@ -391,14 +386,14 @@ _LOCKS = """
 _FLAG_LOG = """
     create schema cronproof;
     create table cronproof.flag_writes (
-        id bigserial primary key, backend_pid int not null, job_id int not null, sent_column text not null,
+        id bigserial primary key, backend_pid int not null, job_id jsonb, sent_column text not null,
         is_set boolean not null
     );
     create function cronproof.log_flag_write() returns trigger language plpgsql security definer
     set search_path = '' as $$
     begin
         insert into cronproof.flag_writes (backend_pid, job_id, sent_column, is_set)
-        values (pg_backend_pid(), new.id, tg_argv[0], to_jsonb(new) ->> tg_argv[0] is not null);
+        values (pg_backend_pid(), to_jsonb(new) -> 'id', tg_argv[0], to_jsonb(new) ->> tg_argv[0] is not null);
         return null;
     end
     $$;

@@ -17,7 +17,7 @@ class FlagWrite:
     """An instance wrote a job's `*_sent_at`: set it (`is_set`) or cleared it. In the order of the writes to each job."""
 
     backend_pid: int
-    job_id: int
+    job_id: int | str
     sent_column: str
     is_set: bool
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
-from harness.evidence import Run
+from harness.evidence import Run, in_order
 from harness.report.interleavings import drawn, which
 from harness.report.parts import PARTS
 from harness.report.provenance import Provenance
@@ -172,7 +172,7 @@ def _runs(results: Sequence[ScenarioResult]) -> Iterator[Run]:
 
 
 def _claimed(run: Run, instance: str) -> str:
-    jobs = sorted({mark.job_id for mark in run.marks if mark.instance == instance and mark.is_set})
+    jobs = in_order({mark.job_id for mark in run.marks if mark.instance == instance and mark.is_set})
     return f"**{len(jobs)}** (job {', '.join(map(str, jobs))})" if jobs else "**0**"
 
 

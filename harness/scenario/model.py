@@ -25,7 +25,7 @@ from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
-from harness.evidence import Instance
+from harness.evidence import Instance, JobId, in_order
 from harness.explore.overlap import FaultName, OverlapName
 from harness.mocks.openphone_errors import Envelope, ErrorName
 from harness.postgres.database import Role
@@ -319,7 +319,7 @@ def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[Path, str]]:
 
 def _unknown_jobs(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     ids = _job_ids(scenario)
-    given = ", ".join(map(str, sorted(ids)[:8])) or "none"
+    given = ", ".join(map(str, in_order(ids)[:8])) or "none"
     for number, check in enumerate(scenario.checks):
         for parameter in ("jobs", "skipped"):
             for position, job in enumerate(getattr(check, parameter, [])):
@@ -340,9 +340,10 @@ def rows_of(table: list[Repeated | Row]) -> Iterator[tuple[int, int, Row]]:
             yield position, 0, item
 
 
-def _job_ids(scenario: Scenario) -> set[int]:
+def _job_ids(scenario: Scenario) -> set[JobId]:
     rows = rows_of(scenario.given.rows.get("jobs", []))
-    return {row["id"] + repetition for _, repetition, row in rows if isinstance(row.get("id"), int)}
+    ids = ((row.get("id"), repetition) for _, repetition, row in rows)
+    return {job + repetition if isinstance(job, int) else job for job, repetition in ids if isinstance(job, int | str)}
 
 
 def _repeated_words(scenario: Scenario) -> Iterator[tuple[Path, str]]:

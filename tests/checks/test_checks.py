@@ -177,7 +177,7 @@ def test_what_a_check_says(check: Check, evidence: Run, verdict: str, message: s
     )
 )
 def test_exclusive_fails_exactly_when_a_held_job_is_claimed_by_another(marks: list[Mark]) -> None:
-    holders: dict[int, str | None] = {}
+    holders: dict[int | str, str | None] = {}
     stolen = False
     for mark in marks:
         holder = holders.get(mark.job_id)
