@@ -60,6 +60,8 @@ class TargetConfig(_Table):
     path: str = "/api/cron/{cron}"
     migrations: list[str] | None = None
     """Files and patterns, relative to the file, instead of the reference schema."""
+    seed: Path | None = None
+    """Rows that every scenario has, instead of fixtures/seed.yaml; relative to the file."""
     restart: bool = False
     """Whether every run begins with new processes."""
     cron_secret: str | None = None
@@ -140,7 +142,8 @@ class ConfigFile:
         cwd = self.folder / target.cwd
         if not cwd.is_dir():
             raise UsageError(f"{self.file}: [targets.{name}] cwd = {str(target.cwd)!r}: there is no folder {cwd}")
-        return target.model_copy(update={"cwd": cwd})
+        seed = None if target.seed is None else self.folder / target.seed
+        return target.model_copy(update={"cwd": cwd, "seed": seed})
 
     def migrations(self, name: str) -> list[Path] | None:
         """The migrations of a target in place of the reference schema; None, where it names none.

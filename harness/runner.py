@@ -172,7 +172,10 @@ class Session:
     workers: Workers | None
     _open: contextlib.AsyncExitStack
     _proxies: dict[str, Proxy] = field(default_factory=dict)
-    _seed: Seed = field(default_factory=Seed)
+
+    def __post_init__(self) -> None:
+        of_target = None if self.plan.outside is None else self.plan.outside.seed
+        self._seed = Seed() if of_target is None else Seed(of_target)
 
     async def compile(self, files: Sequence[ScenarioFile]) -> None:
         """Looks whether the database takes the rows of all scenarios, whichever of their values are chosen.

@@ -75,8 +75,7 @@ def test_a_recovery_that_hangs_proves_nothing(
     calls = itertools.count()
 
     async def hangs_later(cron: Context) -> Body:
-        if next(calls) >= 2:
-            await cron.db.execute("select pg_sleep(60)")
+        await cron.db.execute("select pg_sleep(60)" if next(calls) >= 2 else "select 1")
         return {"success": True}
 
     (hung,) = verify(hangs_later, [overlapping("one-after-the-other", tmp_path)], postgres, await_)

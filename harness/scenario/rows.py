@@ -15,8 +15,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from harness.errors import InvalidScenario, Mistake
+from harness.errors import InvalidScenario, Mistake, UsageError
 from harness.postgres.catalog import Catalog
 from harness.scenario.model import Row, rows_of
 from harness.scenario.reader import ScenarioFile, nearest
@@ -30,15 +31,33 @@ _PHONE = re.compile(r"^\+\d{5,15}$")
 
 
 class Seed:
-    """The rows of fixtures/seed.yaml: the tenants that every scenario has."""
+    """The rows that every scenario has: those of fixtures/seed.yaml, or of a target's own file."""
 
     def __init__(self, file: Path = SEED) -> None:
-        self.rows: dict[str, list[Row]] = YAML(typ="safe", pure=True).load(file.read_text())
+        """Reads them.
+
+        Raises:
+            UsageError: the file holds no rows.
+        """
+        self.file = file
+        try:
+            rows = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, YAMLError) as error:
+            raise UsageError(f"cannot read the rows of {file}: {' '.join(str(error).split())}") from None
+        tables = rows.values() if isinstance(rows, dict) else [None]
+        if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
+            raise UsageError(f"{file}: rows are given by table, each a list: `tenants: [{{name: …}}]`")
+        self.rows: dict[str, list[Row]] = rows
+
+    @property
+    def tenants(self) -> list[Row]:
+        """Its tenants, the first of which a row belongs to that names none."""
+        return self.rows.get("tenants", [])
 
     @property
     def api_keys(self) -> set[str]:
         """The OpenPhone keys of its tenants."""
-        return {tenant["openphone_api_key"] for tenant in self.rows["tenants"] if tenant.get("openphone_api_key")}
+        return {tenant["openphone_api_key"] for tenant in self.tenants if tenant.get("openphone_api_key")}
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
         for table in given
         if table not in catalog.columns
     ]
-    slugs = {tenant["slug"]: tenant["id"] for tenant in seed.rows["tenants"]}
+    slugs = {tenant["slug"]: tenant["id"] for tenant in seed.tenants if {"slug", "id"} <= tenant.keys()}
     slugs |= {
         row["slug"]: row["id"]
         for _, _, row in rows_of(given.get("tenants", []))
@@ -72,8 +91,11 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     }
     found: list[Insert] = []
     for table in catalog.insertable:
-        of_seed = functools.partial(Mistake, SEED, 1, 1)
-        found += [Insert(_insert(table, row, catalog, slugs), of_seed) for row in seed.rows.get(table, [])]
+        of_seed = functools.partial(Mistake, seed.file, 1, 1)
+        columns = catalog.columns[table]
+        for row in seed.rows.get(table, []):  # written for another schema, it may have more than this one
+            known = {column: value for column, value in row.items() if column in columns}
+            found.append(Insert(_insert(table, known, catalog, slugs), of_seed))
         for position, repetition, row in rows_of(given.get(table, [])):
             path: list[str | int] = ["given", "rows", table, position]
             if "repeat" in file.source.root["given"]["rows"][table][position]:
@@ -118,7 +140,7 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
 
 def _insert(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], repetition: int = 0) -> bytes:
     columns = catalog.columns[table]
-    if "tenant_id" in columns and "tenant_id" not in row:
+    if slugs and "tenant_id" in columns and "tenant_id" not in row:
         row = {**row, "tenant_id": next(iter(slugs))}
     values = [_value(column, columns[column], value, slugs, repetition) for column, value in row.items()]
     if not row:
