@@ -23,7 +23,7 @@ test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the har
 	$(BIN)/pytest scenarios
 
 examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
-	$(BIN)/pytest -m examples tests/test_examples.py
+	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

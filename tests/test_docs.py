@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,25 +16,47 @@ from harness.scenario import reader
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
-CONSOLE = re.findall(r"^```console\n\$ (.*?)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+CONSOLE = [block for block in BLOCK.findall(README) if "../my-app" not in block[0]]
+YOUR_APP = [block for block in BLOCK.findall(README) if "../my-app" in block[0]]
 TIMES = re.compile(r"\d+(\.\d+)? m?s\b")
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=lambda text: text[:24])
 def test_what_the_readme_shows_is_what_is_printed(command: str, shown: str, tmp_path: Path) -> None:
-    """Every shown line is printed, in this order; times aside, and with anything in place of `[...]`."""
     words = shlex.split(command.replace("make verify", ".venv/bin/cronproof verify"))
     words[0] = str(ROOT / words[0])
     # Into a folder of its own: the report of whoever runs the tests stays theirs.
     done = subprocess.run([*words, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
     printed = done.stdout.replace(str(tmp_path), "reports")
 
-    parts = [TIMES.sub("TIME", part).strip("\n") for part in re.split(r"^\[\.\.\.\]$", shown, flags=re.MULTILINE)]
+    assert_printed(shown, printed)
+
+
+def assert_printed(shown: str, printed: str) -> None:
+    """Every shown line is printed, in this order; times aside, and with anything in place of `[...]`."""
+    parts = [TIMES.sub("TIME", part).strip("\n") for part in re.split(r"\[\.\.\.\]", shown)]
     rest = TIMES.sub("TIME", printed)
     for part in parts:
         assert part in rest
         rest = rest[rest.index(part) + len(part) :]
+
+
+@pytest.mark.postgres
+@pytest.mark.examples
+def test_your_own_app_is_verified_as_the_readme_says(tmp_path: Path) -> None:
+    app = tmp_path / "my-app"
+    example = ROOT / "fixtures" / "targets" / "nextjs-supabase"
+    shutil.copytree(example, app, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("cronproof.toml"))
+
+    for command, shown in YOUR_APP:
+        words = shlex.split(command.replace("../my-app", str(app)))
+        words[0] = str(ROOT / words[0])
+        out = [] if words[1] == "init" else ["--out", str(tmp_path / "reports")]
+        done = subprocess.run([*words, *out], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert_printed(shown, done.stdout.replace(str(app), "../my-app"))
 
 
 def test_the_scenario_of_the_readme_is_valid(tmp_path: Path) -> None:
