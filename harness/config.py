@@ -48,7 +48,9 @@ class TargetConfig(_Table):
     command: Annotated[list[str] | None, Field(min_length=1)] = None
     """Started once for each instance. Placeholders are filled in."""
     url: Annotated[list[str] | None, Field(min_length=1)] = None
-    """Servers that run already: one for each instance, or one for all."""
+    """Servers that run already, one for each instance."""
+    ports: Annotated[int | None, Field(ge=1024, le=65000)] = None
+    """The first of the ports at which servers that run already find their instance's addresses, ten for each."""
     cwd: Path = Path()
     """Where the command runs; relative to the file."""
     copy_cwd: bool = False
@@ -92,11 +94,19 @@ class TargetConfig(_Table):
     def _one_way(self) -> Self:
         if (self.command is None) == (self.url is None):
             raise ValueError("a target has either a `command` or a `url`")
+        if (self.url is None) != (self.ports is None):
+            raise ValueError(
+                "servers that run already need `ports` for their addresses: the first of them, for instance 55400"
+            )
         if self.url is not None and (self.restart or self.copy_cwd):
             raise ValueError("a server that runs already cannot be restarted or copied; give a `command` instead")
         if "{cron}" not in self.path:
             raise ValueError("`path` says where a cron is; it must contain {cron}")
         return self
+
+
+PORTS_OF_AN_INSTANCE = 10
+"""Of which Postgres has the first, plain HTTP the second, TLS the third, and the proxy the fourth."""
 
 
 class Config(_Table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,7 @@ from harness.runner import Plan, Session, session
 from harness.scenario.crons import CRON_NAMES, CronName
 from harness.scenario.model import Given, Repeated, Row, Scenario, When
 from harness.scenario.reader import ScenarioFile, Source
+from harness.target.outside import NAMES, Outside
 
 MINIMUM_PYTHON = (3, 11)
 
@@ -85,6 +87,9 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
     try:
         async with session(plan) as opened:
             seen: list[Run] = []
+            if isinstance(opened.target, Outside):
+                for finding in _addresses(opened.target, plan):
+                    yield finding
             for cron in CRON_NAMES:
                 run = await _called(opened, cron)
                 seen.append(run)
@@ -93,6 +98,13 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
                 yield finding
     except CronproofError as error:
         yield Finding("missing", str(error))
+
+
+def _addresses(target: Outside, plan: Plan) -> Iterator[Finding]:
+    """What servers that run already must have been started with."""
+    for name, url in zip(NAMES, (plan.outside.url if plan.outside else None) or [], strict=False):
+        given = " ".join(f"{variable}={shlex.quote(value)}" for variable, value in target.addresses(name).items())
+        yield Finding("ok", f"instance {name} is {url}; it must have been started with: {given}")
 
 
 async def _called(opened: Session, cron: CronName) -> Run:

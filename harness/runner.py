@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 
 from fixtures.crons.context import Cron
 from harness.config import DEFAULT_FILE, ConfigFile, TargetConfig
-from harness.errors import InvalidScenario, Mistake
+from harness.errors import EnvironmentFailed, InvalidScenario, Mistake
 from harness.evidence import Run
 from harness.explore.explorer import INTERRUPTED, Coverage
 from harness.explore.point import OpenGate
@@ -36,6 +36,7 @@ from harness.scenario.rows import Seed, api_keys, inserts, tables
 from harness.stage import Setting, Stage
 from harness.target import in_process
 from harness.target.outside import Outside
+from harness.target.secrets import DATABASE_PASSWORD
 from harness.target.target import Target
 from harness.verification import Verification
 from harness.workers import Workers, working
@@ -147,7 +148,8 @@ async def session(plan: Plan) -> AsyncIterator[Session]:
 async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
     """As `session`, on a server that runs already."""
     helped = working(postgres, replace(plan, workers=1), plan.workers) if plan.workers > 1 else contextlib.nullcontext()
-    async with databases.created(postgres) as database, helped as workers:
+    password = DATABASE_PASSWORD if plan.outside is not None and plan.outside.url is not None else None
+    async with databases.created(postgres, password=password) as database, helped as workers:
         await database.migrate([*plan.schema, *plan.migrations])
         await database.prepare()
         services = Services(frozenset())
@@ -261,8 +263,15 @@ class Session:
         assert scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)
         for instance in scenario.when.instance_list:
             if instance.name not in self._proxies:
-                proxy = Proxy(instance.name, self.database.upstream, OpenGate())
-                await self._open.enter_async_context(proxy.listening())
+                port = self.target.database_port(instance.name)
+                proxy = Proxy(instance.name, self.database.upstream, OpenGate(), port=port)
+                try:
+                    await self._open.enter_async_context(proxy.listening())
+                except OSError as error:
+                    reason = f"{error.strerror or error}; choose others by `ports`, or end what uses it"
+                    raise EnvironmentFailed(
+                        f"the port {port} of instance {instance.name} cannot be used: {reason}"
+                    ) from None
                 self._proxies[instance.name] = proxy
         needed = {instance.name: self._proxies[instance.name] for instance in scenario.when.instance_list}
         await self.target.prepare(needed, scenario.given.role)

@@ -44,13 +44,13 @@ def test_migrations_are_files_and_patterns_next_to_the_file(tmp_path: Path) -> N
     (tmp_path / "sql").mkdir()
     for name in ("2.sql", "1.sql", "10.txt"):
         (tmp_path / "sql" / name).touch()
-    read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nmigrations = ["sql/2.sql", "sql/*.sql"]')
+    read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["sql/2.sql", "sql/*.sql"]')
 
     assert read.migrations("app") == [tmp_path / "sql" / "2.sql", tmp_path / "sql" / "1.sql"]
 
 
 def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
-    read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nmigrations = ["db/*.sql"]')
+    read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["db/*.sql"]')
 
     with pytest.raises(UsageError, match=r"\[targets.app\] migrations: no file fits 'db/\*.sql'"):
         read.migrations("app")
@@ -64,11 +64,17 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ("", 1, 1, "'targets' is missing; a target begins with `[targets.NAME]`"),
         ("[targets]", 1, 1, "targets: dictionary should have at least 1 item after validation, not 0"),
         ('[targets.app]\ncommandd = ["x"]', 2, 1, "unknown word 'commandd'; did you mean 'command'?"),
-        ('[targets.a]\nurl = ["http://x"]\n[target.b]\n', 3, 1, "unknown word 'target'; did you mean 'targets'?"),
+        ('[targets.a]\ncommand = ["x"]\n[target.b]\n', 3, 1, "unknown word 'target'; did you mean 'targets'?"),
+        ('[targets.app]\nurl = ["http://x"]', 1, 1, "servers that run already need `ports` for their addresses"),
         ("[targets.app]\nready = '/'", 1, 1, "a target has either a `command` or a `url`"),
         ("[targets.app]\ncommand = []", 2, 1, "command: list should have at least 1 item after validation, not 0"),
         ('[targets.app]\nurl = ["localhost"]', 2, 1, "'localhost' is no address of a server; write for instance http"),
-        ('[targets.app]\nurl = ["http://x"]\nrestart = true', 1, 1, "a server that runs already cannot be restarted"),
+        (
+            '[targets.app]\nurl = ["http://x"]\nports = 5000\nrestart = true',
+            1,
+            1,
+            "a server that runs already cannot be restarted",
+        ),
         ('[targets.app]\ncommand = ["x"]\npath = "/cron"', 1, 1, "`path` says where a cron is; it must contain {cron}"),
         ('[targets.app]\ncommand = ["{prt}"]', 2, 1, "there is no placeholder {prt}; did you mean 'port'?"),
         (

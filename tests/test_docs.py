@@ -48,7 +48,7 @@ def assert_printed(shown: str, printed: str) -> None:
 def test_your_own_app_is_verified_as_the_readme_says(tmp_path: Path) -> None:
     app = tmp_path / "my-app"
     example = ROOT / "fixtures" / "targets" / "nextjs-supabase"
-    shutil.copytree(example, app, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("cronproof.toml"))
+    shutil.copytree(example, app, symlinks=True, ignore=shutil.ignore_patterns("cronproof.toml"))
 
     for command, shown in YOUR_APP:
         words = shlex.split(command.replace("../my-app", str(app)))

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -42,15 +42,21 @@ class Door:
     tls_port: int = 0
     proxy: EgressProxy = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.proxy = EgressProxy(0, self._refused)
+    proxy_port: InitVar[int] = 0
+
+    def __post_init__(self, proxy_port: int) -> None:
+        self.proxy = EgressProxy(0, self._refused, proxy_port)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Listens for as long as the block runs."""
+        """Listens for as long as the block runs: on its ports, or where they are 0, on free ones.
+
+        Raises:
+            OSError: a port is taken.
+        """
         async with (
-            serving(self._plain) as self.http_port,
-            serving(self._intercepted, certificate=self.authority.certificate) as self.tls_port,
+            serving(self._plain, port=self.http_port) as self.http_port,
+            serving(self._intercepted, port=self.tls_port, certificate=self.authority.certificate) as self.tls_port,
         ):
             self.proxy.tls_port = self.tls_port
             async with self.proxy.listening():

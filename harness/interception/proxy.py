@@ -27,7 +27,11 @@ class EgressProxy:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listens on a free loopback port for as long as the block runs; `port` says which."""
+        """Listens on a loopback port for as long as the block runs: on `port`, or on a free one, which it then says.
+
+        Raises:
+            OSError: the port is taken.
+        """
         tasks: set[asyncio.Task[None]] = set()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -41,7 +45,7 @@ class EgressProxy:
                 tasks.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=MAX_HEADER_BYTES)
+        server = await asyncio.start_server(serve, "127.0.0.1", self.port, limit=MAX_HEADER_BYTES)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield

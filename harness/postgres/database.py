@@ -76,9 +76,13 @@ class Database:
         parts.pop("password", None)
         return make_conninfo("", **parts)
 
+    def login(self, role: Role) -> str:
+        """The login with the rights of `role`."""
+        return f"{self.name}_{role}"
+
     def url(self, port: int, role: Role) -> str:
         """The URL of this database at a loopback port, for a login with the rights of `role`."""
-        return f"postgresql://{self.name}_{role}:{quote(self._password)}@127.0.0.1:{port}/{self.name}?sslmode=disable"
+        return f"postgresql://{self.login(role)}:{quote(self._password)}@127.0.0.1:{port}/{self.name}?sslmode=disable"
 
     async def migrate(self, files: Iterable[Path]) -> None:
         """Applies migrations, in order, on a connection of their own: whatever they set for it ends with it.
@@ -202,8 +206,9 @@ class Database:
 
 
 @contextlib.asynccontextmanager
-async def created(server: Server) -> AsyncIterator[Database]:
-    """A new database on the server, dropped with its roles when the block ends.
+async def created(server: Server, *, password: str | None = None) -> AsyncIterator[Database]:
+    """A new database on the server, dropped with its roles when the block ends. Its logins have a password of their own,
+    unless one is given.
 
     Raises:
         EnvironmentFailed: the server cannot be reached, or its login may not create databases and roles.
@@ -213,7 +218,7 @@ async def created(server: Server) -> AsyncIterator[Database]:
         if not server.disposable:
             await _drop_abandoned(maintenance)
         name = NAME_PREFIX + "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
-        password = secrets.token_urlsafe(16)
+        password = password or secrets.token_urlsafe(16)
         await maintenance.execute(_LOCK_NAME, [name])
         await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
         database = sql.Identifier(name)

@@ -59,6 +59,9 @@ class Proxy:
     observer: Observer | None = None
     """Finds out what each statement touches, where that is asked for."""
     port: int = 0
+    """Where it listens; 0 until then, unless the port is given."""
+    login: tuple[str, str] | None = None
+    """The user and the database of every connection, whatever the client says."""
     pids: set[int] = field(default_factory=set)
     all_pids: set[int] = field(default_factory=set)
     errors: list[SqlError] = field(default_factory=list)
@@ -78,7 +81,11 @@ class Proxy:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listens on a free loopback port for as long as the block runs; `port` says which."""
+        """Listens on a loopback port for as long as the block runs: on `port`, or on a free one, which it then says.
+
+        Raises:
+            OSError: the port is taken.
+        """
 
         def accept() -> _End:
             session = _Session(self)
@@ -86,7 +93,7 @@ class Proxy:
             task.add_done_callback(lambda _: self._sessions.pop(session, None))
             return session.client
 
-        server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield
@@ -209,6 +216,8 @@ class _Session:
                 await self._something.wait()
             elif startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
                 self.client.write(wire.REFUSED)
+            elif self.proxy.login is not None and startup.code != wire.CANCEL_REQUEST:
+                return wire.as_login(startup, *self.proxy.login)
             else:
                 return startup
 

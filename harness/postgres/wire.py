@@ -54,6 +54,17 @@ def take_startup(buffer: bytearray) -> Startup | None:
     return Startup(code, packet)
 
 
+def as_login(startup: Startup, user: str, database: str) -> Startup:
+    """The start of a connection with another login, to another database."""
+    words = startup.packet[8:].rstrip(b"\0").split(b"\0")
+    parameters = dict(zip(words[::2], words[1::2], strict=False)) | {
+        b"user": user.encode(),
+        b"database": database.encode(),
+    }
+    body = b"".join(name + b"\0" + value + b"\0" for name, value in parameters.items()) + b"\0"
+    return Startup(startup.code, struct.pack("!II", len(body) + 8, startup.code) + body)
+
+
 def take_messages(buffer: bytearray) -> list[bytes]:
     """Takes the typed messages that have arrived whole: type, length, body.
 

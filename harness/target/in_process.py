@@ -67,6 +67,10 @@ class InProcess:
         async with self._running:
             yield
 
+    def database_port(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
+        """Any."""
+        return 0
+
     def isolated(self) -> contextlib.AbstractContextManager[object]:
         """Keeps what is sent inside the block from leaving."""
         return self._router

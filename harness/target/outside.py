@@ -16,7 +16,7 @@ from pathlib import Path
 import ephemeral_port_reserve
 import httpcore
 
-from harness.config import Placeholder, TargetConfig, filled
+from harness.config import PORTS_OF_AN_INSTANCE, Placeholder, TargetConfig, filled
 from harness.errors import EnvironmentFailed
 from harness.evidence import CronResponse, Instance, Output
 from harness.guard import Guard, guarded
@@ -30,7 +30,7 @@ from harness.supabase import keys, schema
 from harness.supabase.rest import Rest
 from harness.supabase.schema import Schema
 from harness.target.process import Process
-from harness.target.secrets import CRON_SECRET, api_key
+from harness.target.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
 
 NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
 _DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
@@ -64,6 +64,7 @@ class Outside:
         self._warm: set[tuple[Instance, Role]] = set()
         self._open = contextlib.AsyncExitStack()
         self._schema: Schema | None = None
+        self._doors: dict[str, Door] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -85,6 +86,11 @@ class Outside:
     def _processes(self) -> list[Process]:
         return [server.process for server in self._servers.values() if server.process is not None]
 
+    def database_port(self, name: str) -> int:
+        """That of a server that runs already is fixed."""
+        ports = self._config.ports
+        return 0 if ports is None else ports + NAMES.index(name) * PORTS_OF_AN_INSTANCE
+
     def isolated(self) -> contextlib.AbstractContextManager[object]:
         """Nothing to do: processes are kept in from their start to their end."""
         return contextlib.nullcontext()
@@ -92,6 +98,9 @@ class Outside:
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
         """Starts the instances that do not run yet, all at once."""
         self._role = role
+        if self._config.url is not None:
+            for proxy in proxies.values():
+                proxy.login = self._database.login(role), self._database.name
         lacking = {name: proxy for name, proxy in proxies.items() if (name, role) not in self._servers}
         for name, proxy in lacking.items():
             self._servers[name, role] = await self._server(name, proxy, role)
@@ -173,17 +182,19 @@ class Outside:
         await asyncio.gather(*(process.kill() for process in self._processes))
 
     async def _server(self, name: str, proxy: Proxy, role: Role) -> Server:
+        if name not in self._doors:
+            self._doors[name] = await self._door(name, proxy)
+        door = self._doors[name]
         if self._config.url is not None:
-            urls = self._config.url
-            return Server(urls[NAMES.index(name) % len(urls)].rstrip("/"))
+            if NAMES.index(name) >= len(self._config.url):
+                raise EnvironmentFailed(
+                    f"the scenario has an instance {name}, and `url` names {len(self._config.url)} servers: "
+                    "each instance needs one of its own"
+                )
+            return Server(self._config.url[NAMES.index(name)].rstrip("/"), door)
         assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
-        if self._schema is None:
-            self._schema = await schema.read(self._database.fetch)
-        rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
-        door = Door(name, self._services, self._authority, rest)
-        await self._open.enter_async_context(door.open())
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
-        values = self._values(name, port, proxy, door, role)
+        values = self._values(name, port, proxy.port, door, role)
         given = {variable: filled(value, values) for variable, value in self._config.env.items()}
         inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
         ours = door.environment({**inherited, **given}) | self._guard.marked()
@@ -198,10 +209,26 @@ class Outside:
         )
         return Server(f"http://127.0.0.1:{port}", door, process)
 
-    def _values(self, name: str, port: int, proxy: Proxy, door: Door, role: Role) -> Mapping[Placeholder, str]:
+    async def _door(self, name: str, proxy: Proxy) -> Door:
+        if self._schema is None:
+            self._schema = await schema.read(self._database.fetch)
+        rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
+        first = self.database_port(name)
+        http, tls, way_out = (first + 1, first + 2, first + 3) if first else (0, 0, 0)
+        door = Door(name, self._services, self._authority, rest, http, tls, way_out)
+        try:
+            await self._open.enter_async_context(door.open())
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"one of the ports {http} to {way_out} of instance {name} cannot be used: {error.strerror or error}; "
+                "choose others by `ports`, or end what uses it"
+            ) from None
+        return door
+
+    def _values(self, name: str, port: int, database_port: int, door: Door, role: Role) -> Mapping[Placeholder, str]:
         values: Mapping[Placeholder, str] = {
             "port": str(port),
-            "database_url": self._database.url(proxy.port, role),
+            "database_url": self._database.url(database_port, role),
             "openphone_url": door.url("openphone"),
             "openphone_api_key": api_key(name),
             "telegram_url": door.url("telegram"),
@@ -222,6 +249,16 @@ class Outside:
         if not copy.exists():
             shutil.copytree(self._config.cwd, copy, symlinks=True, copy_function=_copy, ignore=NOT_COPIED)
         return copy
+
+    def addresses(self, name: str) -> Mapping[str, str]:
+        """The environment that a server which runs already must have been started with, to be the instance `name`."""
+        port = self.database_port(name)
+        door = Door(name, self._services, self._authority, Rest(lambda _: "", Schema({}, {}, [], [])), port + 1)
+        values = dict(self._values(name, 0, port, door, "service_role"))
+        values["database_url"] = (
+            f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
+        )
+        return {variable: filled(value, values) for variable, value in self._config.env.items()}
 
     async def _start(self, servers: Sequence[Server]) -> None:
         try:

@@ -22,6 +22,9 @@ class Target(Protocol):
     can_die: bool
     """Whether its instances are processes that can be killed."""
 
+    def database_port(self, name: str) -> int:
+        """The port at which an instance looks for its database; 0, where it can be told of any."""
+
     def isolated(self) -> AbstractContextManager[object]:
         """Keeps what instances send inside the block from reaching anything but the database and the mocks."""
 

@@ -32,7 +32,7 @@ def cron() -> dict[str, object]:
             if MISTAKE == "dies":
                 os._exit(7)
             response = httpx.post(
-                "https://api.openphone.com/v1/messages",
+                f"{os.environ.get('OPENPHONE_API_URL', 'https://api.openphone.com')}/v1/messages",
                 json={"content": "Hi!", "from": "PN0000000001", "to": [phone]},
                 headers={"Authorization": os.environ["OPENPHONE_API_KEY"]},
                 timeout=60,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from harness.postgres.server import Server
 from harness.results import ScenarioResult
 from harness.runner import Plan, session_on
 from harness.scenario import reader
+from harness.target.secrets import api_key
 from tests.conftest import ROOT, Await
 
 pytestmark = pytest.mark.postgres
@@ -177,8 +181,68 @@ def is_ours(process: psutil.Process) -> bool:
         return False
 
 
+def free_ports(count: int) -> int:
+    """The first of as many free ports in a row."""
+    for first in range(20_000 + os.getpid() % 1000 * 10, 32_000, count):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError("no free ports")
+
+
+def test_servers_that_run_already_are_verified_at_the_addresses_they_were_given(verify: Verify) -> None:
+    first = free_ports(22)
+    with contextlib.ExitStack() as stack:
+        for number in range(2):
+            environment = {
+                "DATABASE_URL": f"postgresql://cronproof:cronproof@127.0.0.1:{first + number * 10}/cronproof",
+                "OPENPHONE_API_URL": f"http://127.0.0.1:{first + number * 10 + 1}/openphone",
+                "OPENPHONE_API_KEY": api_key("AB"[number]),
+                "CRON_SECRET": "theirs",
+            }
+            command = [sys.executable, str(SERVER), str(first + 20 + number)]
+            process = stack.enter_context(subprocess.Popen(command, env={**os.environ, **environment}))
+            stack.callback(process.kill)
+            wait_for(first + 20 + number)
+        urls = [f"http://127.0.0.1:{first + 20 + number}" for number in range(2)]
+        result = verify(TargetConfig(url=urls, ports=first, cron_secret="theirs"), overlaps="[held-after-claim]")
+
+    assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
+    assert {sent.message.instance for sent in result.runs[0].accepted} == {"A"}
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+def test_each_instance_needs_a_server_of_its_own(verify: Verify) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(EnvironmentFailed, match="the scenario has an instance B, and `url` names 1 servers"):
+            verify(TargetConfig(url=[url], ports=free_ports(20)))
+
+
+def test_a_port_that_is_taken_is_told(verify: Verify) -> None:
+    first = free_ports(20)
+    with (
+        socket.create_server(("127.0.0.1", first)),
+        pytest.raises(
+            EnvironmentFailed, match=f"the port {first} of instance A cannot be used: .*address already in use"
+        ),
+    ):
+        verify(TargetConfig(url=["http://127.0.0.1:9"], ports=first))
+
+
 def test_a_server_that_runs_already_must_answer(verify: Verify) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(EnvironmentFailed, match=f"no server answers at {url} .ConnectError.; start it first"):
-        verify(TargetConfig(url=[url]))
+        verify(TargetConfig(url=[url, url], ports=free_ports(20)))
