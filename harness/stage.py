@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from harness.evidence import CronResponse, Instance, Mark, Run, Sent
 from harness.explore import overlap
 from harness.explore.point import OpenGate
 from harness.explore.schedule import Data, Diverged, Follow
-from harness.explore.scheduler import NotAtRest, Scheduler
+from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler
 from harness.explore.search import Task
 from harness.mocks.openphone import Scripted
 from harness.mocks.services import Services
@@ -69,6 +70,8 @@ class Stage:
     services: Services
     target: Target
     proxies: Sequence[Proxy]
+    has_lines: bool = False
+    """Whether instances do several things at once."""
     observing: bool = False
     """Whether it is found out what each step touches."""
     _seen: dict[str, Glance] = field(default_factory=dict)
@@ -95,6 +98,11 @@ class Stage:
         await self.reset(data)
         before = await self.database.rows(self.tables)
         performed = await self._perform(play)
+        if self._learned_of_lines(performed):
+            if not inspect.isfunction(play):
+                performed.hindrance = "an instance did several things at once, and had not before: run it again"
+            else:
+                return await self.play(order, play, data)
         run = await self._evidence(order, before, performed, data)
         if run.hindrance is None and any(check.needs_recovery for check in self.checks):
             try:
@@ -117,6 +125,8 @@ class Stage:
         follow = task.follow()
         await self.reset(task.data)
         performed = await self._perform(follow)
+        if self._learned_of_lines(performed):
+            return await self.glance(task)
         if performed.hindrance is not None:
             return follow, Glance("", failed=False, hindrance=performed.hindrance, outcome="", waits=0, run=None)
         key = self._key(performed, await self.database.digest(), task.data)
@@ -125,6 +135,12 @@ class Stage:
         glance = await self._look_closely(follow, key)
         self._seen[key] = replace(glance, run=None)
         return follow, glance
+
+    def _learned_of_lines(self, performed: _Performed) -> bool:
+        """Whether it has become known just now that instances do several things at once: then the run says nothing."""
+        learned = performed.scheduler.surprised and self.target.is_idle is not None and not self.has_lines
+        self.has_lines |= learned
+        return learned
 
     async def _look_closely(self, followed: Follow, key: str) -> Glance:
         run = await self.play_again(followed)
@@ -161,10 +177,26 @@ class Stage:
         await self.target.reset()
         for instance in self.target.cold(self.instances):
             await self._begin(data)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CALL_SECONDS):
-                    await self.target.call(instance, method=self.when.method, secret=self.target.secret)
+            await self._warm_up(instance)
         await self._begin(data)
+
+    async def _warm_up(self, instance: Instance) -> None:
+        """Calls a cron once, and finds out whether it does several things at once."""
+        scheduler = Scheduler(self._blockers)
+        scheduler.looks = self._looks
+
+        async def call() -> None:
+            await self.target.call(instance, method=self.when.method, secret=self.target.secret)
+
+        with self._held_by(scheduler):
+            scheduler.prepare({instance.name: call})
+            try:
+                await overlap.one_after_the_other(scheduler)
+            except NotAtRest:  # the runs will tell
+                await self.target.abandon()
+            finally:
+                await scheduler.abandon()
+        self.has_lines |= scheduler.most_lines > 1
 
     async def _begin(self, data: Data) -> None:
         given = self.scenario.given
@@ -183,6 +215,7 @@ class Stage:
     ) -> _Performed:
         """Calls the instances and plays them; however it goes, nothing of it runs any more at the end."""
         performed = _Performed(Scheduler(self._blockers, self._kill if self.target.can_die else None))
+        performed.scheduler.looks = self._looks if self.has_lines else None
         scheduler, responses = performed.scheduler, performed.responses
         secret = {"right": self.target.secret, "wrong": "not the secret", "none": None}[self.when.secret]
         if after_step is not None:
@@ -272,7 +305,7 @@ class Stage:
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
     async def _kill(self, name: str) -> None:
-        proxy = next(proxy for proxy in self.proxies if proxy.instance == name)
+        proxy = self._proxy(name)
         pids = list(proxy.pids)
         await self.target.kill(name)
         await proxy.hang_up()
@@ -318,12 +351,25 @@ class Stage:
             self.services.gate = OpenGate()
 
     async def _blockers(self, instance: str) -> list[str]:
-        waiting = next(proxy for proxy in self.proxies if proxy.instance == instance)
+        waiting = self._proxy(instance)
         if not waiting.is_busy:
             return []
         whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.pids}
-        blockers = await self.database.blockers(list(waiting.pids), list(whose))
-        return sorted({whose[pid] for pid in blockers if pid in whose})
+        found: set[int] = set()
+        # Of several statements at once all must wait: as long as one does not, the instance may go on.
+        for pids in [[pid] for pid in waiting.busy_pids] if self.has_lines else [list(waiting.pids)]:
+            blockers = await self.database.blockers(pids, list(whose))
+            if not blockers:
+                return []
+            found.update(blockers)
+        return sorted({whose[pid] for pid in found if pid in whose})
+
+    def _proxy(self, instance: str) -> Proxy:
+        return next(proxy for proxy in self.proxies if proxy.instance == instance)
+
+    @property
+    def _looks(self) -> Looks | None:
+        return None if self.target.is_idle is None else _Looks(self.target.is_idle, self._proxy, self.target.activity)
 
     def _marks(self, digest: Digest) -> list[Mark]:
         whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.all_pids}
@@ -343,6 +389,23 @@ class Stage:
             )
             for number, message in enumerate(self.services.messages)
         ]
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """How it is found out that an instance is at rest: by its process, its connections, and what passes its door."""
+
+    is_idle: IsIdle
+    proxy: Callable[[str], Proxy]
+    door: Callable[[str], int]
+
+    def is_busy(self, name: str) -> bool:
+        """Whether it waits for an answer of the database."""
+        return self.proxy(name).is_busy
+
+    def activity(self, name: str) -> int:
+        """Goes up with everything that it exchanges."""
+        return self.proxy(name).activity + self.door(name)
 
 
 @dataclass

@@ -174,6 +174,6 @@ class Verification:
             check=check.id,
             message=finding.message,
             data=named(self.file.scenario, failing.data),
-            schedule=[{step.instance: step_name(step.point)} for step in run.steps],
+            schedule=[{step.name: step_name(step.point)} for step in run.steps],
         )
         return counterexample, timeline.of(check, finding.message, looks)

@@ -18,7 +18,7 @@ from harness.checks.check import Parameters
 from harness.errors import InvalidScenario, Mistake
 from harness.explore.names import step_name
 from harness.explore.schedule import Diverged
-from harness.explore.scheduler import Scheduler
+from harness.explore.scheduler import Scheduler, instance_of
 
 HEAD = (
     "# A counterexample: `cronproof replay` with this file runs it again. Each step is an instance and what it does.\n"
@@ -90,7 +90,7 @@ class Replay:
             Diverged: an instance ended, or waits, and has not come by a step that it should have taken.
         """
         for number, (instance, name) in enumerate(self.steps, start=1):
-            if instance not in scheduler.instances:
+            if instance_of(instance) not in scheduler.instances:
                 raise Diverged(f"step {number} is one of {instance}, which the scenario does not have")
             instead: list[str] = []
             while (came := await self._step(scheduler, number, instance)) != name:

@@ -53,11 +53,29 @@ class Point:
         return self.kind == "statement" and _CLAIM.search(_COMMENT.sub(" ", self.text)) is not None
 
 
+class Line(Protocol):
+    """One of several things that an instance does at the same time: a connection to the database, a call of an API."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has asked something that is not answered yet."""
+
+    @property
+    def content(self) -> bytes:
+        """What it sends next, whole: by this two that do the same with different values are told apart."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is busy, or in the middle of something, as a transaction."""
+
+
 class Gate(Protocol):
     """Through which every point passes: the proxy and the mocks call it, the scheduler stands behind it."""
 
-    async def arrive(self, instance: str, point: Point) -> None:
-        """Returns when the instance may do what the point says."""
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+        """Returns when the instance may do what the point says. Of instances that do one thing at a time the line does
+        not matter.
+        """
 
     @property
     def asks(self) -> bool:
@@ -75,7 +93,7 @@ class OpenGate:
 
     asks = False
 
-    async def arrive(self, instance: str, point: Point) -> None:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
         """Returns at once."""
 
     def touched(self, footprint: Footprint) -> None:

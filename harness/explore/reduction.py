@@ -2,7 +2,7 @@
 
 Source-set dynamic partial order reduction with sleep sets: P. Abdulla, S. Aronis, B. Jonsson, K. Sagonas, "Optimal
 dynamic partial order reduction", POPL 2014. Each run is looked through for races: two steps of different instances that
-conflict, with nothing between them that forces their order. For each race a run is made in which they come the other
+conflict, or belong to one instance, with nothing between them that forces their order. For each race a run is made in which they come the other
 way round, unless one of an equivalent schedule is made anyway.
 
 What it needs, and where that comes from: steps that do not conflict can be swapped (footprint.py says when), and an
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.explore.footprint import Footprint
-from harness.explore.schedule import Asleep, Decision, Follow, Schedule
+from harness.explore.schedule import Asleep, Decision, Follow, Schedule, meet
 from harness.explore.search import Assurance, Task
 
 
@@ -128,7 +128,7 @@ def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, lis
             before = decisions[earlier]
             if clocks[earlier][before.chosen] <= clock.get(before.chosen, 0):
                 continue  # it happens before this step through another one
-            if before.footprint.conflicts(decision.footprint):
+            if meet(before.chosen, before.footprint, decision.chosen, decision.footprint):
                 races.append(earlier)
                 for name, count in clocks[earlier].items():
                     clock[name] = max(count, clock.get(name, 0))

@@ -23,6 +23,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.explore.schedule import Asleep, Data, Follow
+from harness.explore.scheduler import instance_of
 from harness.explore.search import Assurance, Task
 
 MAX_SHRINKS = 500
@@ -56,7 +57,7 @@ class ByPriority(Follow):
         if name in self._fallen:
             return self._fallen[name]
         order = self.drawn.order
-        return len(self.drawn.falls) + len(order) - order.index(name)
+        return len(self.drawn.falls) + len(order) - order.index(instance_of(name))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.explore.footprint import Footprint
-from harness.explore.scheduler import Scheduler
+from harness.explore.scheduler import Scheduler, instance_of
 
 Schedule = tuple[str, ...]
 """The names of instances, in the order in which they are released."""
@@ -85,7 +85,7 @@ class Follow:
         return {
             name: footprint
             for name, footprint in before.asleep.items()
-            if name != before.chosen and not footprint.conflicts(before.footprint)
+            if not meet(name, footprint, before.chosen, before.footprint)
         }
 
     def choose(self, position: int, enabled: Sequence[str], asleep: Asleep) -> str:
@@ -108,6 +108,11 @@ class Follow:
         choices = awake or enabled
         running = self.decisions[-1].chosen if self.decisions else choices[0]
         return running if running in choices else choices[0]
+
+
+def meet(one: str, touched: Footprint, other: str, touched_by_other: Footprint) -> bool:
+    """Whether the order of two steps can matter: those of one instance may share its memory."""
+    return instance_of(one) == instance_of(other) or touched.conflicts(touched_by_other)
 
 
 def preemptions(decisions: Sequence[Decision]) -> int:

@@ -2,27 +2,53 @@
 
 An instance is parked at a point, running, waiting for a lock, or finished. After a step everything is at rest again:
 nobody runs. Whether an instance waits for a lock is asked of the server, never guessed from how long it takes.
+
+An instance can do several things at once (`Promise.all`, a pool of connections). Then each is a line of it, `A`, `A.2` and so
+on, which is held and let go by itself, and the instance is at rest when its process is: all its threads sleep, and there
+is nothing that they have not read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
-from harness.explore.point import Point
+from harness.explore.point import Line, Point
 
 AT_REST_SECONDS = 15.0
 FIRST_QUESTION_SECONDS = 0.002
 LAST_QUESTION_SECONDS = 0.05
+LOOK_SECONDS = 0.0003
+ROUNDS = 8
 
 Call = Callable[[], Coroutine[None, None, None]]
 """Calls an instance's cron and keeps its answer; never raises."""
 
 Blockers = Callable[[str], Awaitable[Sequence[str]]]
 """Answers which instances hold a lock that the named one waits for; none when it does not wait."""
+
+
+IsIdle = Callable[[str], bool]
+"""Answers whether nothing of an instance's process runs."""
+
+
+class Looks(Protocol):
+    """Where instances may do several things at once: how it is found out that one is at rest."""
+
+    @property
+    def is_idle(self) -> IsIdle:
+        """Whether nothing of the instance's process runs."""
+
+    def is_busy(self, name: str) -> bool:
+        """Whether the instance waits for an answer of the database."""
+
+    def activity(self, name: str) -> int:
+        """A number that goes up with everything that the instance exchanges with the database and the mocks."""
 
 
 class NotAtRest(Exception):
@@ -42,9 +68,15 @@ class Step:
     footprint: Footprint = EVERYTHING
     results: tuple[str, ...] = ()
     """What came of it, in a few words each: the server's command tags, the status of an answer."""
+    line: int = 1
+
+    @property
+    def name(self) -> str:
+        """The line's name: `A`, `A.2`."""
+        return _named(self.instance, self.line)
 
     def __str__(self) -> str:
-        return f"{self.instance}: {self.point.label}"
+        return f"{self.name}: {self.point.label}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +86,20 @@ class Wait:
     instance: str
     point: Point
     blockers: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class _Parked:
+    """A line that is held. It has a number when its instance has come to rest."""
+
+    point: Point
+    line: Line | None
+    released: asyncio.Future[None]
+    number: int = 1
+
+    def order(self) -> tuple[str, str, bytes]:
+        """By what it does: the order among lines that are new does not depend on who was quicker."""
+        return self.point.kind, self.point.text, self.line.content if self.line else b""
 
 
 @dataclass
@@ -67,9 +113,17 @@ class Scheduler:
     waits: list[Wait] = field(default_factory=list)
     after_step: Callable[[], Awaitable[None]] | None = None
     """Called when everything is at rest again."""
+    looks: Looks | None = None
+    """Given where instances may do several things at once."""
+    surprised: bool = False
+    """Whether one did that should not: then nothing of the run is certain."""
+    most_lines: int = 0
+    """As many things were held of one instance at once."""
     _calls: dict[str, Call] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _parked: dict[str, list[tuple[Point, asyncio.Future[None]]]] = field(default_factory=dict)
+    _parked: dict[str, list[_Parked]] = field(default_factory=dict)
+    _numbers: dict[str, dict[Line, int]] = field(default_factory=dict)
+    _at_rest: set[str] = field(default_factory=set)
     _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _at: dict[str, Point] = field(default_factory=dict)
     _known: Footprint | None = None
@@ -89,8 +143,16 @@ class Scheduler:
 
     @property
     def enabled(self) -> tuple[str, ...]:
-        """The instances that can be released, in order."""
-        return tuple(name for name in self._calls if self.next_point(name) is not None)
+        """The lines that can be released, in order."""
+        names = []
+        for instance in self._calls:
+            if instance not in self._tasks:
+                names.append(instance)
+            elif self.looks is None:
+                names += [instance] if self._parked.get(instance) else []
+            else:
+                names += sorted(_named(instance, parked.number) for parked in self._parked.get(instance, []))
+        return tuple(names)
 
     @property
     def unfinished(self) -> list[str]:
@@ -98,59 +160,81 @@ class Scheduler:
         return [name for name in self._tasks if not self.finished(name)]
 
     def finished(self, instance: str) -> bool:
-        """Whether the instance has run to its end."""
+        """Whether the instance has run to its end, with all that it has left undone when it answered."""
         task = self._tasks.get(instance)
-        return task is not None and task.done()
+        return task is not None and task.done() and not self._parked.get(instance)
 
-    def next_point(self, instance: str) -> Point | None:
-        """The point at which the instance is parked; None while it waits for a lock and after it has finished."""
-        if instance not in self._tasks:
+    def next_point(self, name: str) -> Point | None:
+        """The point at which a line is parked, or of an instance the first one; None while it waits for a lock and after
+        it has finished.
+        """
+        if instance_of(name) not in self._tasks:
             return Point("start")
-        parked = self._parked.get(instance)
-        return parked[0][0] if parked else None
+        parked = self._next(name)
+        return parked.point if parked else None
 
-    async def arrive(self, instance: str, point: Point) -> None:
-        """Parks the instance until it is released. Called by its proxy and its mocks."""
+    def _next(self, name: str) -> _Parked | None:
+        parked = self._parked.get(instance_of(name), [])
+        if self.looks is None:
+            return parked[0] if parked else None
+        of_name = [one for one in parked if name in (instance_of(name), _named(instance_of(name), one.number))]
+        return min(of_name, key=lambda one: one.number, default=None)
+
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+        """Parks a line of the instance until it is released. Called by its proxy and its mocks."""
         if self._abandoned:
             raise AbandonedError
-        released = asyncio.get_running_loop().create_future()
-        parked = (point, released)
-        self._parked.setdefault(instance, []).append(parked)
+        parked = _Parked(point, line, asyncio.get_running_loop().create_future())
+        of_instance = self._parked.setdefault(instance, [])
+        if self.looks is None:
+            self.surprised |= bool(of_instance) or self._does_something_else(instance, line)
+        of_instance.append(parked)
+        if line is not None:
+            self._numbers.setdefault(instance, {}).setdefault(line, 0)
+        self._at_rest.discard(instance)
         self._change()
         try:
-            await released
+            await parked.released
         finally:
-            if parked in self._parked[instance]:  # nobody released it: its connection was closed, or its task cancelled
-                self._parked[instance].remove(parked)
+            if parked in of_instance:  # nobody released it: its connection was closed, or its task cancelled
+                of_instance.remove(parked)
                 self._change()
+
+    def _does_something_else(self, instance: str, line: Line | None) -> bool:
+        """Whether the instance has ended, or still waits for an answer to something else than `line`."""
+        task = self._tasks.get(instance)
+        ended = task is not None and task.done()
+        return ended or any(other is not line and other.is_busy for other in self._numbers.get(instance, {}))
 
     @property
     def asks(self) -> bool:
         """Whether it is to be found out what the step touches: it is not, where that is known."""
         return self._known is None
 
-    async def step(self, instance: str, known: Footprint | None = None) -> None:
-        """Releases a parked instance and returns when everything is at rest again.
+    async def step(self, name: str, known: Footprint | None = None) -> None:
+        """Releases a parked line and returns when everything is at rest again.
 
         `known` is what the step is known to touch, from a run that came to it in the same way.
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
-            ValueError: the instance is not parked.
+            ValueError: the line is not parked.
         """
-        point = self.next_point(instance)
-        if point is None:
-            raise ValueError(f"instance {instance} is not parked")
-        self.steps.append(Step(instance, point))
+        instance, parked = instance_of(name), self._next(name)
+        if parked is None and instance in self._tasks:
+            raise ValueError(f"instance {name} is not parked")
+        point = parked.point if parked else Point("start")
+        self.steps.append(Step(instance, point, line=parked.number if parked else 1))
         self._at[instance] = point
         self._touched, self._results, self._known = [], [], known
         somebody_waited = bool(self._waiting)
-        if instance not in self._tasks:
+        self._at_rest.discard(instance)
+        if parked is None:
             self._tasks[instance] = asyncio.create_task(self._calls[instance]())
-            self._tasks[instance].add_done_callback(self._change)
+            self._tasks[instance].add_done_callback(functools.partial(self._ended, instance))
         else:
-            _, released = self._parked[instance].pop(0)
-            released.set_result(None)
+            self._parked[instance].remove(parked)
+            parked.released.set_result(None)
         await self._settle()
         if known is not None:
             footprint = known
@@ -161,6 +245,10 @@ class Scheduler:
         self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
         if self.after_step is not None:
             await self.after_step()
+
+    def _ended(self, instance: str, _: object) -> None:
+        self._at_rest.discard(instance)
+        self._change()
 
     async def kill(self, instance: str) -> None:
         """Kills an instance where it is, and returns when everything is at rest again.
@@ -209,9 +297,9 @@ class Scheduler:
         for task in self._tasks.values():
             task.cancel()
         for parked in self._parked.values():
-            for _, released in parked:
-                if not released.done():  # as it is where the connection was closed meanwhile
-                    released.set_exception(AbandonedError())
+            for one in parked:
+                if not one.released.done():  # as it is where the connection was closed meanwhile
+                    one.released.set_exception(AbandonedError())
         results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._parked.clear()
         for result in results:
@@ -219,11 +307,10 @@ class Scheduler:
                 raise result
 
     def _running(self) -> list[str]:
-        return [
-            name
-            for name, task in self._tasks.items()
-            if not task.done() and not self._parked.get(name) and name not in self._waiting
-        ]
+        started = [name for name in self._tasks if name not in self._waiting]
+        if self.looks is not None:
+            return [name for name in started if name not in self._at_rest]
+        return [name for name in started if not self._tasks[name].done() and not self._parked.get(name)]
 
     async def _settle(self) -> None:
         loop = asyncio.get_running_loop()
@@ -234,7 +321,9 @@ class Scheduler:
                 if loop.time() > deadline:
                     names = ", ".join(f"{name} after {self._at[name].label!r}" for name in running)
                     raise NotAtRest(f"still running after {AT_REST_SECONDS:g} s: {names}")
-                if not await self._change_within(question_seconds):
+                if self.looks is not None and await self._come_to_rest(self.looks, running):
+                    continue
+                if not await self._change_within(LOOK_SECONDS if self.looks is not None else question_seconds):
                     await self._ask_about(running)
                     question_seconds = min(question_seconds * 2, LAST_QUESTION_SECONDS)
             # Everything is at rest, unless what has just happened let go of somebody who waited.
@@ -245,11 +334,59 @@ class Scheduler:
             if self._waiting.keys() == waited.keys():
                 return
 
+    async def _come_to_rest(self, looks: Looks, names: Sequence[str]) -> bool:
+        """Notes which instances are at rest: parked or finished, with nothing on its way to them or from them."""
+        before = set(self._at_rest)
+        for name in names:
+            at_a_point = self._parked.get(name) or self._tasks[name].done()
+            if not at_a_point or looks.is_busy(name) or not await self._is_quiet(looks, name):
+                continue
+            if not looks.is_busy(name):  # what was released a moment ago has reached the database only now
+                self._rests(name)
+        return self._at_rest != before
+
+    async def _is_quiet(self, looks: Looks, name: str) -> bool:
+        """Whether an instance's process sleeps, and nothing is on its way: neither from it, nor to it."""
+        before = looks.activity(name)
+        for _ in range(
+            2
+        ):  # after the first time it may still have been about to hear something, and by now have answered
+            if not looks.is_idle(name):
+                return False
+            for _ in range(ROUNDS):  # in which what has been sent goes out, and what has come in shows as activity
+                await asyncio.sleep(0)
+        return looks.activity(name) == before
+
+    def _rests(self, instance: str) -> None:
+        """Gives numbers to the lines that are parked: those of lines that go on stay, others are the lowest that are free,
+        in an order that does not depend on who was quicker.
+        """
+        self._at_rest.add(instance)
+        parked, numbers = self._parked.get(instance, []), self._numbers.get(instance, {})
+        self.most_lines = max(self.most_lines, len(parked))
+        held = {one.line for one in parked}
+        for line in [line for line in numbers if line not in held and not line.goes_on]:
+            del numbers[line]
+        used = {number for number in numbers.values() if number}
+        new = [one for one in parked if one.line is None or not numbers.get(one.line)]
+        for one in sorted(new, key=_Parked.order):
+            one.number = next(number for number in itertools.count(1) if number not in used)
+            used.add(one.number)
+            if one.line is not None:
+                numbers[one.line] = one.number
+        for one in parked:
+            if one.line is not None:
+                one.number = numbers[one.line]
+
     async def _ask_about(self, names: Sequence[str], recorded: Mapping[str, tuple[str, ...]] | None = None) -> None:
         for name in names:
             blockers = tuple(await self.blockers(name))
             if not blockers or name not in self._running():
                 continue
+            if self.looks is not None:
+                if not await self._is_quiet(self.looks, name):
+                    continue
+                self._rests(name)
             self._waiting[name] = blockers
             if recorded is None or recorded.get(name) != blockers:
                 self.waits.append(Wait(name, self._at[name], blockers))
@@ -271,3 +408,12 @@ class Scheduler:
 def _resolve(future: asyncio.Future[bool], result: bool) -> None:
     if not future.done():
         future.set_result(result)
+
+
+def instance_of(name: str) -> str:
+    """The instance that a line belongs to."""
+    return name.partition(".")[0]
+
+
+def _named(instance: str, line: int) -> str:
+    return instance if line == 1 else f"{instance}.{line}"

@@ -126,14 +126,20 @@ class ByPreemptions:
     def ran(self, task: Task, followed: Follow) -> None:
         """Notes every other way that the run could have gone behind its task."""
         decisions = followed.decisions
-        choices = bytes(self._instances.index(decision.chosen) for decision in decisions)
+        choices = bytes(self._number(decision.chosen) for decision in decisions)
         for position in range(len(decisions) - 1, len(task.schedule) - 1, -1):
             decision = decisions[position]
             running = decisions[position - 1].chosen if position else None
             for name in reversed(decision.enabled):
                 if name != decision.chosen:
                     preempts = running in decision.enabled and name != running
-                    self._note(choices[:position] + bytes([self._instances.index(name)]), preempts=preempts)
+                    self._note(choices[:position] + bytes([self._number(name)]), preempts=preempts)
+
+    def _number(self, name: str) -> int:
+        """Further lines of an instance are known when they come up."""
+        if name not in self._instances:
+            self._instances.append(name)
+        return self._instances.index(name)
 
     def _note(self, prefix: bytes, *, preempts: bool) -> None:
         if not preempts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.checks import Check
 from harness.evidence import Run, masked
 from harness.explore.names import step_name
+from harness.explore.scheduler import Step
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,19 @@ def of(check: Check, message: str, after_each_step: Sequence[Run]) -> Timeline:
     """The timeline of a run that was looked at after each of its steps."""
     nothing = Run(order="")
     moments = [
-        Moment(after.steps[-1].instance, step_name(after.steps[-1].point), _notes(before, after))
+        Moment(after.steps[-1].instance, _step(after.steps[-1]), _notes(before, after))
         for before, after in zip([nothing, *after_each_step], after_each_step, strict=False)
     ]
     broken_at = len(moments) - 1
     while broken_at > 0 and check.examine(after_each_step[broken_at - 1]).verdict == "FAIL":
         broken_at -= 1
     return Timeline([i.name for i in after_each_step[-1].instances], moments, check.id, message, broken_at)
+
+
+def _step(step: Step) -> str:
+    """What is done, and by which of several lines of the instance."""
+    name = step_name(step.point)
+    return name if step.line == 1 else f"{name} (line {step.line})"
 
 
 def _notes(before: Run, after: Run) -> list[str]:

@@ -39,6 +39,7 @@ class Door:
     authority: Authority
     rest: Rest
     http_port: int = 0
+    _exchanged: int = field(default=0, init=False)
     tls_port: int = 0
     proxy: EgressProxy = field(init=False)
 
@@ -92,6 +93,11 @@ class Door:
             "NEXT_TELEMETRY_DISABLED": "1",  # https://nextjs.org/telemetry: it would be refused, and fail egress
         }
 
+    @property
+    def activity(self) -> int:
+        """Goes up with everything that arrives, and with every answer."""
+        return self._exchanged + self.proxy.activity
+
     def _refused(self, url: str) -> None:
         self.services.escapes.append(Escape(self.instance, url))
 
@@ -111,9 +117,11 @@ class Door:
         if scope["type"] != "http":  # a WebSocket: closing before accepting is a 403
             await send({"type": "websocket.close"})
             return
+        self._exchanged += 1
         body = b""
         while True:
             message = await receive()
+            self._exchanged += 1
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
@@ -131,6 +139,7 @@ class Door:
                 response = await _unless_gone(self._exchange(service, request), receive)
         except AbandonedError:
             response = Response.of_html(503, "the run was given up")
+        self._exchanged += 1
         if response is None:
             return
         of_response = {**response.headers, "content-length": str(len(response.body))}

@@ -24,6 +24,8 @@ class EgressProxy:
     tls_port: int
     refused: Callable[[str], None]
     port: int = 0
+    activity: int = 0
+    """Goes up with everything that arrives, from either side."""
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -69,7 +71,7 @@ class EgressProxy:
         upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.tls_port)
         try:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(_forward(reader, upstream_writer), _forward(upstream_reader, writer))
+            await asyncio.gather(self._forward(reader, upstream_writer), self._forward(upstream_reader, writer))
         finally:
             upstream_writer.close()
 
@@ -80,11 +82,11 @@ class EgressProxy:
         head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + body)
 
-
-async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(MAX_HEADER_BYTES):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()  # a stream that has ended on one side is of no use to HTTP on the other
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(MAX_HEADER_BYTES):
+                self.activity += 1
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()  # a stream that has ended on one side is of no use to HTTP on the other

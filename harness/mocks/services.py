@@ -22,6 +22,15 @@ class Escape:
     url: str
 
 
+@dataclass(eq=False)
+class _Call:
+    """A call, from its first point to its second. It is held, or it is over: it is never busy."""
+
+    content: bytes
+    is_busy = False
+    goes_on = False
+
+
 @dataclass
 class Services:
     """The mocked APIs of one run. `messages` has every message that was tried, refused ones too."""
@@ -57,10 +66,11 @@ class Services:
         text = f"{service} {request.method} {request.path}"
         if service == "telegram":  # the path holds the bot's token
             text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
-        await self.gate.arrive(instance, Point("call", text))
+        call = _Call(request.body)
+        await self.gate.arrive(instance, Point("call", text), call)
         response = self._handle(instance, service, request, cron)
         self.gate.touched(Footprint({service: "write"}))
-        await self.gate.arrive(instance, Point("answer", text))
+        await self.gate.arrive(instance, Point("answer", text), call)
         return response
 
     def _handle(self, instance: str, service: ServiceName, request: Request, cron: str | None) -> Response:

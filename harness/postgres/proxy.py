@@ -67,12 +67,19 @@ class Proxy:
     errors: list[SqlError] = field(default_factory=list)
     used: bool = False
     """Whether anything was asked of the database."""
+    activity: int = 0
+    """Goes up with everything that arrives, from either side."""
     _sessions: dict[_Session, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
         """Whether the server has a statement of the instance that it has not answered. Nobody else waits for a lock."""
         return any(session.is_busy for session in self._sessions)
+
+    @property
+    def busy_pids(self) -> list[int]:
+        """The backends that have something of the instance to answer; 0 for one that it is logging in to."""
+        return [session.pid for session in self._sessions if session.is_busy]
 
     def forget(self) -> None:
         """Forgets what happened in earlier runs; connections stay."""
@@ -156,7 +163,7 @@ class _Session:
         self.client = _End(self._client_sent)
         self.server = _End(self._server_sent)
         self.client.other, self.server.other = self.server, self.client
-        self._pid = 0
+        self.pid = 0
         self._messages: deque[bytes] = deque()
         self._something = asyncio.Event()
         self._started = False
@@ -168,6 +175,8 @@ class _Session:
         self._executed = asyncio.Event()
         self._as_if_simple = False
         self._flushed = False
+        self._logged_in = False
+        self.content = b""
         # What the transaction that is open has touched, unless nobody has asked, and whether one is open at all, beyond
         # the end of a statement.
         self._transaction: Footprint | None = NOTHING
@@ -177,8 +186,13 @@ class _Session:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the server has something that it has not answered."""
-        return self._unanswered > 0 or self._flushed
+        """Whether the server has something that it has not answered, the login to begin with."""
+        return self._unanswered > 0 or self._flushed or not self._logged_in
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has, or a transaction is open."""
+        return self.is_busy or self._in_transaction
 
     async def run(self) -> None:
         """Forwards both ways until either side hangs up; then the other is hung up too."""
@@ -202,7 +216,7 @@ class _Session:
                         task.cancel()
                     await asyncio.gather(forwarding, gone, return_exceptions=True)
         finally:
-            self.proxy.pids.discard(self._pid)
+            self.proxy.pids.discard(self.pid)
             await self.server.close()
             await self.client.close()
 
@@ -222,6 +236,7 @@ class _Session:
                 return startup
 
     def _client_sent(self) -> None:
+        self.proxy.activity += 1
         if self._started:
             try:
                 self._messages += wire.take_messages(self.client.buffer)
@@ -257,8 +272,9 @@ class _Session:
             self.proxy.used = True
             if executes:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
+                self.content = b"".join(batch)
                 self._isolated |= any(footprints.changes_isolation(execution.sql) for execution in executes)
-                await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql))
+                await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql), self)
                 if self.proxy.observer is not None:
                     batch = await self._observed(self.proxy.observer, batch, executes)
             if kind in wire.AWAITS_READY:
@@ -282,7 +298,7 @@ class _Session:
             touched = EVERYTHING
             if len(executes) == 1 and not self._isolated:
                 if kinds == {"end"}:
-                    touched = await observer.end(self._pid, self._transaction)
+                    touched = await observer.end(self.pid, self._transaction)
                 elif kinds <= {"begin", "session"}:
                     touched = NOTHING
             if self._transaction is not None:
@@ -301,7 +317,7 @@ class _Session:
             # Of several statements none can be told apart from the others.
             execution = executes[0] if len(executes) == 1 else wire.Execution("")
             touched, self._transaction = await observer.statement(
-                self._pid, execution, before, goes_on=self._in_transaction
+                self.pid, execution, before, goes_on=self._in_transaction
             )
         self.proxy.gate.touched(touched)
         return [wire.SYNC]
@@ -312,6 +328,7 @@ class _Session:
             await self._answered.wait()
 
     def _server_sent(self) -> None:
+        self.proxy.activity += 1
         try:
             messages = wire.take_messages(self.server.buffer)
         except wire.ProtocolError:
@@ -329,6 +346,7 @@ class _Session:
         match kind:
             case b"Z":
                 self._as_if_simple = self._flushed = False
+                self._logged_in = True
                 self._in_transaction = message[5:6] != b"I"
                 if not self._in_transaction:
                     self._transaction = NOTHING
@@ -353,9 +371,9 @@ class _Session:
 
     def _note(self, kind: bytes, message: bytes) -> None:
         if kind == b"K":
-            self._pid = wire.backend_pid(message)
-            self.proxy.pids.add(self._pid)
-            self.proxy.all_pids.add(self._pid)
+            self.pid = wire.backend_pid(message)
+            self.proxy.pids.add(self.pid)
+            self.proxy.all_pids.add(self.pid)
         else:
             fields = wire.error_fields(message)
             self.proxy.errors.append(SqlError(self.proxy.instance, fields.get("C", ""), fields.get("M", "")))

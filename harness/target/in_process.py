@@ -18,6 +18,7 @@ from fixtures.crons.context import Cron
 from fixtures.crons.settings import Settings
 from harness.errors import EnvironmentFailed, UsageError
 from harness.evidence import CronResponse, Instance, Output
+from harness.explore.scheduler import IsIdle
 from harness.mocks import in_process
 from harness.mocks.services import Services
 from harness.postgres.database import Database, Role
@@ -89,6 +90,15 @@ class InProcess:
     async def reset(self) -> None:
         """Drops the calls that the router has recorded."""
         self._router.reset()
+
+    @property
+    def is_idle(self) -> IsIdle | None:
+        """Nobody can tell, and nobody needs to: each does one thing at a time."""
+        return None
+
+    def activity(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
+        """Nobody asks."""
+        return 0
 
     async def revive(self) -> None:
         """Nothing to do: they run as long as this process does."""

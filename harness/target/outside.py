@@ -19,6 +19,7 @@ import httpcore
 from harness.config import PORTS_OF_AN_INSTANCE, Placeholder, TargetConfig, filled
 from harness.errors import EnvironmentFailed
 from harness.evidence import CronResponse, Instance, Output
+from harness.explore.scheduler import IsIdle
 from harness.guard import Guard, guarded
 from harness.interception.authority import Authority
 from harness.interception.door import Door
@@ -150,6 +151,19 @@ class Outside:
         if server.process is not None and server.door is not None:
             await server.process.kill()
             await server.door.rest.close()
+
+    @property
+    def is_idle(self) -> IsIdle | None:
+        """Of our own processes the system says what their threads do."""
+        return self._is_idle if self.can_die and Process.can_tell_whether_idle else None
+
+    def _is_idle(self, name: str) -> bool:
+        process = self._servers[name, self._role].process
+        return process is None or process.is_idle
+
+    def activity(self, name: str) -> int:
+        """What has passed its door so far."""
+        return self._doors[name].activity
 
     def complaint(self, response: CronResponse) -> str | None:
         """Of what a configuration gets wrong."""

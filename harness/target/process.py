@@ -7,9 +7,11 @@ import contextlib
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import psutil
@@ -36,6 +38,9 @@ class Process:
     """All that it writes."""
     _process: asyncio.subprocess.Process | None = None
     _heard_bytes: int = 0
+    _pids: list[int] = field(default_factory=list)
+
+    can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
 
     async def start(self) -> None:
         """Starts it, in a session of its own: Ctrl-C is for the run alone.
@@ -45,7 +50,7 @@ class Process:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
-        self._heard_bytes = 0
+        self._heard_bytes, self._pids = 0, []
         with self.log.open("wb") as output:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -86,6 +91,22 @@ class Process:
                         f"{self._listens_elsewhere()}{self.last_output()}"
                     )
                 await asyncio.sleep(POLL_SECONDS)
+        self._pids = [process.pid for process in self._family()]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all threads sleep, of it and of what it had started when it was last listened to.
+
+        What is awake, or has been woken by something that has arrived, is in another state:
+        https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
+        """
+        for pid in self._pids:
+            with contextlib.suppress(OSError):  # it, or a thread of it, has ended
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    stat = (thread / "stat").read_bytes()
+                    if stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] not in b"SIZX":
+                        return False
+        return True
 
     @property
     def exit_code(self) -> int | None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from harness.evidence import CronResponse, Instance, Output
+from harness.explore.scheduler import IsIdle
 from harness.postgres.database import Role
 from harness.postgres.proxy import Proxy
 
@@ -59,6 +60,13 @@ class Target(Protocol):
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron with the secret, or without any. None, if there was no response."""
+
+    @property
+    def is_idle(self) -> IsIdle | None:
+        """What answers whether nothing of an instance's process runs; None, where nobody can tell."""
+
+    def activity(self, name: str) -> int:
+        """A number that goes up with everything that an instance exchanges with the mocks."""
 
     def complaint(self, response: CronResponse) -> str | None:
         """Why a response to a call with the right secret proves nothing, if that can be seen from it."""

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import respx
 
-from harness.explore.point import OpenGate, Point
+from harness.explore.point import Line, OpenGate, Point
 from harness.interception.authority import Authority
 from harness.interception.door import Door
 from harness.mocks import in_process
@@ -76,7 +76,7 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
     seen: list[tuple[str, str, str, int]] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point) -> None:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
             seen.append((instance, point.kind, point.text, len(services.messages)))
 
     services = Services(frozenset({"key"}), gate=Gate())
@@ -98,7 +98,7 @@ def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
     labels: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point) -> None:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
             labels.append(f"{instance}: {point.label}")
 
     async def main() -> None:

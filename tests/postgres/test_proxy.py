@@ -12,7 +12,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from harness.explore.footprint import Footprint
-from harness.explore.point import OpenGate, Point
+from harness.explore.point import Line, OpenGate, Point
 from harness.postgres import wire
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
@@ -30,7 +30,7 @@ class Turnstile(OpenGate):
         self.open.set()
         self.somebody = asyncio.Event()
 
-    async def arrive(self, instance: str, point: Point) -> None:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
         self.arrived.append(f"{instance}: {point.text}")
         self.somebody.set()
         await self.open.wait()

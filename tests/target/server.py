@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -18,9 +19,20 @@ MISTAKE = sys.argv[2] if len(sys.argv) > 2 else ""
 CLAIM = "select job_id, customer_phone from public.claim_jobs_for_followup('00000000-0000-4000-8000-000000000001')"
 
 
+def note(job_id: int) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(
+            "insert into public.system_events (source, event_type, job_id) values ('test', 'at once', %s)", [job_id]
+        )
+
+
 def cron() -> dict[str, object]:
     if MISTAKE == "contacts-nothing":
         return {"success": True, "processed": 0}
+    if MISTAKE == "at-once":
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(note, [1, 2]))
+        return {"success": True, "processed": 2}
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         jobs = connection.execute(CLAIM).fetchall()
         for job_id, phone in jobs:

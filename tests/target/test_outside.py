@@ -114,6 +114,71 @@ def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
     assert (no_loss.verdict, no_loss.order) == ("FAIL", "dies (2)")
 
 
+@pytest.fixture
+def at_once(tmp_path: Path) -> Path:
+    """Two instances of a cron of which nothing is asked but that it answers."""
+    file = tmp_path / "at-once.yaml"
+    file.write_text(
+        "title: at once\nwhy: to see\ntest: race\n"
+        "when: {call: post-job-followup, instances: 2, overlaps: [step-by-step], interleavings: all-unreduced}\n"
+        "then: [{status: 200}]\n"
+    )
+    return file
+
+
+def verified(file: Path, config: TargetConfig, await_: Await, postgres: Server) -> ScenarioResult:
+    async def main() -> ScenarioResult:
+        plan = Plan("server", outside=config, logs=file.parent / "logs")
+        async with session_on(postgres, plan) as opened:
+            return await opened.verify(reader.read_one(file))
+
+    result: ScenarioResult = await_(main())
+    return result
+
+
+def test_statements_of_one_instance_at_once_are_lines_that_come_in_every_order(
+    at_once: Path, await_: Await, postgres: Server
+) -> None:
+    result = verified(at_once, target("at-once"), await_, postgres)
+
+    assert result.verdict == "PASS", result.reason
+    # Two instances with two lines each, every line one statement: 4! orders.
+    assert (result.exploration.schedules, result.exploration.exhausted) == (24, True)
+    (run, *_) = result.runs
+    assert sorted(step.name for step in run.steps) == ["A", "A", "A.2", "B", "B", "B.2"]
+
+
+PROMISE_ALL = """
+const send = (to) => fetch("https://api.openphone.com/v1/messages", {
+  method: "POST",
+  headers: { authorization: process.env.OPENPHONE_API_KEY, "content-type": "application/json" },
+  body: JSON.stringify({ content: "Hi!", from: "PN0000000001", to: [to] }),
+});
+require("http").createServer(async (_, response) => {
+  await Promise.all(["+12125550132", "+12125550134"].map(send));
+  response.end("{}");
+}).listen({port}, "127.0.0.1");
+"""
+
+
+def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Await, postgres: Server) -> None:
+    config = target(command=["node", "-e", PROMISE_ALL])
+    at_once.write_text(at_once.read_text().replace(", interleavings: all-unreduced", ""))
+
+    result = verified(at_once, config, await_, postgres)
+
+    assert result.verdict == "PASS", result.reason
+    (run,) = result.runs
+    lines = [(step.name, step.point.kind) for step in run.steps if step.instance == "A"]
+    assert sorted(lines) == [
+        ("A", "answer"), ("A", "call"), ("A", "start"), ("A.2", "answer"), ("A.2", "call"),
+    ]  # fmt: skip
+    assert [sent.message.to for sent in run.accepted if sent.message.instance == "A"] == [
+        "+12125550132",
+        "+12125550134",
+    ]
+
+
 def test_what_is_no_process_cannot_be_killed(await_: Await, postgres: Server, tmp_path: Path) -> None:
     file = tmp_path / "race.yaml"
     file.write_text(RACE.read_text().replace("  interleavings: all", "  faults: [dies]"))
