@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import uvloop
 
+from bench import outside
 from bench.direct import serial_rate
 from bench.hammering import claims, runs_until_duplicate
 from bench.statements import CLAIM, SEND
@@ -67,6 +68,7 @@ async def main() -> None:
         async with session_on(postgres, Plan()) as opened:
             await control(opened)
             await proxy(opened.database)
+        await outside.rates(postgres, RACE, unreduced)
         await sessions(postgres)
         await race(postgres)
         await peer(postgres)

@@ -39,11 +39,10 @@ class Door:
     authority: Authority
     rest: Rest
     http_port: int = 0
-    _exchanged: int = field(default=0, init=False)
     tls_port: int = 0
-    proxy: EgressProxy = field(init=False)
-
     proxy_port: InitVar[int] = 0
+    proxy: EgressProxy = field(init=False)
+    _exchanged: int = field(default=0, init=False)
 
     def __post_init__(self, proxy_port: int) -> None:
         self.proxy = EgressProxy(0, self._refused, proxy_port)

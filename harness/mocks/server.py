@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.server import ServerState
+
+KEEP_ALIVE_SECONDS = 3600  # connections stay warm from run to run
 
 
 @contextlib.asynccontextmanager
@@ -21,35 +25,33 @@ async def serving(app: Any, *, port: int = 0, certificate: Path | None = None) -
     Raises:
         OSError: the port is taken.
     """
+    config = uvicorn.Config(
+        app,
+        interface="asgi3",
+        proxy_headers=False,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ssl_certfile=certificate,
+    )
+    config.load()
+    state = ServerState()
+    made: Any = config.http_protocol_class
+    # Without uvicorn's server around its protocol: that one looks after signals and wakes up ten times a second.
+    protocol = functools.partial(made, config=config, server_state=state, app_state={})
     # Made with its protocol named: asyncio sets TCP_NODELAY on no other, and without it an answer takes 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
-        listener.listen()  # from here on early callers wait in its queue
-        config = uvicorn.Config(
-            app,
-            interface="asgi3",
-            proxy_headers=False,
-            log_level="error",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=3600,  # connections stay warm from run to run
-            timeout_graceful_shutdown=1,
-            ssl_certfile=certificate,
-        )
-        server = _Server(config)
-        task = asyncio.create_task(server.serve([listener]))
+        server = await asyncio.get_running_loop().create_server(protocol, sock=listener, ssl=config.ssl)
         try:
             yield listener.getsockname()[1]
         finally:
-            server.should_exit = True
-            await task
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves Ctrl-C to the run, which stops this server with everything else."""
-        yield
+            server.close()
+            for task in list(state.tasks):
+                task.cancel()
+            for connection in list(state.connections):
+                connection.shutdown()
+            await asyncio.gather(*state.tasks, return_exceptions=True)

@@ -1,0 +1,48 @@
+"""Servers outside: how fast their schedules run, against the same calls uncontrolled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from harness.explore.explorer import Coverage
+from harness.postgres.server import Server
+from harness.runner import Plan, session_on
+from harness.scenario import reader
+from harness.stage import Stage
+
+TARGETS = Path("fixtures/targets")
+INSTALLED = {
+    "node-pg": "node_modules/.ready",
+    "fastapi": ".venv/.ready",
+    "nextjs-supabase": ".next/.ready",
+}
+RUNS = 300
+
+Unreduced = Callable[[Stage], Awaitable[tuple[Coverage, float]]]
+
+
+async def rates(postgres: Server, race: Path, unreduced: Unreduced) -> None:
+    """Explores each example with one worker; beside it, the same processes are called without control."""
+    print("(h) post-job-followup of servers outside, two instances, every schedule, one worker")
+    for name, mark in INSTALLED.items():
+        if not (TARGETS / name / mark).exists():
+            print(f"    {name}: not installed, `make examples` does it")
+            continue
+        plan = Plan.chosen(None, TARGETS / name / "cronproof.toml", None)
+        async with session_on(postgres, plan) as opened:
+            stage = await opened.stage(reader.read_one(race))
+            await stage.reset()
+            coverage, seconds = await unreduced(stage)
+            explored = coverage.schedules / seconds
+            started = time.monotonic()
+            for _ in range(RUNS):
+                await stage.reset()
+                for instance in stage.instances:
+                    await opened.target.call(instance, method="GET", secret=opened.target.secret)
+            serial = RUNS / (time.monotonic() - started)
+        print(f"    {name}: explored {explored:.0f} schedules a second ({coverage.schedules} schedules)")
+        print(f"    {name}: called one after the other, without control, and reset: {serial:.0f} a second")
+        print(f"    {name}: explored / serial: {explored / serial:.2f}", flush=True)
+    print()
