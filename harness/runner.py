@@ -20,7 +20,7 @@ from harness.config import DEFAULT_FILE, ConfigFile, TargetConfig
 from harness.errors import EnvironmentFailed, InvalidScenario, Mistake
 from harness.evidence import Run
 from harness.explore.explorer import INTERRUPTED, Coverage
-from harness.explore.point import OpenGate
+from harness.explore.point import SHARED, OpenGate
 from harness.explore.schedule import Data
 from harness.journal import Journal
 from harness.mocks.services import Services
@@ -261,19 +261,18 @@ class Session:
         """
         scenario = file.scenario
         assert scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are played)
-        for instance in scenario.when.instance_list:
-            if instance.name not in self._proxies:
-                port = self.target.database_port(instance.name)
-                proxy = Proxy(instance.name, self.database.upstream, OpenGate(), port=port)
+        places = {i.name: SHARED if self.target.is_shared else i.name for i in scenario.when.instance_list}
+        for name, place in places.items():
+            if place not in self._proxies:
+                port = self.target.database_port(name)
+                proxy = Proxy(place, self.database.upstream, OpenGate(), port=port)
                 try:
                     await self._open.enter_async_context(proxy.listening())
                 except OSError as error:
                     reason = f"{error.strerror or error}; choose others by `ports`, or end what uses it"
-                    raise EnvironmentFailed(
-                        f"the port {port} of instance {instance.name} cannot be used: {reason}"
-                    ) from None
-                self._proxies[instance.name] = proxy
-        needed = {instance.name: self._proxies[instance.name] for instance in scenario.when.instance_list}
+                    raise EnvironmentFailed(f"the port {port} of instance {name} cannot be used: {reason}") from None
+                self._proxies[place] = proxy
+        needed = {name: self._proxies[place] for name, place in places.items()}
         await self.target.prepare(needed, scenario.given.role)
 
         async def setting(data: Data) -> Setting:
@@ -289,5 +288,5 @@ class Session:
             database=self.database,
             services=self.services,
             target=self.target,
-            proxies=list(needed.values()),
+            proxies=list(dict.fromkeys(needed.values())),
         )

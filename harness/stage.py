@@ -19,7 +19,7 @@ from harness.checks import Check, Finding
 from harness.checks.check import inconclusive
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent
 from harness.explore import overlap
-from harness.explore.point import OpenGate
+from harness.explore.point import SHARED, Gate, OpenGate
 from harness.explore.schedule import Data, Diverged, Follow
 from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler
 from harness.explore.search import Task
@@ -34,6 +34,7 @@ from harness.target.target import Target
 
 MAX_RECOVERY_ROUNDS = 100
 CALL_SECONDS = 30.0
+UNCLEAR = "two instances could have done the same, and as one server is both of them, nobody can tell which did"
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,8 @@ class Stage:
         performed.scheduler.looks = self._looks if self.has_lines else None
         scheduler, responses = performed.scheduler, performed.responses
         secret = {"right": self.target.secret, "wrong": "not the secret", "none": None}[self.when.secret]
+        if self.target.is_shared:
+            scheduler.after_step = functools.partial(self._note_marks, performed)
         if after_step is not None:
             scheduler.after_step = functools.partial(after_step, performed)
 
@@ -241,7 +244,8 @@ class Stage:
                     await self._terminate()
                     await self.target.abandon()
                 await scheduler.abandon()
-        performed.hindrance = performed.hindrance or self._nothing_shown(performed)
+        if performed.hindrance is None:
+            performed.hindrance = UNCLEAR if scheduler.unclear else self._nothing_shown(performed)
         return performed
 
     def _nothing_shown(self, performed: _Performed) -> str | None:
@@ -258,6 +262,8 @@ class Stage:
             return complaint
         reached = {step.instance for step in steps if step.point.kind != "start"}
         reached |= {proxy.instance for proxy in self.proxies if proxy.used}
+        if SHARED in reached:  # of one server for all it is not known which of them
+            reached |= {instance.name for instance in self.instances}
         reached |= {escape.instance for escape in self.services.escapes}
         # A cron that does not even try, and says so, is judged by what it says.
         loud = {response.instance for response in performed.responses.values() if response.status >= 400}
@@ -279,7 +285,7 @@ class Stage:
             errors=[error for proxy in self.proxies for error in proxy.errors],
             sent=self._sent(),
             escapes=list(self.services.escapes),
-            marks=self._marks(digest),
+            marks=self._marks(digest, performed),
             before=before,
             after=after,
             comparable=self.database.catalog.without_times(after),
@@ -295,7 +301,7 @@ class Stage:
         parts = [
             data,
             digest.state,
-            [[mark.instance, mark.job_id, mark.sent_column, mark.is_set] for mark in self._marks(digest)],
+            [[mark.instance, mark.job_id, mark.sent_column, mark.is_set] for mark in self._marks(digest, performed)],
             [[m.instance, m.cron, m.service, m.to, m.content, m.status] for m in self.services.messages],
             [[r.instance, r.status, r.body] for r in performed.in_order(self.instances)],
             sorted([wait.instance, wait.point.text, *wait.blockers] for wait in scheduler.waits),
@@ -329,7 +335,9 @@ class Stage:
         for _ in range(MAX_RECOVERY_ROUNDS):
             for instance in {instance.cron: instance for instance in self.instances}.values():
                 async with asyncio.timeout(CALL_SECONDS):
-                    await self.target.call(instance, method="GET", secret=self.target.secret)
+                    gate = self._held_by(OpenGate(instance.name)) if self.target.is_shared else contextlib.nullcontext()
+                    with gate:
+                        await self.target.call(instance, method="GET", secret=self.target.secret)
             rows = await self.database.rows(list(rows))
             now = self.services.accepted, self.database.catalog.without_times(rows)
             if now == before:
@@ -338,11 +346,11 @@ class Stage:
         return {}
 
     @contextlib.contextmanager
-    def _held_by(self, scheduler: Scheduler) -> Iterator[None]:
+    def _held_by(self, gate: Gate) -> Iterator[None]:
         for proxy in self.proxies:
-            proxy.gate = scheduler
+            proxy.gate = gate
             proxy.observer = self.database.observer if self.observing else None
-        self.services.gate = scheduler
+        self.services.gate = gate
         try:
             yield
         finally:
@@ -351,13 +359,13 @@ class Stage:
             self.services.gate = OpenGate()
 
     async def _blockers(self, instance: str) -> list[str]:
-        waiting = self._proxy(instance)
-        if not waiting.is_busy:
+        busy = self._proxy(instance).busy_pids(instance)
+        if not busy:
             return []
-        whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.pids}
+        whose = {pid: owner for proxy in self.proxies for pid, owner in proxy.whose.items()}
         found: set[int] = set()
         # Of several statements at once all must wait: as long as one does not, the instance may go on.
-        for pids in [[pid] for pid in waiting.busy_pids] if self.has_lines else [list(waiting.pids)]:
+        for pids in [[pid] for pid in busy] if self.has_lines else [busy]:
             blockers = await self.database.blockers(pids, list(whose))
             if not blockers:
                 return []
@@ -365,19 +373,21 @@ class Stage:
         return sorted({whose[pid] for pid in found if pid in whose})
 
     def _proxy(self, instance: str) -> Proxy:
-        return next(proxy for proxy in self.proxies if proxy.instance == instance)
+        return next(proxy for proxy in self.proxies if proxy.instance in (instance, SHARED))
 
     @property
     def _looks(self) -> Looks | None:
         return None if self.target.is_idle is None else _Looks(self.target.is_idle, self._proxy, self.target.activity)
 
-    def _marks(self, digest: Digest) -> list[Mark]:
+    async def _note_marks(self, performed: _Performed) -> None:
+        """Of one server for all: a mark that can be seen now and could not before was set by whoever took the step."""
+        for write in (await self.database.digest()).flag_writes:
+            performed.marked_by.setdefault(write.id, performed.scheduler.steps[-1].instance)
+
+    def _marks(self, digest: Digest, performed: _Performed) -> list[Mark]:
         whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.all_pids}
-        return [
-            Mark(whose[write.backend_pid], write.job_id, write.sent_column, write.is_set)
-            for write in digest.flag_writes
-            if write.backend_pid in whose
-        ]
+        writers = [(performed.marked_by.get(w.id) or whose.get(w.backend_pid), w) for w in digest.flag_writes]
+        return [Mark(name, w.job_id, w.sent_column, w.is_set) for name, w in writers if name is not None]
 
     def _sent(self, of_the_run: int | None = None) -> list[Sent]:
         crons = {instance.name: instance.cron for instance in self.instances}
@@ -414,6 +424,8 @@ class _Performed:
 
     scheduler: Scheduler
     responses: dict[str, CronResponse] = field(default_factory=dict)
+    marked_by: dict[int, str] = field(default_factory=dict)
+    """Who has set or cleared which mark, by its number, where connections do not tell."""
     hindrance: str | None = None
     never_reached: bool = False
 

@@ -53,6 +53,10 @@ class Point:
         return self.kind == "statement" and _CLAIM.search(_COMMENT.sub(" ", self.text)) is not None
 
 
+SHARED = "*"
+"""Stands for an instance where one server serves all: whose turn it is tells which one it is."""
+
+
 class Line(Protocol):
     """One of several things that an instance does at the same time: a connection to the database, a call of an API."""
 
@@ -72,9 +76,9 @@ class Line(Protocol):
 class Gate(Protocol):
     """Through which every point passes: the proxy and the mocks call it, the scheduler stands behind it."""
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
-        """Returns when the instance may do what the point says. Of instances that do one thing at a time the line does
-        not matter.
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+        """Returns when the instance may do what the point says, and which one it is. Of instances that do one thing at a
+        time the line does not matter.
         """
 
     @property
@@ -88,13 +92,16 @@ class Gate(Protocol):
         """What has just been done had this result, in a few words."""
 
 
+@dataclass
 class OpenGate:
-    """A gate that holds nobody, and asks nothing."""
+    """A gate that holds nobody, and asks nothing. `caller` is who passes, where all share one server."""
 
-    asks = False
+    caller: str = SHARED
+    asks: bool = False
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:  # noqa: ARG002  (any)
         """Returns at once."""
+        return self.caller if instance == SHARED else instance
 
     def touched(self, footprint: Footprint) -> None:
         """Passes."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
-from harness.explore.point import Line, Point
+from harness.explore.point import SHARED, Line, Point
 
 AT_REST_SECONDS = 15.0
 FIRST_QUESTION_SECONDS = 0.002
@@ -117,6 +117,8 @@ class Scheduler:
     """Given where instances may do several things at once."""
     surprised: bool = False
     """Whether one did that should not: then nothing of the run is certain."""
+    unclear: bool = False
+    """Whether something was done of which nobody can tell who did it, since all share one server."""
     most_lines: int = 0
     """As many things were held of one instance at once."""
     _calls: dict[str, Call] = field(default_factory=dict)
@@ -180,10 +182,12 @@ class Scheduler:
         of_name = [one for one in parked if name in (instance_of(name), _named(instance_of(name), one.number))]
         return min(of_name, key=lambda one: one.number, default=None)
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
         """Parks a line of the instance until it is released. Called by its proxy and its mocks."""
         if self._abandoned:
             raise AbandonedError
+        if instance == SHARED:
+            instance = self._whose(line)
         parked = _Parked(point, line, asyncio.get_running_loop().create_future())
         of_instance = self._parked.setdefault(instance, [])
         if self.looks is None:
@@ -199,6 +203,21 @@ class Scheduler:
             if parked in of_instance:  # nobody released it: its connection was closed, or its task cancelled
                 of_instance.remove(parked)
                 self._change()
+        return instance
+
+    def _whose(self, line: Line | None) -> str:
+        """Which instance a line of a server belongs to that is one for all: who uses it already, or else who runs."""
+        if line is not None and line.goes_on:
+            for name, lines in self._numbers.items():
+                if line in lines:
+                    return name
+        running = [name for name in self._tasks if name not in self._waiting and not self._parked.get(name)]
+        running = [name for name in running if not self._tasks[name].done()]
+        self.unclear |= len(running) != 1
+        if line is not None:
+            for lines in self._numbers.values():
+                lines.pop(line, None)
+        return running[0] if running else self.instances[0]
 
     def _does_something_else(self, instance: str, line: Line | None) -> bool:
         """Whether the instance has ended, or still waits for an answer to something else than `line`."""

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
+from harness.explore.point import SHARED
 from harness.explore.scheduler import AbandonedError
 from harness.interception.authority import Authority
 from harness.interception.hosts import SERVICES, SUPABASE, StandIn, stand_in
@@ -98,7 +99,7 @@ class Door:
         return self._exchanged + self.proxy.activity
 
     def _refused(self, url: str) -> None:
-        self.services.escapes.append(Escape(self.instance, url))
+        self.services.escapes.append(Escape("" if self.instance == SHARED else self.instance, url))
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, rest = scope["path"].removeprefix("/").partition("/")

@@ -67,7 +67,7 @@ class Services:
         if service == "telegram":  # the path holds the bot's token
             text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
         call = _Call(request.body)
-        await self.gate.arrive(instance, Point("call", text), call)
+        instance = await self.gate.arrive(instance, Point("call", text), call)
         response = self._handle(instance, service, request, cron)
         self.gate.touched(Footprint({service: "write"}))
         await self.gate.arrive(instance, Point("answer", text), call)

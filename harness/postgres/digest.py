@@ -20,6 +20,7 @@ class FlagWrite:
     job_id: int | str
     sent_column: str
     is_set: bool
+    id: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ _CHANGED = """(
 
 _DIGEST = """
     select md5(({})::text), (
-        select coalesce(json_agg(json_build_array(backend_pid, job_id, sent_column, is_set) order by id), '[]')
+        select coalesce(json_agg(json_build_array(backend_pid, job_id, sent_column, is_set, id) order by id), '[]')
         from cronproof.flag_writes
     )
 """

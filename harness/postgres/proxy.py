@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
-from harness.explore.point import Gate, Point
+from harness.explore.point import SHARED, Gate, Point
 from harness.postgres import footprints, wire
 from harness.postgres.footprints import Observer
 
@@ -49,7 +49,7 @@ class SqlError:
     message: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Proxy:
     """One instance's way to the database. `pids` are the backends that serve it now."""
 
@@ -76,10 +76,14 @@ class Proxy:
         """Whether the server has a statement of the instance that it has not answered. Nobody else waits for a lock."""
         return any(session.is_busy for session in self._sessions)
 
-    @property
-    def busy_pids(self) -> list[int]:
+    def busy_pids(self, instance: str) -> list[int]:
         """The backends that have something of the instance to answer; 0 for one that it is logging in to."""
-        return [session.pid for session in self._sessions if session.is_busy]
+        return [session.pid for session in self._sessions if session.is_busy and session.owner in (instance, SHARED)]
+
+    @property
+    def whose(self) -> dict[int, str]:
+        """Each backend that serves now, and the instance that has used it last."""
+        return {session.pid: session.owner for session in self._sessions if session.pid}
 
     def forget(self) -> None:
         """Forgets what happened in earlier runs; connections stay."""
@@ -160,6 +164,7 @@ class _Session:
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
+        self.owner = proxy.instance
         self.client = _End(self._client_sent)
         self.server = _End(self._server_sent)
         self.client.other, self.server.other = self.server, self.client
@@ -274,7 +279,7 @@ class _Session:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
                 self.content = b"".join(batch)
                 self._isolated |= any(footprints.changes_isolation(execution.sql) for execution in executes)
-                await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql), self)
+                self.owner = await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql), self)
                 if self.proxy.observer is not None:
                     batch = await self._observed(self.proxy.observer, batch, executes)
             if kind in wire.AWAITS_READY:
@@ -357,7 +362,7 @@ class _Session:
                 if self._to_execute == 0:
                     self._executed.set()
                 if kind == b"C":
-                    self.proxy.gate.came(self.proxy.instance, wire.command_tag(message))
+                    self.proxy.gate.came(self.owner, wire.command_tag(message))
             case b"G" if self._extended and self._unanswered:
                 # While it copies in, the server ignores the Sync that came with the batch; the client sends another one
                 # after the data.
@@ -376,6 +381,6 @@ class _Session:
             self.proxy.all_pids.add(self.pid)
         else:
             fields = wire.error_fields(message)
-            self.proxy.errors.append(SqlError(self.proxy.instance, fields.get("C", ""), fields.get("M", "")))
+            self.proxy.errors.append(SqlError(self.owner, fields.get("C", ""), fields.get("M", "")))
             self._failed = True
             self._executed.set()

@@ -49,6 +49,7 @@ class InProcess:
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
     can_die = False
+    is_shared = False
 
     def __init__(self, name: str, crons: Mapping[str, Cron], database: Database, services: Services) -> None:
         self.name = name

@@ -19,6 +19,7 @@ import httpcore
 from harness.config import PORTS_OF_AN_INSTANCE, Placeholder, TargetConfig, filled
 from harness.errors import EnvironmentFailed
 from harness.evidence import CronResponse, Instance, Output
+from harness.explore.point import SHARED
 from harness.explore.scheduler import IsIdle
 from harness.guard import Guard, guarded
 from harness.interception.authority import Authority
@@ -56,6 +57,7 @@ class Outside:
         self.secret = config.cron_secret or CRON_SECRET
         self.api_keys = frozenset(map(api_key, NAMES))
         self.can_die = config.command is not None
+        self.is_shared = config.url is not None and len(config.url) == 1
         self._config = config
         self._database = database
         self._services = services
@@ -90,7 +92,10 @@ class Outside:
     def database_port(self, name: str) -> int:
         """That of a server that runs already is fixed."""
         ports = self._config.ports
-        return 0 if ports is None else ports + NAMES.index(name) * PORTS_OF_AN_INSTANCE
+        return 0 if ports is None else ports + self._place(name) * PORTS_OF_AN_INSTANCE
+
+    def _place(self, name: str) -> int:
+        return 0 if self.is_shared else NAMES.index(name)
 
     def isolated(self) -> contextlib.AbstractContextManager[object]:
         """Nothing to do: processes are kept in from their start to their end."""
@@ -197,15 +202,16 @@ class Outside:
 
     async def _server(self, name: str, proxy: Proxy, role: Role) -> Server:
         if name not in self._doors:
-            self._doors[name] = await self._door(name, proxy)
+            shared = next(iter(self._doors.values()), None) if self.is_shared else None
+            self._doors[name] = shared or await self._door(SHARED if self.is_shared else name, proxy)
         door = self._doors[name]
         if self._config.url is not None:
-            if NAMES.index(name) >= len(self._config.url):
+            if self._place(name) >= len(self._config.url):
                 raise EnvironmentFailed(
                     f"the scenario has an instance {name}, and `url` names {len(self._config.url)} servers: "
-                    "each instance needs one of its own"
+                    "name one for each instance, or a single one for all"
                 )
-            return Server(self._config.url[NAMES.index(name)].rstrip("/"), door)
+            return Server(self._config.url[self._place(name)].rstrip("/"), door)
         assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
         values = self._values(name, port, proxy.port, door, role)
@@ -227,7 +233,7 @@ class Outside:
         if self._schema is None:
             self._schema = await schema.read(self._database.fetch)
         rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
-        first = self.database_port(name)
+        first = self.database_port(name) if name != SHARED else self._config.ports or 0
         http, tls, way_out = (first + 1, first + 2, first + 3) if first else (0, 0, 0)
         door = Door(name, self._services, self._authority, rest, http, tls, way_out)
         try:

@@ -23,6 +23,9 @@ class Target(Protocol):
     can_die: bool
     """Whether its instances are processes that can be killed."""
 
+    is_shared: bool
+    """Whether one server serves all instances."""
+
     def database_port(self, name: str) -> int:
         """The port at which an instance looks for its database; 0, where it can be told of any."""
 

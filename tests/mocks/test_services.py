@@ -76,8 +76,9 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
     seen: list[tuple[str, str, str, int]] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
             seen.append((instance, point.kind, point.text, len(services.messages)))
+            return instance
 
     services = Services(frozenset({"key"}), gate=Gate())
     name: ServiceName = "openphone"
@@ -98,8 +99,9 @@ def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
     labels: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
             labels.append(f"{instance}: {point.label}")
+            return instance
 
     async def main() -> None:
         async with reachable("in process", Services(frozenset(), gate=Gate()), tmp_path) as (client, address):

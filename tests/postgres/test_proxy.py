@@ -30,10 +30,11 @@ class Turnstile(OpenGate):
         self.open.set()
         self.somebody = asyncio.Event()
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
         self.arrived.append(f"{instance}: {point.text}")
         self.somebody.set()
         await self.open.wait()
+        return instance
 
 
 @contextlib.asynccontextmanager

@@ -277,8 +277,9 @@ def test_each_request_is_one_statement(api: Api, await_: Await) -> None:
     seen: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> None:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
             seen.append(f"{instance} {point.kind}")
+            return instance
 
     before = api.proxy.gate
     api.proxy.gate = Gate()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -46,8 +46,10 @@ def target(mistake: str = "", **changes: object) -> TargetConfig:
 def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
     """Verifies a target with the race scenario, its recovery and interleavings left out or not."""
 
-    def of(config: TargetConfig, *, overlaps: str = "[step-by-step]", interleavings: str = "") -> ScenarioResult:
-        text = RACE.read_text()
+    def of(
+        config: TargetConfig, *, overlaps: str = "[step-by-step]", interleavings: str = "", instances: int = 2
+    ) -> ScenarioResult:
+        text = RACE.read_text().replace("instances: 2", f"instances: {instances}")
         start, end = text.index("  overlaps:"), text.index("then:")
         file = tmp_path / "race.yaml"
         file.write_text(f"{text[:start]}  overlaps: {overlaps}\n{interleavings}{text[end:]}")
@@ -258,20 +260,9 @@ def free_ports(count: int) -> int:
 
 def test_servers_that_run_already_are_verified_at_the_addresses_they_were_given(verify: Verify) -> None:
     first = free_ports(22)
-    with contextlib.ExitStack() as stack:
-        for number in range(2):
-            environment = {
-                "DATABASE_URL": f"postgresql://cronproof:cronproof@127.0.0.1:{first + number * 10}/cronproof",
-                "OPENPHONE_API_URL": f"http://127.0.0.1:{first + number * 10 + 1}/openphone",
-                "OPENPHONE_API_KEY": api_key("AB"[number]),
-                "CRON_SECRET": "theirs",
-            }
-            command = [sys.executable, str(SERVER), str(first + 20 + number)]
-            process = stack.enter_context(subprocess.Popen(command, env={**os.environ, **environment}))
-            stack.callback(process.kill)
-            wait_for(first + 20 + number)
-        urls = [f"http://127.0.0.1:{first + 20 + number}" for number in range(2)]
-        result = verify(TargetConfig(url=urls, ports=first, cron_secret="theirs"), overlaps="[held-after-claim]")
+    with running(first, 0) as one, running(first, 1) as other:
+        config = TargetConfig(url=[one, other], ports=first, cron_secret="theirs")
+        result = verify(config, overlaps="[held-after-claim]")
 
     assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
     assert {sent.message.instance for sent in result.runs[0].accepted} == {"A"}
@@ -288,11 +279,46 @@ def wait_for(port: int) -> None:
             return
 
 
-def test_each_instance_needs_a_server_of_its_own(verify: Verify) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(EnvironmentFailed, match="the scenario has an instance B, and `url` names 1 servers"):
-            verify(TargetConfig(url=[url], ports=free_ports(20)))
+@contextlib.contextmanager
+def running(first: int, number: int) -> Iterator[str]:
+    """A server that was started with the addresses that begin at a port, and its own URL."""
+    port = first + 20 + number
+    environment = {
+        "DATABASE_URL": f"postgresql://cronproof:cronproof@127.0.0.1:{first + number * 10}/cronproof",
+        "OPENPHONE_API_URL": f"http://127.0.0.1:{first + number * 10 + 1}/openphone",
+        "OPENPHONE_API_KEY": api_key("AB"[number]),
+        "CRON_SECRET": "theirs",
+    }
+    command = [sys.executable, str(SERVER), str(port)]
+    with subprocess.Popen(command, env={**os.environ, **environment}) as process:
+        try:
+            wait_for(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def test_one_server_can_be_all_instances(verify: Verify) -> None:
+    first = free_ports(22)
+    with running(first, 0) as url:
+        result = verify(
+            TargetConfig(url=[url], ports=first, cron_secret="theirs"),
+            overlaps="[held-before-claim, held-after-claim, held-before-send]",
+            interleavings="  interleavings: all-unreduced\n",
+        )
+
+    assert [(check.id, check.verdict, check.message) for check in result.checks if check.verdict != "PASS"] == []
+    assert result.exploration.exhausted
+    before, after, _ = result.named
+    # Who is held before its claim comes too late; who is held after it has the job.
+    assert [[sent.message.instance for sent in run.accepted] for run in (before, after)] == [["B"], ["A"]]
+    assert [[mark.instance for mark in run.marks] for run in (before, after)] == [["B"], ["A"]]
+
+
+def test_there_are_servers_for_all_instances_or_one_for_all(verify: Verify, tmp_path: Path) -> None:
+    config = TargetConfig(url=["http://127.0.0.1:9"] * 2, ports=free_ports(30))
+    with pytest.raises(EnvironmentFailed, match="the scenario has an instance C, and `url` names 2 servers"):
+        verify(config, instances=3)
 
 
 def test_a_port_that_is_taken_is_told(verify: Verify) -> None:
