@@ -175,8 +175,9 @@ class Stage:
         Raises:
             EnvironmentFailed: an instance does not start.
         """
-        await self.target.reset()
-        for instance in self.target.cold(self.instances):
+        await self.target.reset(restart=self.when.restart)
+        # Who is always new is always cold, and always does what it does then.
+        for instance in [] if self.when.restart or self.target.restarts else self.target.cold(self.instances):
             await self._begin(data)
             await self._warm_up(instance)
         await self._begin(data)

@@ -193,6 +193,10 @@ class When(Parameters):
             "the others run to their ends. It takes a target that is a process."
         ),
     ] = []
+    restart: Annotated[
+        bool,
+        Field(description="Every run begins with new processes, of servers that remember too much from call to call."),
+    ] = False
     method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
     secret: Annotated[
         Literal["right", "wrong", "none"], Field(description="The CRON_SECRET that the call carries.")

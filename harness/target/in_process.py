@@ -49,6 +49,7 @@ class InProcess:
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
     can_die = False
+    restarts = False
     is_shared = False
 
     def __init__(self, name: str, crons: Mapping[str, Cron], database: Database, services: Services) -> None:
@@ -88,7 +89,7 @@ class InProcess:
         """None: they connect when they are started, and remember nothing."""
         return []
 
-    async def reset(self) -> None:
+    async def reset(self, *, restart: bool) -> None:  # noqa: ARG002  (they remember nothing)
         """Drops the calls that the router has recorded."""
         self._router.reset()
 

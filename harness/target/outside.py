@@ -57,6 +57,7 @@ class Outside:
         self.secret = config.cron_secret or CRON_SECRET
         self.api_keys = frozenset(map(api_key, NAMES))
         self.can_die = config.command is not None
+        self.restarts = config.restart
         self.is_shared = config.url is not None and len(config.url) == 1
         self._config = config
         self._database = database
@@ -113,14 +114,12 @@ class Outside:
         await self._start([self._servers[name, role] for name in lacking])
 
     def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:
-        """Those that have not been called since they were started; of targets that always are, none."""
-        if self._config.restart:
-            return []
+        """Those that have not been called since they were started."""
         return [instance for instance in instances if (instance, self._role) not in self._warm]
 
-    async def reset(self) -> None:
-        """Has all processes run; where the target asks for it, new ones."""
-        if self._config.restart:
+    async def reset(self, *, restart: bool) -> None:
+        """Has all processes run; where the scenario or the target asks for it, new ones."""
+        if restart or self.restarts:
             await asyncio.gather(*(process.stop() for process in self._processes))
         await self.revive()
 

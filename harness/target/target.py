@@ -23,6 +23,8 @@ class Target(Protocol):
     can_die: bool
     """Whether its instances are processes that can be killed."""
 
+    restarts: bool
+    """Whether every run begins with new processes."""
     is_shared: bool
     """Whether one server serves all instances."""
 
@@ -44,8 +46,8 @@ class Target(Protocol):
         before the first run.
         """
 
-    async def reset(self) -> None:
-        """Before a run: forgets what instances sent in earlier ones; all of them run.
+    async def reset(self, *, restart: bool) -> None:
+        """Before a run: forgets what instances sent in earlier ones; all of them run, and if so asked as new processes.
 
         Raises:
             EnvironmentFailed: an instance does not start.

@@ -181,6 +181,21 @@ def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Awai
     ]
 
 
+@pytest.mark.parametrize(("restart", "starts"), [(False, 2), (True, 6)])
+def test_a_target_can_ask_for_new_processes_in_every_run(
+    restart: bool, starts: int, verify: Verify, tmp_path: Path
+) -> None:
+    counter = tmp_path / "starts"
+    counting = f"echo x >> {counter}; exec {sys.executable} {SERVER} {{port}}"
+
+    result = verify(
+        target(command=["sh", "-c", counting], restart=restart), overlaps="[step-by-step, held-after-claim]"
+    )
+
+    assert result.verdict == "PASS", result.reason
+    assert len(counter.read_text().split()) == starts  # with restart: once to begin with, and once for each of two runs
+
+
 def test_what_is_no_process_cannot_be_killed(await_: Await, postgres: Server, tmp_path: Path) -> None:
     file = tmp_path / "race.yaml"
     file.write_text(RACE.read_text().replace("  interleavings: all", "  faults: [dies]"))
