@@ -34,6 +34,8 @@ from harness.target.target import Target
 
 MAX_RECOVERY_ROUNDS = 100
 CALL_SECONDS = 30.0
+ATTEMPTS = 3
+MAX_REMEMBERED = 1_000_000  # some 100 MB; behind that, what was not seen before is not compared
 UNCLEAR = "two instances could have done the same, and as one server is both of them, nobody can tell which did"
 
 
@@ -76,6 +78,8 @@ class Stage:
     observing: bool = False
     """Whether it is found out what each step touches."""
     _seen: dict[str, Glance] = field(default_factory=dict)
+    _did: dict[int, int] = field(default_factory=dict)
+    """What was done at the end of a schedule, both as hashes."""
     _settings: dict[Data, Setting] = field(default_factory=dict)
 
     @property
@@ -117,7 +121,7 @@ class Stage:
                 run = replace(run, hindrance=still)
         return run
 
-    async def glance(self, task: Task) -> tuple[Follow, Glance]:
+    async def glance(self, task: Task, attempts: int = ATTEMPTS) -> tuple[Follow, Glance]:
         """One run of an exploration.
 
         What the checks are asked about is read and recovered only for a run that came to something new; it is run again
@@ -128,6 +132,10 @@ class Stage:
         performed = await self._perform(follow)
         if self._learned_of_lines(performed):
             return await self.glance(task)
+        strange = self._did_something_new(performed, task.data)
+        if strange is not None and attempts > 1:  # what is remembered for a time has run out: once, and not again
+            return await self.glance(task, attempts - 1)
+        performed.hindrance = performed.hindrance or strange
         if performed.hindrance is not None:
             return follow, Glance("", failed=False, hindrance=performed.hindrance, outcome="", waits=0, run=None)
         key = self._key(performed, await self.database.digest(), task.data)
@@ -136,6 +144,21 @@ class Stage:
         glance = await self._look_closely(follow, key)
         self._seen[key] = replace(glance, run=None)
         return follow, glance
+
+    def _did_something_new(self, performed: _Performed, data: Data) -> str | None:
+        """Whether an instance outside did something else than in an earlier run, in which all before it was the same."""
+        path = hash(data)
+        for step in performed.scheduler.steps if self.target.is_outside else ():
+            path = hash((path, step.name))
+            shape = hash(step.point.shape)
+            if len(self._did) < MAX_REMEMBERED:
+                self._did.setdefault(path, shape)
+            if self._did.get(path, shape) != shape:
+                return (
+                    f"{step.name} did something else ({step.point.label}) than in an earlier run that was the same until "
+                    "then: it remembers something from call to call; say `restart: true`, or have it remember nothing"
+                )
+        return None
 
     def _learned_of_lines(self, performed: _Performed) -> bool:
         """Whether it has become known just now that instances do several things at once: then the run says nothing."""

@@ -13,6 +13,7 @@ Kind = Literal["start", "statement", "call", "answer", "death"]
 _LABEL_CHARACTERS = 60
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _REQUEST = re.compile(r"/\* ([A-Z]+ /\S+) \*/ ")
+_VALUE = re.compile(r"'(?:[^']|'')*'|\b\d+\b")
 _CLAIM = re.compile(r"\bjobs\b|\bclaim_\w+", re.IGNORECASE)
 
 
@@ -46,6 +47,11 @@ class Point:
                 return f"{text} answered"
             case _:
                 return self.kind
+
+    @property
+    def shape(self) -> str:
+        """What is done, whatever the values: the same in every run of the same program."""
+        return f"{self.kind} {_VALUE.sub('?', self.text)}"
 
     @property
     def is_claim(self) -> bool:

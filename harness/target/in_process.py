@@ -49,6 +49,7 @@ class InProcess:
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
     can_die = False
+    is_outside = False
     restarts = False
     is_shared = False
 

@@ -52,6 +52,8 @@ class Server:
 class Outside:
     """A target of `cronproof.toml`. Its processes stay warm from run to run."""
 
+    is_outside = True
+
     def __init__(self, name: str, config: TargetConfig, database: Database, services: Services, logs: Path) -> None:
         self.name = name
         self.secret = config.cron_secret or CRON_SECRET

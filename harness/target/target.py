@@ -23,6 +23,8 @@ class Target(Protocol):
     can_die: bool
     """Whether its instances are processes that can be killed."""
 
+    is_outside: bool
+    """Whether its instances are servers that may remember something from call to call."""
     restarts: bool
     """Whether every run begins with new processes."""
     is_shared: bool

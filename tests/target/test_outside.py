@@ -181,6 +181,22 @@ def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Awai
     ]
 
 
+def test_what_a_server_does_once_and_not_again_is_no_other_schedule(verify: Verify) -> None:
+    """As when a cache has run out: the run is made again."""
+    every = "  interleavings: all-unreduced\n"
+    plain, forgetting = (verify(target(mistake), interleavings=every) for mistake in ("", "forgets-in-call-5"))
+
+    assert (forgetting.verdict, forgetting.exploration.schedules) == ("PASS", plain.exploration.schedules)
+
+
+def test_a_server_that_does_something_else_all_the_time_proves_nothing(verify: Verify) -> None:
+    odd = ",".join(str(number) for number in range(5, 999))
+    result = verify(target(f"forgets-in-call-{odd}"), interleavings="  interleavings: all-unreduced\n")
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "did something else (select count(*) from public.tenants) than in an earlier run" in str(result.reason)
+
+
 @pytest.mark.parametrize(("restart", "starts"), [(False, 2), (True, 6)])
 def test_a_target_can_ask_for_new_processes_in_every_run(
     restart: bool, starts: int, verify: Verify, tmp_path: Path
