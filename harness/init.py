@@ -15,15 +15,15 @@ from harness.errors import UsageError
 
 # The first pattern that fits the name of an environment variable says what it gets.
 _MEANINGS: Sequence[tuple[str, Placeholder]] = (
+    (r"(^|_)(DATABASE|POSTGRES(QL)?|DB|PG)_?(PRISMA_)?UR[IL]$|^POSTGRES(QL)?_UR[IL]_", "database_url"),
     (r"SUPABASE.*(SERVICE|SECRET).*KEY|SERVICE_ROLE", "supabase_service_role_key"),
     (r"SUPABASE.*(ANON|PUBLISHABLE).*KEY", "supabase_anon_key"),
     (r"SUPABASE.*JWT", "supabase_jwt_secret"),
     (r"SUPABASE.*URL", "supabase_url"),
-    (r"DATABASE_URL|POSTGRES(QL)?_(PRISMA_)?UR[IL]|^PG_?UR[IL]$|DB_URL", "database_url"),
-    (r"(OPENPHONE|QUO).*(KEY|TOKEN)", "openphone_api_key"),
-    (r"(OPENPHONE|QUO).*(URL|HOST|BASE)", "openphone_url"),
-    (r"TELEGRAM.*(URL|HOST|BASE)", "telegram_url"),
-    (r"(GHL|LEADCONNECTOR|HIGHLEVEL).*(URL|HOST|BASE)", "ghl_url"),
+    (r"(^|_)(OPENPHONE|QUO)_(API_)?(KEY|TOKEN)$", "openphone_api_key"),
+    (r"(^|_)(OPENPHONE|QUO)_(API_)?(URL|HOST|BASE|BASE_URL)$", "openphone_url"),
+    (r"(^|_)TELEGRAM_(API_)?(URL|HOST|BASE|BASE_URL)$", "telegram_url"),
+    (r"(^|_)(GHL|LEADCONNECTOR|HIGHLEVEL)_(API_)?(URL|HOST|BASE|BASE_URL)$", "ghl_url"),
     (r"CRON.*SECRET", "cron_secret"),
     (r"^PORT$", "port"),
 )

@@ -19,7 +19,7 @@ from harness.checks import Check, Finding
 from harness.checks.check import inconclusive
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent
 from harness.explore import overlap
-from harness.explore.point import SHARED, Gate, OpenGate
+from harness.explore.point import SHARED, Gate, Line, OpenGate, Point
 from harness.explore.schedule import Data, Diverged, Follow
 from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler
 from harness.explore.search import Task
@@ -78,6 +78,10 @@ class Stage:
     observing: bool = False
     """Whether it is found out what each step touches."""
     _seen: dict[str, Glance] = field(default_factory=dict)
+    _stray: list[str] = field(default_factory=list)
+    """What instances did while none was called."""
+    _hung: str | None = None
+    """Why no run is worth making: the first call did not come to its end."""
     _did: dict[int, int] = field(default_factory=dict)
     """What was done at the end of a schedule, both as hashes."""
     _settings: dict[Data, Setting] = field(default_factory=dict)
@@ -115,7 +119,7 @@ class Stage:
             except TimeoutError:
                 await self._terminate()
                 return replace(run, hindrance=f"a cron that ran again had not ended after {CALL_SECONDS:g} s")
-            run = replace(run, sent=self._sent(len(run.sent)), recovered=recovered)
+            run = replace(run, sent=self._sent(len(run.sent)), recovered=recovered, hindrance=self._astray())
             if not recovered:
                 still = f"rows or messages still changed after {MAX_RECOVERY_ROUNDS} more runs"
                 run = replace(run, hindrance=still)
@@ -199,11 +203,14 @@ class Stage:
             EnvironmentFailed: an instance does not start.
         """
         await self.target.reset(restart=self.when.restart)
+        cold = self.target.cold(self.instances)
         # Who is always new is always cold, and always does what it does then.
-        for instance in [] if self.when.restart or self.target.restarts else self.target.cold(self.instances):
+        for instance in [] if self.when.restart or self.target.restarts else cold:
             await self._begin(data)
             await self._warm_up(instance)
         await self._begin(data)
+        if cold:  # what a process does while it starts is its own affair
+            self._stray.clear()
 
     async def _warm_up(self, instance: Instance) -> None:
         """Calls a cron once, and finds out whether it does several things at once."""
@@ -217,7 +224,8 @@ class Stage:
             scheduler.prepare({instance.name: call})
             try:
                 await overlap.one_after_the_other(scheduler)
-            except NotAtRest:  # the runs will tell
+            except NotAtRest as error:
+                self._hung = f"{error}, when it was called for the first time"
                 await self.target.abandon()
             finally:
                 await scheduler.abandon()
@@ -256,21 +264,32 @@ class Stage:
         with self._held_by(scheduler):
             scheduler.prepare({instance.name: functools.partial(call, instance) for instance in self.instances})
             try:
-                await play(scheduler)
+                if self._hung is None:
+                    await play(scheduler)
+                performed.hindrance = self._hung
             except overlap.NeverReached as error:
                 performed.hindrance, performed.never_reached = str(error), True
             except (NotAtRest, Diverged) as error:
                 performed.hindrance = str(error)
             finally:
-                if (
-                    scheduler.unfinished
-                ):  # what still runs must neither keep the instances waiting nor meet the next run
+                if scheduler.unfinished:  # it must neither keep the instances waiting nor meet the next run
                     await self._terminate()
                     await self.target.abandon()
                 await scheduler.abandon()
-        if performed.hindrance is None:
-            performed.hindrance = UNCLEAR if scheduler.unclear else self._nothing_shown(performed)
+        astray = self._astray(scheduler)
+        performed.hindrance = performed.hindrance or astray or self._unclear(performed)
         return performed
+
+    def _astray(self, scheduler: Scheduler | None = None) -> str | None:
+        """What of another run has come into this one, or of this one behind its end, if anything has."""
+        found = (scheduler and scheduler.stray) or next(iter(self._stray), None)
+        self._stray.clear()
+        if found is None or not self.target.is_outside:
+            return None
+        return f"{found}: a run that is over goes on; let the cron wait for all it does, or say `restart: true`"
+
+    def _unclear(self, performed: _Performed) -> str | None:
+        return UNCLEAR if performed.scheduler.unclear else self._nothing_shown(performed)
 
     def _nothing_shown(self, performed: _Performed) -> str | None:
         """Why a run that came to its end proves nothing all the same, if it does not."""
@@ -359,8 +378,7 @@ class Stage:
         for _ in range(MAX_RECOVERY_ROUNDS):
             for instance in {instance.cron: instance for instance in self.instances}.values():
                 async with asyncio.timeout(CALL_SECONDS):
-                    gate = self._held_by(OpenGate(instance.name)) if self.target.is_shared else contextlib.nullcontext()
-                    with gate:
+                    with self._held_by(OpenGate(instance.name)):
                         await self.target.call(instance, method="GET", secret=self.target.secret)
             rows = await self.database.rows(list(rows))
             now = self.services.accepted, self.database.catalog.without_times(rows)
@@ -373,14 +391,15 @@ class Stage:
     def _held_by(self, gate: Gate) -> Iterator[None]:
         for proxy in self.proxies:
             proxy.gate = gate
-            proxy.observer = self.database.observer if self.observing else None
+            proxy.observer = self.database.observer if self.observing and isinstance(gate, Scheduler) else None
         self.services.gate = gate
         try:
             yield
         finally:
+            between = _Between(stray=self._stray)
             for proxy in self.proxies:
-                proxy.gate, proxy.observer = OpenGate(), None
-            self.services.gate = OpenGate()
+                proxy.gate, proxy.observer = between, None
+            self.services.gate = between
 
     async def _blockers(self, instance: str) -> list[str]:
         busy = self._proxy(instance).busy_pids(instance)
@@ -417,12 +436,24 @@ class Stage:
         crons = {instance.name: instance.cron for instance in self.instances}
         return [
             Sent(
-                message.cron or crons[message.instance],
+                message.cron or crons.get(message.instance, "nobody who was called"),
                 message,
                 recovering=of_the_run is not None and number >= of_the_run,
             )
             for number, message in enumerate(self.services.messages)
         ]
+
+
+@dataclass
+class _Between(OpenGate):
+    """The gate while nobody is called: who passes it is noted."""
+
+    stray: list[str] = field(default_factory=list)
+
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+        """Returns at once."""
+        self.stray.append(f"{instance} did something after it had answered ({point.label})")
+        return await super().arrive(instance, point, line)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,27 @@ def test_applications_of_other_kinds(files: dict[str, str], kind: str, command: 
     assert target.env["CRON_SECRET"] == "{cron_secret}"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SUPABASE_DB_URL", "{database_url}"),
+        ("POSTGRES_PRISMA_URL", "{database_url}"),
+        ("POSTGRES_URL_NON_POOLING", "{database_url}"),
+        ("SUPABASE_URL", "{supabase_url}"),
+        ("SUPABASE_SECRET_KEY", "{supabase_service_role_key}"),
+        ("QUO_API_KEY", "{openphone_api_key}"),
+        ("QUOTE_API_KEY", None),
+        ("MONGODB_URL", None),
+        ("OPENPHONE_WEBHOOK_KEY", None),
+    ],
+)
+def test_what_a_variable_means(variable: str, value: str | None, tmp_path: Path) -> None:
+    file, _ = write(application(tmp_path, {"package.json": "{}", ".env": f"{variable}=x"}))
+
+    (target,) = ConfigFile(file).targets.values()
+    assert target.env.get(variable) == value
+
+
 def test_what_is_there_already_is_kept(tmp_path: Path) -> None:
     (tmp_path / "cronproof.toml").write_text("mine")
 

@@ -117,6 +117,8 @@ class Scheduler:
     """Given where instances may do several things at once."""
     surprised: bool = False
     """Whether one did that should not: then nothing of the run is certain."""
+    stray: str | None = None
+    """What an instance did that had not been called yet: something of an earlier run, or of its own."""
     unclear: bool = False
     """Whether something was done of which nobody can tell who did it, since all share one server."""
     most_lines: int = 0
@@ -188,6 +190,8 @@ class Scheduler:
             raise AbandonedError
         if instance == SHARED:
             instance = self._whose(line)
+        if instance not in self._tasks and self.stray is None:
+            self.stray = f"{instance} did something before it was called ({point.label})"
         parked = _Parked(point, line, asyncio.get_running_loop().create_future())
         of_instance = self._parked.setdefault(instance, [])
         if self.looks is None:
@@ -239,7 +243,8 @@ class Scheduler:
             NotAtRest: something still runs after 15 seconds.
             ValueError: the line is not parked.
         """
-        instance, parked = instance_of(name), self._next(name)
+        instance = instance_of(name)
+        parked = self._next(name) if instance in self._tasks else None
         if parked is None and instance in self._tasks:
             raise ValueError(f"instance {name} is not parked")
         point = parked.point if parked else Point("start")
@@ -254,7 +259,9 @@ class Scheduler:
         else:
             self._parked[instance].remove(parked)
             parked.released.set_result(None)
-        await self._settle()
+        # Another line of an instance that waits goes on: whether all of it waits is to be asked anew.
+        waited = self._waiting.pop(instance, None)
+        await self._settle({} if waited is None else {instance: waited})
         if known is not None:
             footprint = known
         elif somebody_waited or self._waiting or (point.kind == "statement" and not self._touched):
@@ -331,7 +338,8 @@ class Scheduler:
             return [name for name in started if name not in self._at_rest]
         return [name for name in started if not self._tasks[name].done() and not self._parked.get(name)]
 
-    async def _settle(self) -> None:
+    async def _settle(self, recorded: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """Waits until everything is at rest. `recorded` are waits that were noted before."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + AT_REST_SECONDS
         question_seconds = FIRST_QUESTION_SECONDS
@@ -343,12 +351,13 @@ class Scheduler:
                 if self.looks is not None and await self._come_to_rest(self.looks, running):
                     continue
                 if not await self._change_within(LOOK_SECONDS if self.looks is not None else question_seconds):
-                    await self._ask_about(running)
+                    await self._ask_about(running, recorded)
                     question_seconds = min(question_seconds * 2, LAST_QUESTION_SECONDS)
             # Everything is at rest, unless what has just happened let go of somebody who waited.
             waited = self._waiting
             if waited:
                 self._waiting = {}
+                self._at_rest -= waited.keys()
                 await self._ask_about(list(waited), waited)
             if self._waiting.keys() == waited.keys():
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,5 +25,13 @@ class Authority:
         authority = trustme.CA(organization_name="cronproof")
         made = cls(folder / "authority.pem", folder / "certificate.pem")
         authority.cert_pem.write_to_path(str(made.bundle))
-        authority.issue_cert(*CERTIFIED).private_key_and_cert_chain_pem.write_to_path(str(made.certificate))
+        authority.issue_cert(*CERTIFIED, "localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+            str(made.certificate)
+        )
         return made
+
+    def context(self) -> ssl.SSLContext:
+        """What a server needs to be taken for the real one, or for Postgres on this machine."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate)
+        return context

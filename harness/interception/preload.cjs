@@ -7,7 +7,11 @@
 
 const net = require("node:net");
 
-const { hosts, domain, tlsPort, proxyPort } = JSON.parse(process.env.CRONPROOF_INTERCEPTION);
+const interception = process.env.CRONPROOF_INTERCEPTION;
+if (!interception) {
+  throw new Error("CRONPROOF_INTERCEPTION is missing: the environment of this process was replaced, but for NODE_OPTIONS");
+}
+const { hosts, domain, tlsPort, proxyPort } = JSON.parse(interception);
 const connect = net.Socket.prototype.connect;
 
 function isHere(host) {
@@ -41,7 +45,7 @@ net.Socket.prototype.connect = function (...args) {
   const byOptions = first !== null && typeof first === "object";
   const host = byOptions ? first.host : typeof args[1] === "string" ? args[1] : undefined;
   const port = byOptions ? first.port : first;
-  const isPath = byOptions ? first.path !== undefined && first.port === undefined : Number.isNaN(Number(port));
+  const isPath = byOptions ? Boolean(first.path) : Number.isNaN(Number(port)); // Node, too, looks at the path first
   if (isPath || isHere(host)) {
     return connect.apply(this, args);
   }
@@ -53,4 +57,35 @@ net.Socket.prototype.connect = function (...args) {
   delete options.lookup;
   delete options.localAddress;
   return connect.call(this, options, ...(callback ? [callback] : []));
+};
+
+// What this process starts is kept in as well, even where it is given another environment.
+const KEPT = [
+  "NODE_OPTIONS", "CRONPROOF_INTERCEPTION", "CRONPROOF_FOLDER", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR",
+  "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+  "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+];
+const OURS = Object.fromEntries(KEPT.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
+
+function keptIn(env) {
+  const options = env.NODE_OPTIONS;
+  const more = options && !options.includes("preload.cjs") ? { NODE_OPTIONS: `${options} ${OURS.NODE_OPTIONS}` } : {};
+  return { ...env, ...OURS, ...more };
+}
+
+const { ChildProcess } = require("node:child_process");
+const spawn = ChildProcess.prototype.spawn;
+ChildProcess.prototype.spawn = function (options) {
+  if (options?.envPairs) {
+    const env = Object.fromEntries(options.envPairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+    options.envPairs = Object.entries(keptIn(env)).map(([name, value]) => `${name}=${value}`);
+  }
+  return spawn.call(this, options);
+};
+
+const threads = require("node:worker_threads");
+threads.Worker = class Worker extends threads.Worker {
+  constructor(file, options) {
+    super(file, options?.env && typeof options.env === "object" ? { ...options, env: keptIn(options.env) } : options);
+  }
 };

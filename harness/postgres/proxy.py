@@ -2,14 +2,15 @@
 
 It forwards bytes as they are and reads only the framing. A batch, that is all a client sends until it waits for an
 answer, passes the gate once, whole, and only when the batches before it are answered. What executes nothing (parsing,
-describing, the data of a COPY, a login) is not a scheduling point. TLS is refused politely, as a server without
-certificates does; cancel requests are passed on.
+describing, the data of a COPY, a login) is not a scheduling point. TLS ends here or is refused politely, as a server
+without certificates does; cancel requests are passed on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ class Proxy:
     errors: list[SqlError] = field(default_factory=list)
     used: bool = False
     """Whether anything was asked of the database."""
+    tls: ssl.SSLContext | None = None
+    """What the server's part of TLS is played with, for clients that insist on it; without it, TLS is refused."""
     activity: int = 0
     """Goes up with everything that arrives, from either side."""
     _sessions: dict[_Session, asyncio.Task[None]] = field(default_factory=dict)
@@ -233,12 +236,23 @@ class _Session:
                 if self.client.lost.is_set():
                     raise ConnectionResetError
                 await self._something.wait()
+            elif startup.code == wire.SSL_REQUEST and self.proxy.tls is not None:
+                await self._encrypt(self.proxy.tls)
             elif startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
                 self.client.write(wire.REFUSED)
             elif self.proxy.login is not None and startup.code != wire.CANCEL_REQUEST:
                 return wire.as_login(startup, *self.proxy.login)
             else:
                 return startup
+
+    async def _encrypt(self, context: ssl.SSLContext) -> None:
+        self.client.write(wire.ACCEPTED)
+        transport = self.client.transport
+        assert transport is not None  # noqa: S101  (for the type checker: the request has come by it)
+        loop = asyncio.get_running_loop()
+        self.client.transport = cast(
+            asyncio.Transport, await loop.start_tls(transport, self.client, context, server_side=True)
+        )
 
     def _client_sent(self) -> None:
         self.proxy.activity += 1

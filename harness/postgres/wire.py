@@ -12,6 +12,7 @@ SSL_REQUEST = 80877103
 GSSENC_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
 REFUSED = b"N"
+ACCEPTED = b"S"
 MAX_STARTUP_BYTES = 10_000  # as the server's MAX_STARTUP_PACKET_LENGTH
 
 # What ends a batch that a client expects an answer to: Query, FunctionCall, Sync, Flush.

@@ -7,6 +7,7 @@ import functools
 import json
 import math
 import re
+import select
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -217,6 +218,10 @@ class Rest:
     async def _connection(self, caller: _Caller) -> AsyncIterator[AsyncConnection]:
         """A connection with the caller's rights, for one statement. Requests at the same time have one each."""
         free = self._free.setdefault((caller.role, caller.claims), [])
+        while free and _was_ended(free[-1]):
+            ended = free.pop()
+            self._all.discard(ended)
+            await ended.close()
         connection = free.pop() if free else await self._connected(caller)
         try:
             yield connection
@@ -245,6 +250,12 @@ class Rest:
             ) from None
         self._all.add(connection)
         return connection
+
+
+def _was_ended(connection: AsyncConnection) -> bool:
+    """Whether the server has something to say on a connection that has asked nothing: that it is over."""
+    readable, _, _ = select.select([connection.fileno()], [], [], 0)
+    return bool(readable)
 
 
 def _caller(request: RestRequest) -> _Caller:

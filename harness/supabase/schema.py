@@ -63,6 +63,7 @@ class Schema:
     primary_keys: Mapping[str, tuple[str, ...]]
     references: Sequence[Reference]
     functions: Sequence[Function]
+    views: frozenset[str] = frozenset()
 
     def columns(self, table: str) -> Mapping[str, str]:
         """The columns of a table.
@@ -102,6 +103,8 @@ class Schema:
             )
             hint = f"Try changing '{embed.relation}' to one of the following: {hints}. Find the desired relationship in the 'details' key."
             raise RestError(300, "PGRST201", message, details, hint)
+        if {table, embed.relation} & self.views:
+            raise NotCovered(f"embedding from or into a view ({table}, {embed.relation})")
         if any({table, embed.relation} <= {reference.to for reference in pair} for pair in self._junctions()):
             raise NotCovered(f"the many-to-many relationship of {table} and {embed.relation}")
         hinted = f" using the hint '{embed.hint}'" if embed.hint else ""
@@ -203,6 +206,7 @@ async def read(fetch: Fetch) -> Schema:
             Function(name, tuple(zip(names, kinds, strict=True)), defaults, is_set, result, is_volatile)
             for name, names, kinds, defaults, is_set, result, is_volatile in await fetch(_FUNCTIONS)
         ],
+        frozenset(name for (name,) in await fetch(_VIEWS)),
     )
 
 
@@ -212,6 +216,10 @@ _COLUMNS = """
     join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
     order by 1, a.attnum
+"""
+
+_VIEWS = """
+    select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm')
 """
 
 _KEY_COLUMNS = """
@@ -244,18 +252,23 @@ _REFERENCES = f"""
 # Arguments without a name cannot be given by name; functions that have one are not in the API.
 _FUNCTIONS = """
     select p.proname,
-        array(select coalesce(p.proargnames[n], '') from generate_series(1, p.pronargs) as n),
+        array(
+            select coalesce(p.proargnames[n], '')
+            from generate_series(1, coalesce(cardinality(p.proallargtypes), p.pronargs)) as n
+            where p.proargmodes is null or p.proargmodes[n] in ('i', 'b')
+            order by n
+        ),
         array(select format_type(t, null) from unnest(p.proargtypes) as t),
         p.pronargdefaults, p.proretset,
         case when p.prorettype = 'void'::regtype then 'void'
-            when t.typtype = 'c' or p.prorettype = 'record'::regtype then 'composite'
+            when t.typtype = 'c' or p.prorettype = 'record'::regtype or p.proargmodes && array['t', 'o', 'b']::"char"[]
+                then 'composite'
             else 'scalar' end,
         p.provolatile = 'v'
     from pg_proc as p
     join pg_type as t on t.oid = p.prorettype
     where p.pronamespace = 'public'::regnamespace and p.prokind = 'f' and p.provariadic = 0
         and p.prorettype <> 'trigger'::regtype
-        and (p.pronargs = 0 or '' <> all (p.proargnames[1:p.pronargs]))
-        and (p.proargmodes is null or p.proargmodes <@ array['i', 't']::"char"[])
+        and (p.pronargs = 0 or p.proargnames is not null and '' <> all (p.proargnames))
     order by p.proname, p.oid
 """

@@ -58,6 +58,8 @@ class Statements:
         self._known(table, columns)
         if not rows:
             return None
+        if not columns and len(rows) > 1:
+            raise NotCovered("several new rows without any column")
         if columns:
             values = sql.SQL(", ").join(
                 sql.SQL("({})").format(
@@ -240,6 +242,10 @@ class Statements:
 
     def _value(self, table: str | None, alias: str, of: Field) -> sql.Composable:
         if table is not None and of.column not in self.schema.columns(table):
+            if of.column == "count":
+                raise NotCovered("aggregate functions")
+            if of.column in self.schema.tables:
+                raise NotCovered(f"a condition on whether there are rows of {of.column}")
             # In the server's words, and with its code.
             raise RestError(400, "42703", f"column {table}.{of.column} does not exist")
         value: sql.Composable = sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(of.column))

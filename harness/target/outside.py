@@ -111,6 +111,8 @@ class Outside:
             for proxy in proxies.values():
                 proxy.login = self._database.login(role), self._database.name
         lacking = {name: proxy for name, proxy in proxies.items() if (name, role) not in self._servers}
+        for proxy in lacking.values():
+            proxy.tls = proxy.tls or self._authority.context()
         for name, proxy in lacking.items():
             self._servers[name, role] = await self._server(name, proxy, role)
         await self._start([self._servers[name, role] for name in lacking])

@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,7 +38,6 @@ class Process:
     """All that it writes."""
     _process: asyncio.subprocess.Process | None = None
     _heard_bytes: int = 0
-    _pids: list[int] = field(default_factory=list)
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
 
@@ -50,7 +49,7 @@ class Process:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
-        self._heard_bytes, self._pids = 0, []
+        self._heard_bytes = 0
         with self.log.open("wb") as output:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -91,22 +90,23 @@ class Process:
                         f"{self._listens_elsewhere()}{self.last_output()}"
                     )
                 await asyncio.sleep(POLL_SECONDS)
-        self._pids = [process.pid for process in self._family()]
+        for process in self._family():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "node" and "preload.cjs" not in process.environ().get("NODE_OPTIONS", ""):
+                    raise EnvironmentFailed(
+                        f"instance {self.instance} runs Node with other NODE_OPTIONS than it was given "
+                        f"({shlex.join(process.cmdline())[:LINE_CHARACTERS]}), so that its calls would leave this machine; "
+                        "set them in the target's env, not in the command"
+                    )
 
     @property
     def is_idle(self) -> bool:
-        """Whether all threads sleep, of it and of what it had started when it was last listened to.
+        """Whether all threads sleep, of it and of what it has started.
 
         What is awake, or has been woken by something that has arrived, is in another state:
         https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
         """
-        for pid in self._pids:
-            with contextlib.suppress(OSError):  # it, or a thread of it, has ended
-                for thread in Path(f"/proc/{pid}/task").iterdir():
-                    stat = (thread / "stat").read_bytes()
-                    if stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] not in b"SIZX":
-                        return False
-        return True
+        return self._process is not None and _sleeps(str(self._process.pid))
 
     @property
     def exit_code(self) -> int | None:
@@ -186,3 +186,15 @@ class Process:
         if self.port in ports or not ports:
             return "; does the command listen on {port}?"
         return f", but on {', '.join(map(str, sorted(ports)))}: give it {{port}}, in `command` or in its environment"
+
+
+def _sleeps(pid: str) -> bool:
+    """Whether all threads of a process sleep, and of those that it has started."""
+    with contextlib.suppress(OSError):  # it, or a thread of it, has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            stat = (thread / "stat").read_bytes()
+            if stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] not in b"SIZX":
+                return False
+            if not all(map(_sleeps, (thread / "children").read_text().split())):
+                return False
+    return True

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from psycopg import AsyncConnection
 
 from harness.explore.footprint import Footprint
 from harness.explore.point import Line, OpenGate, Point
+from harness.interception.authority import Authority
 from harness.postgres import wire
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
@@ -260,3 +262,17 @@ def test_the_service_role_may_become_the_others_and_anon_may_not(database: Datab
         await_(become("service_role", role))
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await_(become("anon", "service_role"))
+
+
+def test_a_client_that_insists_on_tls_gets_it(database: Database, await_: Await, tmp_path: Path) -> None:
+    authority = Authority.made(tmp_path)
+
+    async def main() -> tuple[str, bool]:
+        proxy = Proxy("A", database.upstream, OpenGate(), tls=authority.context())
+        async with proxy.listening():
+            url = database.url(proxy.port, "service_role").replace("sslmode=disable", "sslmode=verify-full")
+            async with await psycopg.AsyncConnection.connect(f"{url}&sslrootcert={authority.bundle}") as connection:
+                row = await (await connection.execute("select 'by TLS'")).fetchone()
+                return (row or ("",))[0], bool(connection.pgconn.ssl_in_use)
+
+    assert await_(main()) == ("by TLS", True)

@@ -46,6 +46,9 @@ create function public.raises() returns void language plpgsql as
     $$ begin raise exception 'no jobs today' using hint = 'come back tomorrow'; end $$;
 create function public.raises_teapot() returns void language plpgsql as
     $$ begin raise sqlstate 'PT418' using message = 'a teapot'; end $$;
+create function public.one_column() returns table (id int) language sql stable as 'select generate_series(1, 2)';
+create function public.with_out(a int, out b int, out c int) language sql stable as 'select a, a + 1';
+create view public.open_jobs as select * from public.jobs where status = 'scheduled';
 create function public.who() returns text language sql stable as
     $$ select current_user || ' ' || (current_setting('request.jwt.claims', true)::jsonb ->> 'role') $$;
 """

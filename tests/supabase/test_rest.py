@@ -126,6 +126,8 @@ REQUESTS = [
     Asked("POST", "rpc/nothing", {}),
     Asked("POST", "rpc/one_number", {"n": 7}),
     Asked("POST", "rpc/numbers", {}),
+    Asked("POST", "rpc/one_column?id=gte.2", {}),
+    get("open_jobs?select=id,status"),
     Asked("POST", "rpc/lengths?length=gt.2&order=word", {"words": ["a", "bcd", 'e"f,g']}),
 ]  # fmt: skip
 
@@ -147,6 +149,22 @@ def code(answer: Answer) -> tuple[int, str]:
 
 
 # Where the two differ, https://docs.postgrest.org/en/stable/references/ decides.
+def test_a_function_with_out_arguments_returns_an_object(api: Api) -> None:
+    assert api.ask("POST", "rpc/with_out", {"a": 1}).body == {"b": 1, "c": 2}
+    assert [row["id"] for row in api.ask("POST", "rpc/one_column", {}).body] == [1, 2]
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(api: Api, await_: Await) -> None:
+    api.ask("GET", "jobs?select=id")
+    await_(
+        api.database.fetch(
+            "select pg_terminate_backend(pid, 1000) from pg_stat_activity where usename like '%service_role'"
+        )
+    )
+
+    assert api.ask("GET", "jobs?select=id&id=eq.32").body == [{"id": 32}]
+
+
 def test_times_are_as_json_has_them(api: Api) -> None:
     answer = api.ask("GET", "jobs?select=id,completed_at&id=in.(32,34)&order=id")
 
@@ -247,6 +265,14 @@ def test_without_a_key_nobody_gets_past_the_gateway(api: Api) -> None:
         ("GET", "jobs?id=eq(any).{1}", {}, "quantifiers of operators (eq(any))"),
         ("GET", "jobs?select=count()", {}, "aggregate functions"),
         ("GET", "jobs?select=id.sum()", {}, "aggregate functions"),
+        ("GET", "customers?select=id,jobs(count)", {}, "aggregate functions"),
+        (
+            "GET",
+            "jobs?select=id,customers(id)&customers=not.is.null",
+            {},
+            "a condition on whether there are rows of customers",
+        ),
+        ("GET", "open_jobs?select=id,customers(id)", {}, "embedding from or into a view (open_jobs, customers)"),
         ("GET", "jobs?select=...customers(first_name)", {}, "spreading a related table (...)"),
         ("GET", "jobs?select=id,customers(id)&order=customers(id)", {}, "ordering by a related table (customers(id))"),
         ("GET", "cleaners?select=customers(id)", {}, "the many-to-many relationship of cleaners and customers"),

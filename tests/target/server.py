@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,17 +32,23 @@ CALLS = itertools.count(1)
 
 
 def cron() -> dict[str, object]:
-    if MISTAKE.startswith("forgets-in-call-"):
-        number = next(CALLS)
-        if str(number) in MISTAKE.removeprefix("forgets-in-call-").split(","):
-            with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-                connection.execute("select count(*) from public.tenants")
-    if MISTAKE == "contacts-nothing":
-        return {"success": True, "processed": 0}
-    if MISTAKE == "at-once":
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(note, [1, 2]))
-        return {"success": True, "processed": 2}
+    match MISTAKE:
+        case "contacts-nothing":
+            return {"success": True, "processed": 0}
+        case "at-once":
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(note, [1, 2]))
+            return {"success": True, "processed": 2}
+        case "late":
+            threading.Timer(0.05, note, [3]).start()
+        case forgets if forgets.startswith("forgets-in-call-"):
+            if str(next(CALLS)) in forgets.removeprefix("forgets-in-call-").split(","):
+                with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+                    connection.execute("select count(*) from public.tenants")
+    return follow_up()
+
+
+def follow_up() -> dict[str, object]:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         jobs = connection.execute(CLAIM).fetchall()
         for job_id, phone in jobs:

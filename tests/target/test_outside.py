@@ -16,7 +16,6 @@ import pytest
 
 from harness.config import TargetConfig
 from harness.errors import EnvironmentFailed
-from harness.guard import MARK
 from harness.postgres.server import Server
 from harness.results import ScenarioResult
 from harness.runner import Plan, session_on
@@ -197,6 +196,45 @@ def test_a_server_that_does_something_else_all_the_time_proves_nothing(verify: V
     assert "did something else (select count(*) from public.tenants) than in an earlier run" in str(result.reason)
 
 
+def test_what_goes_on_when_a_run_is_over_proves_nothing(verify: Verify) -> None:
+    result = verify(target("late"), interleavings="  interleavings: all-unreduced\n")
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "a run that is over goes on" in str(result.reason)
+
+
+def test_node_with_other_options_than_it_was_given_is_not_let_go_on(verify: Verify) -> None:
+    command = ["sh", "-c", "NODE_OPTIONS=--max-old-space-size=512 exec node -e '" + NOT_FOUND.replace("'", '"') + "'"]
+
+    with pytest.raises(EnvironmentFailed, match="runs Node with other NODE_OPTIONS than it was given"):
+        verify(target(command=command))
+
+
+CHILDREN = """
+const { execFile } = require("node:child_process");
+const { Worker } = require("node:worker_threads");
+const call = "fetch('https://leaves.example.com').catch((error) => console.log(error.cause.code))";
+require("http").createServer(async (_, response) => {
+  await new Promise((done) => execFile(process.execPath, ["-e", call], { env: { PATH: process.env.PATH } }, done));
+  await new Promise((done) => new Worker(call, { eval: true, env: {} }).on("exit", done));
+  response.end("{}");
+}).listen({port}, "127.0.0.1");
+"""
+
+
+def test_what_node_starts_is_kept_in_too(at_once: Path, await_: Await, postgres: Server) -> None:
+    at_once.write_text(
+        at_once.read_text().replace(", interleavings: all-unreduced", "").replace("status: 200", "status: 201")
+    )
+
+    result = verified(at_once, target(command=["node", "-e", CHILDREN]), await_, postgres)
+
+    assert [(e.instance, e.url) for e in result.runs[0].escapes] == [
+        ("A", "https://leaves.example.com"), ("A", "https://leaves.example.com"),
+        ("B", "https://leaves.example.com"), ("B", "https://leaves.example.com"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("restart", "starts"), [(False, 2), (True, 6)])
 def test_a_target_can_ask_for_new_processes_in_every_run(
     restart: bool, starts: int, verify: Verify, tmp_path: Path
@@ -265,16 +303,17 @@ def test_a_path_that_must_answer_is_waited_for(verify: Verify) -> None:
         verify(target(command=["node", "-e", broken], ready="/healthz", ready_timeout=0.5))
 
 
-def test_nothing_that_was_started_is_left(verify: Verify) -> None:
-    verify(target(command=["sh", "-c", f"sleep 1000 & exec {sys.executable} {SERVER} {{port}}"]))
+def test_nothing_that_was_started_is_left(verify: Verify, tmp_path: Path) -> None:
+    command = ["sh", "-c", f"sleep 1000 & exec {sys.executable} {SERVER} {{port}}"]
+    verify(target(command=command, env={**ENV, "STARTED_BY": str(tmp_path)}))
 
-    left = [process for process in psutil.process_iter() if is_ours(process)]
+    left = [process for process in psutil.process_iter() if was_started_by(tmp_path, process)]
     assert left == []
 
 
-def is_ours(process: psutil.Process) -> bool:
+def was_started_by(test: Path, process: psutil.Process) -> bool:
     try:
-        return MARK in process.environ() and process.pid != os.getpid()
+        return process.environ().get("STARTED_BY") == str(test)
     except psutil.Error:
         return False
 
