@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
@@ -181,3 +182,80 @@ def test_only_a_parked_instance_can_be_stepped() -> None:
 
     with pytest.raises(ValueError, match="^instance A is not parked$"):
         asyncio.run(main())
+
+
+@dataclass(eq=False)
+class Connection:
+    """A line of a pretended instance: it is busy from its release until its statement is answered."""
+
+    content: bytes
+    is_busy: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        return self.is_busy
+
+
+class Lines:
+    """A does two things at once, of which one wants the lock that B holds until its last step."""
+
+    def __init__(self) -> None:
+        self.scheduler = Scheduler(self.blockers)
+        self.scheduler.looks = self
+        self.free = asyncio.Event()
+        self.of_a = [Connection(b"locks"), Connection(b"looks")]
+
+    async def blockers(self, name: str) -> list[str]:
+        busy = [line for line in self.of_a if line.is_busy]
+        waits = name == "A" and busy == self.of_a[:1] and not self.free.is_set()
+        return ["B"] if waits else []
+
+    def is_idle(self, name: str) -> bool:
+        return True
+
+    def is_busy(self, name: str) -> bool:
+        return name == "A" and any(line.is_busy for line in self.of_a)
+
+    def activity(self, name: str) -> int:
+        return 0
+
+    async def statement(self, line: Connection, *, takes_seconds: float) -> None:
+        await self.scheduler.arrive("A", Point("statement", line.content.decode()), line)
+        await asyncio.sleep(0)  # as it takes a moment until the server has it
+        line.is_busy = True
+        if line.content == b"locks":
+            await self.free.wait()
+        await asyncio.sleep(takes_seconds)
+        line.is_busy = False
+
+    async def a(self) -> None:
+        await asyncio.gather(*(self.statement(line, takes_seconds=0.01) for line in self.of_a))
+        await self.scheduler.arrive("A", Point("statement", "last"), Connection(b""))
+
+    async def b(self) -> None:
+        await self.scheduler.arrive("B", Point("statement", "commit"), Connection(b""))
+        self.free.set()
+
+
+def test_an_instance_of_several_lines_that_waited_is_at_rest_before_the_next_step() -> None:
+    async def main() -> None:
+        lines = Lines()
+        scheduler = lines.scheduler
+        scheduler.prepare({"A": lines.a, "B": lines.b})
+        await scheduler.step("A")
+        await scheduler.step("B")
+        assert list(scheduler.enabled) == ["A", "A.2", "B"]
+        await scheduler.step("A")  # wants the lock
+        assert [str(wait.blockers) for wait in scheduler.waits] == ["('B',)"]
+        assert list(scheduler.enabled) == ["A.2", "B"]
+        await scheduler.step("A.2")  # its other line goes on meanwhile, and is waited for
+        assert not lines.of_a[1].is_busy
+        assert len(scheduler.waits) == 1
+        await scheduler.step("B")  # frees the lock: then A comes to its next point
+        assert not lines.of_a[0].is_busy
+        assert (list(scheduler.enabled), scheduler.next_point("A")) == (["A"], Point("statement", "last"))
+        await scheduler.step("A")
+        assert scheduler.finished("A")
+        assert scheduler.finished("B")
+
+    asyncio.run(main())
