@@ -44,7 +44,10 @@ class EgressProxy:
             assert task is not None  # noqa: S101  (for the type checker: a coroutine always runs in one)
             tasks.add(task)
             try:
-                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                # A task that was cancelled at the end of the run ends like any other: asyncio's streams expect no other.
+                with contextlib.suppress(
+                    ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
+                ):
                     await self._serve(reader, writer)
             finally:
                 tasks.discard(task)
