@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -307,8 +308,34 @@ def test_nothing_that_was_started_is_left(verify: Verify, tmp_path: Path) -> Non
     command = ["sh", "-c", f"sleep 1000 & exec {sys.executable} {SERVER} {{port}}"]
     verify(target(command=command, env={**ENV, "STARTED_BY": str(tmp_path)}))
 
-    left = [process for process in psutil.process_iter() if was_started_by(tmp_path, process)]
-    assert left == []
+    assert started_by(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_process(ending: signal.Signals, tmp_path: Path) -> None:
+    environment = "\n".join(f'{variable} = "{value}"' for variable, value in ENV.items())
+    (tmp_path / "cronproof.toml").write_text(
+        f'[targets.server]\ncommand = ["{sys.executable}", "{SERVER}", "{{port}}"]\ncwd = "{ROOT}"\n'
+        f'[targets.server.env]\nSTARTED_BY = "{tmp_path}"\n{environment}\n'
+    )
+    command = [sys.executable, "-m", "harness", "explore", str(RACE), "--config", str(tmp_path / "cronproof.toml")]
+    command += ["--out", str(tmp_path / "reports"), "--interleavings", "all-unreduced"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        until(lambda: len(started_by(tmp_path)) == 2)
+        run.send_signal(ending)
+
+    until(lambda: started_by(tmp_path) == [])
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def started_by(test: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if was_started_by(test, process)]
 
 
 def was_started_by(test: Path, process: psutil.Process) -> bool:
