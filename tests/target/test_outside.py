@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -201,7 +202,9 @@ def test_what_goes_on_when_a_run_is_over_proves_nothing(verify: Verify) -> None:
     result = verify(target("late"), interleavings="  interleavings: all-unreduced\n")
 
     assert result.verdict == "INCONCLUSIVE"
-    assert "a run that is over goes on" in str(result.reason)
+    # It depends on the machine whether that comes between two runs or into one, where it makes another schedule of it.
+    said = r"a run that is over goes on|depends? on more than their order|did something else|several things at once"
+    assert re.search(said, str(result.reason))
 
 
 def test_node_with_other_options_than_it_was_given_is_not_let_go_on(verify: Verify) -> None:
