@@ -96,7 +96,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     ] = None,
 ) -> None:
     """Run scenario files: a line for each check, then the sign-off report."""
-    files = reader.read(reader.find(paths or [SCENARIOS]))
+    files = reader.read(reader.find(paths or [_scenarios()]))
     plan = Plan.chosen(target, config, migration_files, postgres=postgres, seed=seed, logs=out / LOGS)
     report = out / REPORT
     _writable(report, "--out")
@@ -335,6 +335,19 @@ def _hand_over(
         print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
+
+
+def _scenarios() -> Path:
+    """The folder of scenarios of the working directory.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not SCENARIOS.exists():
+        raise UsageError(
+            f"there is no folder {SCENARIOS}/ here; name scenario files, as those of a checkout of cronproof"
+        )
+    return SCENARIOS
 
 
 def _place(out: Path, scenario_id: str, what: str) -> Path:

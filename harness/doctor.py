@@ -94,6 +94,12 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
                 run = await _called(opened, cron)
                 seen.append(run)
                 yield _of_cron(cron, run)
+                if run.hindrance is not None and not run.responses:  # the others would end in the same way
+                    for output in opened.target.output():
+                        yield Finding("missing", f"{output.instance} has written ({output.file}):")
+                        for line in output.lines:
+                            yield Finding("missing", f"    {line}")
+                    return
             for finding in _of_all(seen):
                 yield finding
     except CronproofError as error:
@@ -148,7 +154,12 @@ def _of_all(runs: list[Run]) -> Iterator[Finding]:
     statements = sum(step.point.kind == "statement" for step in steps)
     services = Counter(sent.message.service for run in runs for sent in run.sent)
     sent = ", ".join(f"{service} {count}" for service, count in services.items())
-    if statements == 0:
+    answers = {run.responses[0].status for run in runs if run.responses}
+    if answers and answers <= {404, 405}:
+        yield Finding("missing", f"every cron answers {min(answers)}: is the target's `path` right?")
+    elif answers and answers <= {401, 403}:
+        return
+    elif statements == 0:
         yield Finding("missing", "no cron has reached the database: give the target {database_url} or {supabase_url}")
     if not services:
         yield Finding("absent", "no cron has called a mocked API: nothing was due, or the calls go elsewhere")

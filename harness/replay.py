@@ -57,6 +57,8 @@ async def replay(
                 if number == 0 or finding != findings[0]:
                     tell(f"{SAID[finding.verdict]}: {counterexample.check}: {finding.message}")
     verdict = worst([finding.verdict for finding in findings])
+    if verdict == "INCONCLUSIVE":
+        tell(f"If the code does other things now, its schedules are others: cronproof explore {file.source.file}")
     if times > 1:
         counts = Counter(finding.verdict for finding in findings)
         tell(f"{times} times: " + ", ".join(f"{count} × {SAID[verdict]}" for verdict, count in counts.most_common()))

@@ -10,7 +10,7 @@ from harness.config import TargetConfig
 from harness.doctor import examine_target
 from harness.runner import Plan
 from tests.conftest import Await
-from tests.target.test_outside import target
+from tests.target.test_outside import NOT_FOUND, target
 
 pytestmark = pytest.mark.postgres
 
@@ -47,6 +47,22 @@ def test_a_target_that_reaches_nothing_is_told(await_: Await, tmp_path: Path) ->
 
     assert lines[0] == "missing post-job-followup: A contacted neither the database nor a mocked API"
     assert "missing no cron has reached the database: give the target {database_url} or {supabase_url}" in lines
+
+
+def test_a_path_that_leads_nowhere_is_told_for_what_it_is(await_: Await, tmp_path: Path) -> None:
+    lines = told(outside(target(command=["node", "-e", NOT_FOUND]), tmp_path), await_)
+
+    assert lines[-2:] == [
+        "missing every cron answers 404: is the target's `path` right?",
+        "absent no cron has called a mocked API: nothing was due, or the calls go elsewhere",
+    ]
+
+
+def test_a_target_that_dies_is_told_once_with_its_last_output(await_: Await, tmp_path: Path) -> None:
+    lines = told(outside(target("dies"), tmp_path), await_)
+
+    assert lines[0] == "missing post-job-followup: A ended without a response"
+    assert not any("monthly-followup" in line for line in lines)
 
 
 def test_a_target_that_does_not_start_is_told(await_: Await, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from harness.explore.schedule import Follow, Schedule, preemptions, switches
 from harness.explore.search import Assurance, ByPreemptions, Search, Task
 
 INTERRUPTED = "interrupted"
-MAX_SHORTENING_RUNS = 10_000  # half a minute or so; then the one that was found first has to do
+MAX_SHORTENING_RUNS = 10_000
+MAX_SHORTENING_SECONDS = 30.0  # then the shortest that was found has to do
 
 
 class Result(Protocol):
@@ -153,7 +154,12 @@ async def shorten(failing: Follow, instances: Sequence[str], execute: Execute, *
     """The shortest failing schedule on the same rows, given one that was found in another way."""
     search = ByPreemptions(instances, preemptions(failing.decisions), failing.data)
     coverage, found = await explore(
-        search, "shorten", execute, deadline=deadline, progress=lambda _: None, at_most=MAX_SHORTENING_RUNS
+        search,
+        "shorten",
+        execute,
+        deadline=min(deadline, time.monotonic() + MAX_SHORTENING_SECONDS),
+        progress=lambda _: None,
+        at_most=MAX_SHORTENING_RUNS,
     )
     if coverage.stopped == INTERRUPTED:
         raise asyncio.CancelledError

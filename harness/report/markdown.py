@@ -16,6 +16,8 @@ from harness.results import ScenarioResult, worst
 TITLE = "# Cron verification: sign-off report"
 DIGEST_CHARACTERS = 16
 
+RESPONSE_CHARACTERS = 400
+
 
 def render(provenance: Provenance, results: Sequence[ScenarioResult], seconds: float) -> str:
     """The report's text, in Markdown."""
@@ -42,6 +44,11 @@ def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
     body = list(lines)
     if body:
         yield from ("", f"## {heading}", "", *body)
+
+
+def _cut(text: str) -> str:
+    """A response as far as it is read: a page of HTML is no answer of a cron."""
+    return text if len(text) <= RESPONSE_CHARACTERS else text[: RESPONSE_CHARACTERS - 1] + "…"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -98,7 +105,7 @@ def _responses(results: Sequence[ScenarioResult]) -> Iterator[str]:
     for run in _runs(results):
         crons = {instance.name: instance.cron for instance in run.instances}
         rows += [
-            (crons[response.instance], response.status, _code(json.dumps(response.body, separators=(",", ":"))))
+            (crons[response.instance], response.status, _code(_cut(json.dumps(response.body, separators=(",", ":")))))
             for response in run.responses
         ]
     return _table(("Cron", "Status", "Response"), rows)
