@@ -28,7 +28,8 @@ from harness import doctor as examination
 from harness import init as initial
 from harness import replay as replaying
 from harness.checks import Verdict
-from harness.config import DEFAULT_FILE, ConfigFile
+from harness.config import ConfigFile
+from harness.config import chosen as configured
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.explore import counterexample as counterexamples
 from harness.report import document, junit, markdown, provenance
@@ -202,8 +203,8 @@ def list_scenarios(
     config: Config = None,
 ) -> None:
     """List scenarios and targets."""
-    config = config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-    targets = [*(ConfigFile(config).targets if config else []), *in_process.BUILT_IN]
+    configuration = configured(config)
+    targets = [*(configuration.targets if configuration else []), *in_process.BUILT_IN]
     files = reader.read(reader.find(paths or [SCENARIOS]))
     console = _Console()
     width = max(len(file.id) for file in files)

@@ -183,6 +183,18 @@ class ConfigFile:
         return (file for file in fixed.glob("/".join(parts)) if file.is_file())
 
 
+def chosen(file: Path | None) -> ConfigFile | None:
+    """The configuration that is named or, if none is, the one of the working directory; None, where there is none.
+
+    Raises:
+        InvalidConfig: with every mistake of the file.
+        UsageError: it cannot be read.
+    """
+    if file is None and DEFAULT_FILE.is_file():
+        file = DEFAULT_FILE
+    return None if file is None else ConfigFile(file)
+
+
 def filled(text: str, values: Mapping[Placeholder, str]) -> str:
     """A text with its placeholders replaced; every other brace stays as it is."""
     for placeholder, value in values.items():

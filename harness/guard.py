@@ -124,7 +124,7 @@ def _abandoned(folder: Path) -> bool:
 def _clear_folder(folder: Path) -> None:
     """Ends what works in the folder and removes it; the lock last, so that `sweep` finds whatever was left."""
     if (folder / MARKED).exists():
-        kill_marked(folder)
+        _kill_marked(folder)
     data = folder / "data"
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
@@ -143,7 +143,7 @@ def _clear_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def kill_marked(folder: Path) -> None:
+def _kill_marked(folder: Path) -> None:
     """Kills the processes that a run has started, and theirs, and returns when none is left."""
     deadline = time.monotonic() + STOP_SECONDS
     while (marked := list(_marked(folder))) and time.monotonic() < deadline:

@@ -36,6 +36,7 @@ _NOT_SOURCES = frozenset(
     {"node_modules", ".next", ".git", ".venv", "venv", "dist", "build", "tests", "test", "__pycache__"}
 )
 _MIGRATIONS = ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*", "drizzle", "sql")
+PATH = "/api/cron/{cron}"
 _MAX_SOURCE_BYTES = 500_000
 
 
@@ -49,7 +50,6 @@ class Found:
     """What must be done before the command runs."""
     variables: Sequence[str]
     migrations: str | None
-    path: str
     crons: Sequence[str]
 
 
@@ -79,16 +79,15 @@ def look(folder: Path) -> Found:
     crons = _crons(folder)
     variables = sorted(_variables(folder))
     migrations = next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None)
-    path = "/api/cron/{cron}"
     package = _package(folder)
     needed = {**package.get("dependencies", {}), **package.get("devDependencies", {})}
     if "next" in needed:
         command = ["node_modules/.bin/next", "start", "--hostname", "127.0.0.1", "--port", "{port}"]
-        return Found("Next.js", command, "npm ci && npm run build", variables, migrations, path, crons)
+        return Found("Next.js", command, "npm ci && npm run build", variables, migrations, crons)
     if package:
         start = package.get("scripts", {}).get("start", "")
         command = start.split() if re.fullmatch(r"node [\w./-]+", start) else ["npm", "start"]
-        return Found("Node", command, "npm ci", variables, migrations, path, crons)
+        return Found("Node", command, "npm ci", variables, migrations, crons)
     python = _python_dependencies(folder)
     if python is not None:
         server = next((file.stem for file in (folder / "main.py", folder / "app.py") if file.exists()), "main")
@@ -100,8 +99,8 @@ def look(folder: Path) -> Found:
         )
         if (folder / ".venv").is_dir():
             command[0] = f".venv/bin/{command[0]}"
-        return Found("Python", command, None, variables, migrations, path, crons)
-    return Found("unknown", ["./start-my-server", "{port}"], None, variables, migrations, path, crons)
+        return Found("Python", command, None, variables, migrations, crons)
+    return Found("unknown", ["./start-my-server", "{port}"], None, variables, migrations, crons)
 
 
 def text(name: str, found: Found) -> str:
@@ -114,7 +113,7 @@ def text(name: str, found: Found) -> str:
         f"command = {json.dumps(list(found.command))}",
         '# ready = "/healthz"              # a path that answers when the server can be called; else its port must listen',
         "# ready_timeout = 60              # seconds",
-        f"path = {json.dumps(found.path)}" + (f"       # found: {', '.join(found.crons)}" if found.crons else ""),
+        f"path = {json.dumps(PATH)}" + (f"       # found: {', '.join(found.crons)}" if found.crons else ""),
     ]
     if found.migrations:
         lines.append(f"migrations = {json.dumps([found.migrations])}")

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from fixtures.crons.context import Cron
-from harness.config import DEFAULT_FILE, ConfigFile, TargetConfig
+from harness.config import TargetConfig
+from harness.config import chosen as configured
 from harness.errors import EnvironmentFailed, InvalidScenario, Mistake
 from harness.evidence import Run
 from harness.explore.explorer import INTERRUPTED, Coverage
@@ -77,18 +78,16 @@ class Plan:
         Raises:
             UsageError: there is no such target, or the configuration says nothing that can be done.
         """
-        if config is None and DEFAULT_FILE.is_file():
-            config = DEFAULT_FILE
-        if config is None:
+        file = configured(config)
+        if file is None:
             return cls(target or "reference", migrations=migrations or (migration.LOCKING,), **others)
-        file = ConfigFile(config)
         name = target or next(iter(file.targets))
         if name in in_process.BUILT_IN and name not in file.targets:
             return cls(name, migrations=migrations or (migration.LOCKING,), **others)
         outside, schema = file.named(name), file.migrations(name)
         if schema is None:
             schema, migrations = migration.reference_schema(), migrations or (migration.LOCKING,)
-        return cls(name, schema=schema, migrations=migrations or (), outside=outside, config=config, **others)
+        return cls(name, schema=schema, migrations=migrations or (), outside=outside, config=file.file, **others)
 
 
 async def verify(

@@ -64,11 +64,7 @@ def held_at_step(count: int) -> Play:
     """The first instance takes `count` steps and is held there while the others run to their ends."""
 
     async def play(scheduler: Scheduler) -> None:
-        first = scheduler.instances[0]
-        for _ in range(count):
-            await scheduler.step(first)
-            if scheduler.next_point(first) is None:
-                raise NeverReached(f"{first} has fewer than {count} points")
+        await _first_takes(scheduler, count)
         await _others_then_all(scheduler)
 
     return play
@@ -78,12 +74,8 @@ def dies_at_step(count: int) -> Play:
     """The first instance takes `count` steps and is killed there; then the others run to their ends."""
 
     async def play(scheduler: Scheduler) -> None:
-        first = scheduler.instances[0]
-        for _ in range(count):
-            await scheduler.step(first)
-            if scheduler.next_point(first) is None:
-                raise NeverReached(f"{first} has fewer than {count} points")
-        await scheduler.kill(first)
+        await _first_takes(scheduler, count)
+        await scheduler.kill(scheduler.instances[0])
         await _others_then_all(scheduler)
 
     return play
@@ -119,6 +111,14 @@ def _is_at(place: OverlapName, before: Point | None, point: Point | None) -> boo
             return point.kind == "answer"
         case _:
             raise ValueError(f"{place} is not a place")
+
+
+async def _first_takes(scheduler: Scheduler, count: int) -> None:
+    first = scheduler.instances[0]
+    for _ in range(count):
+        await scheduler.step(first)
+        if scheduler.next_point(first) is None:
+            raise NeverReached(f"{first} has fewer than {count} points")
 
 
 async def _others_then_all(scheduler: Scheduler) -> None:

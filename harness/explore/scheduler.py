@@ -287,7 +287,7 @@ class Scheduler:
         self.steps.append(Step(instance, Point("death")))
         await self.kill_process(instance)
         deadline = asyncio.get_running_loop().time() + AT_REST_SECONDS
-        while not self.finished(instance) or self._parked.get(instance):
+        while not self.finished(instance):
             if asyncio.get_running_loop().time() > deadline:
                 raise NotAtRest(f"{instance} was killed, and still holds on after {AT_REST_SECONDS:g} s")
             await self._change_within(LAST_QUESTION_SECONDS)

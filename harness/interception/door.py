@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from harness.explore.point import SHARED
 from harness.explore.scheduler import AbandonedError
+from harness.guard import MARK
 from harness.interception.authority import Authority
 from harness.interception.hosts import SERVICES, SUPABASE, StandIn, stand_in
 from harness.interception.proxy import EgressProxy
@@ -68,20 +69,14 @@ class Door:
 
     def url(self, service: ServiceName | None = None) -> str:
         """The plain address of a service, or of Supabase."""
-        return f"http://127.0.0.1:{self.http_port}" + (f"/{service}" if service else "")
+        return url(self.http_port, service)
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """What makes a process take this way out, whatever it is written in."""
         proxy, bundle = f"http://127.0.0.1:{self.proxy.port}", str(self.authority.bundle)
-        interception = {
-            "hosts": list(SERVICES),
-            "domain": SUPABASE,
-            "tlsPort": self.tls_port,
-            "proxyPort": self.proxy.port,
-        }
         options = " ".join(filter(None, [inherited.get("NODE_OPTIONS"), f"--require={_quoted(PRELOAD)}"]))
         lower = {"http_proxy": proxy, "https_proxy": proxy, "all_proxy": proxy, "no_proxy": HERE}
-        return {
+        environment = {
             **lower,
             **{name.upper(): value for name, value in lower.items()},
             # Each of these names all authorities there are, but for Node's, which adds one.
@@ -89,9 +84,16 @@ class Door:
             "SSL_CERT_DIR": os.devnull,
             "DENO_CERT": bundle,
             "NODE_OPTIONS": options,
-            "CRONPROOF_INTERCEPTION": json.dumps(interception),
             "NEXT_TELEMETRY_DISABLED": "1",  # https://nextjs.org/telemetry: it would be refused, and fail egress
         }
+        interception = {
+            "hosts": list(SERVICES),
+            "domain": SUPABASE,
+            "tlsPort": self.tls_port,
+            "proxyPort": self.proxy.port,
+            "kept": [*environment, MARK],
+        }
+        return {**environment, "CRONPROOF_INTERCEPTION": json.dumps(interception)}
 
     @property
     def activity(self) -> int:
@@ -151,6 +153,11 @@ class Door:
         if service is None:
             return not_found(request)
         return await self.services.exchange(self.instance, service, request)
+
+
+def url(http_port: int, service: ServiceName | None = None) -> str:
+    """The plain address of a service, or of Supabase, behind a door."""
+    return f"http://127.0.0.1:{http_port}" + (f"/{service}" if service else "")
 
 
 async def _unless_gone(exchange: object, receive: Receive) -> Response | None:

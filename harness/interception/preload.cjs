@@ -11,7 +11,7 @@ const interception = process.env.CRONPROOF_INTERCEPTION;
 if (!interception) {
   throw new Error("CRONPROOF_INTERCEPTION is missing: the environment of this process was replaced, but for NODE_OPTIONS");
 }
-const { hosts, domain, tlsPort, proxyPort } = JSON.parse(interception);
+const { hosts, domain, tlsPort, proxyPort, kept } = JSON.parse(interception);
 const connect = net.Socket.prototype.connect;
 
 function isHere(host) {
@@ -60,12 +60,9 @@ net.Socket.prototype.connect = function (...args) {
 };
 
 // What this process starts is kept in as well, even where it is given another environment.
-const KEPT = [
-  "NODE_OPTIONS", "CRONPROOF_INTERCEPTION", "CRONPROOF_FOLDER", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR",
-  "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-  "http_proxy", "https_proxy", "all_proxy", "no_proxy",
-];
-const OURS = Object.fromEntries(KEPT.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
+const OURS = Object.fromEntries(
+  [...kept, "CRONPROOF_INTERCEPTION"].filter((name) => process.env[name]).map((name) => [name, process.env[name]]),
+);
 
 function keptIn(env) {
   const options = env.NODE_OPTIONS;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from harness.interception.hosts import stand_in
 
 MAX_HEADER_BYTES = 64 * 1024
 HTTPS_PORT = 443
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _CONNECTION = re.compile(rb"\r\n(proxy-)?connection:[^\r\n]*", re.IGNORECASE)
 
 
@@ -75,12 +77,9 @@ class EgressProxy:
         if stand_in(host) is None or port != str(HTTPS_PORT):
             self._refuse(writer, f"https://{host}" if port == str(HTTPS_PORT) else f"tcp://{target}")
             return
-        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.tls_port)
-        try:
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(self._forward(reader, upstream_writer), self._forward(upstream_reader, writer))
-        finally:
-            upstream_writer.close()
+        upstream = await asyncio.open_connection("127.0.0.1", self.tls_port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await self._join((reader, writer), upstream)
 
     def _refuse(self, writer: asyncio.StreamWriter, url: str) -> None:
         self.refused(url)
@@ -97,16 +96,18 @@ class EgressProxy:
         if url.scheme != "https" or url.hostname is None or stand_in(url.hostname) is None:
             self._refuse(writer, target)
             return
-        trusting = ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # it is our own port on this machine
-        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.tls_port, ssl=trusting)
+        upstream = await asyncio.open_connection("127.0.0.1", self.tls_port, ssl=_trusting())
+        path = target.partition(url.netloc)[2] or "/"
+        upstream[1].write(f"{method} {path} HTTP/1.1\r\nConnection: close\r\n".encode("latin-1"))
+        upstream[1].write(_CONNECTION.sub(b"", b"\r\n" + fields)[2:])
+        await self._join((reader, writer), upstream)
+
+    async def _join(self, one: Streams, other: Streams) -> None:
+        """Forwards both ways until both have ended."""
         try:
-            path = target.partition(url.netloc)[2] or "/"
-            upstream_writer.write(f"{method} {path} HTTP/1.1\r\nConnection: close\r\n".encode("latin-1"))
-            upstream_writer.write(_CONNECTION.sub(b"", b"\r\n" + fields)[2:])
-            await asyncio.gather(self._forward(reader, upstream_writer), self._forward(upstream_reader, writer))
+            await asyncio.gather(self._forward(one[0], other[1]), self._forward(other[0], one[1]))
         finally:
-            upstream_writer.close()
+            other[1].close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -116,3 +117,11 @@ class EgressProxy:
                 await writer.drain()
         finally:
             writer.close()  # a stream that has ended on one side is of no use to HTTP on the other
+
+
+@functools.cache
+def _trusting() -> ssl.SSLContext:
+    """What asks for no certificate: for our own port on this machine."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

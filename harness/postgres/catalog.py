@@ -50,7 +50,8 @@ class Catalog:
     """What the migrations have made: the columns of each table of `public` with their types, and its functions.
 
     `kinds` are the same of every schema. `groups` has the tables of every schema in an order in which they can be emptied:
-    rows that refer before those they refer to; those that refer to each other in a circle are one group. `sequences` has every sequence and, where one column takes its numbers from it, that column.
+    rows that refer before those they refer to; those that refer to each other in a circle are one group. `sequences` has
+    every sequence and, where one column takes its numbers from it, that column.
     """
 
     columns: dict[str, dict[str, str]]

@@ -10,7 +10,7 @@ import re
 import select
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -203,7 +203,8 @@ class Rest:
         body, _, _ = await self._fetch(caller, statement)
         if is_row:
             body = json.dumps(_first(body)) if not asked.is_single else body
-        return _json(200, body or "null", asked if is_row else _plain(asked), {"content-range": "0-0/*"})
+        asked = asked if is_row else replace(asked, is_single=False)
+        return _json(200, body or "null", asked, {"content-range": "0-0/*"})
 
     async def _fetch(self, caller: _Caller, statement: sql.Composed) -> tuple[str, int, int | None]:
         async with self._connection(caller) as connection:
@@ -314,10 +315,6 @@ def _asked(request: RestRequest) -> _Asked:
         fills_defaults=preferences.get("missing") == "default",
         is_single=OBJECT in accepted,
     )
-
-
-def _plain(asked: _Asked) -> _Asked:
-    return _Asked(asked.method, asked.returning, asked.counts, asked.resolution, asked.fills_defaults, is_single=False)
 
 
 def _parameters(request: RestRequest) -> list[tuple[str, str]]:

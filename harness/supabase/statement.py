@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from psycopg import sql
 
 from harness.supabase.errors import NotCovered, RestError
-from harness.supabase.query import IS_VALUES, OPERATORS, Column, Condition, Embed, Field, Filter, Order, Query
+from harness.supabase.query import IS_VALUES, OPERATORS, Condition, Embed, Field, Filter, Order, Query
 from harness.supabase.schema import Function, Relationship, Schema
 
 Return = Literal["minimal", "headers-only", "representation"]
@@ -183,13 +183,12 @@ class Statements:
 
     def _embedded(self, table: str | None, outer: str, embed: Embed, query: Query) -> sql.Composed:
         relationship, inner = self._relationship(table, outer, embed), f"{outer}_{embed.name}"
+        of_inner = replace(query, select=embed.select)
         rows = sql.SQL("select {} from public.{} as {}{}{}{}").format(
-            self._columns(relationship.table, inner, _selecting(query, embed.select)),
+            self._columns(relationship.table, inner, of_inner),
             sql.Identifier(relationship.table),
             sql.Identifier(inner),
-            self._where(
-                relationship.table, inner, _selecting(query, embed.select), _joined(relationship, outer, inner)
-            ),
+            self._where(relationship.table, inner, of_inner, _joined(relationship, outer, inner)),
             _order(inner, query.order),
             _slice(query),
         )
@@ -205,7 +204,7 @@ class Statements:
             if isinstance(item, Embed) and item.is_inner:
                 inner = f"{alias}_{item.name}"
                 relationship = self._relationship(table, alias, item)
-                of_inner = _selecting(query.embedded.get(item.name, Query()), item.select)
+                of_inner = replace(query.embedded.get(item.name, Query()), select=item.select)
                 where = self._where(relationship.table, inner, of_inner, _joined(relationship, alias, inner))
                 exists = sql.SQL("exists (select from public.{} as {}{})")
                 parts.append(exists.format(sql.Identifier(relationship.table), sql.Identifier(inner), where))
@@ -257,10 +256,6 @@ class Statements:
             step: sql.Composable = sql.SQL(key) if _INDEX.fullmatch(key) else sql.Literal(key)
             value = sql.SQL("{}{}{}").format(value, sql.SQL(arrow), step)
         return sql.SQL("({})").format(value)
-
-
-def _selecting(query: Query, select: tuple[Column | Embed, ...]) -> Query:
-    return Query(select, query.conditions, query.order, query.limit, query.offset, embedded=query.embedded)
 
 
 def _joined(relationship: Relationship, outer: str, inner: str) -> sql.Composable:

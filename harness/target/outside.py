@@ -23,7 +23,7 @@ from harness.explore.point import SHARED
 from harness.explore.scheduler import IsIdle
 from harness.guard import Guard, guarded
 from harness.interception.authority import Authority
-from harness.interception.door import Door
+from harness.interception.door import Door, url
 from harness.mocks.services import Services
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
@@ -140,9 +140,9 @@ class Outside:
         if secret is not None:
             headers = [("authorization", f"Bearer {secret}")]
         server = self._servers[instance.name, self._role]
-        url = server.url + self._config.path.replace("{cron}", instance.cron)
+        address = server.url + self._config.path.replace("{cron}", instance.cron)
         try:
-            response = await self._http.request(method, url, headers=headers)
+            response = await self._http.request(method, address, headers=headers)
         except HTTP_ERRORS:
             return None
         finally:
@@ -217,7 +217,7 @@ class Outside:
             return Server(self._config.url[self._place(name)].rstrip("/"), door)
         assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
-        values = self._values(name, port, proxy.port, door, role)
+        values = self._values(name, port, self._database.url(proxy.port, role), door.http_port, role)
         given = {variable: filled(value, values) for variable, value in self._config.env.items()}
         inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
         ours = door.environment({**inherited, **given}) | self._guard.marked()
@@ -248,15 +248,15 @@ class Outside:
             ) from None
         return door
 
-    def _values(self, name: str, port: int, database_port: int, door: Door, role: Role) -> Mapping[Placeholder, str]:
+    def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[Placeholder, str]:
         values: Mapping[Placeholder, str] = {
             "port": str(port),
-            "database_url": self._database.url(database_port, role),
-            "openphone_url": door.url("openphone"),
+            "database_url": database_url,
+            "openphone_url": url(http_port, "openphone"),
             "openphone_api_key": api_key(name),
-            "telegram_url": door.url("telegram"),
-            "ghl_url": door.url("ghl"),
-            "supabase_url": door.url(),
+            "telegram_url": url(http_port, "telegram"),
+            "ghl_url": url(http_port, "ghl"),
+            "supabase_url": url(http_port),
             "supabase_anon_key": keys.key_of("anon"),
             "supabase_service_role_key": keys.key_of(role),
             "supabase_jwt_secret": keys.SECRET,
@@ -276,11 +276,8 @@ class Outside:
     def addresses(self, name: str) -> Mapping[str, str]:
         """The environment that a server which runs already must have been started with, to be the instance `name`."""
         port = self.database_port(name)
-        door = Door(name, self._services, self._authority, Rest(lambda _: "", Schema({}, {}, [], [])), port + 1)
-        values = dict(self._values(name, 0, port, door, "service_role"))
-        values["database_url"] = (
-            f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
-        )
+        database_url = f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
+        values = self._values(name, 0, database_url, port + 1, "service_role")
         return {variable: filled(value, values) for variable, value in self._config.env.items()}
 
     async def _start(self, servers: Sequence[Server]) -> None:
@@ -298,13 +295,13 @@ class Outside:
         else:
             await self._reachable(server.url)
 
-    async def _reachable(self, url: str) -> None:
+    async def _reachable(self, address: str) -> None:
         try:
             async with asyncio.timeout(self._config.ready_timeout):
-                await self._http.request("GET", url + (self._config.ready or "/"))
+                await self._http.request("GET", address + (self._config.ready or "/"))
         except (TimeoutError, *HTTP_ERRORS) as error:
             raise EnvironmentFailed(
-                f"no server answers at {url} ({type(error).__name__}); start it first, or give a `command`"
+                f"no server answers at {address} ({type(error).__name__}); start it first, or give a `command`"
             ) from None
 
 
