@@ -11,21 +11,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
 from harness.checks.check import Parameters
 from harness.errors import InvalidScenario, Mistake
+from harness.explore.fault import instance_of, line_of, possible, split, with_fault
 from harness.explore.names import step_name
 from harness.explore.schedule import Diverged
-from harness.explore.scheduler import Scheduler, instance_of
+from harness.explore.scheduler import Scheduler
 
 HEAD = (
     "# A counterexample: `cronproof replay` with this file runs it again. Each step is an instance and what it does.\n"
 )
 
 
-Step = Annotated[dict[str, str], Field(min_length=1, max_length=1)]
+def _known_fault(step: dict[str, str]) -> dict[str, str]:
+    for choice in step:
+        split(choice)
+    return step
+
+
+Step = Annotated[dict[str, str], Field(min_length=1, max_length=1), AfterValidator(_known_fault)]
 
 
 class Counterexample(Parameters):
@@ -38,7 +45,9 @@ class Counterexample(Parameters):
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
     data: Annotated[dict[str, Any], Field(description="Values that were drawn, other than the first ones.")] = {}
-    schedule: Annotated[list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`.")]
+    schedule: Annotated[
+        list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`, or `INSTANCE!FAULT: name`.")
+    ]
 
     @property
     def steps(self) -> list[tuple[str, str]]:
@@ -66,7 +75,8 @@ def read(file: Path) -> Counterexample:
     except ValidationError as invalid:
         error = invalid.errors()[0]
         where = ".".join(map(str, error["loc"])) or "the file"
-        reason = f"no counterexample: {where}: {error['msg'][0].lower()}{error['msg'][1:]}"
+        text = error["msg"].removeprefix("Value error, ")
+        reason = f"no counterexample: {where}: {text[0].lower()}{text[1:]}"
         raise InvalidScenario([Mistake(file, 1, 1, reason)]) from None
     except Exception as error:  # noqa: BLE001  (the parser raises anything it meets in a strange scalar)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -89,32 +99,37 @@ class Replay:
         Raises:
             Diverged: an instance ended, or waits, and has not come by a step that it should have taken.
         """
-        for number, (instance, name) in enumerate(self.steps, start=1):
-            if instance_of(instance) not in scheduler.instances:
-                raise Diverged(f"step {number} is one of {instance}, which the scenario does not have")
+        for number, (choice, name) in enumerate(self.steps, start=1):
+            line = line_of(choice)
+            if instance_of(line) not in scheduler.instances:
+                raise Diverged(f"step {number} is one of {line}, which the scenario does not have")
             instead: list[str] = []
-            while (came := await self._step(scheduler, number, instance)) != name:
+            while (came := await self._step(scheduler, number, choice, name)) != name:
                 if came is None:
-                    what = f"{instance} came to {instead[0]!r} instead" if instead else f"{instance} does nothing more"
-                    raise Diverged(f"step {number} should be {instance}: {name!r}; {what}")
+                    what = f"{line} came to {instead[0]!r} instead" if instead else f"{line} does nothing more"
+                    raise Diverged(f"step {number} should be {line}: {name!r}; {what}")
                 instead.append(came)
-            self.passed += [f"{instance}: {step}" for step in instead]
-        running = self.steps[-1][0]
+            self.passed += [f"{line}: {step}" for step in instead]
+        running = line_of(self.steps[-1][0])
         while not all(map(scheduler.finished, scheduler.instances)):
             if not scheduler.enabled:
                 await scheduler.until_something_moves()
             else:
-                running = running if running in scheduler.enabled else scheduler.enabled[0]
+                running = scheduler.without_preemption(running)
                 await scheduler.step(running)
 
-    async def _step(self, scheduler: Scheduler, number: int, instance: str) -> str | None:
-        """Takes one step and returns its name; None if the instance has none to take."""
-        while (point := scheduler.next_point(instance)) is None:
+    async def _step(self, scheduler: Scheduler, number: int, choice: str, expected: str) -> str | None:
+        """Takes one step, with its fault if it is the expected one, and returns its name; None if there is none to take."""
+        line = line_of(choice)
+        while (point := scheduler.next_point(line)) is None:
             if scheduler.enabled or all(map(scheduler.finished, scheduler.instances)):
                 return None
             await scheduler.until_something_moves()
         name = step_name(point)
         if self.pause is not None:
-            await self.pause(number, instance, name)
-        await scheduler.step(instance)
+            await self.pause(number, choice, name)
+        fault = split(choice)[1] if name == expected else None
+        if fault is not None and fault not in possible(point):
+            raise Diverged(f"step {number} should meet {fault}, which cannot happen at {name!r}")
+        await scheduler.step(with_fault(line, fault))
         return name

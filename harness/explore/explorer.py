@@ -16,8 +16,8 @@ from typing import Protocol
 
 from harness.explore.reduction import Reduced
 from harness.explore.sample import Sample
-from harness.explore.schedule import Follow, Schedule, preemptions, switches
-from harness.explore.search import Assurance, ByPreemptions, Search, Task
+from harness.explore.schedule import Follow, Schedule, faults, preemptions, switches
+from harness.explore.search import Assurance, ByFaults, ByPreemptions, Search, Task
 
 INTERRUPTED = "interrupted"
 MAX_SHORTENING_RUNS = 10_000
@@ -96,13 +96,15 @@ Progress = Callable[[Coverage], None]
 
 
 def strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices: Sequence[int] = ()) -> Search:
-    """The search that a name stands for: all, all-unreduced, preemptions:N, sample:N:DEPTH.
+    """The search that a name stands for: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults alone.
 
     `choices` says of each datum that a sample draws how many values there are.
     """
     match name.split(":"):
         case ["all"]:
             return Reduced()
+        case ["faults"]:
+            return ByFaults()
         case ["all-unreduced"]:
             return ByPreemptions(instances)
         case ["preemptions", bound]:
@@ -122,7 +124,8 @@ async def explore(
     coverage = Coverage(name)
     try:
         while tasks := search.take(search.batch):
-            if coverage.failing and search.level != preemptions(coverage.failing[0].decisions):
+            is_found = bool(coverage.failing) and not search.tells_all
+            if is_found and search.level != preemptions(coverage.failing[0].decisions):
                 break
             if time.monotonic() > deadline or coverage.schedules >= at_most:
                 coverage.stopped = "the budget had ended"
@@ -135,7 +138,7 @@ async def explore(
                 coverage.note(follow, result)
             coverage.pending, coverage.assurance = search.pending, search.assurance
             progress(coverage)
-            if coverage.failing and search.level is None:
+            if coverage.failing and search.level is None and not search.tells_all:
                 break
         else:
             coverage.complete, coverage.exhausted = True, search.exhaustive
@@ -167,10 +170,10 @@ async def shorten(failing: Follow, instances: Sequence[str], execute: Execute, *
 
 
 def shortest(failing: Sequence[Follow]) -> Follow | None:
-    """Of schedules with equally few preemptions that with the fewest switches, then with the fewest steps."""
+    """Of schedules with equally few preemptions that with the fewest faults, then switches, then steps."""
     return min(failing, key=_length, default=None)
 
 
-def _length(follow: Follow) -> tuple[int, int, Schedule]:
+def _length(follow: Follow) -> tuple[int, int, int, Schedule]:
     schedule = follow.schedule_taken
-    return switches(schedule), len(schedule), schedule
+    return faults(schedule), switches(schedule), len(schedule), schedule

@@ -21,7 +21,6 @@ OverlapName = Literal[
     "held-after-send",
     "held-anywhere",
 ]
-FaultName = Literal["dies"]
 
 DESCRIPTIONS: dict[str, str] = {
     "one-after-the-other": "A runs to its end, then B does",
@@ -32,7 +31,6 @@ DESCRIPTIONS: dict[str, str] = {
     "held-before-send": "A is held before its SMS reaches OpenPhone, B runs to its end, A goes on",
     "held-after-send": "A is held after OpenPhone has accepted its SMS, B runs to its end, A goes on",
     "held-anywhere": "A is held at each of its points in turn, on fresh rows each time, B runs to its end, A goes on",
-    "dies": "A is killed at each of its points in turn, on fresh rows each time, then B runs to its end",
 }
 
 
@@ -65,17 +63,6 @@ def held_at_step(count: int) -> Play:
 
     async def play(scheduler: Scheduler) -> None:
         await _first_takes(scheduler, count)
-        await _others_then_all(scheduler)
-
-    return play
-
-
-def dies_at_step(count: int) -> Play:
-    """The first instance takes `count` steps and is killed there; then the others run to their ends."""
-
-    async def play(scheduler: Scheduler) -> None:
-        await _first_takes(scheduler, count)
-        await scheduler.kill(scheduler.instances[0])
         await _others_then_all(scheduler)
 
     return play

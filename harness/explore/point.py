@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from harness.explore.footprint import Footprint
 
-Kind = Literal["start", "statement", "call", "answer", "death"]
+if TYPE_CHECKING:
+    from harness.explore.fault import FaultName
+
+Kind = Literal["start", "statement", "call", "answer"]
 
 _LABEL_CHARACTERS = 60
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -25,7 +28,6 @@ class Point:
     statement  it sends SQL: one statement, or one pipelined batch; `text` is the SQL
     call       it calls a mocked API; `text` is the method and path
     answer     the API has acted on the call, and its answer is on the way; `text` as for the call
-    death      it is killed, and does nothing any more
     """
 
     kind: Kind
@@ -79,12 +81,20 @@ class Line(Protocol):
         """Whether it is busy, or in the middle of something, as a transaction."""
 
 
+@dataclass(frozen=True)
+class Release:
+    """An instance may go on from a point: which one it is, and the fault with which it does, if there is one."""
+
+    instance: str
+    fault: FaultName | None = None
+
+
 class Gate(Protocol):
     """Through which every point passes: the proxy and the mocks call it, the scheduler stands behind it."""
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
-        """Returns when the instance may do what the point says, and which one it is. Of instances that do one thing at a
-        time the line does not matter.
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+        """Returns when the instance may do what the point says. Of instances that do one thing at a time the line does not
+        matter.
         """
 
     @property
@@ -105,9 +115,9 @@ class OpenGate:
     caller: str = SHARED
     asks: bool = False
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:  # noqa: ARG002  (any)
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:  # noqa: ARG002  (any)
         """Returns at once."""
-        return self.caller if instance == SHARED else instance
+        return Release(self.caller if instance == SHARED else instance)
 
     def touched(self, footprint: Footprint) -> None:
         """Passes."""

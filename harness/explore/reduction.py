@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from harness.explore.fault import is_fault, line_of
 from harness.explore.footprint import Footprint
 from harness.explore.schedule import Asleep, Decision, Follow, Schedule, meet
 from harness.explore.search import Assurance, Task
@@ -55,6 +56,7 @@ class Reduced:
     exhaustive = True
     assurance: Assurance | None = None
     batch = 4
+    tells_all = False
 
     def __init__(self) -> None:
         self._open: list[_Node] = []
@@ -95,10 +97,15 @@ class Reduced:
             node = self._taken.pop(task.schedule)
             node.explored[decisions[first].chosen] = decisions[first].footprint
             path = node.path
-        for position in range(len(path), len(decisions)):
-            decision = decisions[position]
+        for position in range(len(path), len(decisions) if end is None else end + 1):
+            decision = followed.decisions[position]
             parent, by = (path[-1], decisions[position - 1].chosen) if path else (None, "")
-            node = _Node(parent, by, decision.enabled, decision.asleep, [decision.chosen])
+            faults = list(filter(is_fault, decision.enabled))
+            if position == end:  # what is asleep was explored from an equivalent state, but for the faults that are not
+                if any(fault not in decision.asleep for fault in faults):
+                    self._open.append(_Node(parent, by, decision.enabled, decision.asleep, faults))
+                break
+            node = _Node(parent, by, decision.enabled, decision.asleep, [decision.chosen, *faults])
             node.taken.add(decision.chosen)
             node.explored[decision.chosen] = decision.footprint
             path.append(node)
@@ -122,20 +129,21 @@ def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, lis
     last: dict[str, int] = {}
     found: list[tuple[int, list[str]]] = []
     for later, decision in enumerate(decisions):
-        clock = dict(clocks[last[decision.chosen]]) if decision.chosen in last else {}
+        line = line_of(decision.chosen)
+        clock = dict(clocks[last[line]]) if line in last else {}
         races = []
         for earlier in range(later - 1, -1, -1):
             before = decisions[earlier]
-            if clocks[earlier][before.chosen] <= clock.get(before.chosen, 0):
+            if clocks[earlier][line_of(before.chosen)] <= clock.get(line_of(before.chosen), 0):
                 continue  # it happens before this step through another one
             if meet(before.chosen, before.footprint, decision.chosen, decision.footprint):
                 races.append(earlier)
                 for name, count in clocks[earlier].items():
                     clock[name] = max(count, clock.get(name, 0))
-        counts[decision.chosen] = counts.get(decision.chosen, 0) + 1
-        clock[decision.chosen] = counts[decision.chosen]
+        counts[line] = counts.get(line, 0) + 1
+        clock[line] = counts[line]
         clocks.append(clock)
-        last[decision.chosen] = later
+        last[line] = later
         if later >= first:
             found += [(earlier, _initials(decisions, clocks, earlier, later)) for earlier in races]
     return found
@@ -143,17 +151,18 @@ def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, lis
 
 def _initials(decisions: Sequence[Decision], clocks: Sequence[dict[str, int]], earlier: int, later: int) -> list[str]:
     """Who can go first when, from the state before `earlier`, all is done up to `later` that need not come behind it."""
-    racer = decisions[earlier].chosen
+    racer = line_of(decisions[earlier].chosen)
     since = clocks[earlier][racer]
     independent = [k for k in range(earlier + 1, later) if clocks[k].get(racer, 0) < since]
     steps = [*independent, later]
     initials: list[str] = []
     for position, k in enumerate(steps):
-        name = decisions[k].chosen
-        if name in initials or any(decisions[j].chosen == name for j in steps[:position]):
+        name = line_of(decisions[k].chosen)
+        if name in initials or any(line_of(decisions[j].chosen) == name for j in steps[:position]):
             continue
         happens_before = any(
-            clocks[j][decisions[j].chosen] <= clocks[k].get(decisions[j].chosen, 0) for j in steps[:position]
+            clocks[j][line_of(decisions[j].chosen)] <= clocks[k].get(line_of(decisions[j].chosen), 0)
+            for j in steps[:position]
         )
         if not happens_before:
             initials.append(name)

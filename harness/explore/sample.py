@@ -19,11 +19,11 @@ import contextlib
 import math
 import random
 import unittest
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from harness.explore.fault import instance_of
 from harness.explore.schedule import Asleep, Data, Follow
-from harness.explore.scheduler import instance_of
 from harness.explore.search import Assurance, Task
 
 MAX_SHRINKS = 500
@@ -43,7 +43,13 @@ class ByPriority(Follow):
     def __post_init__(self) -> None:
         self._due = list(range(len(self.drawn.falls)))
 
-    def choose(self, position: int, enabled: Sequence[str], asleep: Asleep) -> str:  # noqa: ARG002  (nobody is asleep)
+    def choose(
+        self,
+        position: int,
+        enabled: Sequence[str],
+        asleep: Asleep,  # noqa: ARG002  (nobody is)
+        slow: Collection[str],  # noqa: ARG002  (as above)
+    ) -> str:
         """Who of those who can go on is released."""
         while True:
             chosen = max(enabled, key=self._priority)
@@ -86,6 +92,7 @@ class Sample:
     level: int | None = None
     exhaustive = False
     batch = 32
+    tells_all = False
 
     def __init__(
         self, instances: Sequence[str], count: int, depth: int, *, seed: int = 0, choices: Sequence[int] = ()

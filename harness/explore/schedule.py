@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.explore.fault import instance_of, is_fault, line_of
 from harness.explore.footprint import Footprint
-from harness.explore.scheduler import Scheduler, instance_of
+from harness.explore.scheduler import Scheduler
 
 Schedule = tuple[str, ...]
-"""The names of instances, in the order in which they are released."""
+"""The names of instances, in the order in which they are released; with a fault, where they meet one."""
 
 Data = tuple[int, ...]
 """For each value of the scenario that is one of several, in the order of the file, which of them; empty: the first ones."""
@@ -66,13 +67,13 @@ class Follow:
         for name in scheduler.instances:
             await scheduler.step(name)
         while not all(map(scheduler.finished, scheduler.instances)):
-            enabled = scheduler.enabled
+            enabled = scheduler.choices
             if not enabled:
                 await scheduler.until_something_moves()
                 continue
             position = len(self.decisions)
             asleep = self._asleep(position)
-            chosen = self.choose(position, enabled, asleep)
+            chosen = self.choose(position, enabled, asleep, scheduler.slow)
             await scheduler.step(chosen, self.known[position] if position < len(self.known) else None)
             self.decisions.append(Decision(enabled, chosen, scheduler.steps[-1].footprint, asleep))
 
@@ -88,8 +89,8 @@ class Follow:
             if not meet(name, footprint, before.chosen, before.footprint)
         }
 
-    def choose(self, position: int, enabled: Sequence[str], asleep: Asleep) -> str:
-        """Who of those who can go on is released.
+    def choose(self, position: int, enabled: Sequence[str], asleep: Asleep, slow: Collection[str]) -> str:
+        """Who of those who can go on is released; a fault only where the schedule says so.
 
         Raises:
             Diverged: it should be somebody else.
@@ -102,11 +103,13 @@ class Follow:
                     "what instances do depends on more than their order"
                 )
             return chosen
-        awake = [name for name in enabled if name not in asleep]
+        lines = [name for name in enabled if not is_fault(name)]
+        awake = [name for name in lines if name not in asleep]
         if not awake and self.redundant_from is None:
             self.redundant_from = position
-        choices = awake or enabled
-        running = self.decisions[-1].chosen if self.decisions else choices[0]
+        choices = awake or lines
+        choices = [name for name in choices if name not in slow] or choices
+        running = line_of(self.decisions[-1].chosen) if self.decisions else choices[0]
         return running if running in choices else choices[0]
 
 
@@ -117,10 +120,17 @@ def meet(one: str, touched: Footprint, other: str, touched_by_other: Footprint) 
 
 def preemptions(decisions: Sequence[Decision]) -> int:
     """How often an instance was left that could have gone on."""
-    pairs = itertools.pairwise(decisions)
-    return sum(before.chosen != after.chosen and before.chosen in after.enabled for before, after in pairs)
+    return sum(
+        line_of(before.chosen) != line_of(after.chosen) and line_of(before.chosen) in after.enabled
+        for before, after in itertools.pairwise(decisions)
+    )
 
 
 def switches(schedule: Sequence[str]) -> int:
     """How often another instance goes on than the one before."""
-    return sum(before != after for before, after in itertools.pairwise(schedule))
+    return sum(before != after for before, after in itertools.pairwise(map(line_of, schedule)))
+
+
+def faults(schedule: Sequence[str]) -> int:
+    """How many faults were met."""
+    return sum(map(is_fault, schedule))

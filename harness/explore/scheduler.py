@@ -17,8 +17,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from harness.explore import fault as faulty
+from harness.explore.fault import DIES, FaultName, Faults, instance_of, with_fault
 from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
-from harness.explore.point import SHARED, Line, Point
+from harness.explore.point import SHARED, Line, Point, Release
 
 AT_REST_SECONDS = 15.0
 FIRST_QUESTION_SECONDS = 0.002
@@ -61,7 +63,7 @@ class AbandonedError(ConnectionError):
 
 @dataclass(frozen=True)
 class Step:
-    """One instance was released from one point."""
+    """One instance was released from one point, or met a fault there."""
 
     instance: str
     point: Point
@@ -69,11 +71,12 @@ class Step:
     results: tuple[str, ...] = ()
     """What came of it, in a few words each: the server's command tags, the status of an answer."""
     line: int = 1
+    fault: FaultName | None = None
 
     @property
     def name(self) -> str:
-        """The line's name: `A`, `A.2`."""
-        return _named(self.instance, self.line)
+        """What was chosen: `A`, `A.2`, `A!dies`."""
+        return with_fault(_named(self.instance, self.line), self.fault)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.point.label}"
@@ -94,7 +97,7 @@ class _Parked:
 
     point: Point
     line: Line | None
-    released: asyncio.Future[None]
+    released: asyncio.Future[FaultName | None]
     number: int = 1
 
     def order(self) -> tuple[str, str, bytes]:
@@ -108,7 +111,15 @@ class Scheduler:
 
     blockers: Blockers
     kill_process: Callable[[str], Awaitable[None]] | None = None
-    """Kills an instance's process and returns when nothing of it is left, in the database either."""
+    """Kills an instance and returns when nothing of it is left, in the database either."""
+    faults: Faults | None = None
+    """Those that can be put in."""
+    pass_time: Callable[[], Awaitable[None]] | None = None
+    """Lets so much time pass that the crons are due again."""
+    is_apart: bool = False
+    """Whether each instance is called when the crons are due again, and not at the same time as the one before."""
+    slow: set[str] = field(default_factory=set)
+    """The lines that take so long that everybody else comes first."""
     steps: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     after_step: Callable[[], Awaitable[None]] | None = None
@@ -135,6 +146,7 @@ class Scheduler:
     _results: list[str] = field(default_factory=list)
     _changed: asyncio.Future[bool] | None = None
     _abandoned: bool = False
+    _dead: set[str] = field(default_factory=set)
 
     def prepare(self, calls: Mapping[str, Call]) -> None:
         """Names the instances, in order. Each begins when it is first stepped."""
@@ -157,6 +169,23 @@ class Scheduler:
             else:
                 names += sorted(_named(instance, parked.number) for parked in self._parked.get(instance, []))
         return tuple(names)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The lines that can be released, and behind them those that can meet a fault instead, with each of its faults."""
+        lines = self.enabled
+        if self.faults is None or sum(step.fault is not None for step in self.steps) >= self.faults.at_most:
+            return lines
+        points = [(line, self.next_point(line)) for line in lines]
+        return lines + tuple(
+            with_fault(line, fault) for line, point in points if point for fault in self.faults.at(point)
+        )
+
+    def without_preemption(self, running: str | None) -> str:
+        """Who of those that can be released goes on, when nothing else is decided: who did before; whoever is slow, last."""
+        lines = self.enabled
+        quick = [line for line in lines if line not in self.slow] or lines
+        return running if running is not None and running in quick else quick[0]
 
     @property
     def unfinished(self) -> list[str]:
@@ -184,9 +213,9 @@ class Scheduler:
         of_name = [one for one in parked if name in (instance_of(name), _named(instance_of(name), one.number))]
         return min(of_name, key=lambda one: one.number, default=None)
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
         """Parks a line of the instance until it is released. Called by its proxy and its mocks."""
-        if self._abandoned:
+        if self._abandoned or instance in self._dead:
             raise AbandonedError
         if instance == SHARED:
             instance = self._whose(line)
@@ -202,12 +231,12 @@ class Scheduler:
         self._at_rest.discard(instance)
         self._change()
         try:
-            await parked.released
+            fault = await parked.released
         finally:
             if parked in of_instance:  # nobody released it: its connection was closed, or its task cancelled
                 of_instance.remove(parked)
                 self._change()
-        return instance
+        return Release(instance, fault)
 
     def _whose(self, line: Line | None) -> str:
         """Which instance a line of a server belongs to that is one for all: who uses it already, or else who runs."""
@@ -234,21 +263,47 @@ class Scheduler:
         """Whether it is to be found out what the step touches: it is not, where that is known."""
         return self._known is None
 
-    async def step(self, name: str, known: Footprint | None = None) -> None:
-        """Releases a parked line and returns when everything is at rest again.
+    async def step(self, choice: str, known: Footprint | None = None) -> None:
+        """Releases a parked line, with a fault if the choice says so, and returns when everything is at rest again.
 
         `known` is what the step is known to touch, from a run that came to it in the same way.
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
-            ValueError: the line is not parked.
+            ValueError: the line is not parked, or cannot meet the fault.
         """
+        name, fault = faulty.split(choice)
         instance = instance_of(name)
         parked = self._next(name) if instance in self._tasks else None
         if parked is None and instance in self._tasks:
             raise ValueError(f"instance {name} is not parked")
         point = parked.point if parked else Point("start")
-        self.steps.append(Step(instance, point, line=parked.number if parked else 1))
+        if fault is not None and fault not in faulty.possible(point):
+            raise ValueError(f"{fault} cannot happen at {point.label!r}")
+        if self.is_apart and self._comes_later(instance) and self.pass_time is not None:
+            await self.pass_time()
+        self.steps.append(Step(instance, point, line=parked.number if parked else 1, fault=fault))
+        if fault == DIES:
+            await self._kill(instance)
+        elif fault != "slow-before":
+            await self._release(instance, point, parked, fault, known)
+        if fault is not None:
+            self.steps[-1] = replace(self.steps[-1], footprint=EVERYTHING)
+        if fault in faulty.SLOWNESS:
+            self.slow.add(name)
+            if self.pass_time is not None and not self.is_apart:
+                await self.pass_time()
+        if self.after_step is not None:
+            await self.after_step()
+
+    def _comes_later(self, instance: str) -> bool:
+        """Whether the instance is about to take its first step, and another one has taken some."""
+        begun = {step.instance for step in self.steps if step.point.kind != "start"}
+        return bool(begun) and instance not in begun and instance in self._tasks
+
+    async def _release(
+        self, instance: str, point: Point, parked: _Parked | None, fault: FaultName | None, known: Footprint | None
+    ) -> None:
         self._at[instance] = point
         self._touched, self._results, self._known = [], [], known
         somebody_waited = bool(self._waiting)
@@ -258,7 +313,7 @@ class Scheduler:
             self._tasks[instance].add_done_callback(functools.partial(self._ended, instance))
         else:
             self._parked[instance].remove(parked)
-            parked.released.set_result(None)
+            parked.released.set_result(fault)
         # Another line of an instance that waits goes on: whether all of it waits is to be asked anew.
         waited = self._waiting.pop(instance, None)
         await self._settle({} if waited is None else {instance: waited})
@@ -269,22 +324,15 @@ class Scheduler:
         else:
             footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
         self.steps[-1] = replace(self.steps[-1], footprint=footprint, results=tuple(self._results))
-        if self.after_step is not None:
-            await self.after_step()
 
     def _ended(self, instance: str, _: object) -> None:
         self._at_rest.discard(instance)
         self._change()
 
-    async def kill(self, instance: str) -> None:
-        """Kills an instance where it is, and returns when everything is at rest again.
-
-        Raises:
-            NotAtRest: something still runs after 15 seconds.
-        """
+    async def _kill(self, instance: str) -> None:
         if self.kill_process is None:
             raise ValueError(f"instance {instance} cannot be killed")
-        self.steps.append(Step(instance, Point("death")))
+        self._dead.add(instance)
         await self.kill_process(instance)
         deadline = asyncio.get_running_loop().time() + AT_REST_SECONDS
         while not self.finished(instance):
@@ -436,11 +484,6 @@ class Scheduler:
 def _resolve(future: asyncio.Future[bool], result: bool) -> None:
     if not future.done():
         future.set_result(result)
-
-
-def instance_of(name: str) -> str:
-    """The instance that a line belongs to."""
-    return name.partition(".")[0]
 
 
 def _named(instance: str, line: int) -> str:

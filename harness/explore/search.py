@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from harness.explore.fault import is_fault, line_of
 from harness.explore.footprint import Footprint
 from harness.explore.schedule import Asleep, Data, Follow, Schedule
 
@@ -64,6 +65,10 @@ class Search(Protocol):
     def assurance(self) -> Assurance | None:
         """What is known of the schedules that were not run, where chance decided which were."""
 
+    @property
+    def tells_all(self) -> bool:
+        """Whether every run is asked for, also behind one that fails."""
+
 
 @dataclass(frozen=True)
 class Assurance:
@@ -84,13 +89,15 @@ class ByPreemptions:
 
     batch = 32
     assurance: Assurance | None = None
+    tells_all = False
 
     def __init__(self, instances: Sequence[str], bound: int | None = None, data: Data = ()) -> None:
-        self._instances = list(instances)
+        self._choices = list(instances)
         self._bound = bound
         self._data = data
         self.level: int | None = 0
         self._stack: list[bytes] = [b""]
+        """Schedules; of each step the number of its choice, in two bytes."""
         self._this_level = _Records()
         self._next_level = _Records()
         self._cut = False
@@ -120,26 +127,27 @@ class ByPreemptions:
                 continue
             else:
                 break
-            tasks.append(Task(tuple(self._instances[choice] for choice in prefix), data=self._data))
+            numbers = struct.unpack(f"!{len(prefix) // 2}H", prefix)
+            tasks.append(Task(tuple(self._choices[number] for number in numbers), data=self._data))
         return tasks
 
     def ran(self, task: Task, followed: Follow) -> None:
         """Notes every other way that the run could have gone behind its task."""
         decisions = followed.decisions
-        choices = bytes(self._number(decision.chosen) for decision in decisions)
+        choices = b"".join(self._number(decision.chosen) for decision in decisions)
         for position in range(len(decisions) - 1, len(task.schedule) - 1, -1):
             decision = decisions[position]
-            running = decisions[position - 1].chosen if position else None
+            running = line_of(decisions[position - 1].chosen) if position else None
             for name in reversed(decision.enabled):
                 if name != decision.chosen:
-                    preempts = running in decision.enabled and name != running
-                    self._note(choices[:position] + bytes([self._number(name)]), preempts=preempts)
+                    preempts = running in decision.enabled and line_of(name) != running
+                    self._note(choices[: 2 * position] + self._number(name), preempts=preempts)
 
-    def _number(self, name: str) -> int:
-        """Further lines of an instance are known when they come up."""
-        if name not in self._instances:
-            self._instances.append(name)
-        return self._instances.index(name)
+    def _number(self, choice: str) -> bytes:
+        """Further lines of an instance, and faults, are known when they come up."""
+        if choice not in self._choices:
+            self._choices.append(choice)
+        return struct.pack("!H", self._choices.index(choice))
 
     def _note(self, prefix: bytes, *, preempts: bool) -> None:
         if not preempts:
@@ -148,6 +156,38 @@ class ByPreemptions:
             self._cut = True
         else:
             self._next_level.write(prefix)
+
+
+class ByFaults:
+    """The instances one after the other, and every way in which they can meet faults on the way."""
+
+    batch = 16
+    level: int | None = None
+    exhaustive = True
+    assurance: Assurance | None = None
+    tells_all = True
+
+    def __init__(self) -> None:
+        self._stack: list[Schedule] = [()]
+
+    @property
+    def pending(self) -> int:
+        """How many runs are known to be left."""
+        return len(self._stack)
+
+    def take(self, at_most: int) -> list[Task]:
+        """The next ones, in the order of the points at which they meet their first fault."""
+        taken = self._stack[: -at_most - 1 : -1]
+        del self._stack[-at_most:]
+        return [Task(schedule) for schedule in taken]
+
+    def ran(self, task: Task, followed: Follow) -> None:
+        """Notes every fault that the run could have met behind its task."""
+        taken = followed.schedule_taken
+        for position in range(len(taken) - 1, len(task.schedule) - 1, -1):
+            for choice in reversed(followed.decisions[position].enabled):
+                if is_fault(choice) and line_of(choice) == line_of(taken[position]):
+                    self._stack.append((*taken[:position], choice))
 
 
 class _Records:

@@ -39,7 +39,9 @@ def of(check: Check, message: str, after_each_step: Sequence[Run]) -> Timeline:
         for before, after in zip([nothing, *after_each_step], after_each_step, strict=False)
     ]
     broken_at = len(moments) - 1
-    while broken_at > 0 and check.examine(after_each_step[broken_at - 1]).verdict == "FAIL":
+    # What comes too late, or never, is not broken before the end.
+    is_from_the_start = check.examine(after_each_step[0]).verdict == "FAIL"
+    while not is_from_the_start and broken_at > 0 and check.examine(after_each_step[broken_at - 1]).verdict == "FAIL":
         broken_at -= 1
     return Timeline([i.name for i in after_each_step[-1].instances], moments, check.id, message, broken_at)
 
@@ -47,7 +49,8 @@ def of(check: Check, message: str, after_each_step: Sequence[Run]) -> Timeline:
 def _step(step: Step) -> str:
     """What is done, and by which of several lines of the instance."""
     name = step_name(step.point)
-    return name if step.line == 1 else f"{name} (line {step.line})"
+    line = "" if step.line == 1 else f" (line {step.line})"
+    return name + line + (f" [{step.fault}]" if step.fault else "")
 
 
 def _notes(before: Run, after: Run) -> list[str]:

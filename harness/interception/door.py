@@ -23,12 +23,13 @@ from harness.guard import MARK
 from harness.interception.authority import Authority
 from harness.interception.hosts import SERVICES, SUPABASE, StandIn, stand_in
 from harness.interception.proxy import EgressProxy
-from harness.mocks.exchange import SERVICE_NAMES, Request, Response, ServiceName, not_found
-from harness.mocks.server import serving
+from harness.mocks.exchange import SERVICE_NAMES, NoAnswer, Request, Response, ServiceName, not_found
+from harness.mocks.server import BREAK, serving
 from harness.mocks.services import Escape, Services
 from harness.supabase.rest import Rest, RestRequest
 
 PRELOAD = Path(__file__).with_name("preload.cjs")
+SILENCE_SECONDS = 2.0
 HERE = "127.0.0.1,localhost,::1"
 
 
@@ -141,6 +142,12 @@ class Door:
                 response = await _unless_gone(self._exchange(service, request), receive)
         except AbandonedError:
             response = Response.of_html(503, "the run was given up")
+        except NoAnswer as none:
+            if none.hangs:
+                await _silence(receive)
+            scope["extensions"][BREAK]()
+            await receive()  # hears of it
+            return
         self._exchanged += 1
         if response is None:
             return
@@ -170,6 +177,13 @@ async def _unless_gone(exchange: object, receive: Receive) -> Response | None:
     finally:
         for task in (answering, hanging_up):
             task.cancel()
+
+
+async def _silence(receive: Receive) -> None:
+    """Says nothing until the caller hangs up, or as long as something in between would wait."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SILENCE_SECONDS):
+            await receive()
 
 
 def _quoted(path: Path) -> str:

@@ -55,6 +55,13 @@ class Response:
         return cls(status, html.encode(), {"content-type": "text/html; charset=utf-8", **(headers or {})})
 
 
+@dataclass
+class NoAnswer(Exception):
+    """A call is not answered: the caller waits in vain (`hangs`), or its connection breaks."""
+
+    hangs: bool
+
+
 @dataclass(frozen=True)
 class Tried:
     """A message that was in a request, and what became of it: only an accepted one has an id."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.mocks.exchange import Log, Request, Response, Tried, not_found
+from harness.mocks.openphone_errors import ERRORS, ErrorName
 
 VERSION = "2021-04-15"
 _TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Live_Chat", "TIKTOK"})
@@ -17,8 +18,15 @@ class GoHighLevel:
 
     sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def handle(self, request: Request, log: Log) -> Response:
-        """Answers one request; `log` is told of the message in it."""
+    def refusal(self, name: ErrorName) -> Response:
+        """How the API refuses."""
+        error = ERRORS[name]
+        return Response.of_json(
+            error.status, {"statusCode": error.status, "message": error.message, "error": error.title}
+        )
+
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
         if (request.method, request.path) != ("POST", "/conversations/messages"):
             return not_found(request)
         token = request.headers.get("authorization", "")
@@ -34,9 +42,10 @@ class GoHighLevel:
         fields = body if isinstance(body, dict) else {}
         contact, text = str(fields.get("contactId") or ""), str(fields.get("message") or "")
         mistakes = _mistakes(fields)
-        if mistakes:
-            log(Tried(contact, text, 422))
-            return _unprocessable(mistakes)
+        if refusal is not None or mistakes:
+            refusal = refusal or _unprocessable(mistakes)
+            log(Tried(contact, text, refusal.status))
+            return refusal
         number = len(self.sent) + 1
         self.sent.append({"contactId": contact, "message": text})
         message_id = f"ghl{number:020d}"

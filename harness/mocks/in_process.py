@@ -13,7 +13,7 @@ import httpx
 import respx
 from respx.types import SideEffectTypes
 
-from harness.mocks.exchange import SERVICE_NAMES, Request, ServiceName
+from harness.mocks.exchange import SERVICE_NAMES, NoAnswer, Request, ServiceName
 from harness.mocks.services import Escape, Services
 
 ORIGIN = "http://mocks.cronproof.invalid"
@@ -48,18 +48,19 @@ def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
 
 def _exchange(services: Services, service: ServiceName) -> SideEffectTypes:
     async def exchange(request: httpx.Request, instance: str) -> httpx.Response:
-        response = await services.exchange(
-            instance,
-            service,
-            Request(
-                method=request.method,
-                path=request.url.path.removeprefix(f"/{instance}/{service}"),
-                query=parse_qs(request.url.query.decode(), keep_blank_values=True),
-                headers=dict(request.headers),
-                body=await request.aread(),
-            ),
-            cron=inner_cron.get(),
+        seen = Request(
+            method=request.method,
+            path=request.url.path.removeprefix(f"/{instance}/{service}"),
+            query=parse_qs(request.url.query.decode(), keep_blank_values=True),
+            headers=dict(request.headers),
+            body=await request.aread(),
         )
+        try:
+            response = await services.exchange(instance, service, seen, cron=inner_cron.get())
+        except NoAnswer as none:
+            if none.hangs:
+                raise httpx.ReadTimeout("no answer", request=request) from None
+            raise httpx.ReadError("connection reset by peer", request=request) from None
         return httpx.Response(response.status, headers=dict(response.headers), content=response.body)
 
     return exchange

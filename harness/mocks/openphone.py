@@ -11,7 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from harness.mocks.exchange import Log, Request, Response, Tried, not_found
@@ -68,16 +68,31 @@ class OpenPhone:
     _answered: dict[int, int] = field(default_factory=dict)
     _recent: dict[str, deque[float]] = field(default_factory=dict)
 
-    def handle(self, request: Request, log: Log) -> Response:
-        """Answers one request. `log` is told of the message in it, if it has one that can be read."""
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers one request, with the refusal if one is given. `log` is told of the message in it, if it has one that can
+        be read.
+        """
         key = request.headers.get("authorization")
         limit = self._limit(key or "")
         headers = {
             "ratelimit-policy": f'"per-second"; q={REQUESTS_PER_SECOND}; w=1',
             "ratelimit": f'"per-second"; r={max(limit, 0)}; t=1',
         }
+        if refusal is not None:
+            if request.method == "POST":
+                log(Tried(*_recipient_and_content(_content(request)), refusal.status))
+            return replace(refusal, headers={**refusal.headers, **headers})
         response = self._answer(request, key, limit, log)
         return replace(response, headers={**response.headers, **headers})
+
+    def refusal(self, name: ErrorName) -> Response:
+        """How the API refuses."""
+        return error_response(name, self.envelope)
+
+    def age(self, time: timedelta) -> None:
+        """Moves what was sent into the past."""
+        for message in self.sent:
+            message |= {name: _iso(datetime.fromisoformat(message[name]) - time) for name in ("createdAt", "updatedAt")}
 
     def _limit(self, key: str) -> int:
         """Counts the request and returns how many the key has left in this second; negative when it has too many."""
@@ -106,10 +121,7 @@ class OpenPhone:
                 return not_found(request)
 
     def _send(self, request: Request, limit: int, log: Log) -> Response:
-        try:
-            body = request.json()
-        except ValueError:
-            body = None
+        body = _content(request)
         to, content = _recipient_and_content(body)
         response = self._refusal(body, to, limit)
         if response is not None:
@@ -137,7 +149,7 @@ class OpenPhone:
 
     def _accepted(self, body: dict[str, Any]) -> dict[str, Any]:
         sender, number = body["from"], len(self.sent) + 1
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = _iso(datetime.now(UTC))
         by_id = _PHONE_NUMBER_ID.match(sender) is not None
         return {
             "id": f"AC{number:032x}",
@@ -196,6 +208,18 @@ class OpenPhone:
             if message["id"] == message_id:
                 return Response.of_json(200, {"data": message})
         return error_response("not-found", self.envelope)
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _content(request: Request) -> Any:
+    """The body of a request as far as it can be read."""
+    try:
+        return request.json()
+    except ValueError:
+        return None
 
 
 def _mistakes(body: Any) -> Iterable[dict[str, Any]]:

@@ -13,6 +13,8 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+BREAK = "cronproof.break"
+"""The extension of the ASGI scope that breaks the connection: the client gets no answer, not even an end."""
 KEEP_ALIVE_SECONDS = 3600  # connections stay warm from run to run
 
 
@@ -25,8 +27,17 @@ async def serving(app: Any, *, port: int = 0, certificate: Path | None = None) -
     Raises:
         OSError: the port is taken.
     """
+    state = ServerState()
+
+    async def with_break(scope: Any, receive: Any, send: Any) -> None:
+        connections: set[Any] = state.connections
+        if "client" in scope:
+            mine = next(one for one in connections if getattr(one, "client", None) == tuple(scope["client"]))
+            scope["extensions"] = {**scope.get("extensions", {}), BREAK: mine.transport.abort}
+        await app(scope, receive, send)
+
     config = uvicorn.Config(
-        app,
+        with_break,
         interface="asgi3",
         proxy_headers=False,
         log_level="error",
@@ -37,7 +48,6 @@ async def serving(app: Any, *, port: int = 0, certificate: Path | None = None) -
         ssl_certfile=certificate,
     )
     config.load()
-    state = ServerState()
     made: Any = config.http_protocol_class
     # Without uvicorn's server around its protocol: that one looks after signals and wakes up ten times a second.
     protocol = functools.partial(made, config=config, server_state=state, app_state={})

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
 
+from harness.explore import fault as faulty
+from harness.explore.fault import FaultName
 from harness.explore.footprint import Footprint
-from harness.explore.point import Gate, OpenGate, Point
-from harness.mocks.exchange import Message, Request, Response, ServiceName, Tried
+from harness.explore.point import Gate, OpenGate, Point, Release
+from harness.mocks.exchange import Log, Message, NoAnswer, Request, Response, ServiceName, Tried
 from harness.mocks.ghl import GoHighLevel
 from harness.mocks.openphone import OpenPhone, Scripted
-from harness.mocks.openphone_errors import Envelope
+from harness.mocks.openphone_errors import BAD_GATEWAY, Envelope, ErrorName
 from harness.mocks.telegram import Telegram
+
+
+class Api(Protocol):
+    """One of the mocked APIs."""
+
+    def refusal(self, name: ErrorName) -> Response:
+        """How it refuses."""
+
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,10 @@ class Services:
         """From now on nothing is refused that is valid; what was sent stays sent."""
         self.openphone.scripted = ()
 
+    def age(self, time: timedelta) -> None:
+        """Moves what was sent into the past."""
+        self.openphone.age(time)
+
     @property
     def accepted(self) -> int:
         """How many messages were accepted so far."""
@@ -62,26 +80,54 @@ class Services:
     async def exchange(
         self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None
     ) -> Response:
-        """Answers a call of `instance`, which can be held before the service acts and again before it hears of it."""
+        """Answers a call of `instance`, which can be held before the service acts and again before it hears of it.
+
+        Raises:
+            NoAnswer: a fault keeps it from being answered.
+        """
         text = f"{service} {request.method} {request.path}"
         if service == "telegram":  # the path holds the bot's token
             text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
         call = _Call(request.body)
-        instance = await self.gate.arrive(instance, Point("call", text), call)
-        response = self._handle(instance, service, request, cron)
+        release = await self.gate.arrive(instance, Point("call", text), call)
+        response = self._handle(release, service, request, cron)
         self.gate.touched(Footprint({service: "write"}))
-        await self.gate.arrive(instance, Point("answer", text), call)
+        if isinstance(response, NoAnswer):
+            raise response
+        await self.gate.arrive(release.instance, Point("answer", text), call)
         return response
 
-    def _handle(self, instance: str, service: ServiceName, request: Request, cron: str | None) -> Response:
+    def _handle(
+        self, release: Release, service: ServiceName, request: Request, cron: str | None
+    ) -> Response | NoAnswer:
         def log(tried: Tried) -> None:
-            number = len(self.messages) + 1
-            self.messages.append(Message(**vars(tried), number=number, service=service, instance=instance, cron=cron))
+            message = Message(
+                **vars(tried), number=len(self.messages) + 1, service=service, instance=release.instance, cron=cron
+            )
+            self.messages.append(message)
 
-        match service:
-            case "openphone":
-                return self.openphone.handle(request, log)
-            case "telegram":
-                return self.telegram.handle(request, log)
-            case "ghl":
-                return self.ghl.handle(request, log)
+        apis: Mapping[ServiceName, Api] = {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl}
+        api = apis[service]
+        if release.fault in faulty.LOST_CALLS:
+            return NoAnswer(hangs=release.fault == "timeout-before")
+        if release.fault == "bad-gateway":
+            refusal: Response | None = BAD_GATEWAY
+        else:
+            refusal = api.refusal(release.fault) if release.fault in faulty.REFUSALS else None
+        response = api.handle(request, log, refusal)
+        return _lost(release.fault, response, api.refusal("unknown-error"))
+
+
+def _lost(fault: FaultName | None, response: Response, error: Response) -> Response | NoAnswer:
+    """What of a response arrives."""
+    match fault:
+        case "timeout-after" | "reset-after":
+            return NoAnswer(hangs=fault == "timeout-after")
+        case "unknown-error-after":
+            return error
+        case "truncated":
+            return replace(response, body=response.body[: len(response.body) // 2])
+        case "not-json":
+            return Response.of_html(response.status, "<!DOCTYPE html>\n<title>Please wait</title>\n")
+        case _:
+            return response

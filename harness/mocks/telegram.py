@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.mocks.exchange import Log, Request, Response, Tried
+from harness.mocks.openphone_errors import ERRORS, ErrorName
 
 _PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
 _TOKEN = re.compile(r"^\d+:[\w-]+$")
 _MAX_TEXT_CHARACTERS = 4096
+RETRY_SECONDS = 35
 
 
 @dataclass
@@ -19,8 +21,16 @@ class Telegram:
 
     sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def handle(self, request: Request, log: Log) -> Response:
-        """Answers one request; `log` is told of the message in it."""
+    def refusal(self, name: ErrorName) -> Response:
+        """How the API refuses."""
+        status = ERRORS[name].status
+        if name != "rate-limited":
+            return _error(status, ERRORS[name].title)
+        content = {"ok": False, "error_code": 429, "description": f"Too Many Requests: retry after {RETRY_SECONDS}"}
+        return Response.of_json(429, content | {"parameters": {"retry_after": RETRY_SECONDS}})
+
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
         path = _PATH.match(request.path)
         if path is None or path[2].lower() != "sendmessage":
             return _error(404, "Not Found")
@@ -28,10 +38,13 @@ class Telegram:
             return _error(401, "Unauthorized")
         fields = _fields(request)
         chat_id, text = str(fields.get("chat_id", "")), str(fields.get("text", ""))
-        refusal = _refusal(chat_id, text)
         if refusal is not None:
+            log(Tried(chat_id, text, refusal.status))
+            return refusal
+        mistake = _mistake(chat_id, text)
+        if mistake is not None:
             log(Tried(chat_id, text, 400))
-            return _error(400, refusal)
+            return _error(400, mistake)
         message = {
             "message_id": len(self.sent) + 1,
             "from": {"id": int(path[1].split(":")[0]), "is_bot": True, "first_name": "bot"},
@@ -55,7 +68,7 @@ def _fields(request: Request) -> dict[str, Any]:
     return request.form() or {name: values[0] for name, values in request.query.items()}
 
 
-def _refusal(chat_id: str, text: str) -> str | None:
+def _mistake(chat_id: str, text: str) -> str | None:
     if not chat_id:
         return "Bad Request: chat_id is empty"
     if not (chat_id.lstrip("-").isdigit() or chat_id.startswith("@")):

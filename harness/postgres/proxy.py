@@ -12,16 +12,19 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from harness.explore.fault import FaultName
 from harness.explore.footprint import EVERYTHING, NOTHING, Footprint
 from harness.explore.point import SHARED, Gate, Point
 from harness.postgres import footprints, wire
 from harness.postgres.footprints import Observer
 
 SEPARATOR = ";\n"
+# What the server is given in place of a statement that is to fail: it fails as one that takes too long.
+FAILING = "do $$begin raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end$$"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Proxy:
     errors: list[SqlError] = field(default_factory=list)
     used: bool = False
     """Whether anything was asked of the database."""
+    end: Callable[[Sequence[int]], Awaitable[None]] | None = None
+    """Ends backends, and returns when nothing is left of them and of their transactions."""
+    end_all: Callable[[], Awaitable[None]] | None = None
+    """Ends those of every instance."""
     tls: ssl.SSLContext | None = None
     """What the server's part of TLS is played with, for clients that insist on it; without it, TLS is refused."""
     activity: int = 0
@@ -189,6 +196,11 @@ class _Session:
         # the end of a statement.
         self._transaction: Footprint | None = NOTHING
         self._in_transaction = False
+        # Whether what the server says is kept from the client, the end of a connection too.
+        self._muted = False
+        self._kept_back: bytearray | None = None
+        # Whether the server is taking back a transaction of which the client hears only that its end has failed.
+        self._taking_back = False
         # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
         self._isolated = False
 
@@ -216,7 +228,7 @@ class _Session:
                 self._started = True
                 self._client_sent()
                 forwarding = asyncio.create_task(self._from_client())
-                gone = asyncio.create_task(self.server.lost.wait())
+                gone = asyncio.create_task(self._gone())
                 try:
                     await asyncio.wait([forwarding, gone], return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -227,6 +239,12 @@ class _Session:
             self.proxy.pids.discard(self.pid)
             await self.server.close()
             await self.client.close()
+
+    async def _gone(self) -> None:
+        """Returns when the server has hung up, and everything that it has said is passed on."""
+        await self.server.lost.wait()
+        if self._kept_back is not None:
+            await asyncio.Event().wait()  # whoever keeps it back hangs up
 
     async def _startup(self) -> wire.Startup:
         while True:
@@ -293,7 +311,12 @@ class _Session:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
                 self.content = b"".join(batch)
                 self._isolated |= any(footprints.changes_isolation(execution.sql) for execution in executes)
-                self.owner = await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql), self)
+                release = await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql), self)
+                self.owner = release.instance
+                if release.fault is not None:
+                    await self._meet(release.fault, batch, executes)
+                    batch, executes = [], []
+                    continue
                 if self.proxy.observer is not None:
                     batch = await self._observed(self.proxy.observer, batch, executes)
             if kind in wire.AWAITS_READY:
@@ -341,6 +364,41 @@ class _Session:
         self.proxy.gate.touched(touched)
         return [wire.SYNC]
 
+    async def _meet(self, fault: FaultName, batch: list[bytes], executes: Sequence[wire.Execution]) -> None:
+        """Does with a batch what the fault says, in place of sending it.
+
+        Raises:
+            ConnectionResetError: the connection is over.
+        """
+        match fault:
+            case "sql-error":
+                ends = any(footprints.kind_of(execution.sql) == "end" for execution in executes)
+                self._taking_back = ends and self._in_transaction
+                failing = wire.query(("rollback;" if self._taking_back else "") + FAILING)
+                self._unanswered, self._extended = self._unanswered + 1, False
+                if batch[-1][0] == ord("H"):  # it is answered when the client says Sync
+                    self._unanswered -= 1
+                    failing = wire.as_extended(failing) + wire.FLUSH
+                self.server.write(failing)
+                return
+            case "connection-lost-before":
+                self._muted = True
+            case "connection-lost-after":
+                self._muted = True
+                self._unanswered += 1
+                self.server.write(b"".join(batch) + (wire.SYNC if batch[-1][0] == ord("H") else b""))
+                await self._all_answered()
+            case "database-restarts" if self.proxy.end_all is not None:
+                self._kept_back = bytearray()  # nobody hears of it before it has happened to all
+                await self.proxy.end_all()
+                await self.server.lost.wait()
+                self.client.write(bytes(self._kept_back))
+            case _:
+                raise ValueError(f"{fault} cannot happen to a statement")
+        if self._muted and self.proxy.end is not None:
+            await self.proxy.end([self.pid])
+        raise ConnectionResetError
+
     async def _all_answered(self) -> None:
         while self._unanswered > 0:
             self._answered.clear()
@@ -353,13 +411,17 @@ class _Session:
         except wire.ProtocolError:
             self.server.lost.set()
             return
-        self.client.write(b"".join([message for message in messages if self._passes(message)]))
+        passed = b"".join([message for message in messages if self._passes(message)])
+        if self._kept_back is None:
+            self.client.write(passed)
+        else:
+            self._kept_back += passed
 
     def _passes(self, message: bytes) -> bool:
         """Notes what a message of the server says, and whether the client is to get it."""
         kind = message[0:1]
         if kind in b"DT":
-            return True
+            return not self._muted
         if self._as_if_simple and kind in b"12n":
             return False
         match kind:
@@ -367,16 +429,15 @@ class _Session:
                 self._as_if_simple = self._flushed = False
                 self._logged_in = True
                 self._in_transaction = message[5:6] != b"I"
+                self._taking_back = False
                 if not self._in_transaction:
                     self._transaction = NOTHING
                 self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
                 self._answered.set()
+            case b"C" if self._taking_back:
+                return False
             case b"C" | b"I" | b"s":
-                self._to_execute -= 1
-                if self._to_execute == 0:
-                    self._executed.set()
-                if kind == b"C":
-                    self.proxy.gate.came(self.owner, wire.command_tag(message))
+                self._note_executed(kind, message)
             case b"G" if self._extended and self._unanswered:
                 # While it copies in, the server ignores the Sync that came with the batch; the client sends another one
                 # after the data.
@@ -386,7 +447,14 @@ class _Session:
                 self._note(kind, message)
             case _:
                 pass
-        return True
+        return not self._muted
+
+    def _note_executed(self, kind: bytes, message: bytes) -> None:
+        self._to_execute -= 1
+        if self._to_execute == 0:
+            self._executed.set()
+        if kind == b"C":
+            self.proxy.gate.came(self.owner, wire.command_tag(message))
 
     def _note(self, kind: bytes, message: bytes) -> None:
         if kind == b"K":
@@ -395,6 +463,8 @@ class _Session:
             self.proxy.all_pids.add(self.pid)
         else:
             fields = wire.error_fields(message)
+            if self._muted:
+                return
             self.proxy.errors.append(SqlError(self.owner, fields.get("C", ""), fields.get("M", "")))
             self._failed = True
             self._executed.set()

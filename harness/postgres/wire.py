@@ -161,6 +161,12 @@ class Statements:
         return None
 
 
+def query(sql: str) -> bytes:
+    """A simple query."""
+    body = sql.encode() + b"\0"
+    return b"Q" + struct.pack("!I", len(body) + 4) + body
+
+
 def as_extended(query: bytes) -> bytes:
     """A simple query of one statement in the extended protocol, without the Sync that would end its transaction."""
     parse = b"\0" + query[5:] + b"\0\0"

@@ -1,17 +1,25 @@
-"""The built-in targets: crons of this repository, each instance an ASGI application of its own in this process."""
+"""The built-in targets: crons of this repository, each instance an ASGI application of its own in this process.
+
+An instance dies when its call is cancelled, after its connections were cut and everything that it may still try is refused:
+what the outside sees is what it sees of a process that is killed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 import respx
 from psycopg_pool import PoolTimeout
 from starlette.types import ASGIApp
 
-from fixtures import legacy
+from fixtures import hardened, legacy
 from fixtures.crons.app import CRONS as REFERENCE
 from fixtures.crons.app import create_app
 from fixtures.crons.context import Cron
@@ -21,18 +29,32 @@ from harness.evidence import CronResponse, Instance, Output
 from harness.explore.scheduler import IsIdle
 from harness.mocks import in_process
 from harness.mocks.services import Services
+from harness.postgres import migration
 from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
 from harness.scenario.reader import nearest
 from harness.target import asgi
 from harness.target.secrets import API_KEY, CRON_SECRET
 
-BUILT_IN: Mapping[str, Mapping[str, Cron]] = {"reference": REFERENCE, "legacy": legacy.CRONS}
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """Crons of this repository, and the migrations that they need after the schema."""
+
+    crons: Mapping[str, Cron]
+    migrations: Sequence[Path] = (migration.LOCKING,)
+
+
+BUILT_IN: Mapping[str, BuiltIn] = {
+    "reference": BuiltIn(REFERENCE),
+    "legacy": BuiltIn(legacy.CRONS),
+    "hardened": BuiltIn(hardened.CRONS, (migration.LOCKING, migration.LEASES)),
+}
 APPS = "http://apps.cronproof.invalid"
 
 
-def named(name: str) -> Mapping[str, Cron]:
-    """The crons of a built-in target.
+def named(name: str) -> BuiltIn:
+    """The built-in target of this name.
 
     Raises:
         UsageError: there is no such target.
@@ -48,7 +70,7 @@ class InProcess:
 
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
-    can_die = False
+    can_die = True
     is_outside = False
     restarts = False
     is_shared = False
@@ -60,6 +82,7 @@ class InProcess:
         self._running = contextlib.AsyncExitStack()
         self._apps: dict[tuple[str, Role], ASGIApp] = {}
         self._role: Role = "service_role"
+        self._calls: dict[str, asyncio.Task[Any]] = {}
         self._router = respx.MockRouter(assert_all_called=False)
         in_process.install(self._router, services)
         self._router.route(url__regex=rf"^{APPS}/(?P<instance>\w+)/").mock(side_effect=self._call_of_an_app)
@@ -107,8 +130,8 @@ class InProcess:
         """Nothing to do: they run as long as this process does."""
 
     async def kill(self, name: str) -> None:
-        """Not to be asked of them."""
-        raise NotImplementedError(name)
+        """Cancels the instance's call. That is a death, since nothing that it might do on the way gets out any more."""
+        self._calls[name].cancel()
 
     def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)
         """None: nothing about them can be configured."""
@@ -127,6 +150,9 @@ class InProcess:
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron."""
         in_process.caller.set(instance.name)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  (for the type checker: a coroutine runs in one)
+        self._calls[instance.name] = task
         headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]
         app = self._apps[instance.name, self._role]
         response = await asgi.request(app, method, f"/api/cron/{instance.cron}", headers)

@@ -21,7 +21,7 @@ class Target(Protocol):
     api_keys: frozenset[str]
     """The keys that its environment has for OpenPhone."""
     can_die: bool
-    """Whether its instances are processes that can be killed."""
+    """Whether its instances can be killed."""
 
     is_outside: bool
     """Whether its instances are servers that may remember something from call to call."""
@@ -63,7 +63,7 @@ class Target(Protocol):
         """
 
     async def kill(self, name: str) -> None:
-        """Kills an instance at once, by SIGKILL, and returns when it is gone."""
+        """Kills an instance at once: a process by SIGKILL. It may still be about to end when this returns."""
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron with the secret, or without any. None, if there was no response."""

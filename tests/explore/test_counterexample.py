@@ -38,6 +38,10 @@ def test_a_file_is_read_as_it_was_written_and_each_step_is_a_line(tmp_path: Path
         ("scenario: x", "no counterexample: target: field required"),
         ("[", "cannot be read: "),
         (COUNTEREXAMPLE.text().replace("- A: start", "- {}"), "no counterexample: schedule.0: "),
+        (
+            COUNTEREXAMPLE.text().replace("- A: select", "- A!naps: select"),
+            "no counterexample: schedule.2: there is no fault",
+        ),
     ],
 )
 def test_what_is_none_is_told_in_a_line(text: str, message: str, tmp_path: Path) -> None:
@@ -78,6 +82,22 @@ def test_the_steps_are_taken_as_the_file_says_and_the_rest_follows() -> None:
         "B: commit",
     ]
     assert passed == []
+
+
+def test_a_fault_is_met_where_the_file_says_and_nowhere_on_the_way() -> None:
+    steps, passed = replayed(
+        [("A", "start"), ("B", "start"), ("A!sql-error", "update a (x)")],
+        A=["select from a", "update a set x = 1"],
+        B=["commit"],
+    )
+
+    assert steps[2:] == ["A: select from a", "A!sql-error: update a set x = 1", "B: commit"]
+    assert passed == ["A: select a"]
+
+
+def test_a_fault_that_cannot_be_met_there_diverges() -> None:
+    with pytest.raises(Diverged, match=r"^step 2 should meet truncated, which cannot happen at 'select a'$"):
+        replayed([("A", "start"), ("A!truncated", "select a")], A=["select from a"])
 
 
 def test_what_an_edit_has_added_is_done_on_the_way() -> None:

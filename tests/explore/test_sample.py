@@ -25,7 +25,7 @@ def played(drawn: Drawn, lengths: Sequence[int]) -> list[Event]:
     events: list[Event] = []
     names = [chr(ord("A") + number) for number in range(len(lengths))]
     while enabled := [name for name, done, length in zip(names, taken, lengths, strict=True) if done < length]:
-        number = names.index(follow.choose(len(events), enabled, {}))
+        number = names.index(follow.choose(len(events), enabled, {}, ()))
         events.append((number, taken[number]))
         taken[number] += 1
     return events

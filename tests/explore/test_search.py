@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.explore.fault import Faults
 from harness.explore.footprint import NOTHING, Access, Footprint
 from harness.explore.point import Point
 from harness.explore.reduction import Reduced
 from harness.explore.schedule import Follow, preemptions
 from harness.explore.scheduler import Scheduler
-from harness.explore.search import ByPreemptions, Search
+from harness.explore.search import ByFaults, ByPreemptions, Search
 
 Operation = tuple[Access, str]
 Program = Sequence[Operation]
@@ -30,15 +31,17 @@ class Machine:
     """Programs over a few variables. A write makes a variable what the program has read so far; a lock waits."""
 
     programs: Sequence[Program]
+    faults: Faults | None = None
     variables: dict[str, str] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
     read: dict[str, list[str]] = field(default_factory=dict)
+    calls: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self, follow: Follow) -> str:
         self.variables, self.holders = {}, {}
         self.read = {name: [] for name in self.names}
         self.released = {name: asyncio.Event() for name in self.names}
-        self.scheduler = Scheduler(self.blockers)
+        self.scheduler = Scheduler(self.blockers, self.kill, self.faults)
         calls = {
             name: functools.partial(self.call, name, program)
             for name, program in zip(self.names, self.programs, strict=True)
@@ -54,9 +57,18 @@ class Machine:
     async def blockers(self, _: str) -> Sequence[str]:
         return []
 
+    async def kill(self, name: str) -> None:
+        self.calls[name].cancel()
+
     async def call(self, name: str, program: Program) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.calls[name] = task
         for access, variable in program:
-            await self.scheduler.arrive(name, Point("statement", f"{access} {variable}"))
+            release = await self.scheduler.arrive(name, Point("statement", f"{access} {variable}"))
+            if release.fault is not None:
+                self.read[name].append(release.fault)
+                continue
             match access:
                 case "read":
                     self.read[name].append(self.variables.get(variable, ""))
@@ -152,6 +164,49 @@ def test_reduction_never_changes_the_set_of_outcomes(programs: list[list[Operati
 
     assert set(outcomes) == set(all_outcomes)
     assert len(reduced) <= len(every)
+
+
+FAULTS = st.builds(
+    Faults, st.sets(st.sampled_from(["dies", "sql-error"]), min_size=1).map(frozenset), st.integers(1, 2)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PROGRAMS.filter(lambda programs: sum(map(len, programs)) <= 5), FAULTS)
+def test_reduction_misses_no_outcome_of_faults_either(programs: list[list[Operation]], faults: Faults) -> None:
+    machine = Machine(programs, faults)
+
+    every, all_outcomes = explored(ByPreemptions(machine.names), machine)
+    reduced, outcomes = explored(Reduced(), machine)
+
+    assert set(outcomes) == set(all_outcomes)
+    assert len(reduced) <= len(every)
+    assert len(set(schedules(every))) == len(every)
+
+
+def test_each_fault_is_met_once_at_every_point_of_every_instance() -> None:
+    machine = Machine([[READ, WRITE], [READ]], Faults(frozenset({"dies", "sql-error"})))
+
+    runs, _ = explored(ByFaults(), machine)
+
+    assert schedules(runs) == [
+        ("A", "A", "B"),
+        ("A!sql-error", "A", "B"),
+        ("A!dies", "B"),
+        ("A", "A!sql-error", "B"),
+        ("A", "A!dies", "B"),
+        ("A", "A", "B!sql-error"),
+        ("A", "A", "B!dies"),
+    ]
+
+
+def test_two_faults_are_met_in_every_pair() -> None:
+    machine = Machine([[READ, WRITE], [READ]], Faults(frozenset({"sql-error"}), at_most=2))
+
+    runs, _ = explored(ByFaults(), machine)
+
+    met = [tuple("!" in choice for choice in schedule) for schedule in schedules(runs)]
+    assert sorted(met) == sorted(flags for flags in itertools.product([False, True], repeat=3) if sum(flags) <= 2)
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import respx
 
-from harness.explore.point import Line, OpenGate, Point
+from harness.explore.fault import REFUSALS, FaultName
+from harness.explore.point import Line, OpenGate, Point, Release
 from harness.interception.authority import Authority
 from harness.interception.door import Door
 from harness.mocks import in_process
-from harness.mocks.exchange import ServiceName
+from harness.mocks.exchange import Response, ServiceName
+from harness.mocks.openphone_errors import ErrorName, error_response
 from harness.mocks.services import Services
 from harness.supabase.rest import Rest
 from harness.supabase.schema import Schema
@@ -76,9 +80,9 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
     seen: list[tuple[str, str, str, int]] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
             seen.append((instance, point.kind, point.text, len(services.messages)))
-            return instance
+            return Release(instance)
 
     services = Services(frozenset({"key"}), gate=Gate())
     name: ServiceName = "openphone"
@@ -95,13 +99,120 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
     ]
 
 
+SMS = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
+
+
+@dataclass
+class Failing(OpenGate):
+    """A gate that lets every call go with one fault."""
+
+    fault: FaultName = "truncated"
+
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+        return Release(instance, self.fault if point.kind == "call" else None)
+
+
+async def sent(transport: str, fault: FaultName, folder: Path) -> tuple[httpx.Response | None, Services, str]:
+    services = Services(frozenset({"key"}), gate=Failing(fault=fault))
+    async with reachable(transport, services, folder) as (client, address):
+        try:
+            url = f"{address('A', 'openphone')}/v1/messages"
+            response = await client.post(url, json=SMS, headers={"Authorization": "key"}, timeout=0.2)
+        except httpx.TransportError as error:
+            return None, services, type(error).__name__
+    return response, services, ""
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+@pytest.mark.parametrize(
+    ("fault", "accepted", "broken"),
+    [
+        ("timeout-before", 0, ["ReadTimeout"]),
+        ("timeout-after", 1, ["ReadTimeout"]),
+        ("reset-before", 0, ["ReadError", "RemoteProtocolError"]),
+        ("reset-after", 1, ["ReadError", "RemoteProtocolError"]),
+    ],
+)
+def test_a_call_that_is_lost_gets_no_answer_before_or_after_the_message_is_accepted(
+    transport: str, fault: FaultName, accepted: int, broken: list[str], tmp_path: Path
+) -> None:
+    response, services, error = asyncio.run(sent(transport, fault, tmp_path))
+
+    assert response is None
+    assert error in broken
+    assert services.accepted == accepted
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+def test_an_answer_is_lost_although_the_message_is_accepted(transport: str, tmp_path: Path) -> None:
+    cut, of_cut, _ = asyncio.run(sent(transport, "truncated", tmp_path))
+    page, of_page, _ = asyncio.run(sent(transport, "not-json", tmp_path))
+    failed, of_failed, _ = asyncio.run(sent(transport, "unknown-error-after", tmp_path))
+
+    assert [services.accepted for services in (of_cut, of_page, of_failed)] == [1, 1, 1]
+    assert cut is not None
+    assert page is not None
+    assert failed is not None
+    assert (cut.status_code, page.status_code, failed.status_code) == (202, 202, 500)
+    for response in (cut, page):
+        with pytest.raises(ValueError, match=r"."):
+            response.json()
+    assert failed.json()["code"] == "0201500"
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_every_documented_refusal_is_answered_and_the_message_not_accepted(fault: ErrorName, tmp_path: Path) -> None:
+    response, services, _ = asyncio.run(sent("in process", fault, tmp_path))
+
+    assert response is not None
+    assert (response.status_code, response.content) == _shape(error_response(fault, "flat"))
+    assert "ratelimit" in response.headers
+    assert [(message.to, message.accepted) for message in services.messages] == [("+12125550132", False)]
+
+
+def _shape(response: Response) -> tuple[int, bytes]:
+    return response.status, response.body
+
+
+def test_the_other_services_refuse_in_their_own_words(tmp_path: Path) -> None:
+    services = Services(frozenset(), gate=Failing(fault="rate-limited"))
+
+    async def main() -> list[httpx.Response]:
+        async with reachable("in process", services, tmp_path) as (client, address):
+            return [
+                await client.post(
+                    f"{address('A', 'telegram')}/bot100000001:token/sendMessage", json={"chat_id": "7", "text": "Hi"}
+                ),
+                await client.post(
+                    f"{address('A', 'ghl')}/conversations/messages",
+                    json={"type": "SMS", "contactId": "contact-1", "message": "Hi"},
+                    headers={"Authorization": "Bearer token", "Version": "2021-04-15"},
+                ),
+            ]
+
+    telegram, ghl = asyncio.run(main())
+    assert (telegram.status_code, telegram.json()["parameters"]) == (429, {"retry_after": 35})
+    assert (ghl.status_code, ghl.json()["statusCode"]) == (429, 429)
+    assert services.accepted == 0
+
+
+def test_when_time_passes_messages_are_older(tmp_path: Path) -> None:
+    response, services, _ = asyncio.run(sent("in process", "slow-after", tmp_path))
+
+    before = services.openphone.sent[0]["createdAt"]
+    services.age(timedelta(minutes=15))
+    assert response is not None
+    aged = datetime.fromisoformat(services.openphone.sent[0]["createdAt"])
+    assert datetime.fromisoformat(before) - aged == timedelta(minutes=15)
+
+
 def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
     labels: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
             labels.append(f"{instance}: {point.label}")
-            return instance
+            return Release(instance)
 
     async def main() -> None:
         async with reachable("in process", Services(frozenset(), gate=Gate()), tmp_path) as (client, address):

@@ -13,7 +13,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from harness.explore.footprint import Footprint
-from harness.explore.point import Line, OpenGate, Point
+from harness.explore.point import Line, OpenGate, Point, Release
 from harness.interception.authority import Authority
 from harness.postgres import wire
 from harness.postgres.database import Database, Role
@@ -32,11 +32,11 @@ class Turnstile(OpenGate):
         self.open.set()
         self.somebody = asyncio.Event()
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
         self.arrived.append(f"{instance}: {point.text}")
         self.somebody.set()
         await self.open.wait()
-        return instance
+        return Release(instance)
 
 
 @contextlib.asynccontextmanager

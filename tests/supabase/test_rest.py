@@ -14,7 +14,7 @@ import jwt
 import pytest
 from postgrest import CountMethod, SyncPostgrestClient
 
-from harness.explore.point import Line, OpenGate, Point
+from harness.explore.point import Line, OpenGate, Point, Release
 from harness.supabase import keys
 from tests.conftest import Await
 from tests.supabase.conftest import NORTH, Answer, Api
@@ -303,9 +303,9 @@ def test_each_request_is_one_statement(api: Api, await_: Await) -> None:
     seen: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
             seen.append(f"{instance} {point.kind}")
-            return instance
+            return Release(instance)
 
     before = api.proxy.gate
     api.proxy.gate = Gate()
