@@ -27,7 +27,7 @@ from harness.journal import Journal
 from harness.mocks.services import Services
 from harness.postgres import database as databases
 from harness.postgres import migration, server
-from harness.postgres.database import Database
+from harness.postgres.database import Database, Role
 from harness.postgres.proxy import Proxy
 from harness.postgres.server import Server
 from harness.results import CheckResult, Exploration, ScenarioResult, Tally
@@ -79,11 +79,9 @@ class Plan:
             UsageError: there is no such target, or the configuration says nothing that can be done.
         """
         file = configured(config)
-        if file is None:
-            return cls(target or "reference", migrations=migrations or (migration.LOCKING,), **others)
-        name = target or next(iter(file.targets))
-        if name in in_process.BUILT_IN and name not in file.targets:
-            return cls(name, migrations=migrations or (migration.LOCKING,), **others)
+        name = target or ("reference" if file is None else next(iter(file.targets)))
+        if file is None or (name in in_process.BUILT_IN and name not in file.targets):
+            return cls(name, migrations=migrations or in_process.named(name).migrations, **others)
         outside, schema = file.named(name), file.migrations(name)
         if schema is None:
             schema, migrations = migration.reference_schema(), migrations or (migration.LOCKING,)
@@ -156,7 +154,7 @@ async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
         if plan.outside is not None:
             target = Outside(plan.target, plan.outside, database, services, plan.logs)
         else:
-            crons = plan.crons or in_process.named(plan.target)
+            crons = plan.crons or in_process.named(plan.target).crons
             target = in_process.InProcess(plan.target, crons, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
             yield Session(plan, database, services, target, workers, proxies)
@@ -173,6 +171,7 @@ class Session:
     workers: Workers | None
     _open: contextlib.AsyncExitStack
     _proxies: dict[str, Proxy] = field(default_factory=dict)
+    _shaken: set[tuple[str, Role]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         of_target = None if self.plan.outside is None else self.plan.outside.seed
@@ -244,12 +243,16 @@ class Session:
         about = {
             "scenario": f"{file.id} {file.source.sha256}",
             "interleavings": str(file.scenario.when.interleavings),
+            "faults": str(file.scenario.when.faults),
             "target": self.plan.target,
             "seed": str(self.plan.seed),
             "postgres": self.database.version,
             "migrations": ", ".join(f"{path.name} {sha256[:12]}" for path, sha256 in self.database.applied),
         }
         return Journal(self.plan.journal, about, goes_on=self.plan.goes_on)
+
+    async def _end_all(self) -> None:
+        await self.database.end([pid for proxy in self._proxies.values() for pid in proxy.pids])
 
     async def stage(self, file: ScenarioFile) -> Stage:
         """One scenario, ready to be played.
@@ -265,6 +268,7 @@ class Session:
             if place not in self._proxies:
                 port = self.target.database_port(name)
                 proxy = Proxy(place, self.database.upstream, OpenGate(), port=port)
+                proxy.end, proxy.end_all = self.database.end, self._end_all
                 try:
                     await self._open.enter_async_context(proxy.listening())
                 except OSError as error:
@@ -288,4 +292,5 @@ class Session:
             services=self.services,
             target=self.target,
             proxies=list(dict.fromkeys(needed.values())),
+            shaken=self._shaken,
         )

@@ -14,18 +14,22 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import psycopg
 
 from harness.checks import Check, Finding
 from harness.checks.check import inconclusive
-from harness.evidence import CronResponse, Instance, Mark, Run, Sent
+from harness.evidence import CronResponse, Instance, Mark, Run, Sent, faults_met
 from harness.explore import overlap
-from harness.explore.point import SHARED, Gate, Line, OpenGate, Point
+from harness.explore.fault import DIES, FaultName
+from harness.explore.point import SHARED, Gate, Line, OpenGate, Point, Release
 from harness.explore.schedule import Data, Diverged, Follow
 from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler
 from harness.explore.search import Task
 from harness.mocks.openphone import Scripted
 from harness.mocks.services import Services
-from harness.postgres.database import Database, Rows
+from harness.postgres.database import ROLES, Database, Role, Rows
 from harness.postgres.digest import Digest
 from harness.postgres.proxy import Proxy
 from harness.postgres.reset import Script
@@ -35,7 +39,9 @@ from harness.target.target import Target
 MAX_RECOVERY_ROUNDS = 100
 CALL_SECONDS = 30.0
 ATTEMPTS = 3
+MAX_WARMING_CALLS = 5
 MAX_REMEMBERED = 1_000_000  # some 100 MB; behind that, what was not seen before is not compared
+ENDS_CONNECTIONS: frozenset[FaultName] = frozenset({"connection-lost-before", "connection-lost-after", DIES})
 UNCLEAR = "two instances could have done the same, and as one server is both of them, nobody can tell which did"
 
 
@@ -73,6 +79,8 @@ class Stage:
     services: Services
     target: Target
     proxies: Sequence[Proxy]
+    shaken: set[tuple[str, Role]] = field(default_factory=set)
+    """Instances, by the role they have, whose connections were ended: how they come to new ones is no part of a run."""
     has_lines: bool = False
     """Whether instances do several things at once."""
     observing: bool = False
@@ -115,7 +123,7 @@ class Stage:
         run = await self._evidence(order, before, performed, data)
         if run.hindrance is None and any(check.needs_recovery for check in self.checks):
             try:
-                recovered = await self._recover(run.after)
+                recovered = await self._recover(run.after, performed.passed)
             except TimeoutError:
                 await self._terminate()
                 return replace(run, hindrance=f"a cron that ran again had not ended after {CALL_SECONDS:g} s")
@@ -129,8 +137,10 @@ class Stage:
         """One run of an exploration.
 
         What the checks are asked about is read and recovered only for a run that came to something new; it is run again
-        for that, and must come to the same.
+        for that, and must come to the same. Where faults alone tell runs apart, each comes to something new.
         """
+        if self.when.strategy == "faults":
+            return await self._look_at_once(task)
         follow = task.follow()
         await self.reset(task.data)
         performed = await self._perform(follow)
@@ -148,6 +158,11 @@ class Stage:
         glance = await self._look_closely(follow, key)
         self._seen[key] = replace(glance, run=None)
         return follow, glance
+
+    async def _look_at_once(self, task: Task) -> tuple[Follow, Glance]:
+        follow = task.follow()
+        run = replace(await self.play(shown(task.schedule) or "no fault", follow, task.data), is_explored=True)
+        return follow, self._glance_at(run, run.key, run.hindrance)
 
     def _did_something_new(self, performed: _Performed, data: Data) -> str | None:
         """Whether an instance outside did something else than in an earlier run, in which all before it was the same."""
@@ -175,6 +190,9 @@ class Stage:
         hindrance = run.hindrance
         if hindrance is None and run.key != key:
             hindrance = "the same schedule came to two outcomes: instances depend on more than their order"
+        return self._glance_at(run, key, hindrance)
+
+    def _glance_at(self, run: Run, key: str, hindrance: str | None) -> Glance:
         failed = any(examine(check, run).verdict == "FAIL" for check in self.checks)
         outcome = hashlib.sha256(run.outcome.encode()).hexdigest()
         return Glance(key, failed=failed, hindrance=hindrance, outcome=outcome, waits=len(run.waits), run=run)
@@ -203,22 +221,32 @@ class Stage:
             EnvironmentFailed: an instance does not start.
         """
         await self.target.reset(restart=self.when.restart)
-        cold = self.target.cold(self.instances)
+        role = self.scenario.given.role
+        shaken = [instance for instance in self.instances if (instance.name, role) in self.shaken]
+        self.shaken.difference_update((instance.name, role) for instance in shaken)
+        cold = list(dict.fromkeys([*self.target.cold(self.instances), *shaken]))
         # Who is always new is always cold, and always does what it does then.
         for instance in [] if self.when.restart or self.target.restarts else cold:
-            await self._begin(data)
-            await self._warm_up(instance)
+            for _ in range(
+                MAX_WARMING_CALLS if instance in shaken else 1
+            ):  # of a pool, more than one connection can have been ended
+                await self._begin(data)
+                if await self._warm_up(instance):
+                    break
         await self._begin(data)
         if cold:  # what a process does while it starts is its own affair
             self._stray.clear()
 
-    async def _warm_up(self, instance: Instance) -> None:
-        """Calls a cron once, and finds out whether it does several things at once."""
+    async def _warm_up(self, instance: Instance) -> bool:
+        """Calls a cron once, and finds out whether it does several things at once. Returns whether the call succeeded."""
         scheduler = Scheduler(self._blockers)
         scheduler.looks = self._looks
+        succeeded = False
 
         async def call() -> None:
-            await self.target.call(instance, method=self.when.method, secret=self.target.secret)
+            nonlocal succeeded
+            response = await self.target.call(instance, method=self.when.method, secret=self.target.secret)
+            succeeded = response is not None and response.status < 500
 
         with self._held_by(scheduler):
             scheduler.prepare({instance.name: call})
@@ -230,6 +258,7 @@ class Stage:
             finally:
                 await scheduler.abandon()
         self.has_lines |= scheduler.most_lines > 1
+        return succeeded
 
     async def _begin(self, data: Data) -> None:
         given = self.scenario.given
@@ -250,6 +279,9 @@ class Stage:
         performed = _Performed(Scheduler(self._blockers, self._kill if self.target.can_die else None))
         performed.scheduler.looks = self._looks if self.has_lines else None
         scheduler, responses = performed.scheduler, performed.responses
+        scheduler.faults = self.when.faults_to_meet
+        scheduler.pass_time = functools.partial(self._pass_time, performed)
+        scheduler.is_apart = self.when.strategy == "faults"
         secret = {"right": self.target.secret, "wrong": "not the secret", "none": None}[self.when.secret]
         if self.target.is_shared:
             scheduler.after_step = functools.partial(self._note_marks, performed)
@@ -276,9 +308,30 @@ class Stage:
                     await self._terminate()
                     await self.target.abandon()
                 await scheduler.abandon()
+        await self._after_faults(performed)
         astray = self._astray(scheduler)
         performed.hindrance = performed.hindrance or astray or self._unclear(performed)
         return performed
+
+    async def _after_faults(self, performed: _Performed) -> None:
+        for step in performed.scheduler.steps:
+            if step.fault == "database-restarts":
+                self.shaken.update((instance.name, role) for instance in self.instances for role in ROLES)
+            elif step.fault in ENDS_CONNECTIONS:
+                self.shaken.update((step.instance, role) for role in ROLES)
+        if performed.passed:
+            await self.database.age(-performed.passed)
+            self.services.age(-performed.passed)
+
+    async def _pass_time(self, performed: _Performed) -> None:
+        if not self.when.period:
+            return
+        try:
+            await self.database.age(self.when.period)
+        except psycopg.errors.LockNotAvailable:
+            raise NotAtRest("time cannot pass while an instance holds rows: a slow call keeps them locked") from None
+        self.services.age(self.when.period)
+        performed.passed += self.when.period
 
     def _astray(self, scheduler: Scheduler | None = None) -> str | None:
         """What of another run has come into this one, or of this one behind its end, if anything has."""
@@ -294,8 +347,11 @@ class Stage:
     def _nothing_shown(self, performed: _Performed) -> str | None:
         """Why a run that came to its end proves nothing all the same, if it does not."""
         steps = performed.scheduler.steps
-        died = {step.instance for step in steps if step.point.kind == "death"}
-        silent = [i.name for i in self.instances if i.name not in performed.responses and i.name not in died]
+        hit = {step.instance for step in steps if step.fault is not None}
+        if any(step.fault == "database-restarts" for step in steps):
+            hit = {instance.name for instance in self.instances}
+        # Who is hit by a fault may well say nothing more.
+        silent = [i.name for i in self.instances if i.name not in performed.responses and i.name not in hit]
         if silent:
             return f"{' and '.join(silent)} ended without a response"
         if self.when.secret != "right":  # noqa: S105  (says which secret, and is none)
@@ -320,6 +376,7 @@ class Stage:
         after = await self.database.rows(self.tables)
         return Run(
             order=order,
+            target=self.target.name,
             role=self.scenario.given.role,
             instances=self.instances,
             responses=performed.in_order(self.instances),
@@ -331,7 +388,7 @@ class Stage:
             marks=self._marks(digest, performed),
             before=before,
             after=after,
-            comparable=self.database.catalog.without_times(after),
+            comparable=self.database.comparable(after),
             functions=self.database.catalog.functions,
             hindrance=performed.hindrance,
             never_reached=performed.never_reached,
@@ -350,6 +407,7 @@ class Stage:
             sorted([wait.instance, wait.point.text, *wait.blockers] for wait in scheduler.waits),
             [[error.instance, error.sqlstate] for proxy in self.proxies for error in proxy.errors],
             [[escape.instance, escape.url] for escape in self.services.escapes],
+            [str(met) for met in faults_met(scheduler.steps)],
         ]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
@@ -363,11 +421,12 @@ class Stage:
     async def _terminate(self) -> None:
         await self.database.terminate([pid for proxy in self.proxies for pid in proxy.pids])
 
-    async def _recover(self, rows: Rows) -> Rows:
-        """Calls the crons again, one after the other and without faults, until neither messages nor rows change.
+    async def _recover(self, rows: Rows, passed: timedelta) -> Rows:
+        """Calls the crons again, one after the other and without faults, until all succeed, and neither messages nor rows
+        change. Before each round so much time passes as the scenario says; `passed` is what had passed in the run itself.
 
-        Returns the rows then; none if they went on changing. A time is only looked at for being there: a refused message
-        may be tried anew each time.
+        Returns the rows then, as of the time of the run; none if they went on changing. A time is only looked at for being
+        there: a refused message may be tried anew each time.
 
         Raises:
             TimeoutError: a call did not end.
@@ -375,17 +434,31 @@ class Stage:
         self.services.recover()
         await self.target.revive()
         before = self.services.accepted, self.database.catalog.without_times(rows)
-        for _ in range(MAX_RECOVERY_ROUNDS):
+        total = timedelta()
+        for round_number in range(MAX_RECOVERY_ROUNDS):
+            step = self.when.period + (passed if round_number == 0 else timedelta())
+            if step:
+                await self.database.age(step)
+                self.services.age(step)
+                total += step
+            succeeded = True
             for instance in {instance.cron: instance for instance in self.instances}.values():
                 async with asyncio.timeout(CALL_SECONDS):
                     with self._held_by(OpenGate(instance.name)):
-                        await self.target.call(instance, method="GET", secret=self.target.secret)
+                        response = await self.target.call(instance, method="GET", secret=self.target.secret)
+                # What a broken connection leaves behind shows in the first call.
+                succeeded &= round_number > 0 or (response is not None and response.status < 500)
             rows = await self.database.rows(list(rows))
             now = self.services.accepted, self.database.catalog.without_times(rows)
-            if now == before:
-                return rows
+            if now == before and succeeded:
+                break
             before = now
-        return {}
+        else:
+            return {}
+        if total:
+            await self.database.age(-total)
+            rows = await self.database.rows(list(rows))
+        return rows
 
     @contextlib.contextmanager
     def _held_by(self, gate: Gate) -> Iterator[None]:
@@ -450,7 +523,7 @@ class _Between(OpenGate):
 
     stray: list[str] = field(default_factory=list)
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> str:
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
         """Returns at once."""
         self.stray.append(f"{instance} did something after it had answered ({point.label})")
         return await super().arrive(instance, point, line)
@@ -481,6 +554,8 @@ class _Performed:
     responses: dict[str, CronResponse] = field(default_factory=dict)
     marked_by: dict[int, str] = field(default_factory=dict)
     """Who has set or cleared which mark, by its number, where connections do not tell."""
+    passed: timedelta = field(default_factory=timedelta)
+    """How much time has passed in it, beside what it took."""
     hindrance: str | None = None
     never_reached: bool = False
 

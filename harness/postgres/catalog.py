@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,8 @@ class Catalog:
     functions: tuple[Function, ...]
     opaque: str | None = None
     """Why locks do not tell all that statements touch here, if they do not."""
+    generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
+    """The columns that Postgres computes."""
     triggers_on_delete: bool = False
     """Whether migrations have made triggers that a deletion sets off."""
     deferred: bool = False
@@ -95,8 +97,11 @@ class Catalog:
 async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
     """The catalog of the connection's database; `roles` are those whose right to execute is looked up."""
     kinds: dict[Table, dict[str, str]] = {}
-    for schema, name, column, kind in await (await connection.execute(_COLUMNS)).fetchall():
+    generated: dict[Table, set[str]] = {}
+    for schema, name, column, kind, is_generated in await (await connection.execute(_COLUMNS)).fetchall():
         kinds.setdefault(Table(schema, name), {})[column] = kind
+        if is_generated:
+            generated.setdefault(Table(schema, name), set()).add(column)
     columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
         tables = await (await cursor.execute(_TABLES)).fetchall()
@@ -122,6 +127,7 @@ async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
         tuple(sequences),
         tuple(functions),
         opaque[0] if opaque else None,
+        generated,
         triggers_on_delete,
         deferred,
         {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},
@@ -152,7 +158,7 @@ _TRIGGERS_ON_DELETE = """
 """
 
 _COLUMNS = """
-    select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+    select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
     from pg_class as c
     join pg_namespace as n on n.oid = c.relnamespace
     join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

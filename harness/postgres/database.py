@@ -10,10 +10,11 @@ import contextlib
 import secrets
 import string
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
+from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor, sql
@@ -21,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from harness.errors import EnvironmentFailed, UsageError
-from harness.postgres import catalog, migration, reset
+from harness.postgres import ageing, catalog, migration, reset
 from harness.postgres.catalog import Catalog
 from harness.postgres.digest import Digest, FlagWrite, digest_query
 from harness.postgres.footprints import Lock, Observer
@@ -58,6 +59,7 @@ class Database:
         self._scripts = 0
         self._reset_at: datetime | None = None
         self._reset_by: str | None = None
+        self._uuids: list[UUID] = []
         self.applied: list[tuple[Path, str]] = []
         """The migrations so far, each with its SHA-256."""
 
@@ -133,13 +135,29 @@ class Database:
             script.has_function = True
         cursor = await self._control.execute(script.call, prepare=True)
         self._reset_at, self._reset_by, _ = await cursor.fetchone() or (None, None, None)
+        self._uuids = script.uuids
 
     async def digest(self) -> Digest:
         """What has become of the rows since the last reset, and who wrote which `*_sent_at`."""
         async with AsyncRawCursor(self._control) as cursor:  # no looking for placeholders in a query of this length
-            await cursor.execute(self._digest, [self._reset_at, self._reset_by], prepare=True)
+            await cursor.execute(self._digest, [self._reset_at, self._reset_by, self._uuids], prepare=True)
             state, writes = await cursor.fetchone() or ("", [])
         return Digest(state, [FlagWrite(*write) for write in writes])
+
+    def comparable(self, rows: Rows) -> Rows:
+        """The rows with nothing of times but whether they are there, and of UUIDs that were made up, no more."""
+        given = {str(uuid) for uuid in self._uuids}
+        return {
+            table: [
+                {
+                    column: value if kinds.get(column) != "uuid" or value is None or value in given else "made up"
+                    for column, value in row.items()
+                }
+                for row in of_table
+            ]
+            for table, of_table in self.catalog.without_times(rows).items()
+            for kinds in [self.catalog.columns[table]]
+        }
 
     async def refused(self, inserts: Sequence[bytes]) -> list[tuple[int, str]]:
         """Which of the statements the empty database refuses, by position, and why. Nothing of it stays."""
@@ -199,6 +217,26 @@ class Database:
             """,
             [TERMINATE_MILLISECONDS, list(pids)],
         )
+
+    async def end(self, pids: Sequence[int]) -> None:
+        """Ends the backends, whatever they do, and returns when they are gone with their transactions."""
+        await self._control.execute(
+            "select pg_terminate_backend(pid, %s) from pg_stat_activity where pid = any (%s)",
+            [TERMINATE_MILLISECONDS, list(pids)],
+        )
+
+    async def age(self, time: timedelta) -> None:
+        """Lets time pass, for all rows; a negative time turns it back.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: an instance holds rows.
+        """
+        is_superuser = self._control.info.parameter_status("is_superuser") == "on"
+        try:
+            await self._control.execute(ageing.statements(self.catalog, time, is_superuser=is_superuser))
+        except psycopg.Error:
+            await self._control.execute("rollback")
+            raise
 
     async def fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query, as the owner sees them."""

@@ -34,22 +34,20 @@ class Digest:
 def digest_query(catalog: Catalog) -> bytes:
     """The query for the rows of all tables, as one digest, and for the log of marks.
 
-    Its parameters: the time of the reset, and its transaction.
+    Its parameters: the time of the reset, its transaction, and the UUIDs that are given.
     """
     tables = []
     for table in catalog.deletable:
-        values = [
-            sql.SQL(_MINUTES if kind.startswith("timestamp") else "{}").format(sql.Identifier(column))
-            for column, kind in catalog.kinds[table].items()
-        ]
-        tables.append(
-            sql.SQL(_CHANGED).format(
-                sql.Identifier(table.schema, table.name),
-                sql.Identifier(next(iter(catalog.kinds[table]))),
-                _array(values),
-            )
-        )
+        values = [_value(column, kind) for column, kind in catalog.kinds[table].items()]
+        tables.append(sql.SQL(_CHANGED).format(sql.Identifier(table.schema, table.name), values[0], _array(values)))
     return sql.SQL(_DIGEST).format(_array(tables)).as_bytes()
+
+
+def _value(column: str, kind: str) -> sql.Composed:
+    """What of a column's value is the same in every run that comes to the same."""
+    if kind.startswith("timestamp"):
+        return sql.SQL(_MINUTES).format(sql.Identifier(column))
+    return sql.SQL(_GIVEN if kind == "uuid" else "{0}").format(sql.Identifier(column))
 
 
 def _array(values: Sequence[sql.Composable]) -> sql.Composable:
@@ -61,6 +59,9 @@ def _array(values: Sequence[sql.Composable]) -> sql.Composable:
 
 # Of a time that a run wrote itself only the minute since the reset is the same in every run.
 _MINUTES = "case when isfinite({0}) then round(extract(epoch from {0} - $1) / 60)::text else {0}::text end"
+
+# Of a UUID that a run has made up itself nothing is the same in another one.
+_GIVEN = "case when {0} is null or {0} = any ($3) then {0}::text else 'made up' end"
 
 # Rows that are as the reset has left them are known by their first column; only those written since are looked at.
 _CHANGED = """(

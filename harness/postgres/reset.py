@@ -7,12 +7,16 @@ circle are truncated together.
 from __future__ import annotations
 
 import functools
+import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from harness.postgres.catalog import Catalog, NumberSequence, Table
+
+_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass
@@ -26,6 +30,11 @@ class Script:
     """Each sequence, by its name, and the number it goes on with."""
     inserts: Sequence[bytes]
     has_function: bool = False
+
+    @functools.cached_property
+    def uuids(self) -> list[uuid.UUID]:
+        """Those that the rows give: any other was made up."""
+        return [uuid.UUID(found.decode()) for found in sorted(set(_UUID.findall(b";".join(self.inserts).lower())))]
 
     @property
     def text(self) -> bytes:

@@ -5,7 +5,9 @@ The JSON Schema that editors use is made from these classes: their docstrings an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
@@ -13,6 +15,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, Wi
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
 from harness.checks.check import Check, Parameters
+from harness.checks.delivery import Delivery
 from harness.checks.egress import Egress
 from harness.checks.exclusive import Exclusive
 from harness.checks.flag_agrees import FlagAgrees
@@ -26,7 +29,8 @@ from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
 from harness.evidence import Instance, JobId, in_order
-from harness.explore.overlap import FaultName, OverlapName
+from harness.explore.fault import FAULT_NAMES, FaultName, Faults
+from harness.explore.overlap import OverlapName
 from harness.mocks.openphone_errors import Envelope, ErrorName
 from harness.postgres.database import Role
 from harness.scenario.crons import SENT_COLUMNS, CronName
@@ -163,6 +167,10 @@ def interleavings_of(text: str) -> Interleavings:
     return _INTERLEAVINGS.validate_strings(given)
 
 
+_UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+_PERIOD = re.compile(r"^[1-9]\d{0,3} (minute|hour|day)s?$")
+
+
 class When(Parameters):
     """Which crons are called, how many instances, and how they overlap."""
 
@@ -187,12 +195,22 @@ class When(Parameters):
         ),
     ] = None
     faults: Annotated[
-        list[FaultName],
+        list[FaultName | Literal["each"]] | Literal["pairs"],
         Field(
-            description="`dies`: the first instance is killed at each of its points in turn, on fresh rows each time, then "
-            "the others run to their ends. It takes a target that is a process."
+            description="Failures that are put in: these, or `[each]` of them, one in each run, at every point where it "
+            "can happen; or `pairs`, one or two of all. The instances run one after the other, each when the cron is due "
+            "`again`, or with `interleavings` at once, in every order of those."
         ),
     ] = []
+    again: Annotated[
+        str | None,
+        Field(
+            pattern=_PERIOD.pattern,
+            description="How long until the crons are due again: `15 minutes`, `1 day`. So much time passes before each "
+            "run of the recovery, before each further instance under faults, and while one is slow. None does, when left "
+            "out.",
+        ),
+    ] = None
     restart: Annotated[
         bool,
         Field(description="Every run begins with new processes, of servers that remember too much from call to call."),
@@ -201,6 +219,30 @@ class When(Parameters):
     secret: Annotated[
         Literal["right", "wrong", "none"], Field(description="The CRON_SECRET that the call carries.")
     ] = "right"  # noqa: S105  (says which secret, and is none)
+
+    @property
+    def faults_to_meet(self) -> Faults | None:
+        """Which faults are put in, if any are."""
+        if not self.faults:
+            return None
+        every = self.faults == "pairs" or "each" in self.faults
+        names = FAULT_NAMES if every else [name for name in self.faults if name in FAULT_NAMES]
+        return Faults(frozenset(names), at_most=2 if self.faults == "pairs" else 1)
+
+    @property
+    def period(self) -> timedelta:
+        """How long until the crons are due again."""
+        if self.again is None:
+            return timedelta()
+        amount, unit = self.again.split()
+        return int(amount) * _UNITS[unit.removesuffix("s")]
+
+    @property
+    def strategy(self) -> str | None:
+        """Which runs are made beside the named overlaps, if any are."""
+        if self.interleavings is not None:
+            return str(self.interleavings)
+        return "faults" if self.faults else None
 
     @property
     def instance_list(self) -> list[Instance]:
@@ -225,6 +267,7 @@ class WithParameters(Parameters):
     """One check and its parameters."""
 
     no_loss: Annotated[NoLoss | None, Field(alias="no-loss")] = None
+    delivery: Delivery | None = None
     flag_agrees: Annotated[FlagAgrees | None, Field(alias="flag-agrees")] = None
     only_eligible: Annotated[OnlyEligible | None, Field(alias="only-eligible")] = None
     batch_limit: Annotated[BatchLimit | None, Field(alias="batch-limit")] = None
@@ -254,7 +297,7 @@ class Scenario(Parameters):
     title: Annotated[str, Field(min_length=1, description="One line: what is shown.")]
     why: Annotated[str, Field(min_length=1, description="Why the case exists: what went wrong, or could.")]
     test: Annotated[
-        Literal["functions", "responses", "race", "retry", "rules", "roles"],
+        Literal["functions", "responses", "race", "retry", "rules", "roles", "faults"],
         Field(description="The part of the sign-off report that it belongs to."),
     ]
     given: Annotated[Given, Field(description="What is there before.")] = Given()
@@ -288,10 +331,21 @@ def contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
         yield ("when", "interleavings"), "one instance cannot overlap; say `instances: 2`, or more"
     elif len(when.instance_list) == 1 and when.overlaps != ["one-after-the-other"]:
         yield ("when", "overlaps"), "one instance cannot overlap; say `instances: 2`, or more"
+    yield from _faults_without_schedules(scenario)
     yield from _repeated_words(scenario)
     yield from _unknown_jobs(scenario)
     yield from _checks_of_other_crons(scenario)
     yield from _choices_without_need(scenario)
+
+
+def _faults_without_schedules(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    when = scenario.when
+    if when is None or not when.faults:
+        return
+    if isinstance(when.interleavings, Sample):
+        yield ("when", "faults"), "a sample meets no faults; say `interleavings: all`, or leave them out"
+    if isinstance(when.faults, list) and "each" in when.faults and len(when.faults) > 1:
+        yield ("when", "faults"), "`each` stands for every fault; name no others beside it"
 
 
 def places_to_choose(scenario: Scenario) -> Iterator[tuple[Path, Row, str]]:
