@@ -19,7 +19,7 @@ verify: $(READY)  ## the main job: every scenario against the reference crons, o
 	$(BIN)/cronproof verify
 
 test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the harness itself, then the scenarios through pytest
-	$(BIN)/pytest --numprocesses auto -m "not examples"
+	$(BIN)/pytest --numprocesses auto -m "not examples and not slow"
 	$(BIN)/pytest scenarios
 
 examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.explore.fault import DIES, FaultName
+from harness.explore.names import step_name
 from harness.explore.scheduler import Step, Wait
 from harness.mocks.exchange import Message
 from harness.mocks.services import Escape
@@ -94,6 +97,22 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Met:
+    """An instance met a fault at a point, which has the name of what was done there: `commit`, and the second time
+    `commit (2)`.
+    """
+
+    fault: FaultName
+    instance: str
+    point: str
+    step: int
+    """Which of the run's steps it was, from 0."""
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.instance}: {self.point}"
+
+
+@dataclass(frozen=True)
 class Run:
     """One execution: a scenario's instances, played in one order, on fresh rows.
 
@@ -105,6 +124,7 @@ class Run:
     """
 
     order: str
+    target: str = ""
     role: Role = "service_role"
     instances: Sequence[Instance] = ()
     responses: Sequence[CronResponse] = ()
@@ -127,7 +147,12 @@ class Run:
     @property
     def died(self) -> set[str]:
         """The instances that were killed: they answer nothing."""
-        return {step.instance for step in self.steps if step.point.kind == "death"}
+        return {met.instance for met in self.met if met.fault == DIES}
+
+    @cached_property
+    def met(self) -> list[Met]:
+        """The faults that were put in, in their order."""
+        return faults_met(self.steps)
 
     @cached_property
     def jobs(self) -> dict[JobId, Job]:
@@ -174,6 +199,18 @@ class Run:
     def jobs_of(self, phone: str) -> list[Job]:
         """The scenario's jobs that are messaged at this number."""
         return [job for job in self.jobs.values() if job.phone == phone]
+
+
+def faults_met(steps: Sequence[Step]) -> list[Met]:
+    """The faults among steps, with their points."""
+    met, times = [], Counter[tuple[str, str]]()
+    for number, step in enumerate(steps):
+        name = step_name(step.point)
+        times[step.instance, name] += 1
+        again = times[step.instance, name]
+        if step.fault is not None:
+            met.append(Met(step.fault, step.instance, name if again == 1 else f"{name} ({again})", number))
+    return met
 
 
 def _time(value: Any) -> datetime | None:

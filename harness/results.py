@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.checks import Finding, Verdict
+from harness.checks.delivery import Delivery
+from harness.consequences import Consequence, consequences
 from harness.evidence import Output, Run
 from harness.explore.counterexample import Counterexample
 from harness.explore.explorer import Coverage
@@ -80,12 +82,24 @@ class ScenarioResult:
     @property
     def is_explored(self) -> bool:
         """Whether schedules were run beside the named overlaps."""
-        return self.file.scenario.when is not None and self.file.scenario.when.interleavings is not None
+        return self.file.scenario.when is not None and self.file.scenario.when.strategy is not None
 
     @property
     def played(self) -> int:
         """How many runs were made in all."""
         return len(self.named) + (self.exploration.schedules if self.is_explored else 0)
+
+    @property
+    def consequences(self) -> list[Consequence]:
+        """Of a scenario with faults, what each came to for each message: the truth table."""
+        check = next((check for check in self.file.scenario.checks if isinstance(check, Delivery)), None)
+        # The run of a counterexample was made once more.
+        runs = {run.key: run for run in self.runs if run.met and run.hindrance is None}.values()
+        if check is None:
+            return [one for run in runs for one in consequences(run)]
+        return [
+            replace(one, known=check.reason(run.target, one)) for run in runs for one in consequences(run, check.jobs)
+        ]
 
     @property
     def reason(self) -> str | None:
@@ -106,7 +120,7 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
 class Tally:
     """What the checks said of all runs: the first failure, else the first doubt, else what was seen in the first run.
 
-    Where rows are drawn, a run on some of them may have nothing to show. That is no doubt if others have.
+    Where rows are drawn, or faults met, a run may have nothing to show. That is no doubt if others have.
     """
 
     scenario: Scenario
@@ -115,7 +129,8 @@ class Tally:
     _stopped: str | None = None
 
     def __post_init__(self) -> None:
-        self._draws_rows = bool(choices(self.scenario))
+        faulty = self.scenario.when is not None and bool(self.scenario.when.faults)
+        self._runs_differ = bool(choices(self.scenario)) or faulty
 
     def add(self, run: Run, *, first: bool = False) -> None:
         """Asks the checks of one more run; `first` puts it before those that were there."""
@@ -123,7 +138,7 @@ class Tally:
         for number, check in enumerate(self.scenario.checks):
             finding = examine(check, run)
             rank = _RANK[finding.verdict]
-            if self._draws_rows and finding.verdict == "INCONCLUSIVE" and run.hindrance is None:
+            if self._runs_differ and finding.verdict == "INCONCLUSIVE" and run.hindrance is None:
                 rank = -1
             _, before, _ = self._said.get(number, (finding, -2, ""))
             if rank > before or (first and rank == before):
@@ -141,6 +156,8 @@ class Tally:
             finding, _, order = self._said.get(number, (Finding("INCONCLUSIVE", "nothing was run"), 0, ""))
             if self._stopped is not None and finding.verdict == "PASS":
                 finding, order = Finding("INCONCLUSIVE", self._stopped), ""
+            elif finding.verdict == "PASS":
+                finding = check.conclude(self.runs) or finding
             shown = order if finding.verdict != "PASS" or len(self.runs) == 1 else None
             results.append(CheckResult(check.id, finding.verdict, finding.message, shown or None))
         return results

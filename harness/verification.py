@@ -13,6 +13,7 @@ from harness.evidence import Run
 from harness.explore import explorer, overlap, timeline
 from harness.explore.counterexample import Counterexample
 from harness.explore.explorer import INTERRUPTED, Progress
+from harness.explore.fault import DIES
 from harness.explore.names import step_name
 from harness.explore.sample import ByPriority, Drawn, Sample, shrunk
 from harness.explore.schedule import Follow
@@ -27,7 +28,7 @@ from harness.stage import Glance, Stage, examine
 from harness.workers import Workers
 
 MAX_EVIDENCE_RUNS = 50
-WORST = ("no-duplicate", "no-loss")
+WORST = ("no-duplicate", "no-loss", "delivery")
 
 
 @dataclass
@@ -54,12 +55,13 @@ class Verification:
         when = self.stage.when
         for name in when.overlaps:
             await self._overlapping(name)
-        if when.faults and not self.stage.target.can_die:
-            self._tally.stopped(f"{self.stage.target.name} is no process that could be killed")
-        elif when.faults:
-            await self._at_each_point("dies", overlap.dies_at_step)
-        if when.interleavings is not None:
-            return await self._explored(str(when.interleavings))
+        faults = when.faults_to_meet
+        if faults is not None and DIES in faults.names and not self.stage.target.can_die:
+            self._tally.stopped(
+                f"{self.stage.target.name} is no process that could be killed: name faults without `dies`"
+            )
+        elif when.strategy is not None:
+            return await self._explored(when.strategy)
         strategy = "overlaps" if len(when.instance_list) > 1 else "single"
         exploration = self._tally.exploration(strategy, None, self._seconds)
         return ScenarioResult(self.file, self._tally.results, self._tally.runs, exploration)
@@ -107,14 +109,15 @@ class Verification:
             self.stage.observing = False
             if self.journal is not None:
                 self.journal.close(is_over=is_over)
-        if failing is not None and search.level is None and coverage.stopped is None:
+        if failing is not None and search.level is None and not search.tells_all and coverage.stopped is None:
             try:
                 if isinstance(failing, ByPriority) and isinstance(search, Sample):
                     failing = await self._shrunk(search, failing)
                 failing = await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
             except asyncio.CancelledError:  # Ctrl-C: then the one that was found first has to do
                 coverage.stopped = INTERRUPTED
-        for run in list(self._seen.values())[:MAX_EVIDENCE_RUNS]:
+        of_faults = self.stage.when.faults_to_meet is not None  # of which the truth table has every one
+        for run in list(self._seen.values())[: None if of_faults else MAX_EVIDENCE_RUNS]:
             self._tally.add(run)
         counterexample, drawn = (None, None) if failing is None else await self._confirmed(failing)
         if coverage.stopped is not None:

@@ -3,6 +3,7 @@
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
 from harness.checks.check import Check, Finding, Verdict
+from harness.checks.delivery import Delivery
 from harness.checks.egress import Egress
 from harness.checks.exclusive import Exclusive
 from harness.checks.flag_agrees import FlagAgrees
@@ -20,6 +21,7 @@ CHECKS: tuple[type[Check], ...] = (
     Exclusive,
     NoDuplicate,
     NoLoss,
+    Delivery,
     FlagAgrees,
     OnlyEligible,
     BatchLimit,

@@ -58,6 +58,10 @@ class Check(ABC):
     def examine(self, run: Run) -> Finding:
         """Whether the property held in this run."""
 
+    def conclude(self, runs: Sequence[Run]) -> Finding | None:  # noqa: ARG002  (most have said it all)
+        """When it held in every run: what all of them show together, if that is more than what each shows."""
+        return None
+
 
 def named(ids: Sequence[JobId]) -> str:
     """Jobs in a sentence: `job 32`, `jobs 32 and 33`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel
 
 from harness.checks import Verdict
+from harness.consequences import Consequence
 from harness.report.provenance import Provenance, shown
 from harness.results import CheckResult, Exploration, ScenarioResult, worst
 
@@ -21,6 +22,8 @@ class ScenarioEntry(BaseModel):
     reason: str | None = None
     checks: Sequence[CheckResult]
     exploration: Exploration
+    faults: Sequence[Consequence] | None = None
+    """The truth table: a line for each run with a fault and each job."""
     counterexample: str | None = None
 
 
@@ -52,6 +55,7 @@ def document(provenance: Provenance, results: Sequence[ScenarioResult], countere
                 reason=result.reason,
                 checks=result.checks,
                 exploration=result.exploration,
+                faults=result.consequences or None,
                 counterexample=counterexamples.get(result.file.id),
             )
             for result in results

@@ -8,6 +8,12 @@ from harness.explore.search import Assurance
 from harness.explore.timeline import Timeline
 from harness.results import Exploration
 
+_ALL = {
+    "faults": "one after the other, with every fault at every point",
+    "all": "all there are, up to the order of independent steps",
+    "all-unreduced": "all there are",
+}
+
 
 def covered(exploration: Exploration) -> str:
     """What was run of what could happen, in a sentence."""
@@ -24,10 +30,8 @@ def which(exploration: Exploration) -> str:
         why = "until one failed" if exploration.ended == "failed" else "ended before all were run"
         return f"{exploration.strategy}, {why}"
     match kind:
-        case "all":
-            return "all there are, up to the order of independent steps"
-        case "all-unreduced":
-            return "all there are"
+        case "faults" | "all" | "all-unreduced":
+            return _ALL[kind]
         case "preemptions" if exploration.exhausted:
             return f"all there are; none has more than {rest} preemptions"
         case "preemptions":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.evidence import Run, in_order
+from harness.report import matrix
 from harness.report.interleavings import drawn, which
 from harness.report.parts import PARTS
 from harness.report.provenance import Provenance
@@ -159,6 +160,21 @@ def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:
     return _table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
 
 
+def _faults(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    for result in results:
+        consequences = result.consequences
+        yield from ("", f"### {result.file.scenario.title}", "")
+        yield from _table(
+            ("Point", *matrix.HEADINGS.values()), [(_code(name), *cells) for name, cells in matrix.rows(consequences)]
+        )
+        for point, by_cell in matrix.of_calls(consequences):
+            yield from ("", f"At {_code(point)}:", "")
+            yield from _table(("Outcome", "Faults"), [(cell, ", ".join(faults)) for cell, faults in by_cell.items()])
+        known = dict.fromkeys((one.faults[0].fault, one.known) for one in consequences if one.known)
+        yield from ["", *(f"- Known, {_code(fault)}: {reason}" for fault, reason in known)] if known else []
+        yield from ("", matrix.LEGEND, "")
+
+
 def _nothing(_: Sequence[ScenarioResult]) -> Iterator[str]:
     return iter(())
 
@@ -170,6 +186,7 @@ _EVIDENCE: dict[str, Callable[[Sequence[ScenarioResult]], Iterator[str]]] = {
     "retry": _retry,
     "rules": _nothing,
     "roles": _responses,
+    "faults": _faults,
 }
 
 

@@ -9,4 +9,5 @@ PARTS: dict[str, str] = {
     "retry": "Test 4: Retry on SMS failure",
     "rules": "Beyond the report: rules of eligibility",
     "roles": "Beyond the report: roles and row-level security",
+    "faults": "Beyond the report: faults",
 }

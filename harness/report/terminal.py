@@ -11,6 +11,7 @@ from harness.checks import Verdict
 from harness.explore import overlap
 from harness.explore.explorer import Coverage
 from harness.explore.timeline import Timeline
+from harness.report import matrix
 from harness.report.interleavings import covered, drawn
 from harness.report.parts import PARTS
 from harness.report.progress import Progress
@@ -52,6 +53,10 @@ class Terminal:
             self._print(f"  {_line(check, several=orders > 1)}")
         if result.is_explored:
             self._print(f"  [dim]{escape(covered(result.exploration))}[/dim]")
+        if consequences := result.consequences:
+            self._print("")
+            for line in matrix.drawn(consequences):
+                self._print(f"  {escape(line)}")
         if result.timeline is not None:
             self._draw(result.timeline)
         else:

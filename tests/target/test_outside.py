@@ -18,7 +18,9 @@ import pytest
 
 from harness.config import TargetConfig
 from harness.errors import EnvironmentFailed
+from harness.interception import door
 from harness.postgres.server import Server
+from harness.report import matrix
 from harness.results import ScenarioResult
 from harness.runner import Plan, session_on
 from harness.scenario import reader
@@ -108,13 +110,32 @@ def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: 
 def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
     result = verify(target(), overlaps="[one-after-the-other]\n  faults: [dies]")
 
-    killed = [run for run in result.runs if run.order.startswith("dies")]
-    assert [run.died for run in killed] == [{"A"}] * 3
+    killed = list({run.key: run for run in result.runs if run.died == {"A"}}.values())
     assert [run.steps[-1].instance for run in killed] == ["B", "B", "B"]
     # Killed at its claim it has not claimed; at its call, the job is claimed and nothing sent; at the answer, it was sent.
-    assert [[sent.message.instance for sent in run.accepted] for run in killed] == [["B"], [], ["A"]]
+    accepted = {met.point.split()[0]: [s.message.instance for s in run.accepted] for run in killed for met in run.met}
+    assert accepted == {"select": ["B"], "call": [], "answer": ["A"]}
     (no_loss,) = [check for check in result.checks if check.id == "no-loss"]
-    assert (no_loss.verdict, no_loss.order) == ("FAIL", "dies (2)")
+    assert no_loss.verdict == "FAIL"
+    assert result.counterexample is not None
+    assert {"A!dies": "call openphone POST /v1/messages"} in result.counterexample.schedule
+
+
+def test_a_server_outside_meets_every_fault(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(door, "SILENCE_SECONDS", 0.1)
+    result = verify(target(), overlaps="[one-after-the-other]\n  faults: [each]\n  again: 15 minutes")
+
+    assert result.exploration.ended == "complete"
+    words = {(str(one.faults[0].fault), one.faults[0].instance): matrix.word(one) for one in result.consequences}
+    assert len(words) > 25
+    # It commits its claim with the statement, gives back what is refused, and nothing that is not answered.
+    assert words["connection-lost-after", "A"] == "stuck"
+    assert words["timeout-before", "A"] == "stuck"
+    assert words["timeout-after", "A"] == "·"
+    assert words["bad-gateway", "A"] == "·"
+    assert capfd.readouterr().err == ""
 
 
 @pytest.fixture
@@ -254,15 +275,13 @@ def test_a_target_can_ask_for_new_processes_in_every_run(
     assert len(counter.read_text().split()) == starts  # with restart: once to begin with, and once for each of two runs
 
 
-def test_what_is_no_process_cannot_be_killed(await_: Await, postgres: Server, tmp_path: Path) -> None:
-    file = tmp_path / "race.yaml"
-    file.write_text(RACE.read_text().replace("  interleavings: all", "  faults: [dies]"))
+def test_a_server_that_runs_already_cannot_be_killed(verify: Verify) -> None:
+    first = free_ports(22)
+    with running(first, 0) as one, running(first, 1) as other:
+        config = TargetConfig(url=[one, other], ports=first, cron_secret="theirs")
+        result = verify(config, overlaps="[one-after-the-other]\n  faults: [dies]")
 
-    async def main() -> ScenarioResult:
-        async with session_on(postgres, Plan()) as opened:
-            return await opened.verify(reader.read_one(file))
-
-    assert await_(main()).reason == "exclusive: reference is no process that could be killed"
+    assert result.reason == "exclusive: server is no process that could be killed: name faults without `dies`"
 
 
 def test_a_wrong_secret_is_told_for_what_it_is(verify: Verify) -> None:

@@ -1,0 +1,100 @@
+"""delivery, on evidence made by hand: how often a message came, and which limits are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checks.check import Finding
+from harness.checks.delivery import Delivery
+from harness.consequences import consequences
+from harness.evidence import Run
+from harness.explore.fault import FaultName
+from harness.explore.point import Point
+from harness.explore.scheduler import Step
+from tests.checks.test_checks import ADA, SET, after, job, run, sent
+
+CALL = "openphone POST /v1/messages"
+BEFORE = [Step("A", Point("statement", "commit")), Step("A", Point("statement", "commit"))]
+
+
+def met(fault: FaultName, at: str = CALL, **changes: Any) -> Run:
+    point = Point("call" if at == CALL else "statement", at)
+    steps = [*BEFORE, Step("A", point, fault=fault)]
+    return run(**{"target": "reference", "steps": steps, "before": after(job(32, ADA))} | changes)
+
+
+TWICE: dict[str, Any] = {"sent": [sent(ADA), sent(ADA, recovering=True)]}
+NEVER: dict[str, Any] = {"sent": [], "after": after(job(32, ADA, followup_sent_at=SET))}
+KNOWN: dict[str, Any] = {"fault": "timeout-after", "outcome": "twice", "reason": "no key"}
+DELIVERY = Delivery(jobs=[32])
+LIMITED = Delivery.model_validate({"jobs": [32], "known": [KNOWN]})
+AT_CALL = Delivery.model_validate({"jobs": [32], "known": [KNOWN | {"at": f"A: call {CALL}"}]})
+ELSEWHERE = Delivery.model_validate({"jobs": [32], "known": [KNOWN | {"targets": ["node-pg"]}]})
+
+NOT_ONCE = "its message was accepted twice or more, not exactly once"
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "verdict", "message"),
+    [
+        (DELIVERY, met("dies"), "PASS", "exactly once"),
+        (DELIVERY, met("timeout-after", **TWICE), "FAIL", f"job 32, timeout-after at A: call {CALL}: {NOT_ONCE}"),
+        (DELIVERY, met("dies", "commit", **NEVER), "FAIL", "dies at A: commit (3): its message was never"),
+        (DELIVERY, run(before=after(job(32, ADA)), **NEVER), "FAIL", "job 32: its message was never accepted"),
+        (Delivery(jobs=[32], expected="at most once"), met("dies", **NEVER), "PASS", "at most once"),
+        (Delivery(jobs=[32], expected="at most once"), met("dies", **TWICE), "FAIL", "twice or more, not at most once"),
+        (Delivery(jobs=[32], expected="at least once"), met("dies", **TWICE), "PASS", "at least once"),
+        (Delivery(jobs=[32], expected="at least once"), met("dies", **NEVER), "FAIL", "never accepted, not at least once"),
+        (LIMITED, met("timeout-after", **TWICE), "PASS", "exactly once"),
+        (LIMITED, met("timeout-after"), "PASS", "exactly once"),  # it need not show at every point
+        (LIMITED, met("reset-after", **TWICE), "FAIL", NOT_ONCE),
+        (LIMITED, met("timeout-after", **NEVER), "FAIL", "never accepted, not exactly once"),
+        (AT_CALL, met("timeout-after", **TWICE), "PASS", "exactly once"),
+        (AT_CALL, met("timeout-after"), "FAIL", "its message was accepted once, though known is 'twice'"),
+        (ELSEWHERE, met("timeout-after", **TWICE), "FAIL", NOT_ONCE),
+    ],
+)  # fmt: skip
+def test_what_is_found(check: Delivery, seen: Run, verdict: str, message: str) -> None:
+    finding = check.examine(seen)
+
+    assert (finding.verdict, message in finding.message) == (verdict, True), finding
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "finding"),
+    [
+        (DELIVERY, [run(), met("dies")], Finding("PASS", "exactly once under 1 faults")),
+        (LIMITED, [met("timeout-after"), met("timeout-after", **TWICE)], Finding("PASS", "exactly once under 2 faults, 1 known limits apart")),
+        (LIMITED, [met("timeout-after")], Finding("FAIL", "a known limit is gone, take it out: timeout-after: twice")),
+        (AT_CALL, [met("dies")], Finding("FAIL", f"a known limit is gone, take it out: timeout-after at A: call {CALL}: twice")),
+        (ELSEWHERE, [met("timeout-after")], Finding("PASS", "exactly once under 1 faults")),
+    ],
+)  # fmt: skip
+def test_what_all_runs_show_together(check: Delivery, seen: list[Run], finding: Finding) -> None:
+    assert check.conclude(seen) == finding
+
+
+@pytest.mark.parametrize(
+    ("seen", "delivered", "row"),
+    [
+        (met("dies"), "once", "claimed"),
+        (met("dies", **NEVER), "never", "stuck"),
+        (met("dies", sent=[], after=after(job(32, ADA))), "never", "free"),
+        (met("dies", after=after(job(32, ADA))), "once", "free"),
+        (met("dies", **TWICE), "twice", "claimed"),
+        (met("dies", **NEVER, recovered=after(job(32, ADA))), "never", "free"),
+    ],
+)
+def test_the_truth_table_says_what_came_and_how_the_row_was_left(seen: Run, delivered: str, row: str) -> None:
+    (one,) = consequences(seen, [32])
+
+    assert (one.cron, one.job, one.delivered, one.row) == ("post-job-followup", 32, delivered, row)
+    assert one.said == ["A: 200", "B: 200", "A: died"]
+
+
+def test_jobs_that_share_a_number_share_its_messages() -> None:
+    twins = run(before=after(job(32, ADA), job(33, ADA)), sent=[sent(ADA), sent(ADA), sent(ADA)])
+
+    assert [one.delivered for one in consequences(twins)] == ["twice", "once"]
