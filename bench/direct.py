@@ -30,7 +30,7 @@ class _Direct(Database):
 async def serial_rate(opened: Session, stage: Stage) -> tuple[float, float]:
     """Runs a second: of the instances one after the other with a reset before, and of their statements alone."""
     target = in_process.InProcess(
-        "direct", in_process.named("reference").crons, _Direct(opened.database), opened.services
+        "direct", in_process.named("reference").application, _Direct(opened.database), opened.services
     )
     async with target.running():
         await target.prepare({proxy.instance: proxy for proxy in stage.proxies}, "service_role")

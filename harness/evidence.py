@@ -120,7 +120,8 @@ class Run:
     after the crons have run again, without faults, until nothing changed. `comparable` is `after` with nothing of times
     but whether they are there; runs of the same `key` have the same evidence, times aside. `is_explored` ones
     belong to the interleavings, and their order is a schedule. `hindrance` says why the execution proves
-    nothing, if it does not; `never_reached` that this is for want of the place at which an instance was to be held.
+    nothing, if it does not; `unsettled` that its recovery came to no end, so that only what went wrong is certain;
+    `never_reached` that this is for want of the place at which an instance was to be held.
     """
 
     order: str
@@ -142,6 +143,7 @@ class Run:
     key: str = ""
     is_explored: bool = False
     hindrance: str | None = None
+    unsettled: str | None = None
     never_reached: bool = False
 
     @property

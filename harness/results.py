@@ -120,7 +120,7 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
 class Tally:
     """What the checks said of all runs: the first failure, else the first doubt, else what was seen in the first run.
 
-    Where rows are drawn, or faults met, a run may have nothing to show. That is no doubt if others have.
+    Where rows are drawn, faults met, or jobs locked, a run may have nothing to show. That is no doubt if others have.
     """
 
     scenario: Scenario
@@ -138,7 +138,8 @@ class Tally:
         for number, check in enumerate(self.scenario.checks):
             finding = examine(check, run)
             rank = _RANK[finding.verdict]
-            if self._runs_differ and finding.verdict == "INCONCLUSIVE" and run.hindrance is None:
+            shows_little = self._runs_differ or run.order == "jobs-locked"
+            if shows_little and finding.verdict == "INCONCLUSIVE" and run.hindrance is None:
                 rank = -1
             _, before, _ = self._said.get(number, (finding, -2, ""))
             if rank > before or (first and rank == before):
@@ -147,6 +148,11 @@ class Tally:
     def stopped(self, reason: str) -> None:
         """Not all was run that was to be: what did not fail is not known to hold."""
         self._stopped = reason
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a check failed in any run so far."""
+        return any(finding.verdict == "FAIL" for finding, _, _ in self._said.values())
 
     @property
     def results(self) -> list[CheckResult]:

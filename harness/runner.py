@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from fixtures.crons.context import Cron
 from harness.config import TargetConfig
 from harness.config import chosen as configured
 from harness.errors import EnvironmentFailed, InvalidScenario, Mistake
@@ -55,8 +54,12 @@ class Plan:
     """The target, where it is none of the built-in ones."""
     logs: Path = Path("reports/logs")
     """The folder of what a target outside writes."""
-    crons: Mapping[str, Cron] | None = None
-    """Crons in place of those of the built-in target: how saboteurs are run."""
+    application: in_process.Application | None = None
+    """What makes the instances of the built-in target in its place."""
+    edited: Mapping[str, str] = field(default_factory=dict)
+    """Migrations with other texts than their files have, by their names from the root of the repository."""
+    seeks_failures: bool = False
+    """Whether the first failure is all that is wanted: nothing is explored behind it, and nothing shortened."""
     workers: int = 1
     """How many processes explore."""
     seed: int = 0
@@ -147,15 +150,15 @@ async def session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
     helped = working(postgres, replace(plan, workers=1), plan.workers) if plan.workers > 1 else contextlib.nullcontext()
     password = DATABASE_PASSWORD if plan.outside is not None and plan.outside.url is not None else None
     async with databases.created(postgres, password=password) as database, helped as workers:
-        await database.migrate([*plan.schema, *plan.migrations])
+        await database.migrate([*plan.schema, *plan.migrations], plan.edited)
         await database.prepare()
         services = Services(frozenset())
         target: Outside | in_process.InProcess
         if plan.outside is not None:
             target = Outside(plan.target, plan.outside, database, services, plan.logs)
         else:
-            crons = plan.crons or in_process.named(plan.target).crons
-            target = in_process.InProcess(plan.target, crons, database, services)
+            application = plan.application or in_process.named(plan.target).application
+            target = in_process.InProcess(plan.target, application, database, services)
         async with contextlib.AsyncExitStack() as proxies, target.running():
             yield Session(plan, database, services, target, workers, proxies)
 
@@ -226,6 +229,7 @@ class Session:
             deadline=deadline,
             progress=progress,
             seed=self.plan.seed,
+            seeks_failures=self.plan.seeks_failures,
             migrations=self.plan.migrations,
             config=self.plan.config,
             journal=self._journal(file),

@@ -41,6 +41,7 @@ class Verification:
     deadline: float
     progress: Progress
     seed: int
+    seeks_failures: bool
     migrations: Sequence[Path]
     config: Path | None
     journal: Journal | None
@@ -54,17 +55,23 @@ class Verification:
         """Plays all of it."""
         when = self.stage.when
         for name in when.overlaps:
-            await self._overlapping(name)
+            if not self._is_enough:
+                await self._overlapping(name)
         faults = when.faults_to_meet
         if faults is not None and DIES in faults.names and not self.stage.target.can_die:
             self._tally.stopped(
                 f"{self.stage.target.name} is no process that could be killed: name faults without `dies`"
             )
-        elif when.strategy is not None:
+        elif when.strategy is not None and not self._is_enough:
             return await self._explored(when.strategy)
         strategy = "overlaps" if len(when.instance_list) > 1 else "single"
         exploration = self._tally.exploration(strategy, None, self._seconds)
         return ScenarioResult(self.file, self._tally.results, self._tally.runs, exploration)
+
+    @property
+    def _is_enough(self) -> bool:
+        """Whether a failure was found where nothing more is wanted."""
+        return self.seeks_failures and self._tally.has_failed
 
     @property
     def _seconds(self) -> float:
@@ -80,6 +87,8 @@ class Verification:
                 tally.add(await stage.play(name, overlap.step_by_step))
             case "held-anywhere":
                 await self._at_each_point(name, overlap.held_at_step)
+            case "jobs-locked":
+                tally.add(await stage.play(name, overlap.jobs_locked))
             case place:
                 tally.add(await stage.play(place, overlap.held_at(place)))
 
@@ -109,7 +118,8 @@ class Verification:
             self.stage.observing = False
             if self.journal is not None:
                 self.journal.close(is_over=is_over)
-        if failing is not None and search.level is None and not search.tells_all and coverage.stopped is None:
+        is_shortened = search.level is None and not search.tells_all and not self.seeks_failures
+        if failing is not None and is_shortened and coverage.stopped is None:
             try:
                 if isinstance(failing, ByPriority) and isinstance(search, Sample):
                     failing = await self._shrunk(search, failing)
@@ -119,7 +129,9 @@ class Verification:
         of_faults = self.stage.when.faults_to_meet is not None  # of which the truth table has every one
         for run in list(self._seen.values())[: None if of_faults else MAX_EVIDENCE_RUNS]:
             self._tally.add(run)
-        counterexample, drawn = (None, None) if failing is None else await self._confirmed(failing)
+        counterexample, drawn = None, None
+        if failing is not None and not self.seeks_failures:
+            counterexample, drawn = await self._confirmed(failing)
         if coverage.stopped is not None:
             self._tally.stopped(coverage.stopped)
         return ScenarioResult(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from fixtures.crons.app import CRONS
+from fixtures.crons.app import CRONS, create_app
 from fixtures.crons.context import Body, Context, Cron
 from harness import stage
 from harness.explore import scheduler
@@ -30,7 +31,8 @@ RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
 
 def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -> list[ScenarioResult]:
     async def main() -> list[ScenarioResult]:
-        async with session_on(postgres, Plan(crons={**CRONS, "post-job-followup": cron})) as opened:
+        crons = {**CRONS, "post-job-followup": cron}
+        async with session_on(postgres, Plan(application=functools.partial(create_app, crons=crons))) as opened:
             return [await opened.verify(reader.read_one(file)) for file in files]
 
     results: list[ScenarioResult] = await_(main())

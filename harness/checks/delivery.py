@@ -32,27 +32,29 @@ class Known(Parameters):
     fault: Annotated[
         list[FaultName],
         BeforeValidator(_listed, json_schema_input_type=FaultName | list[FaultName]),
-        Field(min_length=1, description="The fault, or several of which this is so."),
-    ]
+        Field(description="The fault, or several of which this is so; of every run, when left out."),
+    ] = []
     at: Annotated[
         list[str],
         BeforeValidator(_listed, json_schema_input_type=str | list[str]),
-        Field(description="Only at these points, by the names that the matrix has; at any, when left out."),
+        Field(description="Only at some of these points, by the names that the matrix has; at any, when left out."),
     ] = []
     outcome: Annotated[Delivered, Field(description="How often the message is accepted then.")]
     reason: Annotated[str, Field(min_length=1, description="Why nothing better can be had, or is not had yet.")]
     targets: Annotated[list[str], Field(description="Of these targets; of any, when left out.")] = []
 
-    def covers(self, target: str, met: Met) -> bool:
+    def covers(self, target: str, met: Sequence[Met]) -> bool:
         """Whether the limit is one of a target at what a run met."""
-        return (not self.targets or target in self.targets) and met.fault in self.fault and self._is_at(met)
+        if self.targets and target not in self.targets:
+            return False
+        return not self.fault or any(one.fault in self.fault and self._is_at(one) for one in met)
 
     def _is_at(self, met: Met) -> bool:
         return not self.at or f"{met.instance}: {met.point}" in self.at
 
     def __str__(self) -> str:
         where = f" at {' or '.join(self.at)}" if self.at else ""
-        return f"{', '.join(self.fault)}{where}: {self.outcome}"
+        return f"{', '.join(self.fault) or 'always'}{where}: {self.outcome}"
 
 
 class Delivery(Parameters, Check):
@@ -68,10 +70,10 @@ class Delivery(Parameters, Check):
     known: Annotated[list[Known], Field(description="Where it is known to be otherwise.")] = []
 
     def examine(self, run: Run) -> Finding:
-        """Counts each job's messages. A limit that is known at a certain point must show there."""
+        """Counts each job's messages. Where a limit is known it may show; of every run, it must."""
         for one in consequences(run, self.jobs):
-            limits = [known for known in self.known if any(known.covers(run.target, met) for met in run.met)]
-            certain = {known.outcome for known in limits if known.at}
+            limits = [known for known in self.known if known.covers(run.target, run.met)]
+            certain = {known.outcome for known in limits if not known.fault}
             allowed = certain or _ALLOWED[self.expected] | {known.outcome for known in limits}
             if one.delivered in allowed:
                 continue
@@ -83,7 +85,7 @@ class Delivery(Parameters, Check):
 
     def reason(self, target: str, one: Consequence) -> str | None:
         """Why it came to this, if that is known."""
-        limits = [known for known in self.known if any(known.covers(target, met) for met in one.faults)]
+        limits = [known for known in self.known if known.covers(target, one.faults)]
         return next((known.reason for known in limits if known.outcome == one.delivered), None)
 
     def conclude(self, runs: Sequence[Run]) -> Finding:
@@ -92,7 +94,7 @@ class Delivery(Parameters, Check):
         for run in runs:
             delivered = {one.delivered for one in consequences(run, self.jobs)}
             for number, known in enumerate(self.known):
-                if known.outcome in delivered and any(known.covers(run.target, met) for met in run.met):
+                if known.outcome in delivered and known.covers(run.target, run.met):
                     shown.add(number)
         of_target = [
             (number, known) for number, known in enumerate(self.known) if _is_of(known, runs[0].target if runs else "")

@@ -20,6 +20,7 @@ OverlapName = Literal[
     "held-before-send",
     "held-after-send",
     "held-anywhere",
+    "jobs-locked",
 ]
 
 DESCRIPTIONS: dict[str, str] = {
@@ -31,6 +32,8 @@ DESCRIPTIONS: dict[str, str] = {
     "held-before-send": "A is held before its SMS reaches OpenPhone, B runs to its end, A goes on",
     "held-after-send": "A is held after OpenPhone has accepted its SMS, B runs to its end, A goes on",
     "held-anywhere": "A is held at each of its points in turn, on fresh rows each time, B runs to its end, A goes on",
+    "jobs-locked": "somebody else has every job locked, as in the middle of a claim; A and B run as far as they can, then the "
+    "jobs are let go",
 }
 
 
@@ -66,6 +69,16 @@ def held_at_step(count: int) -> Play:
         await _others_then_all(scheduler)
 
     return play
+
+
+async def jobs_locked(scheduler: Scheduler) -> None:
+    """Each instance runs as far as it can while somebody else has the jobs locked."""
+    if scheduler.jobs_locked is None:
+        raise NeverReached("nobody can lock the jobs")
+    async with scheduler.jobs_locked():
+        for name in scheduler.instances:
+            await _to_its_end(scheduler, name)
+    await _all_to_their_ends(scheduler)
 
 
 def held_at(place: OverlapName) -> Play:

@@ -65,6 +65,10 @@ SHARED = "*"
 """Stands for an instance where one server serves all: whose turn it is tells which one it is."""
 
 
+SOMEBODY_ELSE = "somebody else"
+"""Who holds locks and is none of the instances."""
+
+
 class Line(Protocol):
     """One of several things that an instance does at the same time: a connection to the database, a call of an API."""
 

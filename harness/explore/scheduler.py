@@ -14,6 +14,7 @@ import asyncio
 import functools
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -118,6 +119,8 @@ class Scheduler:
     """Lets so much time pass that the crons are due again."""
     is_apart: bool = False
     """Whether each instance is called when the crons are due again, and not at the same time as the one before."""
+    jobs_locked: Callable[[], AbstractAsyncContextManager[None]] | None = None
+    """Has somebody else hold every job locked, as another instance in the middle of its claim does."""
     slow: set[str] = field(default_factory=set)
     """The lines that take so long that everybody else comes first."""
     steps: list[Step] = field(default_factory=list)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import string
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -60,6 +60,8 @@ class Database:
         self._reset_at: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
+        self.lockers: list[int] = []
+        """The backends that hold rows locked, and belong to no instance."""
         self.applied: list[tuple[Path, str]] = []
         """The migrations so far, each with its SHA-256."""
 
@@ -86,15 +88,17 @@ class Database:
         """The URL of this database at a loopback port, for a login with the rights of `role`."""
         return f"postgresql://{self.login(role)}:{quote(self._password)}@127.0.0.1:{port}/{self.name}?sslmode=disable"
 
-    async def migrate(self, files: Iterable[Path]) -> None:
-        """Applies migrations, in order, on a connection of their own: whatever they set for it ends with it.
+    async def migrate(self, files: Iterable[Path], edited: Mapping[str, str] | None = None) -> None:
+        """Applies migrations, in order, on a connection of their own: whatever they set for it ends with it. `edited` are
+        those with other texts than their files have, by their names from the root of the repository.
 
         Raises:
             UsageError: a file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
         """
         async with await _connect(self._server, self._server.conninfo, dbname=self.name) as connection:
             for file in files:
-                self.applied.append((file, await migration.apply(connection, file)))
+                text = (edited or {}).get(f"{file.parent.name}/{file.name}")
+                self.applied.append((file, await migration.apply(connection, file, text)))
 
     async def prepare(self) -> None:
         """Reads the catalog, and has writes of `*_sent_at` logged from now on.
@@ -217,6 +221,19 @@ class Database:
             """,
             [TERMINATE_MILLISECONDS, list(pids)],
         )
+
+    @contextlib.asynccontextmanager
+    async def jobs_locked(self) -> AsyncIterator[None]:
+        """Holds every job locked for as long as the block runs, by the weakest lock that keeps others from writing."""
+        async with await _connect(self._server, self._server.conninfo, dbname=self.name) as locker:
+            self.lockers.append(locker.info.backend_pid)
+            try:
+                await locker.execute("begin")
+                await locker.execute("select from public.jobs for share")
+                yield
+            finally:
+                self.lockers.remove(locker.info.backend_pid)
+                await locker.execute("rollback")
 
     async def end(self, pids: Sequence[int]) -> None:
         """Ends the backends, whatever they do, and returns when they are gone with their transactions."""

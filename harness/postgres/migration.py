@@ -22,14 +22,14 @@ def reference_schema() -> list[Path]:
     return sorted(file for file in REFERENCE.glob("*.sql") if file.name < LOCKING.name)
 
 
-async def apply(connection: AsyncConnection, file: Path) -> str:
-    """Applies one file and returns the SHA-256 of what was applied.
+async def apply(connection: AsyncConnection, file: Path, edited: str | None = None) -> str:
+    """Applies one file, or an edited text of it, and returns the SHA-256 of what was applied.
 
     Raises:
         UsageError: the file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
     """
     try:
-        content = file.read_bytes()
+        content = file.read_bytes() if edited is None else edited.encode()
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the migration {file}: {error}") from None

@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
 import respx
 from psycopg_pool import PoolTimeout
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from fixtures import hardened, legacy
-from fixtures.crons.app import CRONS as REFERENCE
+from fixtures.crons import app as reference
 from fixtures.crons.app import create_app
-from fixtures.crons.context import Cron
 from fixtures.crons.settings import Settings
 from harness.errors import EnvironmentFailed, UsageError
 from harness.evidence import CronResponse, Instance, Output
@@ -39,17 +40,23 @@ from harness.target.secrets import API_KEY, CRON_SECRET
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """Crons of this repository, and the migrations that they need after the schema."""
+    """Crons of this repository: the module that has them as `CRONS`, and the migrations that they need after the schema."""
 
-    crons: Mapping[str, Cron]
+    module: ModuleType
     migrations: Sequence[Path] = (migration.LOCKING,)
+
+    def application(self, settings: Settings) -> Starlette:
+        """One instance's."""
+        return create_app(settings, self.module.CRONS)
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {
-    "reference": BuiltIn(REFERENCE),
-    "legacy": BuiltIn(legacy.CRONS),
-    "hardened": BuiltIn(hardened.CRONS, (migration.LOCKING, migration.LEASES)),
+    "reference": BuiltIn(reference),
+    "legacy": BuiltIn(legacy),
+    "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES)),
 }
+Application = Callable[[Settings], Starlette]
+"""Makes the application of an instance."""
 APPS = "http://apps.cronproof.invalid"
 
 
@@ -75,9 +82,9 @@ class InProcess:
     restarts = False
     is_shared = False
 
-    def __init__(self, name: str, crons: Mapping[str, Cron], database: Database, services: Services) -> None:
+    def __init__(self, name: str, application: Application, database: Database, services: Services) -> None:
         self.name = name
-        self._crons = crons
+        self._application = application
         self._database = database
         self._running = contextlib.AsyncExitStack()
         self._apps: dict[tuple[str, Role], ASGIApp] = {}
@@ -173,7 +180,7 @@ class InProcess:
             ghl_api_key=API_KEY,
             app_url=f"{APPS}/{name}",
         )
-        app = create_app(settings, self._crons)
+        app = self._application(settings)
         try:
             await self._running.enter_async_context(app.router.lifespan_context(app))
         except PoolTimeout as timeout:

@@ -31,6 +31,7 @@ KNOWN: dict[str, Any] = {"fault": "timeout-after", "outcome": "twice", "reason":
 DELIVERY = Delivery(jobs=[32])
 LIMITED = Delivery.model_validate({"jobs": [32], "known": [KNOWN]})
 AT_CALL = Delivery.model_validate({"jobs": [32], "known": [KNOWN | {"at": f"A: call {CALL}"}]})
+ALWAYS = Delivery.model_validate({"jobs": [32], "known": [{"outcome": "never", "reason": "poison"}]})
 ELSEWHERE = Delivery.model_validate({"jobs": [32], "known": [KNOWN | {"targets": ["node-pg"]}]})
 
 NOT_ONCE = "its message was accepted twice or more, not exactly once"
@@ -52,7 +53,10 @@ NOT_ONCE = "its message was accepted twice or more, not exactly once"
         (LIMITED, met("reset-after", **TWICE), "FAIL", NOT_ONCE),
         (LIMITED, met("timeout-after", **NEVER), "FAIL", "never accepted, not exactly once"),
         (AT_CALL, met("timeout-after", **TWICE), "PASS", "exactly once"),
-        (AT_CALL, met("timeout-after"), "FAIL", "its message was accepted once, though known is 'twice'"),
+        (AT_CALL, met("timeout-after"), "PASS", "exactly once"),
+        (AT_CALL, met("timeout-after", "commit", **TWICE), "FAIL", NOT_ONCE),
+        (ALWAYS, met("dies", **NEVER), "PASS", "exactly once"),
+        (ALWAYS, run(before=after(job(32, ADA))), "FAIL", "its message was accepted once, though known is 'never'"),
         (ELSEWHERE, met("timeout-after", **TWICE), "FAIL", NOT_ONCE),
     ],
 )  # fmt: skip
