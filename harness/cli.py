@@ -32,7 +32,10 @@ from harness.config import ConfigFile
 from harness.config import chosen as configured
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.explore import counterexample as counterexamples
-from harness.report import document, junit, markdown, provenance
+from harness.prove import proof
+from harness.prove.trial import Trial
+from harness.report import document, junit, kills, markdown, provenance
+from harness.report.progress import Progress
 from harness.report.terminal import Terminal
 from harness.results import ScenarioResult, worst
 from harness.runner import Plan, Session
@@ -193,6 +196,40 @@ def replay(
     told = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     verdict = _run(replaying.replay(plan, scenario, counterexample, times=times, pause=pause, tell=told))
     raise typer.Exit(EXIT_CODES[verdict])
+
+
+@app.command()
+def prove(
+    only: Annotated[
+        list[str] | None,
+        typer.Argument(help="Saboteurs, variants and mutants whose names contain this.", show_default="all"),
+    ] = None,
+    postgres: Postgres = "embedded",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes.")] = os.cpu_count() or 1,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that the checks catch what they claim to catch: saboteurs, mutants, and variants that are right."""
+    files = reader.read(reader.find([proof.scenario_folder()]))
+    every = list(proof.subjects())
+    chosen = [subject for subject in every if not only or any(word in subject.name for word in only)]
+    if not chosen:
+        raise UsageError(f"nothing is named {' or '.join(map(repr, only or []))}; --json lists all names")
+    console = _Console(quiet=as_json)
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    say(f"{len(chosen)} implementations on trial, {workers} at a time")
+    progress, started = Progress(), time.monotonic()
+
+    def told(trial: Trial, ended: int, of: int) -> None:
+        progress.show(lambda: f"{ended} of {of} tried, the last {trial.subject.name}: {trial.outcome}", started)
+
+    found = _run(proof.proven(postgres, files, chosen, workers=workers, told=told))
+    progress.clear()
+    for line in kills.lines(found):
+        say(line)
+    say(f"\n{'PROVEN' if found.holds else 'NOT PROVEN'} in {found.seconds:.0f} s")
+    if as_json:
+        _Console().out(kills.document(found).model_dump_json(indent=2, exclude_none=True), highlight=False)
+    raise typer.Exit(0 if found.holds else 1)
 
 
 @app.command("list")

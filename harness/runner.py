@@ -7,6 +7,7 @@ Session.verify(file)      its named overlaps, then its interleavings, then its c
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import time
@@ -256,7 +257,9 @@ class Session:
         return Journal(self.plan.journal, about, goes_on=self.plan.goes_on)
 
     async def _end_all(self) -> None:
-        await self.database.end([pid for proxy in self._proxies.values() for pid in proxy.pids])
+        pids = [pid for proxy in self._proxies.values() for pid in proxy.pids]
+        await self.database.end(pids)
+        await asyncio.gather(*(proxy.hung_up(pids) for proxy in self._proxies.values()))
 
     async def stage(self, file: ScenarioFile) -> Stage:
         """One scenario, ready to be played.
@@ -282,16 +285,19 @@ class Session:
         needed = {name: self._proxies[place] for name, place in places.items()}
         await self.target.prepare(needed, scenario.given.role)
 
+        looked_at = tables(file, self.database.catalog)
+
         async def setting(data: Data) -> Setting:
             variant = replace(file, scenario=chosen(scenario, data))
             rows = inserts(variant, self._seed, self.database.catalog)
             script = await self.database.script([row.statement for row in rows])
+            await self.database.tidy(looked_at)
             return Setting(script, self.target.api_keys | api_keys(variant, self._seed))
 
         return Stage(
             scenario=scenario,
             setting=setting,
-            tables=tables(file, self.database.catalog),
+            tables=looked_at,
             database=self.database,
             services=self.services,
             target=self.target,

@@ -12,10 +12,12 @@ from harness.checks.no_deadlock import NoDeadlock
 from harness.checks.no_duplicate import NoDuplicate
 from harness.checks.no_loss import NoLoss
 from harness.checks.only_eligible import OnlyEligible
+from harness.checks.rows import Rows
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
+from harness.checks.text import Text
 
 CHECKS: tuple[type[Check], ...] = (
     Exclusive,
@@ -28,6 +30,8 @@ CHECKS: tuple[type[Check], ...] = (
     NeverWaits,
     Status,
     Body,
+    Text,
+    Rows,
     RpcPresent,
     RpcGuarded,
     SeesRows,

@@ -1,4 +1,4 @@
-"""batch-limit: never more rows than asked for, and the oldest first."""
+"""batch-limit: as many rows as asked for and never more, the oldest first, and their messages in that order."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, passed
-from harness.evidence import Job, Run, in_order
+from harness.evidence import Job, JobId, Run, in_order
 
 
 class BatchLimit(Parameters, Check):
-    """One call claims at most this many jobs, the ones completed first."""
+    """One call claims at most this many jobs, the ones completed first, and sends in that order. Called alone, it claims as
+    many as it may.
+    """
 
     id: ClassVar[str] = "batch-limit"
     needs_recovery: ClassVar[bool] = True
@@ -31,11 +33,33 @@ class BatchLimit(Parameters, Check):
         eligible = {job for column in run.purposes for job in run.marked(column)}
         if len(eligible) <= self.at_most:
             return inconclusive(f"{len(eligible)} eligible jobs cannot show a limit of {self.at_most}")
-        newest = max((run.jobs[job] for job in ids), key=_completed)
-        for job in (run.jobs[job] for job in in_order(eligible - ids)):
-            if _completed(job) < _completed(newest):
-                return failed(f"job {job.id} was passed over, though it was completed before job {newest.id}")
-        return passed(f"{len(ids)} claimed of {len(eligible)}, the oldest")
+        if len(run.instances) == 1 and len(ids) < self.at_most:
+            return failed(f"{len(ids)} were claimed, though {len(eligible)} were eligible and {self.at_most} allowed")
+        problem = _passed_over(run, ids, eligible) or _out_of_order(run)
+        return failed(problem) if problem else passed(f"{len(ids)} claimed of {len(eligible)}, the oldest")
+
+
+def _passed_over(run: Run, claimed: set[JobId], eligible: set[JobId]) -> str | None:
+    """An older job that only a later call took, if there is one."""
+    newest = max((run.jobs[job] for job in claimed), key=_completed)
+    for job in (run.jobs[job] for job in in_order(eligible - claimed)):
+        if _completed(job) < _completed(newest):
+            return f"job {job.id} was passed over, though it was completed before job {newest.id}"
+    return None
+
+
+def _out_of_order(run: Run) -> str | None:
+    """An instance's message that came behind that of a job which was completed later, if there is one."""
+    newest: dict[str, Job] = {}
+    for sent in run.accepted:
+        jobs = run.jobs_of(sent.message.to)
+        if sent.recovering or len(jobs) != 1:
+            continue
+        before = newest.setdefault(sent.message.instance, jobs[0])
+        if _completed(jobs[0]) < _completed(before):
+            return f"job {jobs[0].id} was messaged after job {before.id}, though it was completed before"
+        newest[sent.message.instance] = jobs[0]
+    return None
 
 
 def _completed(job: Job) -> str:

@@ -277,14 +277,14 @@ class Scheduler:
         """
         name, fault = faulty.split(choice)
         instance = instance_of(name)
+        if self.is_apart and self._comes_later(instance) and self.pass_time is not None:
+            await self.pass_time()
         parked = self._next(name) if instance in self._tasks else None
         if parked is None and instance in self._tasks:
             raise ValueError(f"instance {name} is not parked")
         point = parked.point if parked else Point("start")
         if fault is not None and fault not in faulty.possible(point):
             raise ValueError(f"{fault} cannot happen at {point.label!r}")
-        if self.is_apart and self._comes_later(instance) and self.pass_time is not None:
-            await self.pass_time()
         self.steps.append(Step(instance, point, line=parked.number if parked else 1, fault=fault))
         if fault == DIES:
             await self._kill(instance)

@@ -6,9 +6,11 @@ run holds an advisory lock for it: a database with our comment and a free lock h
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import string
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,6 +40,7 @@ OURS = "made by cronproof for one run"
 SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
 CONNECT_SECONDS = 10
 TERMINATE_MILLISECONDS = 5000
+LOOK_SECONDS = 0.0005
 ONLY_ON_REQUEST = 1_000_000  # a statement is prepared after so many times, or at once when it asks for that
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -235,14 +238,27 @@ class Database:
                 self.lockers.remove(locker.info.backend_pid)
                 await locker.execute("rollback")
 
-    async def end(self, pids: Sequence[int]) -> None:
-        """Ends the backends, whatever they do, and returns when they are gone with their transactions."""
-        await self._control.execute(
-            "select pg_terminate_backend(pid, %s) from pg_stat_activity where pid = any (%s)",
-            [TERMINATE_MILLISECONDS, list(pids)],
-        )
+    async def tidy(self, tables: Sequence[str]) -> None:
+        """Has the planner know that the tables are small, and makes them so: else it goes by rows that are long gone."""
+        names = sql.SQL(", ").join(sql.Identifier("public", table) for table in tables)
+        await self._control.execute(sql.SQL("vacuum (analyze) {}").format(names))
 
-    async def age(self, time: timedelta) -> None:
+    async def end(self, pids: Sequence[int]) -> None:
+        """Ends the backends, whatever they do, and returns when they are gone with their transactions.
+
+        Asked to wait for that itself, Postgres looks ten times a second.
+
+        Raises:
+            EnvironmentFailed: one does not end.
+        """
+        deadline = time.monotonic() + TERMINATE_MILLISECONDS / 1000
+        await self._control.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as pid", [list(pids)])
+        while await self.fetch("select from pg_stat_activity where pid = any (%s) limit 1", [list(pids)]):
+            if time.monotonic() > deadline:
+                raise EnvironmentFailed(f"a connection did not end within {TERMINATE_MILLISECONDS / 1000:g} s")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def age(self, elapsed: timedelta) -> None:
         """Lets time pass, for all rows; a negative time turns it back.
 
         Raises:
@@ -250,7 +266,7 @@ class Database:
         """
         is_superuser = self._control.info.parameter_status("is_superuser") == "on"
         try:
-            await self._control.execute(ageing.statements(self.catalog, time, is_superuser=is_superuser))
+            await self._control.execute(ageing.statements(self.catalog, elapsed, is_superuser=is_superuser))
         except psycopg.Error:
             await self._control.execute("rollback")
             raise

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -122,6 +122,14 @@ class Proxy:
             server.close()
             await self.hang_up()
 
+    async def hung_up(self, pids: Collection[int]) -> None:
+        """Returns when the connections to these backends, which have ended, are ended for the instance too; but for one
+        that is to hear of it later.
+        """
+        ending = [task for session, task in self._sessions.items() if session.pid in pids and not session.hears_later]
+        if ending:
+            await asyncio.wait(ending)
+
     async def hang_up(self) -> None:
         """Ends all connections: the instance is dead, and what it was held before sending is never sent."""
         tasks = list(self._sessions.values())
@@ -208,6 +216,11 @@ class _Session:
     def is_busy(self) -> bool:
         """Whether the server has something that it has not answered, the login to begin with."""
         return self._unanswered > 0 or self._flushed or not self._logged_in
+
+    @property
+    def hears_later(self) -> bool:
+        """Whether what the server has said is kept back from the client."""
+        return self._kept_back is not None
 
     @property
     def goes_on(self) -> bool:

@@ -40,6 +40,8 @@ class Subject:
     proves: str | None = None
     bug: str = ""
     what: str = ""
+    is_explained: bool = False
+    """Whether it is said to change nothing that matters: then races and faults are left out."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,14 @@ class _Found:
         return Trial(self.subject, outcome, self.failed, self.scenario, self.message, seconds, self.doubts)
 
 
-_COST = ("functions", "rules", "responses", "retry", "roles", "race", "faults")
+_COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults")
 
 
 def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:
     """The scenarios that the implementation's crons are in: those with the check that must catch it first, then by cost."""
     concerned = [file for file in files if not subject.crons or concerns(file, subject.crons)]
+    if subject.is_explained:
+        concerned = [file for file in concerned if file.scenario.test not in {"race", "faults"}]
 
     def rank(file: ScenarioFile) -> tuple[bool, int]:
         asks = any(check.id == subject.proves for check in file.scenario.checks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from harness.explore.explorer import Coverage
 
@@ -21,14 +22,14 @@ class Progress:
         self._next = 0.0
         self._width = 0
 
-    def show(self, coverage: Coverage) -> None:
-        """Says how far an exploration is, unless it said so just now."""
+    def show(self, text: Callable[[], str], started: float) -> None:
+        """Says how far something is that began then, unless it was said just now."""
         now = time.monotonic()
         first_seconds = FIRST_LINE_SECONDS if self._terminal else LOG_SECONDS
-        self._next = max(self._next, coverage.started + first_seconds)
+        self._next = max(self._next, started + first_seconds)
         if now >= self._next:
             self._next = now + self._every_seconds
-            self._write(line(coverage))
+            self._write(text())
 
     def clear(self) -> None:
         """Takes the line away again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from harness.checks import Verdict
 from harness.explore import overlap
 from harness.explore.explorer import Coverage
 from harness.explore.timeline import Timeline
-from harness.report import matrix
+from harness.report import matrix, progress
 from harness.report.interleavings import covered, drawn
 from harness.report.parts import PARTS
 from harness.report.progress import Progress
@@ -68,7 +69,7 @@ class Terminal:
 
     def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (one is explored at a time)
         """An exploration goes on."""
-        self._progress.show(coverage)
+        self._progress.show(functools.partial(progress.line, coverage), coverage.started)
 
     def _draw(self, timeline: Timeline) -> None:
         self._print(f"\n  The shortest schedule that fails {timeline.check}:\n")

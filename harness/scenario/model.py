@@ -24,10 +24,12 @@ from harness.checks.no_deadlock import NoDeadlock
 from harness.checks.no_duplicate import NoDuplicate
 from harness.checks.no_loss import NoLoss
 from harness.checks.only_eligible import OnlyEligible
+from harness.checks.rows import Rows
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
+from harness.checks.text import Text
 from harness.evidence import Instance, JobId, in_order
 from harness.explore.fault import FAULT_NAMES, FaultName, Faults
 from harness.explore.overlap import OverlapName
@@ -273,6 +275,8 @@ class WithParameters(Parameters):
     batch_limit: Annotated[BatchLimit | None, Field(alias="batch-limit")] = None
     status: Status | None = None
     body: Body | None = None
+    text: Text | None = None
+    rows: Rows | None = None
     rpc_present: Annotated[RpcPresent | None, Field(alias="rpc-present")] = None
     rpc_guarded: Annotated[RpcGuarded | None, Field(alias="rpc-guarded")] = None
 
@@ -384,7 +388,8 @@ def _unknown_jobs(scenario: Scenario) -> Iterator[tuple[Path, str]]:
                 if job in getattr(check, parameter)[:position]:
                     yield ("then", number, check.id, parameter, position), f"job {job} is there twice"
                 if job not in ids:
-                    path = ("then", number, check.id, parameter, position)
+                    place = (job,) if check.id == "text" else (parameter, position)
+                    path = ("then", number, check.id, *place)
                     yield path, f"no job {job} is given; the jobs are: {given}"
 
 

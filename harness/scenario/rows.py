@@ -17,6 +17,7 @@ from psycopg import sql
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from harness.checks.rows import Rows
 from harness.errors import InvalidScenario, Mistake, UsageError
 from harness.postgres.catalog import Catalog
 from harness.scenario.model import Row, rows_of
@@ -184,5 +185,8 @@ def _is_uuid(value: Any) -> bool:
 
 
 def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
-    """The tables that checks look at: those that the scenario gives rows to, and always customers and jobs."""
-    return [table for table in catalog.columns if table in {"customers", "jobs", *file.scenario.given.rows}]
+    """The tables that checks look at: those that they name or that the scenario gives rows to, and always customers and
+    jobs.
+    """
+    named = {table for check in file.scenario.checks if isinstance(check, Rows) for table in check.tables}
+    return [table for table in catalog.columns if table in {"customers", "jobs", *named, *file.scenario.given.rows}]
