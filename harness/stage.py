@@ -570,7 +570,8 @@ def examine(check: Check, run: Run) -> Finding:
     if run.hindrance:
         return inconclusive(run.hindrance)
     finding = check.examine(run)
-    return inconclusive(run.unsettled) if run.unsettled and finding.verdict == "PASS" else finding
+    is_certain = finding.verdict == "FAIL" and not check.asks_for_more
+    return inconclusive(run.unsettled) if run.unsettled and not is_certain else finding
 
 
 def shown(schedule: Sequence[str]) -> str:

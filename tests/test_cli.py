@@ -80,9 +80,9 @@ def test_the_crons_before_the_fix_fail_by_name(tmp_path: Path) -> None:
     assert "and #2 by B" in done.stdout
     assert "+12125550132" not in done.stdout
     assert (
-        "**FAIL** `3-race/post-job-followup` no-duplicate (A4 B5 A1): job 32" in (tmp_path / "sign-off.md").read_text()
+        "**FAIL** `3-race/post-job-followup` no-duplicate (A5 B6 A1): job 32" in (tmp_path / "sign-off.md").read_text()
     )
-    assert ET.parse(tmp_path / "j.xml").getroot().attrib["failures"] == "2"  # noqa: S314  (our own file)
+    assert ET.parse(tmp_path / "j.xml").getroot().attrib["failures"] == "3"  # noqa: S314  (our own file)
 
 
 def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_list_names_scenarios_and_targets() -> None:
 
     assert done.returncode == 0
     assert "1-functions/claim_jobs_for_followup" in done.stdout
-    assert done.stdout.endswith("Targets: reference, legacy\n")
+    assert done.stdout.endswith("Targets: reference, legacy, hardened\n")
 
 
 def test_schema_prints_the_committed_schema() -> None:

@@ -53,7 +53,7 @@ def test_the_duplicate_is_drawn_with_its_shortest_schedule(duplicate: Path) -> N
     lines = [line.rstrip() for line in drawn.splitlines() if line.strip()]
     assert lines[0].split() == ["A", "B"]
     steps = [line.split(maxsplit=1)[1] for line in lines[1:] if line.split()[0].isdigit()]
-    assert len(steps) == 12
+    assert len(steps) == 14
     (broken,) = [number for number, line in enumerate(lines) if "✗ no-duplicate: job 32: ********0132 got 2" in line]
     assert lines[broken - 1].endswith("message #2 to ********0132 accepted")
     assert "+12125550132" not in drawn
@@ -174,7 +174,7 @@ def test_a_paused_replay_waits_before_every_step_and_says_where_to_look(duplicat
         assert process.stdout is not None
         process.stdout.readline()
         assert "psql '" in process.stdout.readline()
-        for _ in range(12):
+        for _ in range(14):
             assert "[Enter]" in process.stdout.readline()
             process.stdin.write("\n")
         assert process.stdout.readline().startswith("still fails: ")

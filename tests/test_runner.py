@@ -14,6 +14,7 @@ import pytest
 
 from fixtures.crons.app import CRONS, create_app
 from fixtures.crons.context import Body, Context, Cron
+from fixtures.crons.tenants import active_tenants
 from harness import stage
 from harness.explore import scheduler
 from harness.explore.search import Task
@@ -134,6 +135,26 @@ def test_crons_that_never_come_to_rest_prove_nothing(
     (result,) = verify(counts, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
 
     assert result.reason == "exclusive: rows or messages still changed after 3 more runs"
+
+
+def test_what_has_gone_wrong_by_then_is_certain(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "MAX_RECOVERY_ROUNDS", 3)
+
+    async def repeats(cron: Context) -> Body:
+        tenant = (await active_tenants(cron.db))[0]
+        await cron.openphone.send(tenant, to="+12125550132", content="Hi again!")
+        return {"success": True}
+
+    (result,) = verify(repeats, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert (verdicts["no-duplicate"], verdicts["no-loss"], verdicts["status"]) == (
+        "FAIL",
+        "INCONCLUSIVE",
+        "INCONCLUSIVE",
+    )
 
 
 def test_runs_of_an_exploration_leave_nothing_in_memory(postgres: Server, await_: Await) -> None:

@@ -18,6 +18,7 @@ class BatchLimit(Parameters, Check):
 
     id: ClassVar[str] = "batch-limit"
     needs_recovery: ClassVar[bool] = True
+    asks_for_more: ClassVar[bool] = True
     of_jobs: ClassVar[bool] = True
     at_most: Annotated[int, Field(ge=1, description="How many jobs one call may claim.")]
 

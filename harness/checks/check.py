@@ -51,6 +51,8 @@ class Check(ABC):
     """Whether it asks about the database alone, so that nothing needs to be called."""
     needs_recovery: ClassVar[bool] = False
     """Whether it asks about what comes later too, so that the crons are called again until nothing changes."""
+    asks_for_more: ClassVar[bool] = False
+    """Whether what it misses may still come, as long as the recovery is not over."""
     of_jobs: ClassVar[bool] = False
     """Whether it asks about jobs and their marks, which only some crons keep."""
 

@@ -64,6 +64,7 @@ class Delivery(Parameters, Check):
 
     id: ClassVar[str] = "delivery"
     needs_recovery: ClassVar[bool] = True
+    asks_for_more: ClassVar[bool] = True
     of_jobs: ClassVar[bool] = True
     jobs: Annotated[list[JobId], Field(min_length=1, description="The jobs whose messages are counted, by id.")]
     expected: Annotated[Expected, Field(description="How often each message is to be accepted.")] = "exactly once"

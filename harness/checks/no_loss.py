@@ -15,6 +15,7 @@ class NoLoss(Parameters, Check):
 
     id: ClassVar[str] = "no-loss"
     needs_recovery: ClassVar[bool] = True
+    asks_for_more: ClassVar[bool] = True
     of_jobs: ClassVar[bool] = True
     jobs: Annotated[list[JobId], Field(min_length=1, description="The jobs that must get a message, by id.")]
 

@@ -61,7 +61,7 @@ def _array(values: Sequence[sql.Composable]) -> sql.Composable:
 _MINUTES = "case when isfinite({0}) then round(extract(epoch from {0} - $1) / 60)::text else {0}::text end"
 
 # Of a UUID that a run has made up itself nothing is the same in another one.
-_GIVEN = "case when {0} is null or {0} = any ($3) then {0}::text else 'made up' end"
+_GIVEN = "case when {0} is null or {0} = any ($3::uuid[]) then {0}::text else 'made up' end"
 
 # Rows that are as the reset has left them are known by their first column; only those written since are looked at.
 _CHANGED = """(
@@ -76,4 +76,5 @@ _DIGEST = """
         select coalesce(json_agg(json_build_array(backend_pid, job_id, sent_column, is_set, id) order by id), '[]')
         from cronproof.flag_writes
     )
+    where $3::uuid[] is not null
 """
