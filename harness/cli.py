@@ -213,7 +213,7 @@ def prove(
     every = list(proof.subjects())
     chosen = [subject for subject in every if not only or any(word in subject.name for word in only)]
     if not chosen:
-        raise UsageError(f"nothing is named {' or '.join(map(repr, only or []))}; --json lists all names")
+        raise UsageError(f"nothing is named {' or '.join(map(repr, only or []))}; docs/proof.md has all names")
     console = _Console(quiet=as_json)
     say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     say(f"{len(chosen)} implementations on trial, {workers} at a time")

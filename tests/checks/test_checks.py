@@ -21,10 +21,12 @@ from harness.checks.no_deadlock import NoDeadlock
 from harness.checks.no_duplicate import NoDuplicate
 from harness.checks.no_loss import NoLoss
 from harness.checks.only_eligible import OnlyEligible
+from harness.checks.rows import Rows
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
+from harness.checks.text import Text
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent
 from harness.explore.point import Point
 from harness.explore.scheduler import Wait
@@ -190,3 +192,27 @@ def test_exclusive_fails_exactly_when_a_held_job_is_claimed_by_another(marks: li
     finding: Finding = Exclusive().examine(run(marks=marks))
 
     assert (finding.verdict == "FAIL") is stolen
+
+
+TEXTS = run(sent=[sent(ADA)])
+EVENTS = run(after=RUN.after | {"system_events": [{"id": 1, "job_id": "32"}, {"id": 2, "job_id": "32"}]})
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "verdict", "message"),
+    [
+        (Text({32: ["Hi"]}), TEXTS, "PASS", "1 say what they should"),
+        (Text({32: ["Hi", "Ada"]}), TEXTS, "FAIL", "job 32: ********0132 got #1 by A (post-job-followup) 'Hi!', without 'Ada'"),
+        (Text({34: ["Hi"]}), TEXTS, "INCONCLUSIVE", "no message was accepted"),
+        (Rows({"system_events": [{"job_id": "32"}, {"job_id": "32"}]}), EVENTS, "PASS", "2 in system_events"),
+        (Rows({"system_events": [{"job_id": "32"}] * 3}), EVENTS, "FAIL", 'system_events has no row with {"job_id": "32"}'),
+        (Rows({"system_events": [{"nothing": None}]}), EVENTS, "FAIL", 'no row with {"nothing": null}'),
+        (BatchLimit(at_most=2), run(recovered=ALL_SET, instances=RUN.instances[:1]), "INCONCLUSIVE", "cannot show"),
+        (BatchLimit(at_most=2), run(before=after(*JOBS, job(36, None)), instances=RUN.instances[:1], recovered=after(*ALL_SET["jobs"], job(36, None, followup_sent_at=SET))), "FAIL", "1 were claimed, though 3 were eligible and 2 allowed"),
+        (BatchLimit(at_most=2), run(before=after(*JOBS, job(47, None)), marks=[marked("A", 32), marked("A", 34)], sent=[sent(BEN), sent(ADA)], recovered=after(*ALL_SET["jobs"], job(47, None, followup_sent_at=SET))), "FAIL", "job 32 was messaged after job 34, though it was completed before"),
+    ],
+)  # fmt: skip
+def test_what_is_said_written_and_done_in_order(check: Check, seen: Run, verdict: str, message: str) -> None:
+    finding = check.examine(seen)
+
+    assert (finding.verdict, message in finding.message) == (verdict, True), finding

@@ -1,0 +1,109 @@
+"""What all trials come to: when the proof holds, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from harness.prove.proof import Proof, equivalent, subjects
+from harness.prove.trial import Outcome, Subject, Trial
+from harness.report import kills
+from tests.test_cli import cronproof
+
+
+def trial(name: str, kind: Any, outcome: Outcome, *, proves: str | None = None, failed: Sequence[str] = (),
+          doubts: Sequence[str] = ()) -> Trial:  # fmt: skip
+    subject = Subject(name, kind, {}, proves=proves, bug="A1" if proves else "")
+    return Trial(
+        subject, outcome, failed, "3-race/x" if failed else None, "so it failed" if failed else None, 0.1, doubts
+    )
+
+
+CAUGHT = trial("one", "saboteur", "caught", proves="exclusive", failed=["no-duplicate", "exclusive"])
+RIGHT = trial("right", "variant", "missed")
+MUTANTS = [trial(f"m{number}", "mutant", "caught", failed=["status"]) for number in range(98)]
+ALIVE = trial("alive", "mutant", "missed")
+EXPLAINED = trial("same", "mutant", "missed")
+WHOLE = [CAUGHT, RIGHT, *MUTANTS, ALIVE, EXPLAINED, trial("refused", "mutant", "broken")]
+
+
+def proof(*trials: Trial) -> Proof:
+    return Proof([*WHOLE, *trials], {"same": "it is the same"}, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("others", "holds"),
+    [
+        ([], True),
+        ([trial("two", "saboteur", "caught by another check", proves="egress", failed=["status"])], False),
+        ([trial("two", "saboteur", "missed", proves="egress")], False),
+        ([trial("two", "saboteur", "timed out", proves="egress", failed=["status"])], False),
+        ([trial("accused", "variant", "caught by another check", failed=["status"])], False),
+        ([trial("doubted", "variant", "missed", doubts=["3-race/x: it hung"])], False),
+        ([trial("alive too", "mutant", "missed")], True),
+        ([trial("alive too", "mutant", "missed"), trial("late", "mutant", "timed out")], False),
+    ],
+)
+def test_it_holds_when_all_saboteurs_and_nearly_all_mutants_are_caught_and_nothing_is_accused(
+    others: list[Trial], holds: bool
+) -> None:
+    assert proof(*others).holds is holds
+
+
+def test_an_explanation_of_what_is_caught_is_stale() -> None:
+    stale = Proof([*WHOLE[:-2], trial("same", "mutant", "caught", failed=["status"])], {"same": "it is not"}, 1.0)
+
+    assert (stale.stale, stale.holds) == (["same"], False)
+
+
+def test_the_matrix_says_which_check_caught_what() -> None:
+    missed = trial("two", "saboteur", "caught by another check", proves="egress", failed=["status"])
+
+    lines = list(kills.lines(proof(missed)))
+
+    one, two = (next(line for line in lines if line.startswith(f"A1    {name}")) for name in ("one", "two"))
+    assert (one.count("●"), one.count("○"), two.count("✗"), two.count("○")) == (1, 1, 1, 1)
+    assert "1 of 2 saboteurs caught by the check that they name" in lines
+    assert "  two (egress): caught by another check (3-race/x: so it failed)" in lines
+    assert "98 of 99 mutants caught (99.0 %, at least 98 % are asked for)" in lines
+    assert "  not caught: alive" in lines
+    assert "  1 more are refused by Postgres, or cannot be imported" in lines
+
+
+def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
+    names = [subject.name for subject in subjects()]
+
+    assert len(set(names)) == len(names)
+    assert set(equivalent()) <= set(names)
+    assert all(reason.endswith(".") for reason in equivalent().values())
+
+
+@pytest.mark.postgres
+def test_the_command_tries_what_it_is_told_to_and_says_whether_it_is_proven() -> None:
+    done = cronproof("prove", "no_limit", "newest_first")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 implementations on trial" in done.stdout
+    assert "2 of 2 saboteurs caught by the check that they name" in done.stdout
+    assert "\nPROVEN in " in done.stdout
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_what_is_not_caught_is_not_proven_and_json_is_one_document() -> None:
+    done = cronproof("prove", "OpenPhone.send: and in", "--json", "--workers", "1")
+
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["holds"], document["caught_share"]) == (1, False, 0.0)
+    (one,) = document["trials"]
+    assert (one["kind"], one["outcome"], one["failed"]) == ("mutant", "missed", [])
+
+
+def test_a_name_that_nothing_has_is_told() -> None:
+    done = cronproof("prove", "nobody")
+
+    assert done.returncode == 2
+    assert done.stderr == "cronproof: nothing is named 'nobody'; docs/proof.md has all names\n"
