@@ -20,7 +20,7 @@ verify: $(READY)  ## the main job: every scenario against the reference crons, o
 
 test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the harness itself, then the scenarios through pytest
 	$(BIN)/pytest --numprocesses auto -m "not examples and not slow"
-	$(BIN)/pytest scenarios
+	$(BIN)/pytest --numprocesses auto scenarios
 
 prove: $(READY)  ## that the checks catch what they claim to: every saboteur and mutant; some five minutes on two cores
 	$(BIN)/cronproof prove

@@ -34,7 +34,8 @@ def cronproof(
 
 
 def test_the_reference_passes_and_the_report_says_so(tmp_path: Path) -> None:
-    done = cronproof("verify", "--out", str(tmp_path), "--junit", str(tmp_path / "x" / "junit.xml"))
+    folders = [f"scenarios/{name}" for name in ("1-functions", "2-responses", "3-race", "4-retry")]
+    done = cronproof("verify", *folders, "--out", str(tmp_path), "--junit", str(tmp_path / "x" / "junit.xml"))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nPASS  Test 3: Race condition prevention" in done.stdout
@@ -51,7 +52,7 @@ def test_the_reference_passes_and_the_report_says_so(tmp_path: Path) -> None:
     ):
         assert part in report
     suites = ET.parse(tmp_path / "x" / "junit.xml").getroot()  # noqa: S314  (our own file)
-    assert int(suites.attrib["tests"]) > 200
+    assert int(suites.attrib["tests"]) > 150
     assert suites.attrib["failures"] == suites.attrib["errors"] == "0"
 
 

@@ -144,6 +144,7 @@ def test_the_matrix_is_printed_and_in_the_report(tmp_path: Path) -> None:
     assert "- Known, `timeout-after`: " in report
 
 
+@pytest.mark.slow
 def test_hardened_passes_every_scenario(await_: Await, postgres: Server) -> None:
     plan = Plan("hardened", migrations=(migration.LOCKING, migration.LEASES))
     files = [file for file in reader.read(reader.find([ROOT / "scenarios"])) if file.scenario.test != "faults"]

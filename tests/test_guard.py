@@ -41,6 +41,9 @@ def living(folder: Path) -> list[str]:
     return found
 
 
+RULES = ("scenarios/3-race", "scenarios/5-rules")
+
+
 class Run:
     """A `cronproof verify` in a process of its own, with a temporary folder of its own."""
 
@@ -127,7 +130,7 @@ def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path)
 
 
 def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
-    run = Run(short_folder)
+    run = Run(short_folder, *RULES)
     server = run.until_scenarios_run()
 
     run.process.send_signal(signal.SIGSTOP)  # so that it cannot end by itself meanwhile
@@ -140,7 +143,7 @@ def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
 
 
 def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
-    runs = [Run(short_folder, "--json"), Run(short_folder, "--json")]
+    runs = [Run(short_folder, "--json", *RULES), Run(short_folder, "--json", *RULES)]
 
     outputs = [run.process.communicate() for run in runs]
 
