@@ -17,7 +17,7 @@ SqlFault = Literal["sql-error", "connection-lost-before", "connection-lost-after
 LostCall = Literal["timeout-before", "reset-before"]
 LostAnswer = Literal["timeout-after", "reset-after", "unknown-error-after", "truncated", "not-json"]
 Slowness = Literal["slow-before", "slow-after"]
-FaultName = SqlFault | ErrorName | LostCall | LostAnswer | Slowness | Literal["dies"]
+FaultName = Literal[SqlFault, ErrorName, LostCall, LostAnswer, Slowness, "dies"]
 
 SQL_FAULTS: tuple[SqlFault, ...] = get_args(SqlFault)
 REFUSALS: tuple[ErrorName, ...] = get_args(ErrorName)

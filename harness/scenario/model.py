@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
@@ -173,6 +182,15 @@ _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": tim
 _PERIOD = re.compile(r"^[1-9]\d{0,3} (minute|hour|day)s?$")
 
 
+FaultWord = Literal[FaultName, "each", "pairs"]
+
+
+def _period(text: str) -> str:
+    if not _PERIOD.match(text):
+        raise ValueError("say how long, as `15 minutes`, `2 hours`, `1 day`")
+    return text
+
+
 class When(Parameters):
     """Which crons are called, how many instances, and how they overlap."""
 
@@ -197,17 +215,17 @@ class When(Parameters):
         ),
     ] = None
     faults: Annotated[
-        list[FaultName | Literal["each"]] | Literal["pairs"],
+        list[FaultWord],
+        BeforeValidator(_listed, json_schema_input_type=FaultWord | list[FaultWord]),
         Field(
-            description="Failures that are put in: these, or `[each]` of them, one in each run, at every point where it "
-            "can happen; or `pairs`, one or two of all. The instances run one after the other, each when the cron is due "
+            description="Failures that are put in: these, or `each` of them, one in each run, at every point where it "
+            "can happen; or with `pairs`, one or two, of these or of all. The instances run one after the other, each when the cron is due "
             "`again`, or with `interleavings` at once, in every order of those."
         ),
     ] = []
     again: Annotated[
-        str | None,
+        Annotated[str, AfterValidator(_period), WithJsonSchema({"type": "string", "pattern": _PERIOD.pattern})] | None,
         Field(
-            pattern=_PERIOD.pattern,
             description="How long until the crons are due again: `15 minutes`, `1 day`. So much time passes before each "
             "run of the recovery, before each further instance under faults, and while one is slow. None does, when left "
             "out.",
@@ -227,9 +245,8 @@ class When(Parameters):
         """Which faults are put in, if any are."""
         if not self.faults:
             return None
-        every = self.faults == "pairs" or "each" in self.faults
-        names = FAULT_NAMES if every else [name for name in self.faults if name in FAULT_NAMES]
-        return Faults(frozenset(names), at_most=2 if self.faults == "pairs" else 1)
+        names = [name for name in self.faults if name in FAULT_NAMES]
+        return Faults(frozenset(names or FAULT_NAMES), at_most=2 if "pairs" in self.faults else 1)
 
     @property
     def period(self) -> timedelta:
@@ -348,8 +365,8 @@ def _faults_without_schedules(scenario: Scenario) -> Iterator[tuple[Path, str]]:
         return
     if isinstance(when.interleavings, Sample):
         yield ("when", "faults"), "a sample meets no faults; say `interleavings: all`, or leave them out"
-    if isinstance(when.faults, list) and "each" in when.faults and len(when.faults) > 1:
-        yield ("when", "faults"), "`each` stands for every fault; name no others beside it"
+    if "each" in when.faults and len(when.faults) > 1:
+        yield ("when", "faults"), "`each` stands for every fault; name nothing beside it"
 
 
 def places_to_choose(scenario: Scenario) -> Iterator[tuple[Path, Row, str]]:

@@ -79,6 +79,15 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     given = file.scenario.given.rows
     mistakes = [
         file.source.mistake(
+            ("then", number, "rows", table), f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
+        )
+        for number, check in enumerate(file.scenario.checks)
+        if isinstance(check, Rows)
+        for table in check.tables
+        if table not in catalog.columns
+    ]
+    mistakes += [
+        file.source.mistake(
             ("given", "rows", table), f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
         )
         for table in given
