@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -190,11 +191,19 @@ async def _pool(workers: int) -> AsyncIterator[ProcessPoolExecutor]:
 
 
 def _prepared() -> None:
-    """A process of the pool: Ctrl-C is for the run alone, and what crons log is nobody's."""
+    """A process of the pool: Ctrl-C is for the run alone, what crons log is nobody's, and it ends when the run does."""
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.disable()
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    if run is not None:
+        run.join()
+        os._exit(1)
 
 
 def _try(opened: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:

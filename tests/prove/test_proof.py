@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.prove.proof import Proof, equivalent, subjects
 from harness.prove.trial import Outcome, Subject, Trial
 from harness.report import kills
+from tests.conftest import ROOT
 from tests.test_cli import cronproof
+from tests.test_guard import wait_until
 
 
 def trial(name: str, kind: Any, outcome: Outcome, *, proves: str | None = None, failed: Sequence[str] = (),
@@ -100,6 +105,23 @@ def test_what_is_not_caught_is_not_proven_and_json_is_one_document() -> None:
     assert (done.returncode, document["holds"], document["caught_share"]) == (1, False, 0.0)
     (one,) = document["trials"]
     assert (one["kind"], one["outcome"], one["failed"]) == ("mutant", "missed", [])
+
+
+@pytest.mark.postgres
+def test_a_proof_that_is_killed_leaves_no_process() -> None:
+    arguments = [sys.executable, "-m", "harness", "prove", "claim_jobs", "--workers", "2"]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        run = psutil.Process(process.pid)
+        wait_until(lambda: len(of_the_pool(run)) == 2)
+        started = of_the_pool(run)
+        process.kill()
+    wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
+
+
+def of_the_pool(run: psutil.Process) -> list[psutil.Process]:
+    return [child for child in run.children() if "multiprocessing.spawn" in " ".join(child.cmdline())]
 
 
 def test_a_name_that_nothing_has_is_told() -> None:
