@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from harness.checks import Finding, Verdict
@@ -89,7 +90,7 @@ class ScenarioResult:
         """How many runs were made in all."""
         return len(self.named) + (self.exploration.schedules if self.is_explored else 0)
 
-    @property
+    @cached_property
     def consequences(self) -> list[Consequence]:
         """Of a scenario with faults, what each came to for each message: the truth table."""
         check = next((check for check in self.file.scenario.checks if isinstance(check, Delivery)), None)

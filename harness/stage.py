@@ -25,7 +25,7 @@ from harness.explore import overlap
 from harness.explore.fault import DIES, FaultName
 from harness.explore.point import SHARED, SOMEBODY_ELSE, Gate, Line, OpenGate, Point, Release
 from harness.explore.schedule import Data, Diverged, Follow
-from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler
+from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler, Step
 from harness.explore.search import Task
 from harness.mocks.openphone import Scripted
 from harness.mocks.services import Services
@@ -41,7 +41,9 @@ CALL_SECONDS = 30.0
 ATTEMPTS = 3
 MAX_WARMING_CALLS = 5
 MAX_REMEMBERED = 1_000_000  # some 100 MB; behind that, what was not seen before is not compared
-ENDS_CONNECTIONS: frozenset[FaultName] = frozenset({"connection-lost-before", "connection-lost-after", DIES})
+ENDS_CONNECTIONS: frozenset[FaultName] = frozenset(
+    {"connection-lost-before", "connection-lost-after", "database-restarts", DIES}
+)
 UNCLEAR = "two instances could have done the same, and as one server is both of them, nobody can tell which did"
 
 
@@ -314,23 +316,29 @@ class Stage:
         return performed
 
     async def _after_faults(self, performed: _Performed) -> None:
-        for step in performed.scheduler.steps:
-            if step.fault == "database-restarts":
-                self.shaken.update((instance.name, role) for instance in self.instances for role in ROLES)
-            elif step.fault in ENDS_CONNECTIONS:
-                self.shaken.update((step.instance, role) for role in ROLES)
+        ended = [step for step in performed.scheduler.steps if step.fault in ENDS_CONNECTIONS]
+        self.shaken.update((name, role) for name in self._hit(ended) for role in ROLES)
         if performed.passed:
-            await self.database.age(-performed.passed)
-            self.services.age(-performed.passed)
+            await self._age(-performed.passed)
+
+    def _hit(self, steps: Sequence[Step]) -> set[str]:
+        """The instances that the faults of these steps have hit."""
+        if any(step.fault == "database-restarts" for step in steps):
+            return {instance.name for instance in self.instances}
+        return {step.instance for step in steps if step.fault is not None}
+
+    async def _age(self, time: timedelta) -> None:
+        """Lets so much time pass, for rows and for messages; a negative time turns it back."""
+        await self.database.age(time)
+        self.services.age(time)
 
     async def _pass_time(self, performed: _Performed) -> None:
         if not self.when.period:
             return
         try:
-            await self.database.age(self.when.period)
+            await self._age(self.when.period)
         except psycopg.errors.LockNotAvailable:
             raise NotAtRest("time cannot pass while an instance holds rows: a slow call keeps them locked") from None
-        self.services.age(self.when.period)
         performed.passed += self.when.period
 
     def _astray(self, scheduler: Scheduler | None = None) -> str | None:
@@ -347,10 +355,7 @@ class Stage:
     def _nothing_shown(self, performed: _Performed) -> str | None:
         """Why a run that came to its end proves nothing all the same, if it does not."""
         steps = performed.scheduler.steps
-        hit = {step.instance for step in steps if step.fault is not None}
-        if any(step.fault == "database-restarts" for step in steps):
-            hit = {instance.name for instance in self.instances}
-        # Who is hit by a fault may well say nothing more.
+        hit = self._hit(steps)  # who may well say nothing more
         silent = [i.name for i in self.instances if i.name not in performed.responses and i.name not in hit]
         if silent:
             return f"{' and '.join(silent)} ended without a response"
@@ -438,8 +443,7 @@ class Stage:
         for round_number in range(MAX_RECOVERY_ROUNDS):
             step = self.when.period + (passed if round_number == 0 else timedelta())
             if step:
-                await self.database.age(step)
-                self.services.age(step)
+                await self._age(step)
                 total += step
             succeeded = True
             for instance in {instance.cron: instance for instance in self.instances}.values():

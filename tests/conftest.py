@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,16 @@ def postgres(await_: Await) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def database(await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with the reference schema and the claim functions."""
+    with database_with([*migration.reference_schema(), migration.LOCKING], await_, postgres) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def database_with(migrations: Sequence[Path], await_: Await, postgres: Server) -> Iterator[Database]:
+    """A database with these migrations, for as long as the block runs."""
     stack = contextlib.AsyncExitStack()
     made: Database = await_(stack.enter_async_context(databases.created(postgres)))
-    await_(made.migrate([*migration.reference_schema(), migration.LOCKING]))
+    await_(made.migrate(migrations))
     await_(made.prepare())
     yield made
     await_(stack.aclose())

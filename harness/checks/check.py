@@ -65,6 +65,11 @@ class Check(ABC):
         return None
 
 
+def listed(value: object) -> object:
+    """What a file says as one word or as a list of them, as a list."""
+    return [value] if isinstance(value, str) else value
+
+
 def named(ids: Sequence[JobId]) -> str:
     """Jobs in a sentence: `job 32`, `jobs 32 and 33`."""
     numbers = [str(number) for number in ids]

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.checks.check import Check, Finding, Parameters, failed, listed, passed
 from harness.consequences import Consequence, Delivered, consequences
 from harness.evidence import JobId, Met, Run
 from harness.explore.fault import FaultName
@@ -22,21 +22,17 @@ _ALLOWED: dict[Expected, frozenset[Delivered]] = {
 }
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 class Known(Parameters):
     """A limit that is known: what comes of a fault, and why it is so. It does not fail; when it is gone, that does."""
 
     fault: Annotated[
         list[FaultName],
-        BeforeValidator(_listed, json_schema_input_type=FaultName | list[FaultName]),
+        BeforeValidator(listed, json_schema_input_type=FaultName | list[FaultName]),
         Field(description="The fault, or several of which this is so; of every run, when left out."),
     ] = []
     at: Annotated[
         list[str],
-        BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+        BeforeValidator(listed, json_schema_input_type=str | list[str]),
         Field(description="Only at some of these points, by the names that the matrix has; at any, when left out."),
     ] = []
     outcome: Annotated[Delivered, Field(description="How often the message is accepted then.")]
@@ -45,9 +41,13 @@ class Known(Parameters):
 
     def covers(self, target: str, met: Sequence[Met]) -> bool:
         """Whether the limit is one of a target at what a run met."""
-        if self.targets and target not in self.targets:
-            return False
-        return not self.fault or any(one.fault in self.fault and self._is_at(one) for one in met)
+        return self.is_of(target) and (
+            not self.fault or any(one.fault in self.fault and self._is_at(one) for one in met)
+        )
+
+    def is_of(self, target: str) -> bool:
+        """Whether the limit is one of a target."""
+        return not self.targets or target in self.targets
 
     def _is_at(self, met: Met) -> bool:
         return not self.at or f"{met.instance}: {met.point}" in self.at
@@ -91,25 +91,18 @@ class Delivery(Parameters, Check):
 
     def conclude(self, runs: Sequence[Run]) -> Finding:
         """Looks whether every known limit has shown, and says which have."""
-        shown = set()
-        for run in runs:
-            delivered = {one.delivered for one in consequences(run, self.jobs)}
-            for number, known in enumerate(self.known):
-                if known.outcome in delivered and known.covers(run.target, run.met):
-                    shown.add(number)
-        of_target = [
-            (number, known) for number, known in enumerate(self.known) if _is_of(known, runs[0].target if runs else "")
+        came = [(run, {one.delivered for one in consequences(run, self.jobs)}) for run in runs]
+        of_target = [known for known in self.known if known.is_of(runs[0].target if runs else "")]
+        gone = [
+            str(known)
+            for known in of_target
+            if not any(known.outcome in delivered and known.covers(run.target, run.met) for run, delivered in came)
         ]
-        gone = [str(known) for number, known in of_target if number not in shown]
         if gone:
             return failed(f"a known limit is gone, take it out: {'; '.join(gone)}")
         faults = sum(1 for run in runs if run.met)
         counted = f"{self.expected} under {faults} faults" if faults else self.expected
         return passed(counted + (f", {len(of_target)} known limits apart" if of_target else ""))
-
-
-def _is_of(known: Known, target: str) -> bool:
-    return not known.targets or target in known.targets
 
 
 def _said(delivered: Delivered) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.explore.fault import instance_of, is_fault, line_of
 from harness.explore.footprint import Footprint
-from harness.explore.scheduler import Scheduler
+from harness.explore.scheduler import Scheduler, without_preemption
 
 Schedule = tuple[str, ...]
 """The names of instances, in the order in which they are released; with a fault, where they meet one."""
@@ -107,10 +107,8 @@ class Follow:
         awake = [name for name in lines if name not in asleep]
         if not awake and self.redundant_from is None:
             self.redundant_from = position
-        choices = awake or lines
-        choices = [name for name in choices if name not in slow] or choices
-        running = line_of(self.decisions[-1].chosen) if self.decisions else choices[0]
-        return running if running in choices else choices[0]
+        running = line_of(self.decisions[-1].chosen) if self.decisions else None
+        return without_preemption(awake or lines, running, slow)
 
 
 def meet(one: str, touched: Footprint, other: str, touched_by_other: Footprint) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -186,9 +186,7 @@ class Scheduler:
 
     def without_preemption(self, running: str | None) -> str:
         """Who of those that can be released goes on, when nothing else is decided: who did before; whoever is slow, last."""
-        lines = self.enabled
-        quick = [line for line in lines if line not in self.slow] or lines
-        return running if running is not None and running in quick else quick[0]
+        return without_preemption(self.enabled, running, self.slow)
 
     @property
     def unfinished(self) -> list[str]:
@@ -487,6 +485,12 @@ class Scheduler:
 def _resolve(future: asyncio.Future[bool], result: bool) -> None:
     if not future.done():
         future.set_result(result)
+
+
+def without_preemption(lines: Sequence[str], running: str | None, slow: Collection[str]) -> str:
+    """Who of these lines goes on: who did before, else the first; whoever is slow, last."""
+    quick = [line for line in lines if line not in slow] or lines
+    return running if running is not None and running in quick else quick[0]
 
 
 def _named(instance: str, line: int) -> str:

@@ -49,9 +49,9 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {"services": ["OpenPhone.send", "_post"
 
 def subjects() -> Iterator[Subject]:
     """Everything that is put on trial."""
-    yield Subject("reference", "variant", {}, what="The reference itself.")
+    yield Subject("reference", "variant", {})
     for variant in VARIANTS:
-        yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target, what=variant.what)
+        yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target)
     for saboteur in SABOTEURS:
         yield Subject(
             saboteur.name,
@@ -61,7 +61,6 @@ def subjects() -> Iterator[Subject]:
             saboteur.target,
             saboteur.proves,
             saboteur.bug,
-            saboteur.what,
         )
     yield from _mutants()
 

@@ -39,7 +39,6 @@ class Subject:
     target: str = "reference"
     proves: str | None = None
     bug: str = ""
-    what: str = ""
     is_explained: bool = False
     """Whether it is said to change nothing that matters: then races and faults are left out."""
 
@@ -136,7 +135,7 @@ def concerns(file: ScenarioFile, crons: Sequence[str]) -> bool:
     if when is not None:
         return bool(set(when.call) & {*crons, *(["unified-daily"] if "monthly-followup" in crons else [])})
     functions = [check.function for check in file.scenario.checks if isinstance(check, RpcPresent | RpcGuarded)]
-    return any(function in CLAIM_OF.get(cron, "") for function in functions for cron in crons)
+    return any(CLAIM_OF.get(cron) in functions for cron in crons)
 
 
 CLAIM_OF = {

@@ -23,7 +23,7 @@ from pydantic import (
 
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
-from harness.checks.check import Check, Parameters
+from harness.checks.check import Check, Parameters, listed
 from harness.checks.delivery import Delivery
 from harness.checks.egress import Egress
 from harness.checks.exclusive import Exclusive
@@ -112,10 +112,6 @@ class Given(Parameters):
     ] = "service_role"
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class Preemptions(Parameters):
     """Every schedule with at most so many preemptions: an instance is left that could have gone on."""
 
@@ -196,7 +192,7 @@ class When(Parameters):
 
     call: Annotated[
         list[CronName],
-        BeforeValidator(_listed, json_schema_input_type=CronName | list[CronName]),
+        BeforeValidator(listed, json_schema_input_type=CronName | list[CronName]),
         Field(min_length=1, max_length=MAX_INSTANCES, description="The cron; or a list, one instance each: A, B, C, …"),
     ]
     instances: Annotated[
@@ -216,7 +212,7 @@ class When(Parameters):
     ] = None
     faults: Annotated[
         list[FaultWord],
-        BeforeValidator(_listed, json_schema_input_type=FaultWord | list[FaultWord]),
+        BeforeValidator(listed, json_schema_input_type=FaultWord | list[FaultWord]),
         Field(
             description="Failures that are put in: these, or `each` of them, one in each run, at every point where it "
             "can happen; or with `pairs`, one or two, of these or of all. The instances run one after the other, each when the cron is due "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +15,9 @@ from harness.explore import explorer
 from harness.explore.explorer import Coverage
 from harness.explore.schedule import Follow
 from harness.explore.search import Task
-from harness.postgres import database as databases
 from harness.postgres.database import Database
 from harness.postgres.server import Server
-from tests.conftest import Await
+from tests.conftest import Await, database_with
 from tests.explore.isolationtester import permutations
 from tests.explore.sessions import Came, Sessions
 
@@ -73,16 +71,8 @@ def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFac
     """A database of its own, with two tables, a function, a trigger and a view."""
     file = tmp_path_factory.mktemp("sql") / "tables.sql"
     file.write_text(TABLES)
-    stack = contextlib.AsyncExitStack()
-
-    async def main() -> Database:
-        made = await stack.enter_async_context(databases.created(postgres))
-        await made.migrate([file])
-        await made.prepare()
-        return made
-
-    yield await_(main())
-    await_(stack.aclose())
+    with database_with([file], await_, postgres) as made:
+        yield made
 
 
 async def explored(

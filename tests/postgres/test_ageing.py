@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -10,11 +9,10 @@ import psycopg
 import pytest
 
 from harness.postgres import ageing
-from harness.postgres import database as databases
 from harness.postgres.catalog import Catalog, Table
 from harness.postgres.database import Database
 from harness.postgres.server import Server
-from tests.conftest import Await
+from tests.conftest import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
@@ -42,16 +40,8 @@ def moments(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFa
     """A database of its own, with every kind of time."""
     file = tmp_path_factory.mktemp("sql") / "moments.sql"
     file.write_text(TABLES)
-    stack = contextlib.AsyncExitStack()
-
-    async def main() -> Database:
-        made = await stack.enter_async_context(databases.created(postgres))
-        await made.migrate([file])
-        await made.prepare()
-        return made
-
-    yield await_(main())
-    await_(stack.aclose())
+    with database_with([file], await_, postgres) as made:
+        yield made
 
 
 SELECT = "select at::text, plain::text, day::text, hour::text, what, half::text from moments order by id"
