@@ -116,7 +116,7 @@ class Stage:
         """One run: fresh rows, the instances played in one order, recovery, and what all of it has left behind."""
         await self.reset(data)
         before = await self.database.rows(self.tables)
-        performed = await self._perform(play)
+        performed = await self.perform(play)
         if self._learned_of_lines(performed):
             if not inspect.isfunction(play):
                 performed.hindrance = "an instance did several things at once, and had not before: run it again"
@@ -144,7 +144,7 @@ class Stage:
             return await self._look_at_once(task)
         follow = task.follow()
         await self.reset(task.data)
-        performed = await self._perform(follow)
+        performed = await self.perform(follow)
         if self._learned_of_lines(performed):
             return await self.glance(task)
         strange = self._did_something_new(performed, task.data)
@@ -165,7 +165,7 @@ class Stage:
         run = replace(await self.play(shown(task.schedule) or "no fault", follow, task.data), is_explored=True)
         return follow, self._glance_at(run, run.key, run.hindrance)
 
-    def _did_something_new(self, performed: _Performed, data: Data) -> str | None:
+    def _did_something_new(self, performed: Performed, data: Data) -> str | None:
         """Whether an instance outside did something else than in an earlier run, in which all before it was the same."""
         path = hash(data)
         for step in performed.scheduler.steps if self.target.is_outside else ():
@@ -180,7 +180,7 @@ class Stage:
                 )
         return None
 
-    def _learned_of_lines(self, performed: _Performed) -> bool:
+    def _learned_of_lines(self, performed: Performed) -> bool:
         """Whether it has become known just now that instances do several things at once: then the run says nothing."""
         learned = performed.scheduler.surprised and self.target.is_idle is not None and not self.has_lines
         self.has_lines |= learned
@@ -210,10 +210,10 @@ class Stage:
         await self.reset(followed.data)
         before = await self.database.rows(self.tables)
 
-        async def after_step(performed: _Performed) -> None:
+        async def after_step(performed: Performed) -> None:
             saw(await self._evidence("", before, performed, followed.data))
 
-        await self._perform(Follow(followed.schedule_taken), after_step)
+        await self.perform(Follow(followed.schedule_taken), after_step)
 
     async def reset(self, data: Data = ()) -> None:
         """Fresh rows, and mocks and proxies that remember nothing; instances that run, and are warm.
@@ -273,11 +273,11 @@ class Stage:
         for proxy in self.proxies:
             proxy.forget()
 
-    async def _perform(
-        self, play: overlap.Play, after_step: Callable[[_Performed], Awaitable[None]] | None = None
-    ) -> _Performed:
+    async def perform(
+        self, play: overlap.Play, after_step: Callable[[Performed], Awaitable[None]] | None = None
+    ) -> Performed:
         """Calls the instances and plays them; however it goes, nothing of it runs any more at the end."""
-        performed = _Performed(Scheduler(self._blockers, self._kill if self.target.can_die else None))
+        performed = Performed(Scheduler(self._blockers, self._kill if self.target.can_die else None))
         performed.scheduler.looks = self._looks if self.has_lines else None
         scheduler, responses = performed.scheduler, performed.responses
         scheduler.faults = self.when.faults_to_meet
@@ -315,7 +315,7 @@ class Stage:
         performed.hindrance = performed.hindrance or astray or self._unclear(performed)
         return performed
 
-    async def _after_faults(self, performed: _Performed) -> None:
+    async def _after_faults(self, performed: Performed) -> None:
         ended = [step for step in performed.scheduler.steps if step.fault in ENDS_CONNECTIONS]
         self.shaken.update((name, role) for name in self._hit(ended) for role in ROLES)
         if performed.passed:
@@ -332,7 +332,7 @@ class Stage:
         await self.database.age(time)
         self.services.age(time)
 
-    async def _pass_time(self, performed: _Performed) -> None:
+    async def _pass_time(self, performed: Performed) -> None:
         if not self.when.period:
             return
         try:
@@ -349,10 +349,10 @@ class Stage:
             return None
         return f"{found}: a run that is over goes on; let the cron wait for all it does, or say `restart: true`"
 
-    def _unclear(self, performed: _Performed) -> str | None:
+    def _unclear(self, performed: Performed) -> str | None:
         return UNCLEAR if performed.scheduler.unclear else self._nothing_shown(performed)
 
-    def _nothing_shown(self, performed: _Performed) -> str | None:
+    def _nothing_shown(self, performed: Performed) -> str | None:
         """Why a run that came to its end proves nothing all the same, if it does not."""
         steps = performed.scheduler.steps
         hit = self._hit(steps)  # who may well say nothing more
@@ -376,7 +376,7 @@ class Stage:
             return f"{' and '.join(idle)} contacted neither the database nor a mocked API"
         return None
 
-    async def _evidence(self, order: str, before: Rows, performed: _Performed, data: Data) -> Run:
+    async def _evidence(self, order: str, before: Rows, performed: Performed, data: Data) -> Run:
         digest = await self.database.digest()
         after = await self.database.rows(self.tables)
         return Run(
@@ -400,7 +400,7 @@ class Stage:
             key=self._key(performed, digest, data),
         )
 
-    def _key(self, performed: _Performed, digest: Digest, data: Data) -> str:
+    def _key(self, performed: Performed, digest: Digest, data: Data) -> str:
         """All that checks can tell runs apart by, and all that later runs of the crons can depend on, in few characters."""
         scheduler = performed.scheduler
         parts = [
@@ -500,12 +500,12 @@ class Stage:
     def _looks(self) -> Looks | None:
         return None if self.target.is_idle is None else _Looks(self.target.is_idle, self._proxy, self.target.activity)
 
-    async def _note_marks(self, performed: _Performed) -> None:
+    async def _note_marks(self, performed: Performed) -> None:
         """Of one server for all: a mark that can be seen now and could not before was set by whoever took the step."""
         for write in (await self.database.digest()).flag_writes:
             performed.marked_by.setdefault(write.id, performed.scheduler.steps[-1].instance)
 
-    def _marks(self, digest: Digest, performed: _Performed) -> list[Mark]:
+    def _marks(self, digest: Digest, performed: Performed) -> list[Mark]:
         whose = {pid: proxy.instance for proxy in self.proxies for pid in proxy.all_pids}
         writers = [(performed.marked_by.get(w.id) or whose.get(w.backend_pid), w) for w in digest.flag_writes]
         return [Mark(name, w.job_id, w.sent_column, w.is_set) for name, w in writers if name is not None]
@@ -552,7 +552,7 @@ class _Looks:
 
 
 @dataclass
-class _Performed:
+class Performed:
     """What instances did once they were called."""
 
     scheduler: Scheduler

@@ -1,0 +1,227 @@
+"""A plain model of the crons that message about completed jobs: which are due, and so what must be accepted.
+
+It knows nothing of claims, locks or instances.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+COLUMNS = {
+    "post-job-followup": "followup_sent_at",
+    "monthly-followup": "monthly_followup_sent_at",
+    "monthly-reengagement": "monthly_followup_sent_at",
+    "frequency-nudge": "frequency_nudge_sent_at",
+}
+MARKS = tuple(dict.fromkeys(COLUMNS.values()))
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+EDGE = timedelta(minutes=2)
+"""No play takes so long: by this much the two clocks may differ."""
+BOUNDS = [2 * HOUR, 7 * DAY, 14 * DAY, 21 * DAY, 28 * DAY, 29 * DAY, 30 * DAY, 31 * DAY]
+AGES = [HOUR, 25 * DAY, 45 * DAY, *(bound + edge for bound in BOUNDS for edge in (-EDGE, timedelta(), EDGE))]
+PHONES = [f"+1212555{number:04d}" for number in range(101, 106)]
+
+
+class Text(NamedTuple):
+    """A message as far as it is foreseen: the tenant's number, and to whom."""
+
+    tenant: int
+    to: str
+
+
+@dataclass
+class Tenant:
+    number: int
+    active: bool
+    config: dict[str, Any]
+    covered: timedelta | None = None
+    """How long ago its re-engagement has come to, where that is remembered."""
+
+    @property
+    def id(self) -> str:
+        return f"00000000-0000-4000-8000-{self.number:012d}"
+
+    @property
+    def reengaged_after(self) -> timedelta:
+        return timedelta(days=self.config.get("monthly_followup_days", 30))
+
+    @property
+    def nudged_after(self) -> timedelta:
+        return timedelta(days=self.config.get("frequency_nudge_days", 21))
+
+
+@dataclass(frozen=True)
+class Customer:
+    id: int
+    tenant: Tenant
+    phone: str
+    has_booked_again: bool
+
+
+@dataclass
+class Job:
+    """A job of so long ago."""
+
+    id: int
+    tenant: Tenant
+    customer: Customer | None
+    own_phone: str | None
+    status: str
+    age: timedelta
+    marks: dict[str, bool]
+
+    @property
+    def phone(self) -> str | None:
+        return self.customer.phone if self.customer else self.own_phone
+
+    @property
+    def text(self) -> Text | None:
+        return None if self.phone is None else Text(self.tenant.number, self.phone)
+
+
+@dataclass
+class World:
+    """What is there, as the model sees it. `sent` has what was accepted, by job and column."""
+
+    tenants: list[Tenant]
+    customers: list[Customer]
+    jobs: list[Job]
+    sent: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    def due(self, cron: str) -> list[Job]:
+        """The jobs that a run of the cron must decide."""
+        return [job for job in self.jobs if job.status == "completed" and _is_due(cron, job)]
+
+    def run(self, cron: str, refused: set[str]) -> Counter[Text]:
+        """Decides what is due, and returns which messages must be accepted."""
+        accepted: Counter[Text] = Counter()
+        column = COLUMNS[cron]
+        for job in self.due(cron):
+            is_skipped = cron != "post-job-followup" and job.customer is not None and job.customer.has_booked_again
+            if job.text is None or is_skipped:
+                job.marks[column] = True
+            elif job.phone not in refused:
+                job.marks[column] = True
+                self.sent[job.id, column] += 1
+                accepted[job.text] += 1
+        for tenant in self.tenants:
+            if cron == "monthly-reengagement" and tenant.covered is not None and tenant.active:
+                tenant.covered = tenant.reengaged_after
+        return accepted
+
+    def pass_time(self, time: timedelta) -> None:
+        for job in self.jobs:
+            job.age += time
+        for tenant in self.tenants:
+            tenant.covered = None if tenant.covered is None else tenant.covered + time
+
+    def is_closing(self, cron: str) -> bool:
+        """Whether a job is in the last day in which it can be nudged: a run that fails then is not made up for."""
+        return cron == "frequency-nudge" and any(
+            job.age > job.tenant.nudged_after + 6 * DAY for job in self.due("frequency-nudge")
+        )
+
+
+def _is_due(cron: str, job: Job) -> bool:
+    """The rules. Where the database's clock decides, it has gone on by the time it is asked: no bound is met exactly."""
+    tenant, marks = job.tenant, job.marks
+    match cron:
+        case "post-job-followup":
+            return tenant.active and not marks["followup_sent_at"] and job.age >= 2 * HOUR
+        case "monthly-followup":
+            return not marks["monthly_followup_sent_at"] and job.age >= 30 * DAY
+        case "monthly-reengagement":
+            after = tenant.reengaged_after
+            until = max(after + DAY, min(tenant.covered or after, after + 8 * DAY))
+            return tenant.active and not marks["monthly_followup_sent_at"] and after <= job.age <= until
+        case _:
+            after = tenant.nudged_after
+            wanted = tenant.active and tenant.config.get("frequency_nudge_enabled", False)
+            is_open = not marks["frequency_nudge_sent_at"] and not marks["monthly_followup_sent_at"]
+            return wanted and is_open and after <= job.age <= after + 7 * DAY
+
+
+CONFIGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "frequency_nudge_enabled": st.sampled_from([True, True, False]),
+        "frequency_nudge_days": st.sampled_from([7, 14, 21]),
+        "monthly_followup_days": st.sampled_from([7, 28, 30]),
+    },
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, remembers_windows: bool = False) -> World:
+    """One to three tenants, some customers of theirs, some of whom have the same phone, and jobs at the edges."""
+    tenants = [
+        Tenant(number, number == 1 or draw(st.integers(0, 3)) > 0, draw(CONFIGS))
+        for number in range(1, draw(st.integers(1, 3)) + 1)
+    ]
+    for tenant in tenants if remembers_windows else ():
+        tenant.covered = tenant.reengaged_after + DAY  # as if it had run a day ago
+    people = draw(
+        st.lists(st.tuples(st.sampled_from(tenants), st.sampled_from(PHONES)), max_size=5, unique_by=_identity)
+    )
+    customers = [
+        Customer(number, tenant, phone, has_booked_again=draw(st.integers(0, 3)) == 0)
+        for number, (tenant, phone) in enumerate(people, start=1)
+    ]
+    jobs = []
+    for number in range(1, draw(st.integers(2, 8)) + 1):
+        customer = draw(st.sampled_from([None, *customers]))
+        job = Job(
+            number,
+            customer.tenant if customer else draw(st.sampled_from(tenants)),
+            customer,
+            own_phone=draw(st.sampled_from([None, *PHONES])),
+            status=draw(st.sampled_from(["completed", "completed", "completed", "in_progress", "cancelled"])),
+            age=draw(st.sampled_from(AGES)),
+            marks={column: draw(st.integers(0, 4)) == 0 for column in MARKS},
+        )
+        jobs.append(job)
+    return World(tenants, customers, jobs)
+
+
+def _identity(customer: tuple[Tenant, str]) -> tuple[int, str]:
+    return customer[0].number, customer[1]
+
+
+def inserts(world: World, now: datetime) -> Iterator[str]:
+    """The rows of a world."""
+    for tenant in world.tenants:
+        yield (
+            "insert into public.tenants (id, name, slug, openphone_api_key, openphone_phone_id, workflow_config, active) "
+            f"values ('{tenant.id}', 'Tenant {tenant.number}', 't{tenant.number}', 'key', 'PN{tenant.number}', "
+            f"'{json.dumps(tenant.config)}', {tenant.active})"
+        )
+        if tenant.covered is not None:
+            yield (
+                "insert into public.cron_windows (cron, tenant_id, covered_until) values "
+                f"('monthly-reengagement', '{tenant.id}', '{now - tenant.covered}')"
+            )
+    for customer in world.customers:
+        yield (
+            "insert into public.customers (id, tenant_id, phone_number) values "
+            f"({customer.id}, '{customer.tenant.id}', '{customer.phone}')"
+        )
+        if customer.has_booked_again:
+            yield (
+                "insert into public.jobs (id, tenant_id, customer_id, status, scheduled_at) values "
+                f"({900 + customer.id}, '{customer.tenant.id}', {customer.id}, 'scheduled', '{now + 400 * DAY}')"
+            )
+    for job in world.jobs:
+        phone = "null" if job.own_phone is None else f"'{job.own_phone}'"
+        marks = ", ".join(f"'{now - HOUR}'" if job.marks[column] else "null" for column in MARKS)
+        yield (
+            f"insert into public.jobs (id, tenant_id, customer_id, phone_number, status, completed_at, {', '.join(MARKS)}) "
+            f"values ({job.id}, '{job.tenant.id}', {job.customer.id if job.customer else 'null'}, {phone}, "
+            f"'{job.status}', '{now - job.age}', {marks})"
+        )

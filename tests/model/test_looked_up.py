@@ -1,0 +1,109 @@
+"""The crons that look up what they have done, against the model: random rows, calls and refusals, as the clocks change."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import reject
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, rule
+
+from harness.mocks.exchange import Message
+from harness.postgres.server import Server
+from tests.conftest import Await
+from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, Sent, World, inserts, worlds
+from tests.model.machine import AtRandom, Machine, opened, play
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+CRONS = (
+    "check-timeouts",
+    "send-reminders",
+    "seasonal-reminders",
+    "ghl-followups",
+    "process-scheduled-tasks",
+    "crew-briefing",
+    "unified-daily",
+)
+
+
+class LookedUp(Machine):
+    """Calls, numbers that are refused, and time that passes."""
+
+    instances = 1
+    world: World | None = None
+
+    @initialize(world=worlds())
+    def begin(self, world: World) -> None:
+        self.world = world
+        self.put(list(inserts(world)))
+
+    @rule(
+        data=st.data(),
+        seed=st.integers(0, 2**32),
+        refused=st.sets(st.sampled_from([*filter(None, OWNERS), *PHONES]), max_size=2),
+    )
+    def call(self, data: st.DataObject, seed: int, refused: set[str]) -> None:
+        cron = data.draw(st.sampled_from(sorted({cron for cron, _ in self.stages})))
+        self.clock.now = self.given.now
+        received = self.perform(cron, self.instances, AtRandom(seed), sorted(refused))
+        expected: Counter[Sent] = Counter()
+        for _ in range(self.instances):
+            expected += self.given.run(cron, refused)
+        self.compare(cron, foreseen(received), expected)
+
+    def compare(self, cron: str, received: Counter[Sent], expected: Counter[Sent]) -> None:
+        assert received == expected, cron
+
+    @rule(time=st.sampled_from([QUARTER, QUARTER, HOUR, 8 * HOUR]))
+    def pass_time(self, time: timedelta) -> None:
+        self.given.now += time
+
+    @invariant()
+    def tasks_are_tried_as_often_as_the_model_has(self) -> None:
+        for task, attempts in self.fetch("select id::text, attempts from public.scheduled_tasks"):
+            assert attempts == next(one.attempts for one in self.given.tasks if one.id == task)
+
+    @property
+    def given(self) -> World:
+        assert self.world is not None
+        return self.world
+
+
+class AtOnce(LookedUp):
+    """Two instances at the same time; `doubled` has the crons that send more then than twice in turn."""
+
+    instances = 2
+    doubled: ClassVar[set[str]] = set()
+
+    def compare(self, cron: str, received: Counter[Sent], expected: Counter[Sent]) -> None:
+        if received != expected:
+            self.doubled.add(cron)
+            assert received > expected, cron
+            reject()
+
+
+def foreseen(messages: Iterable[Message]) -> Counter[Sent]:
+    """The messages, as far as the model foresees them."""
+    jobs = [re.search(r"Jobs today: (\d+)", message.content) for message in messages]
+    found = zip(messages, jobs, strict=True)
+    return Counter(Sent(message.service, message.to, int(count[1]) if count else None) for message, count in found)
+
+
+def test_the_crons_send_what_the_model_says(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    with opened(LookedUp, "reference", dict.fromkeys(CRONS, 1), await_, postgres, tmp_path) as machine:
+        play(machine, 600)
+
+
+def test_two_instances_at_once_send_twice(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    """All but the one that only reads, and the one that claims."""
+    crons = set(CRONS) - {"crew-briefing", "process-scheduled-tasks"}
+    with opened(AtOnce, "reference", dict.fromkeys(crons, 2), await_, postgres, tmp_path) as machine:
+        play(machine, 400)
+    assert AtOnce.doubled == crons
