@@ -17,7 +17,11 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-CONSOLE = [block for block in BLOCK.findall(README) if "../my-app" not in block[0]]
+CONSOLE = [
+    pytest.param(command, shown, marks=[pytest.mark.slow] if command == "make verify" else [])
+    for command, shown in BLOCK.findall(README)
+    if "../my-app" not in command
+]
 YOUR_APP = [block for block in BLOCK.findall(README) if "../my-app" in block[0]]
 TIMES = re.compile(r"\d+(\.\d+)? m?s\b")
 

@@ -31,7 +31,7 @@ given:
 when:
   call: post-job-followup
   instances: 2
-  interleavings: {sample: 300}
+  interleavings: {sample: 100}
 then:
   - no-duplicate
 """
@@ -73,6 +73,7 @@ def test_every_schedule_of_the_reference_is_run_and_none_fails(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_number_of_workers(duplicate: Path, tmp_path: Path) -> None:
     of_one = cronproof("explore", THREE, "--out", str(tmp_path / "1"), "--json")
     of_two = cronproof("explore", THREE, "--out", str(tmp_path / "2"), "--json", "--workers", "2")
@@ -205,6 +206,7 @@ def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
     assert "(all-unreduced, ended before all were run)" in output
 
 
+@pytest.mark.slow
 def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path) -> None:
     explore = ["explore", RACE, "--interleavings", "all-unreduced", "--out", str(tmp_path)]
     _, begun, _ = interrupted(*explore)
@@ -256,7 +258,7 @@ def test_data_and_schedule_are_drawn_and_shrunk_together(tmp_path: Path) -> None
 
     assert reference.returncode == 0
     assert (
-        "300 schedules (drawn at random; a failure that takes 3 pairs of steps in a certain order" in reference.stdout
+        "100 schedules (drawn at random; a failure that takes 3 pairs of steps in a certain order" in reference.stdout
     )
     assert legacy.returncode == 1
     (counterexample,) = tmp_path.glob("*.counterexample.yaml")
