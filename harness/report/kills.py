@@ -16,7 +16,7 @@ NAMED, ALSO, NOT = "●", "○", "✗"
 
 def matrix(proof: Proof) -> Iterator[str]:
     """A line for each saboteur, a column for each check: ● the one it names, ○ others that failed on the way."""
-    width = max((len(trial.subject.name) for trial in proof.of("saboteur")), default=0) + 6
+    width = max((len(trial.subject.name) for trial in proof.of("saboteur")), default=0) + 7
     for row in range(max(map(len, IDS))):
         yield " " * width + " ".join(name.rjust(max(map(len, IDS)))[row] for name in IDS)
     for trial in proof.of("saboteur"):
