@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from harness.consequences import Consequence
-from harness.postgres import migration
 from harness.postgres.server import Server
 from harness.report import matrix
 from harness.results import ScenarioResult
@@ -142,16 +141,3 @@ def test_the_matrix_is_printed_and_in_the_report(tmp_path: Path) -> None:
     report = (tmp_path / "sign-off.md").read_text()
     assert "| `A: commit` | · | · | (stuck) | · | · |" in report
     assert "- Known, `timeout-after`: " in report
-
-
-@pytest.mark.slow
-def test_hardened_passes_every_scenario(await_: Await, postgres: Server) -> None:
-    plan = Plan("hardened", migrations=(migration.LOCKING, migration.LEASES))
-    files = [file for file in reader.read(reader.find([ROOT / "scenarios"])) if file.scenario.test != "faults"]
-
-    async def main() -> dict[str, str | None]:
-        async with session_on(postgres, plan) as opened:
-            results = [await opened.verify(file) for file in files]
-            return {result.file.id: result.reason for result in results if result.verdict != "PASS"}
-
-    assert await_(main()) == {}

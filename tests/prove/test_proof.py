@@ -99,7 +99,7 @@ def test_the_command_tries_what_it_is_told_to_and_says_whether_it_is_proven() ->
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_what_is_not_caught_is_not_proven_and_json_is_one_document() -> None:
-    done = cronproof("prove", "OpenPhone.send: and in", "--json", "--workers", "1")
+    done = cronproof("prove", "monthly_followup: run: not errors", "--json", "--workers", "1")
 
     document = json.loads(done.stdout)
     assert (done.returncode, document["holds"], document["caught_share"]) == (1, False, 0.0)
