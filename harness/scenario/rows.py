@@ -77,20 +77,15 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
         InvalidScenario: a table or column that the database does not have, or a value that does not fit its column.
     """
     given = file.scenario.given.rows
-    mistakes = [
-        file.source.mistake(
-            ("then", number, "rows", table), f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
-        )
+    asked_for = [
+        (("then", number, "rows", table), table)
         for number, check in enumerate(file.scenario.checks)
         if isinstance(check, Rows)
         for table in check.tables
-        if table not in catalog.columns
     ]
-    mistakes += [
-        file.source.mistake(
-            ("given", "rows", table), f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
-        )
-        for table in given
+    mistakes = [
+        file.source.mistake(path, f"there is no table {table!r}{nearest(table, list(catalog.columns))}")
+        for path, table in [*asked_for, *((("given", "rows", table), table) for table in given)]
         if table not in catalog.columns
     ]
     slugs = {tenant["slug"]: tenant["id"] for tenant in seed.tenants if {"slug", "id"} <= tenant.keys()}

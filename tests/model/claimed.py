@@ -5,7 +5,6 @@ It knows nothing of claims, locks or instances.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,13 +13,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-COLUMNS = {
-    "post-job-followup": "followup_sent_at",
-    "monthly-followup": "monthly_followup_sent_at",
-    "monthly-reengagement": "monthly_followup_sent_at",
-    "frequency-nudge": "frequency_nudge_sent_at",
-}
-MARKS = tuple(dict.fromkeys(COLUMNS.values()))
+from harness.scenario.crons import SENT_COLUMNS
+from tests.model.rows import insert, uuid_of
+
+MARKS = tuple(dict.fromkeys(SENT_COLUMNS.values()))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EDGE = timedelta(minutes=2)
 """No play takes so long: by this much the two clocks may differ."""
@@ -46,7 +42,7 @@ class Tenant:
 
     @property
     def id(self) -> str:
-        return f"00000000-0000-4000-8000-{self.number:012d}"
+        return uuid_of(self.number)
 
     @property
     def reengaged_after(self) -> timedelta:
@@ -102,7 +98,7 @@ class World:
     def run(self, cron: str, refused: set[str]) -> Counter[Text]:
         """Decides what is due, and returns which messages must be accepted."""
         accepted: Counter[Text] = Counter()
-        column = COLUMNS[cron]
+        column = SENT_COLUMNS[cron]
         for job in self.due(cron):
             is_skipped = cron != "post-job-followup" and job.customer is not None and job.customer.has_booked_again
             if job.text is None or is_skipped:
@@ -194,34 +190,35 @@ def _identity(customer: tuple[Tenant, str]) -> tuple[int, str]:
     return customer[0].number, customer[1]
 
 
-def inserts(world: World, now: datetime) -> Iterator[str]:
+def inserts(world: World, now: datetime) -> Iterator[bytes]:
     """The rows of a world."""
     for tenant in world.tenants:
-        yield (
-            "insert into public.tenants (id, name, slug, openphone_api_key, openphone_phone_id, workflow_config, active) "
-            f"values ('{tenant.id}', 'Tenant {tenant.number}', 't{tenant.number}', 'key', 'PN{tenant.number}', "
-            f"'{json.dumps(tenant.config)}', {tenant.active})"
+        yield insert(
+            "tenants",
+            id=tenant.id,
+            name=f"Tenant {tenant.number}",
+            slug=f"t{tenant.number}",
+            openphone_api_key="key",
+            openphone_phone_id=f"PN{tenant.number}",
+            workflow_config=tenant.config,
+            active=tenant.active,
         )
         if tenant.covered is not None:
-            yield (
-                "insert into public.cron_windows (cron, tenant_id, covered_until) values "
-                f"('monthly-reengagement', '{tenant.id}', '{now - tenant.covered}')"
-            )
+            covered_until = now - tenant.covered
+            yield insert("cron_windows", cron="monthly-reengagement", tenant_id=tenant.id, covered_until=covered_until)
     for customer in world.customers:
-        yield (
-            "insert into public.customers (id, tenant_id, phone_number) values "
-            f"({customer.id}, '{customer.tenant.id}', '{customer.phone}')"
-        )
+        of_customer = {"tenant_id": customer.tenant.id, "customer_id": customer.id}
+        yield insert("customers", id=customer.id, tenant_id=customer.tenant.id, phone_number=customer.phone)
         if customer.has_booked_again:
-            yield (
-                "insert into public.jobs (id, tenant_id, customer_id, status, scheduled_at) values "
-                f"({900 + customer.id}, '{customer.tenant.id}', {customer.id}, 'scheduled', '{now + 400 * DAY}')"
-            )
+            yield insert("jobs", id=900 + customer.id, **of_customer, status="scheduled", scheduled_at=now + 400 * DAY)
     for job in world.jobs:
-        phone = "null" if job.own_phone is None else f"'{job.own_phone}'"
-        marks = ", ".join(f"'{now - HOUR}'" if job.marks[column] else "null" for column in MARKS)
-        yield (
-            f"insert into public.jobs (id, tenant_id, customer_id, phone_number, status, completed_at, {', '.join(MARKS)}) "
-            f"values ({job.id}, '{job.tenant.id}', {job.customer.id if job.customer else 'null'}, {phone}, "
-            f"'{job.status}', '{now - job.age}', {marks})"
+        yield insert(
+            "jobs",
+            id=job.id,
+            tenant_id=job.tenant.id,
+            customer_id=job.customer.id if job.customer else None,
+            phone_number=job.own_phone,
+            status=job.status,
+            completed_at=now - job.age,
+            **{column: now - HOUR if job.marks[column] else None for column in MARKS},
         )

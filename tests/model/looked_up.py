@@ -6,7 +6,6 @@ Its clock is the application's, which can stand anywhere: around a change of day
 from __future__ import annotations
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
+
+from tests.model.rows import insert, uuid_of
 
 Service = Literal["openphone", "telegram", "ghl"]
 
@@ -46,7 +47,7 @@ class Tenant:
 
     @property
     def id(self) -> str:
-        return f"00000000-0000-4000-8000-{self.number:012d}"
+        return uuid_of(self.number)
 
     def local(self, time: datetime) -> datetime:
         return time.astimezone(ZoneInfo(self.config.get("timezone", "America/Los_Angeles")))
@@ -122,7 +123,7 @@ class Task:
 
     @property
     def id(self) -> str:
-        return f"00000000-0000-4000-9000-{self.number:012d}"
+        return uuid_of(self.number)
 
 
 @dataclass
@@ -328,58 +329,86 @@ def _tasks(draw: st.DrawFn, tenants: list[Tenant], now: datetime) -> list[Task]:
     return tasks
 
 
-def inserts(world: World) -> Iterator[str]:
+def inserts(world: World) -> Iterator[bytes]:
     """The rows of a world."""
     for tenant in world.tenants:
-        yield (
-            "insert into public.tenants (id, name, slug, openphone_api_key, openphone_phone_id, telegram_bot_token, "
-            f"owner_phone, workflow_config, active) values ('{tenant.id}', 'Tenant {tenant.number}', 't{tenant.number}', "
-            f"'key', 'PN{tenant.number}', {_text(f'{tenant.number}:bot' if tenant.has_bot else None)}, "
-            f"{_text(tenant.owner)}, '{json.dumps(tenant.config)}', {tenant.active})"
+        yield insert(
+            "tenants",
+            id=tenant.id,
+            name=f"Tenant {tenant.number}",
+            slug=f"t{tenant.number}",
+            openphone_api_key="key",
+            openphone_phone_id=f"PN{tenant.number}",
+            telegram_bot_token=f"{tenant.number}:bot" if tenant.has_bot else None,
+            owner_phone=tenant.owner,
+            workflow_config=tenant.config,
+            active=tenant.active,
         )
     for cleaner in world.cleaners:
-        yield (
-            "insert into public.cleaners (id, tenant_id, name, telegram_id, is_team_lead, active) values "
-            f"({cleaner.id}, '{cleaner.tenant.id}', 'Cleaner {cleaner.id}', {_text(cleaner.telegram)}, "
-            f"{cleaner.is_lead}, {cleaner.active})"
+        yield insert(
+            "cleaners",
+            id=cleaner.id,
+            tenant_id=cleaner.tenant.id,
+            name=f"Cleaner {cleaner.id}",
+            telegram_id=cleaner.telegram,
+            is_team_lead=cleaner.is_lead,
+            active=cleaner.active,
         )
     for visit in world.visits:
-        day = visit.tenant.local(visit.scheduled_at).date()
-        yield (
-            "insert into public.jobs (id, tenant_id, status, date, scheduled_at) values "
-            f"({visit.id}, '{visit.tenant.id}', '{visit.job_status}', '{day}', '{visit.scheduled_at}')"
+        yield insert(
+            "jobs",
+            id=visit.id,
+            tenant_id=visit.tenant.id,
+            status=visit.job_status,
+            date=visit.tenant.local(visit.scheduled_at).date(),
+            scheduled_at=visit.scheduled_at,
         )
-        yield (
-            "insert into public.cleaner_assignments (id, tenant_id, job_id, cleaner_id, status, created_at) values "
-            f"({visit.id}, '{visit.tenant.id}', {visit.id}, {visit.cleaner.id}, '{visit.status}', '{visit.offered_at}')"
+        yield insert(
+            "cleaner_assignments",
+            id=visit.id,
+            tenant_id=visit.tenant.id,
+            job_id=visit.id,
+            cleaner_id=visit.cleaner.id,
+            status=visit.status,
+            created_at=visit.offered_at,
         )
     for customer in world.customers:
-        tracker = json.dumps(dict.fromkeys(sorted(customer.had), "2026-01-01T00:00:00+00:00"))
-        yield (
-            "insert into public.customers (id, tenant_id, phone_number, seasonal_reminder_tracker) values "
-            f"({customer.id}, '{customer.tenant.id}', '{customer.phone}', '{tracker}')"
+        yield insert(
+            "customers",
+            id=customer.id,
+            tenant_id=customer.tenant.id,
+            phone_number=customer.phone,
+            seasonal_reminder_tracker=dict.fromkeys(sorted(customer.had), "2026-01-01T00:00:00+00:00"),
         )
+    now = datetime.now(UTC)  # monthly-followup goes by the clock of the database
     for job in world.old:
-        mark = "now()" if job.is_marked else "null"
-        yield (
-            "insert into public.jobs (id, tenant_id, customer_id, status, completed_at, monthly_followup_sent_at) values "
-            f"({job.id}, '{job.customer.tenant.id}', {job.customer.id}, 'completed', now() - interval '{job.days} days', {mark})"
+        yield insert(
+            "jobs",
+            id=job.id,
+            tenant_id=job.customer.tenant.id,
+            customer_id=job.customer.id,
+            status="completed",
+            completed_at=now - timedelta(days=job.days),
+            monthly_followup_sent_at=now if job.is_marked else None,
         )
     for lead in world.leads:
-        yield (
-            "insert into public.ghl_followups (id, tenant_id, ghl_contact_id, followup_type, due_at, status) values "
-            f"({lead.id}, '{lead.tenant.id}', '{lead.contact}', 'first', '{lead.due_at}', "
-            f"'{'pending' if lead.is_open else 'sent'}')"
+        yield insert(
+            "ghl_followups",
+            id=lead.id,
+            tenant_id=lead.tenant.id,
+            ghl_contact_id=lead.contact,
+            followup_type="first",
+            due_at=lead.due_at,
+            status="pending" if lead.is_open else "sent",
         )
     for task in world.tasks:
-        payload = (
-            {"phone": task.to, "content": "Hello"} if task.kind == "send_sms" else {"chat_id": task.to, "text": "Hello"}
+        by_phone = task.kind == "send_sms"
+        yield insert(
+            "scheduled_tasks",
+            id=task.id,
+            tenant_id=task.tenant.id,
+            task_type=task.kind,
+            scheduled_for=task.due_at,
+            payload={"phone": task.to, "content": "Hello"} if by_phone else {"chat_id": task.to, "text": "Hello"},
+            max_attempts=task.at_most,
         )
-        yield (
-            "insert into public.scheduled_tasks (id, tenant_id, task_type, scheduled_for, payload, max_attempts) values "
-            f"('{task.id}', '{task.tenant.id}', '{task.kind}', '{task.due_at}', '{json.dumps(payload)}', {task.at_most})"
-        )
-
-
-def _text(text: str | None) -> str:
-    return "null" if text is None else f"'{text}'"

@@ -71,11 +71,11 @@ class Machine(RuleBasedStateMachine):
     def await_(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return type(self).waiting(coroutine)
 
-    def put(self, inserts: Sequence[str]) -> None:
+    def put(self, inserts: Sequence[bytes]) -> None:
         """Has these rows, and no others, in the database, and nothing in the mocks."""
 
         async def main() -> None:
-            await self.opened.database.script([insert.encode() for insert in inserts])
+            await self.opened.database.script(inserts)
             self.opened.services.api_keys = frozenset({"key"})
             self.opened.services.reset()
 

@@ -16,18 +16,19 @@ from harness.explore import overlap
 from harness.explore.fault import DIES, FAULT_NAMES, FaultName
 from harness.mocks.exchange import Message
 from harness.postgres.server import Server
+from harness.scenario.crons import SENT_COLUMNS
 from tests.conftest import Await
-from tests.model.claimed import COLUMNS, DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
+from tests.model.claimed import DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
-CRONS = dict.fromkeys(COLUMNS, 3)
+CRONS = dict.fromkeys(SENT_COLUMNS, 3)
 MOST_ROUNDS = 30
 SURVIVED: tuple[FaultName, ...] = tuple(fault for fault in FAULT_NAMES if fault != "slow-before")
 """All but the one that no implementation can make up for."""
 
-crons = st.sampled_from(list(COLUMNS))
+crons = st.sampled_from(list(SENT_COLUMNS))
 seeds = st.integers(0, 2**32)
 phones = st.sets(st.sampled_from(PHONES), max_size=2)
 
@@ -80,7 +81,7 @@ class Claimed(OfJobs):
     def die(self, cron: str, step: int) -> None:
         """The one instance is killed. What it has claimed and not sent is lost; the model takes it as it is."""
         received = texts(self.perform(cron, 1, AtRandom(0, DIES, step)))
-        column = COLUMNS[cron]
+        column = SENT_COLUMNS[cron]
         due = self.given.due(cron)
         marked = self.marked(column)
         for job in due:

@@ -16,21 +16,14 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from harness.mocks.exchange import Message
 from harness.postgres.server import Server
+from harness.scenario.crons import CRON_NAMES, SENT_COLUMNS
 from tests.conftest import Await
 from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, Sent, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
-CRONS = (
-    "check-timeouts",
-    "send-reminders",
-    "seasonal-reminders",
-    "ghl-followups",
-    "process-scheduled-tasks",
-    "crew-briefing",
-    "unified-daily",
-)
+CRONS = [name for name in CRON_NAMES if name not in SENT_COLUMNS]
 
 
 class LookedUp(Machine):

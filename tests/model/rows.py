@@ -1,0 +1,20 @@
+"""Rows of a model's world as statements."""
+
+from __future__ import annotations
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+
+def insert(table: str, **values: object) -> bytes:
+    """One row: values by column, JSON from a dictionary."""
+    literals = [sql.Literal(Jsonb(value) if isinstance(value, dict) else value) for value in values.values()]
+    statement = sql.SQL("insert into public.{} ({}) values ({})").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(literals)
+    )
+    return statement.as_bytes()
+
+
+def uuid_of(number: int) -> str:
+    """A UUID that shows its number."""
+    return f"00000000-0000-4000-8000-{number:012d}"
