@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.consequences import Amiss
 from harness.errors import UsageError
 from harness.explore.schedule import Data, Decision, Follow, Schedule
 from harness.explore.search import Task
@@ -38,6 +39,8 @@ class Entry:
     failed: bool
     outcome: str
     waits: int
+    known: Sequence[str] = ()
+    amiss: Sequence[Amiss] = ()
 
     @classmethod
     def of(cls, task: Task, follow: Follow, glance: Glance) -> Entry:
@@ -51,12 +54,24 @@ class Entry:
             glance.failed,
             glance.outcome,
             glance.waits,
+            glance.known,
+            glance.amiss,
         )
 
     def told(self) -> tuple[Follow, Glance]:
         """What a search is told of the run."""
         follow = Follow(self.schedule, {}, self.data, (), self.decisions, self.redundant_from)
-        glance = Glance(self.key, self.failed, None, self.outcome, self.waits, run=None, is_recorded=True)
+        glance = Glance(
+            self.key,
+            self.failed,
+            None,
+            self.outcome,
+            self.waits,
+            run=None,
+            known=self.known,
+            amiss=self.amiss,
+            is_recorded=True,
+        )
         return follow, glance
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -47,6 +47,8 @@ class Exploration:
     seconds: float
     ended: Literal["complete", "failed", "stopped"] = "complete"
     assurance: Assurance | None = None
+    amiss: Mapping[str, int] = field(default_factory=dict)
+    """In how many schedules messages are not as they should be: `twice`, `lost`, `stuck`."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class ScenarioResult:
     exploration: Exploration
     counterexample: Counterexample | None = None
     timeline: Timeline | None = None
+    known: Sequence[Counterexample] = ()
+    """Of each known limit that has shown the shortest schedule that shows it."""
     interrupted: bool = False
     output: Sequence[Output] = ()
     """What instances outside wrote meanwhile, where it is no PASS."""
@@ -96,11 +100,7 @@ class ScenarioResult:
         check = next((check for check in self.file.scenario.checks if isinstance(check, Delivery)), None)
         # The run of a counterexample was made once more.
         runs = {run.key: run for run in self.runs if run.met and run.hindrance is None}.values()
-        if check is None:
-            return [one for run in runs for one in consequences(run)]
-        return [
-            replace(one, known=check.reason(run.target, one)) for run in runs for one in consequences(run, check.jobs)
-        ]
+        return [one for run in runs for one in (consequences(run) if check is None else check.of(run))]
 
     @property
     def reason(self) -> str | None:
@@ -160,7 +160,9 @@ class Tally:
         """One for each check, in the order of the file."""
         results = []
         for number, check in enumerate(self.scenario.checks):
-            finding, _, order = self._said.get(number, (Finding("INCONCLUSIVE", "nothing was run"), 0, ""))
+            finding, _, order = self._said.get(
+                number, (Finding("INCONCLUSIVE", self._stopped or "nothing was run"), 0, "")
+            )
             if self._stopped is not None and finding.verdict == "PASS":
                 finding, order = Finding("INCONCLUSIVE", self._stopped), ""
             elif finding.verdict == "PASS":
@@ -189,4 +191,5 @@ class Tally:
             seconds=seconds,
             ended="stopped" if coverage.stopped else "complete" if coverage.complete else "failed",
             assurance=coverage.assurance,
+            amiss=dict(coverage.amiss),
         )

@@ -27,7 +27,7 @@ from harness.journal import Journal
 from harness.mocks.services import Services
 from harness.postgres import database as databases
 from harness.postgres import migration, server
-from harness.postgres.database import Database, Role
+from harness.postgres.database import ROLES, Database, Role
 from harness.postgres.proxy import Proxy
 from harness.postgres.server import Server
 from harness.results import CheckResult, Exploration, ScenarioResult, Tally
@@ -258,6 +258,8 @@ class Session:
 
     async def _end_all(self) -> None:
         pids = [pid for proxy in self._proxies.values() for pid in proxy.pids]
+        # Instances of other scenarios, too, find out at their next call.
+        self._shaken.update((place, role) for place in self._proxies for role in ROLES)
         await self.database.end(pids)
         await asyncio.gather(*(proxy.hung_up(pids) for proxy in self._proxies.values()))
 

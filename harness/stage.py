@@ -12,6 +12,7 @@ import functools
 import hashlib
 import inspect
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -20,11 +21,13 @@ import psycopg
 
 from harness.checks import Check, Finding
 from harness.checks.check import inconclusive
+from harness.checks.delivery import Delivery
+from harness.consequences import Amiss
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent, faults_met
 from harness.explore import overlap
 from harness.explore.fault import DIES, FaultName
 from harness.explore.point import SHARED, SOMEBODY_ELSE, Gate, Line, OpenGate, Point, Release
-from harness.explore.schedule import Data, Diverged, Follow
+from harness.explore.schedule import Data, Diverged, Follow, shown
 from harness.explore.scheduler import IsIdle, Looks, NotAtRest, Scheduler, Step
 from harness.explore.search import Task
 from harness.mocks.openphone import Scripted
@@ -57,6 +60,10 @@ class Glance:
     outcome: str
     waits: int
     run: Run | None
+    known: Sequence[str] = ()
+    """Limits that are known and have shown."""
+    amiss: Sequence[Amiss] = ()
+    """What has become of messages that are not as they should be."""
     is_recorded: bool = False
 
 
@@ -194,9 +201,17 @@ class Stage:
         return self._glance_at(run, key, hindrance)
 
     def _glance_at(self, run: Run, key: str, hindrance: str | None) -> Glance:
-        failed = any(examine(check, run).verdict == "FAIL" for check in self.checks)
-        outcome = hashlib.sha256(run.outcome.encode()).hexdigest()
-        return Glance(key, failed=failed, hindrance=hindrance, outcome=outcome, waits=len(run.waits), run=run)
+        findings = [examine(check, run) for check in self.checks]
+        return Glance(
+            key,
+            failed=any(finding.verdict == "FAIL" for finding in findings),
+            hindrance=hindrance,
+            outcome=hashlib.sha256(run.outcome.encode()).hexdigest(),
+            waits=len(run.waits),
+            run=run,
+            known=[reason for finding in findings for reason in finding.known],
+            amiss=[word for check in self.checks if isinstance(check, Delivery) for word in check.amiss(run)],
+        )
 
     async def play_again(self, followed: Follow) -> Run:
         """The schedule of a run once more, with all that it leaves behind."""
@@ -268,6 +283,7 @@ class Stage:
         setting = self._settings[data]
         await self.database.reset(setting.script)
         self.services.api_keys = setting.api_keys
+        self.target.set_clock(given.clock)
         refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in given.openphone.refuses]
         self.services.reset(refuses, given.openphone.envelope)
         for proxy in self.proxies:
@@ -427,8 +443,9 @@ class Stage:
         await self.database.terminate([pid for proxy in self.proxies for pid in proxy.pids])
 
     async def _recover(self, rows: Rows, passed: timedelta) -> Rows:
-        """Calls the crons again, one after the other and without faults, until all succeed, and neither messages nor rows
-        change. Before each round so much time passes as the scenario says; `passed` is what had passed in the run itself.
+        """Calls the crons again, one after the other and without faults, until all succeed, no row changes, and they send
+        nothing, or nothing but what they have sent in the round before. Before each round so much time passes as the
+        scenario says; `passed` is what had passed in the run itself.
 
         Returns the rows then, as of the time of the run; none if they went on changing. A time is only looked at for being
         there: a refused message may be tried anew each time.
@@ -438,14 +455,14 @@ class Stage:
         """
         self.services.recover()
         await self.target.revive()
-        before = self.services.accepted, self.database.catalog.without_times(rows)
+        before, before_sent = self.database.catalog.without_times(rows), Counter[tuple[str, str]]()
         total = timedelta()
         for round_number in range(MAX_RECOVERY_ROUNDS):
             step = self.when.period + (passed if round_number == 0 else timedelta())
             if step:
                 await self._age(step)
                 total += step
-            succeeded = True
+            succeeded, tried = True, len(self.services.messages)
             for instance in {instance.cron: instance for instance in self.instances}.values():
                 async with asyncio.timeout(CALL_SECONDS):
                     with self._held_by(OpenGate(instance.name)):
@@ -453,10 +470,11 @@ class Stage:
                 # What a broken connection leaves behind shows in the first call.
                 succeeded &= round_number > 0 or (response is not None and response.status < 500)
             rows = await self.database.rows(list(rows))
-            now = self.services.accepted, self.database.catalog.without_times(rows)
-            if now == before and succeeded:
+            now = self.database.catalog.without_times(rows)
+            sent = Counter((one.to, one.content) for one in self.services.messages[tried:] if one.accepted)
+            if succeeded and now == before and sent in ({}, before_sent):
                 break
-            before = now
+            before, before_sent = now, sent
         else:
             return {}
         if total:
@@ -576,14 +594,3 @@ def examine(check: Check, run: Run) -> Finding:
     finding = check.examine(run)
     is_certain = finding.verdict == "FAIL" and not check.asks_for_more
     return inconclusive(run.unsettled) if run.unsettled and not is_certain else finding
-
-
-def shown(schedule: Sequence[str]) -> str:
-    """A schedule in a few characters: A3 B5 A2, who goes on for how many steps."""
-    stretches: list[tuple[str, int]] = []
-    for name in schedule:
-        if stretches and stretches[-1][0] == name:
-            stretches[-1] = (name, stretches[-1][1] + 1)
-        else:
-            stretches.append((name, 1))
-    return " ".join(f"{name}{count}" for name, count in stretches)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+from harness.checks import Check, Finding
 from harness.evidence import Run
 from harness.explore import explorer, overlap, timeline
 from harness.explore.counterexample import Counterexample
@@ -17,7 +19,7 @@ from harness.explore.fault import DIES
 from harness.explore.names import step_name
 from harness.explore.sample import ByPriority, Drawn, Sample, shrunk
 from harness.explore.schedule import Follow
-from harness.explore.search import Task
+from harness.explore.search import Search, Task
 from harness.explore.timeline import Timeline
 from harness.journal import Execute, Journal
 from harness.report.provenance import shown
@@ -53,15 +55,16 @@ class Verification:
 
     async def result(self) -> ScenarioResult:
         """Plays all of it."""
-        when = self.stage.when
+        when, target = self.stage.when, self.stage.target
+        if not target.set_clock(self.file.scenario.given.clock):
+            self._tally.stopped(f"the clock of {target.name} cannot be set: only that of crons in this process can")
+            return ScenarioResult(self.file, self._tally.results, [], self._tally.exploration("none", None, 0.0))
         for name in when.overlaps:
             if not self._is_enough:
                 await self._overlapping(name)
         faults = when.faults_to_meet
-        if faults is not None and DIES in faults.names and not self.stage.target.can_die:
-            self._tally.stopped(
-                f"{self.stage.target.name} is no process that could be killed: name faults without `dies`"
-            )
+        if faults is not None and DIES in faults.names and not target.can_die:
+            self._tally.stopped(f"{target.name} is no process that could be killed: name faults without `dies`")
         elif when.strategy is not None and not self._is_enough:
             return await self._explored(when.strategy)
         strategy = "overlaps" if len(when.instance_list) > 1 else "single"
@@ -129,9 +132,11 @@ class Verification:
         of_faults = self.stage.when.faults_to_meet is not None  # of which the truth table has every one
         for run in list(self._seen.values())[: None if of_faults else MAX_EVIDENCE_RUNS]:
             self._tally.add(run)
-        counterexample, drawn = None, None
-        if failing is not None and not self.seeks_failures:
-            counterexample, drawn = await self._confirmed(failing)
+        counterexample, drawn, known = None, None, []
+        if not self.seeks_failures:
+            known = [await self._limit(search, *limit) for limit in coverage.known.items()]
+            if failing is not None:
+                counterexample, drawn = await self._confirmed(failing)
         if coverage.stopped is not None:
             self._tally.stopped(coverage.stopped)
         return ScenarioResult(
@@ -141,6 +146,7 @@ class Verification:
             self._tally.exploration(name, coverage, self._seconds),
             counterexample,
             drawn,
+            [limit for limit in known if limit is not None],
             coverage.stopped == INTERRUPTED,
         )
 
@@ -152,6 +158,25 @@ class Verification:
             glances = await self.workers.glance(self.file, tasks, observing=self.stage.observing)
         self._seen.update((glance.key, glance.run) for _, glance in glances if glance.run is not None)
         return glances
+
+    async def _limit(self, search: Search, reason: str, showing: Follow) -> Counterexample | None:
+        """The shortest schedule that shows a known limit; none, if it does not show it again."""
+
+        async def execute(tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
+            made = await self._execute(tasks)
+            return [(follow, replace(glance, failed=reason in glance.known)) for follow, glance in made]
+
+        instances = [instance.name for instance in self.stage.instances]
+        if search.level is None and not search.tells_all:
+            with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C: then the one that was found first has to do
+                showing = await explorer.shorten(showing, instances, execute, deadline=self.deadline)
+        run = await self.stage.play_again(showing)
+        for check in self.stage.checks:
+            finding = examine(check, run)
+            if reason in finding.known:
+                self._tally.add(run)
+                return self._counterexample(showing, run, check, finding, known=reason)
+        return None
 
     async def _shrunk(self, sample: Sample, failing: ByPriority) -> Follow:
         """A simpler run that fails too, in data and schedule."""
@@ -181,14 +206,19 @@ class Verification:
         check, finding = found
         looks: list[Run] = []
         await self.stage.watch(failing, looks.append)
-        counterexample = Counterexample(
+        return self._counterexample(failing, run, check, finding), timeline.of(check, finding.message, looks)
+
+    def _counterexample(
+        self, followed: Follow, run: Run, check: Check, finding: Finding, *, known: str | None = None
+    ) -> Counterexample:
+        return Counterexample(
             scenario=shown(self.file.source.file),
             target=self.stage.target.name,
             config=None if self.config is None else shown(self.config),
             migrations=[shown(file) for file in self.migrations],
             check=check.id,
             message=finding.message,
-            data=named(self.file.scenario, failing.data),
+            known=known,
+            data=named(self.file.scenario, followed.data),
             schedule=[{step.name: step_name(step.point)} for step in run.steps],
         )
-        return counterexample, timeline.of(check, finding.message, looks)

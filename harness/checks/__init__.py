@@ -18,6 +18,7 @@ from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
 from harness.checks.text import Text
+from harness.checks.tries import Tries
 
 CHECKS: tuple[type[Check], ...] = (
     Exclusive,
@@ -32,6 +33,7 @@ CHECKS: tuple[type[Check], ...] = (
     Body,
     Text,
     Rows,
+    Tries,
     RpcPresent,
     RpcGuarded,
     SeesRows,

@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, passed
+from harness.checks.check import Check, Finding, failed, inconclusive, passed
 from harness.evidence import Job, JobId, Run, in_order
+from harness.parameters import Parameters
 
 
 class BatchLimit(Parameters, Check):

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.evidence import JobId, Run
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -20,6 +18,8 @@ class Finding:
 
     verdict: Verdict
     message: str
+    known: Sequence[str] = ()
+    """Why it passed all the same, where something was not as it should be, and that is known."""
 
 
 def passed(message: str) -> Finding:
@@ -37,12 +37,6 @@ def inconclusive(message: str) -> Finding:
     return Finding("INCONCLUSIVE", message)
 
 
-class Parameters(BaseModel):
-    """Base of what scenario files hold: nothing unknown, nothing changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 class Check(ABC):
     """A property that must hold in every run of a scenario."""
 
@@ -55,6 +49,11 @@ class Check(ABC):
     """Whether what it misses may still come, as long as the recovery is not over."""
     of_jobs: ClassVar[bool] = False
     """Whether it asks about jobs and their marks, which only some crons keep."""
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that it looks at, beside those that the scenario gives rows to."""
+        return []
 
     @abstractmethod
     def examine(self, run: Run) -> Finding:

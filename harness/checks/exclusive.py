@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, passed
+from harness.checks.check import Check, Finding, failed, inconclusive, passed
 from harness.evidence import JobId, Run
+from harness.parameters import Parameters
 
 
 class Exclusive(Parameters, Check):

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, named, passed
+from harness.checks.check import Check, Finding, failed, named, passed
 from harness.evidence import JobId, Run, Sent, in_order
+from harness.parameters import Parameters
 from harness.postgres.database import Rows
 from harness.scenario.crons import SENT_COLUMNS
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.checks.check import Check, Finding, failed, passed
 from harness.evidence import Run
+from harness.parameters import Parameters
 
 DEADLOCK_DETECTED = "40P01"
 

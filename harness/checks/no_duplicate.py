@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import ClassVar
 
-from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, named, passed
+from harness.checks.check import Check, Finding, failed, inconclusive, named, passed
 from harness.evidence import Run, Sent, in_order, masked
+from harness.parameters import Parameters
 from harness.scenario.crons import SENT_COLUMNS
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, inconclusive, named, passed
+from harness.checks.check import Check, Finding, failed, inconclusive, named, passed
 from harness.evidence import JobId, Run
+from harness.parameters import Parameters
 
 
 class NoLoss(Parameters, Check):

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, named, passed
+from harness.checks.check import Check, Finding, failed, named, passed
 from harness.evidence import JobId, Run, in_order, masked
+from harness.parameters import Parameters
 
 
 class OnlyEligible(Parameters, Check):

@@ -20,7 +20,7 @@ class Rows(RootModel[Annotated[dict[str, list[Row]], Field(min_length=1)]], Chec
 
     @property
     def tables(self) -> list[str]:
-        """The tables that are looked at."""
+        """The tables that are named."""
         return list(self.root)
 
     def examine(self, run: Run) -> Finding:

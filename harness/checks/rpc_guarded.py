@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.checks.check import Check, Finding, failed, passed
 from harness.evidence import Run
+from harness.parameters import Parameters
 
 
 class RpcGuarded(Parameters, Check):

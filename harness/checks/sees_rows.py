@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import ClassVar
 
-from harness.checks.check import Check, Finding, Parameters, failed, passed
+from harness.checks.check import Check, Finding, failed, passed
 from harness.evidence import Run
+from harness.parameters import Parameters
 
 
 class SeesRows(Parameters, Check):

@@ -14,12 +14,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
-from harness.checks.check import Parameters
 from harness.errors import InvalidScenario, Mistake
 from harness.explore.fault import instance_of, line_of, possible, split, with_fault
 from harness.explore.names import step_name
-from harness.explore.schedule import Diverged
+from harness.explore.schedule import Diverged, shown
 from harness.explore.scheduler import Scheduler
+from harness.parameters import Parameters
 
 HEAD = (
     "# A counterexample: `cronproof replay` with this file runs it again. Each step is an instance and what it does.\n"
@@ -36,7 +36,7 @@ Step = Annotated[dict[str, str], Field(min_length=1, max_length=1), AfterValidat
 
 
 class Counterexample(Parameters):
-    """A schedule on which a check failed."""
+    """A schedule on which a check failed, or shows a limit that is known."""
 
     scenario: Annotated[str, Field(description="The scenario file, relative to the working directory.")]
     target: Annotated[str, Field(description="What was verified.")]
@@ -44,10 +44,16 @@ class Counterexample(Parameters):
     migrations: Annotated[list[str], Field(description="What was applied after the schema.")]
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
+    known: Annotated[str | None, Field(description="Why the check lets it pass, where the limit is known.")] = None
     data: Annotated[dict[str, Any], Field(description="Values that were drawn, other than the first ones.")] = {}
     schedule: Annotated[
         list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`, or `INSTANCE!FAULT: name`.")
     ]
+
+    @property
+    def shown(self) -> str:
+        """The schedule in a few characters: A3 B5 A2, who goes on for how many steps; a fault where it is met."""
+        return shown([choice for choice, _ in self.steps])
 
     @property
     def steps(self) -> list[tuple[str, str]]:

@@ -44,6 +44,14 @@ class Result(Protocol):
         """How often an instance waited for a lock."""
 
     @property
+    def known(self) -> Sequence[str]:
+        """Limits that are known and have shown, each by its reason."""
+
+    @property
+    def amiss(self) -> Sequence[str]:
+        """What has become of messages that are not as they should be."""
+
+    @property
     def is_recorded(self) -> bool:
         """Whether the run was made some time ago."""
 
@@ -67,6 +75,10 @@ class Coverage:
     """Whether there is no further schedule at all."""
     stopped: str | None = None
     failing: list[Follow] = field(default_factory=list)
+    known: dict[str, Follow] = field(default_factory=dict)
+    """Of each known limit that has shown the shortest run, by its reason."""
+    amiss: Counter[str] = field(default_factory=Counter)
+    """In how many runs messages are not as they should be: `twice`, `lost`, `stuck`."""
     assurance: Assurance | None = None
     """What is known of what was not run, where chance decided which was."""
     recorded: int = 0
@@ -83,8 +95,11 @@ class Coverage:
         self.waits += result.waits
         if self.strategy == "all-unreduced":
             self.estimate = _shuffles(follow)
+        self.amiss.update(result.amiss)
         if result.failed:
             self.failing.append(follow)
+        for reason in result.known:
+            self.known[reason] = min(self.known.get(reason, follow), follow, key=_simplicity)
 
     @property
     def rate(self) -> float:
@@ -172,6 +187,10 @@ async def shorten(failing: Follow, instances: Sequence[str], execute: Execute, *
 def shortest(failing: Sequence[Follow]) -> Follow | None:
     """Of schedules with equally few preemptions that with the fewest faults, then switches, then steps."""
     return min(failing, key=_length, default=None)
+
+
+def _simplicity(follow: Follow) -> tuple[int, tuple[int, int, int, Schedule]]:
+    return preemptions(follow.decisions), _length(follow)
 
 
 def _length(follow: Follow) -> tuple[int, int, int, Schedule]:

@@ -132,3 +132,14 @@ def switches(schedule: Sequence[str]) -> int:
 def faults(schedule: Sequence[str]) -> int:
     """How many faults were met."""
     return sum(map(is_fault, schedule))
+
+
+def shown(schedule: Sequence[str]) -> str:
+    """A schedule in a few characters: A3 B5 A2, who goes on for how many steps."""
+    stretches: list[tuple[str, int]] = []
+    for name in schedule:
+        if stretches and stretches[-1][0] == name:
+            stretches[-1] = (name, stretches[-1][1] + 1)
+        else:
+            stretches.append((name, 1))
+    return " ".join(f"{name}{count}" for name, count in stretches)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import graphlib
+import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +15,8 @@ from psycopg.rows import class_row
 from harness.postgres.named_rows import FUNCTIONS, KeyedTable
 
 TIME_TYPES = ("timestamp", "date", "time")
+TIME_IN_JSON = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?"
+"""A point in time as the texts of JSON have it, for Python and for Postgres."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,7 @@ class Catalog:
         """The rows, by table, with every point in time replaced by whether it is there."""
         return {
             table: [
-                {
-                    column: value is not None if self.columns[table].get(column, "").startswith(TIME_TYPES) else value
-                    for column, value in row.items()
-                }
+                {column: _without_time(self.columns[table].get(column, ""), value) for column, value in row.items()}
                 for row in of_table
             ]
             for table, of_table in rows.items()
@@ -92,6 +93,14 @@ class Catalog:
     def insertable(self) -> list[str]:
         """The tables of `public` in an order in which they can be filled."""
         return [table.name for table in reversed(self.deletable) if table.schema == "public"]
+
+
+def _without_time(kind: str, value: Any) -> Any:
+    if kind.startswith(TIME_TYPES):
+        return value is not None
+    if kind.startswith("json"):
+        return json.loads(re.sub(TIME_IN_JSON, "a time", json.dumps(value)))
+    return value
 
 
 async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:

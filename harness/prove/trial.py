@@ -113,7 +113,7 @@ class _Found:
         return Trial(self.subject, outcome, self.failed, self.scenario, self.message, seconds, self.doubts)
 
 
-_COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults")
+_COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults", "remaining")
 
 
 def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:

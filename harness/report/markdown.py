@@ -187,6 +187,7 @@ _EVIDENCE: dict[str, Callable[[Sequence[ScenarioResult]], Iterator[str]]] = {
     "rules": _nothing,
     "roles": _responses,
     "faults": _faults,
+    "remaining": _nothing,
 }
 
 

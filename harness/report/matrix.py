@@ -26,13 +26,7 @@ COLUMNS: tuple[FaultName, ...] = (*SQL_FAULTS, DIES)
 
 def word(one: Consequence) -> Word:
     """What became of a message, in a word."""
-    match one.delivered:
-        case "once":
-            return "open" if one.row == "free" else "·"
-        case "twice":
-            return "twice"
-        case "never":
-            return "stuck" if one.row == "stuck" else "lost"
+    return one.amiss or ("open" if one.row == "free" else "·")
 
 
 def rows(consequences: Sequence[Consequence]) -> list[tuple[str, list[str]]]:

@@ -10,4 +10,5 @@ PARTS: dict[str, str] = {
     "rules": "Beyond the report: rules of eligibility",
     "roles": "Beyond the report: roles and row-level security",
     "faults": "Beyond the report: faults",
+    "remaining": "Remaining crons: the risk, measured",
 }

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,7 @@ from pydantic import (
 
 from harness.checks.batch_limit import BatchLimit
 from harness.checks.body import Body
-from harness.checks.check import Check, Parameters, listed
+from harness.checks.check import Check, listed
 from harness.checks.delivery import Delivery
 from harness.checks.egress import Egress
 from harness.checks.exclusive import Exclusive
@@ -39,10 +40,12 @@ from harness.checks.rpc_present import RpcPresent
 from harness.checks.sees_rows import SeesRows
 from harness.checks.status import Status
 from harness.checks.text import Text
+from harness.checks.tries import Tries
 from harness.evidence import Instance, JobId, in_order
 from harness.explore.fault import FAULT_NAMES, FaultName, Faults
 from harness.explore.overlap import OverlapName
 from harness.mocks.openphone_errors import Envelope, ErrorName
+from harness.parameters import Parameters
 from harness.postgres.database import Role
 from harness.scenario.crons import SENT_COLUMNS, CronName
 
@@ -51,6 +54,8 @@ MAX_PREEMPTIONS = 20
 MAX_SAMPLE = 1_000_000
 MAX_DEPTH = 10
 DEPTH = 3
+
+CLOCK_FORM = "say when, and where: `2026-03-08 08:00 America/Los_Angeles`"
 
 Row = dict[str, Any]
 
@@ -94,6 +99,16 @@ class OpenPhoneGiven(Parameters):
     ] = "flat"
 
 
+def _time_of_a_place(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(CLOCK_FORM)  # noqa: TRY004  (the reader tells of it with its line)
+    time, _, zone = value.rpartition(" ")
+    try:
+        return datetime.fromisoformat(time).replace(tzinfo=ZoneInfo(zone))
+    except (ValueError, LookupError):
+        raise ValueError(CLOCK_FORM) from None
+
+
 class Given(Parameters):
     """What is there before the crons are called. The rows of fixtures/seed.yaml are there too."""
 
@@ -105,6 +120,15 @@ class Given(Parameters):
             "`{any: [a, b]}` is one of several values, drawn for each run of a sample; without one it is the first."
         ),
     ] = {}
+    clock: Annotated[
+        datetime | None,
+        BeforeValidator(_time_of_a_place, json_schema_input_type=str),
+        Field(
+            description="What the application's clock shows, and keeps showing: `2026-03-08 08:00 America/Los_Angeles`. "
+            "Times of rows count from it. Only the clock of crons in this process can be set, and never that of the "
+            "database."
+        ),
+    ] = None
     openphone: Annotated[OpenPhoneGiven, Field(description="How the SMS API behaves.")] = OpenPhoneGiven()
     role: Annotated[
         Role,
@@ -290,6 +314,7 @@ class WithParameters(Parameters):
     body: Body | None = None
     text: Text | None = None
     rows: Rows | None = None
+    tries: Tries | None = None
     rpc_present: Annotated[RpcPresent | None, Field(alias="rpc-present")] = None
     rpc_guarded: Annotated[RpcGuarded | None, Field(alias="rpc-guarded")] = None
 
@@ -314,9 +339,12 @@ class Scenario(Parameters):
     title: Annotated[str, Field(min_length=1, description="One line: what is shown.")]
     why: Annotated[str, Field(min_length=1, description="Why the case exists: what went wrong, or could.")]
     test: Annotated[
-        Literal["functions", "responses", "race", "retry", "rules", "roles", "faults"],
+        Literal["functions", "responses", "race", "retry", "rules", "roles", "faults", "remaining"],
         Field(description="The part of the sign-off report that it belongs to."),
     ]
+    slow: Annotated[
+        bool, Field(description="Whether it takes long: then it is run only where it is named, or with `--slow`.")
+    ] = False
     given: Annotated[Given, Field(description="What is there before.")] = Given()
     when: Annotated[When | None, Field(description="What is called; nothing, for checks of the database alone.")] = None
     then: Annotated[list[Expectation], Field(min_length=1, description="What must hold, in every overlap.")]
@@ -388,7 +416,7 @@ def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     called = scenario.when.call if scenario.when else []
     if called and not SENT_COLUMNS.keys() & set(called):
         for number, check in enumerate(scenario.checks):
-            if check.of_jobs:
+            if check.of_jobs and not (isinstance(check, Delivery) and not check.jobs):
                 yield ("then", number), f"{check.id} asks about marks of jobs, and {called[0]} keeps none"
 
 

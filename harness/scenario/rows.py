@@ -17,7 +17,6 @@ from psycopg import sql
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from harness.checks.rows import Rows
 from harness.errors import InvalidScenario, Mistake, UsageError
 from harness.postgres.catalog import Catalog
 from harness.scenario.model import Row, rows_of
@@ -78,9 +77,8 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     """
     given = file.scenario.given.rows
     asked_for = [
-        (("then", number, "rows", table), table)
+        (("then", number, check.id, table), table)
         for number, check in enumerate(file.scenario.checks)
-        if isinstance(check, Rows)
         for table in check.tables
     ]
     mistakes = [
@@ -88,6 +86,8 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
         for path, table in [*asked_for, *((("given", "rows", table), table) for table in given)]
         if table not in catalog.columns
     ]
+    clock = file.scenario.given.clock
+    now = sql.SQL("now()") if clock is None else sql.Literal(clock)
     slugs = {tenant["slug"]: tenant["id"] for tenant in seed.tenants if {"slug", "id"} <= tenant.keys()}
     slugs |= {
         row["slug"]: row["id"]
@@ -100,7 +100,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
         columns = catalog.columns[table]
         for row in seed.rows.get(table, []):  # written for another schema, it may have more than this one
             known = {column: value for column, value in row.items() if column in columns}
-            found.append(Insert(_insert(table, known, catalog, slugs), of_seed))
+            found.append(Insert(_insert(table, known, catalog, slugs, now), of_seed))
         for position, repetition, row in rows_of(given.get(table, [])):
             path: list[str | int] = ["given", "rows", table, position]
             if "repeat" in file.source.root["given"]["rows"][table][position]:
@@ -111,7 +111,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
                 continue
             mistake = functools.partial(file.source.mistake, path)
             try:
-                found.append(Insert(_insert(table, row, catalog, slugs, repetition), mistake))
+                found.append(Insert(_insert(table, row, catalog, slugs, now, repetition), mistake))
             except (TypeError, ValueError, psycopg.Error) as error:
                 mistakes.append(mistake(f"this row cannot be written as SQL: {error}"))
     if mistakes:
@@ -143,11 +143,13 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
             yield column, f"{column} is a text; put {value!r} in quotes"
 
 
-def _insert(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], repetition: int = 0) -> bytes:
+def _insert(
+    table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], now: sql.Composable, repetition: int = 0
+) -> bytes:
     columns = catalog.columns[table]
     if slugs and "tenant_id" in columns and "tenant_id" not in row:
         row = {**row, "tenant_id": next(iter(slugs))}
-    values = [_value(column, columns[column], value, slugs, repetition) for column, value in row.items()]
+    values = [_value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()]
     if not row:
         return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
     statement = sql.SQL("insert into public.{} ({}) values ({})").format(
@@ -156,11 +158,13 @@ def _insert(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], re
     return statement.as_bytes()
 
 
-def _value(column: str, kind: str, value: Any, slugs: Mapping[str, str], repetition: int) -> sql.Composable:
+def _value(
+    column: str, kind: str, value: Any, slugs: Mapping[str, str], now: sql.Composable, repetition: int
+) -> sql.Composable:
     if kind in _TIME_TYPES and isinstance(value, str) and (time := _TIME.match(value)):
         amount, sign = (time["ahead"], sql.SQL("+")) if time["ahead"] else (time["amounts"] or "0 hours", sql.SQL("-"))
         back = sql.Literal(f"{repetition} minutes")
-        return sql.SQL("now() {} {}::interval - {}::interval").format(sign, sql.Literal(amount), back)
+        return sql.SQL("{} {} {}::interval - {}::interval").format(now, sign, sql.Literal(amount), back)
     if column == "tenant_id":
         value = slugs.get(str(value), value)
     elif isinstance(value, dict | list):
@@ -192,5 +196,5 @@ def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
     """The tables that checks look at: those that they name or that the scenario gives rows to, and always customers and
     jobs.
     """
-    named = {table for check in file.scenario.checks if isinstance(check, Rows) for table in check.tables}
+    named = {table for check in file.scenario.checks for table in check.tables}
     return [table for table in catalog.columns if table in {"customers", "jobs", *named, *file.scenario.given.rows}]

@@ -17,6 +17,7 @@ from types import CodeType, ModuleType
 from starlette.applications import Starlette
 
 import fixtures
+from fixtures.crons.app import Clock
 from fixtures.crons.settings import Settings
 
 FOLDER = Path(fixtures.__file__).parent
@@ -28,10 +29,10 @@ Sources = Mapping[str, str]
 """The texts of files that differ, by their names from the root of the repository: `fixtures/crons/jobs.py`."""
 
 
-def application(sources: Sources, crons: str) -> Callable[[Settings], Starlette]:
+def application(sources: Sources, crons: str) -> Callable[[Settings, Clock], Starlette]:
     """What makes an instance's application, with the `CRONS` of a module, given by its name."""
 
-    def make(settings: Settings) -> Starlette:
+    def make(settings: Settings, clock: Clock) -> Starlette:
         alias = f"edited_{next(_numbers)}"
         finder = _Finder(alias, sources)
         sys.meta_path.insert(0, finder)
@@ -42,7 +43,7 @@ def application(sources: Sources, crons: str) -> Callable[[Settings], Starlette]
             sys.meta_path.remove(finder)
             for name in [name for name in sys.modules if name == alias or name.startswith(f"{alias}.")]:
                 del sys.modules[name]
-        made: Starlette = app.create_app(settings, chosen.CRONS)
+        made: Starlette = app.create_app(settings, chosen.CRONS, clock)
         return made
 
     return make

@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp
 
 from fixtures import hardened, legacy
 from fixtures.crons import app as reference
-from fixtures.crons.app import create_app
+from fixtures.crons.app import Clock, create_app, now
 from fixtures.crons.settings import Settings
 from harness.errors import EnvironmentFailed, UsageError
 from harness.evidence import CronResponse, Instance, Output
@@ -45,9 +46,9 @@ class BuiltIn:
     module: ModuleType
     migrations: Sequence[Path] = (migration.LOCKING,)
 
-    def application(self, settings: Settings) -> Starlette:
+    def application(self, settings: Settings, clock: Clock) -> Starlette:
         """One instance's."""
-        return create_app(settings, self.module.CRONS)
+        return create_app(settings, self.module.CRONS, clock)
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {
@@ -55,7 +56,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
     "legacy": BuiltIn(legacy),
     "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES)),
 }
-Application = Callable[[Settings], Starlette]
+Application = Callable[[Settings, Clock], Starlette]
 """Makes the application of an instance."""
 APPS = "http://apps.cronproof.invalid"
 
@@ -89,6 +90,7 @@ class InProcess:
         self._running = contextlib.AsyncExitStack()
         self._apps: dict[tuple[str, Role], ASGIApp] = {}
         self._role: Role = "service_role"
+        self._time: datetime | None = None
         self._calls: dict[str, asyncio.Task[Any]] = {}
         self._router = respx.MockRouter(assert_all_called=False)
         in_process.install(self._router, services)
@@ -132,6 +134,11 @@ class InProcess:
     def activity(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
         """Nobody asks."""
         return 0
+
+    def set_clock(self, time: datetime | None) -> bool:
+        """Can be done: the crons are told what time it is."""
+        self._time = time
+        return True
 
     async def revive(self) -> None:
         """Nothing to do: they run as long as this process does."""
@@ -180,7 +187,7 @@ class InProcess:
             ghl_api_key=API_KEY,
             app_url=f"{APPS}/{name}",
         )
-        app = self._application(settings)
+        app = self._application(settings, lambda: self._time or now())
         try:
             await self._running.enter_async_context(app.router.lifespan_context(app))
         except PoolTimeout as timeout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from harness.evidence import CronResponse, Instance, Output
@@ -54,6 +55,9 @@ class Target(Protocol):
         Raises:
             EnvironmentFailed: an instance does not start.
         """
+
+    def set_clock(self, time: datetime | None) -> bool:
+        """Has the clock of its instances stand still at a time, or go as it does. Returns whether that can be done."""
 
     async def revive(self) -> None:
         """Starts again the instances that do not run any more.

@@ -48,15 +48,15 @@ NOT_ONCE = "its message was accepted twice or more, not exactly once"
         (Delivery(jobs=[32], expected="at most once"), met("dies", **TWICE), "FAIL", "twice or more, not at most once"),
         (Delivery(jobs=[32], expected="at least once"), met("dies", **TWICE), "PASS", "at least once"),
         (Delivery(jobs=[32], expected="at least once"), met("dies", **NEVER), "FAIL", "never accepted, not at least once"),
-        (LIMITED, met("timeout-after", **TWICE), "PASS", "exactly once"),
+        (LIMITED, met("timeout-after", **TWICE), "PASS", "accepted twice or more, as is known"),
         (LIMITED, met("timeout-after"), "PASS", "exactly once"),  # it need not show at every point
         (LIMITED, met("reset-after", **TWICE), "FAIL", NOT_ONCE),
         (LIMITED, met("timeout-after", **NEVER), "FAIL", "never accepted, not exactly once"),
-        (AT_CALL, met("timeout-after", **TWICE), "PASS", "exactly once"),
+        (AT_CALL, met("timeout-after", **TWICE), "PASS", "accepted twice or more, as is known"),
         (AT_CALL, met("timeout-after"), "PASS", "exactly once"),
         (AT_CALL, met("timeout-after", "commit", **TWICE), "FAIL", NOT_ONCE),
-        (ALWAYS, met("dies", **NEVER), "PASS", "exactly once"),
-        (ALWAYS, run(before=after(job(32, ADA))), "FAIL", "its message was accepted once, though known is 'never'"),
+        (ALWAYS, met("dies", **NEVER), "PASS", "its message was never accepted, as is known"),
+        (ALWAYS, run(before=after(job(32, ADA))), "PASS", "exactly once"),
         (ELSEWHERE, met("timeout-after", **TWICE), "FAIL", NOT_ONCE),
     ],
 )  # fmt: skip
@@ -94,7 +94,7 @@ def test_what_all_runs_show_together(check: Delivery, seen: list[Run], finding: 
 def test_the_truth_table_says_what_came_and_how_the_row_was_left(seen: Run, delivered: str, row: str) -> None:
     (one,) = consequences(seen, [32])
 
-    assert (one.cron, one.job, one.delivered, one.row) == ("post-job-followup", 32, delivered, row)
+    assert (one.cron, one.about, one.delivered, one.row) == ("post-job-followup", "job 32", delivered, row)
     assert one.said == ["A: 200", "B: 200", "A: died"]
 
 

@@ -28,6 +28,8 @@ class Came:
     waits: int
     hindrance: str | None = None
     failed: bool = False
+    known: Sequence[str] = ()
+    amiss: Sequence[str] = ()
     is_recorded: bool = False
 
 

@@ -124,7 +124,7 @@ def opened(
     plan = Plan(
         target,
         migrations=built_in.migrations,
-        application=lambda settings: create_app(settings, built_in.module.CRONS, clock),
+        application=lambda settings, _: create_app(settings, built_in.module.CRONS, clock),
     )
     session: Session = await_(stack.enter_async_context(session_on(postgres, plan)))
     stages = {}

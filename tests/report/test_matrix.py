@@ -10,7 +10,7 @@ from harness.report import matrix
 
 def met(fault: FaultName, point: str, delivered: Delivered = "once", *, instance: str = "A", step: int = 1,
         row: RowState = "claimed", known: str | None = None) -> Consequence:  # fmt: skip
-    return Consequence("post-job-followup", [Met(fault, instance, point, step)], 32, delivered, row, [], known)
+    return Consequence("post-job-followup", [Met(fault, instance, point, step)], "job 32", delivered, row, [], known)
 
 
 TABLE = [
@@ -51,8 +51,8 @@ def test_where_several_things_happened_all_are_told_but_what_is_fine() -> None:
 def test_two_faults_in_one_run_are_counted() -> None:
     one = Met("dies", "A", "call", 1)
     table = [
-        Consequence("c", [one, one], 32, "once", "claimed", []),
-        Consequence("c", [one, one], 32, "never", "stuck", []),
+        Consequence("c", [one, one], "job 32", "once", "claimed", []),
+        Consequence("c", [one, one], "job 32", "never", "stuck", []),
     ]
 
     assert list(matrix.drawn([*table, met("dies", "begin")]))[2] == "two faults in one run: 1 × ·, 1 × stuck"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from fixtures.crons import post_job_followup
+from fixtures.crons.app import now
 from fixtures.crons.settings import Settings
 from harness.target import edited
 
@@ -17,7 +18,7 @@ def test_each_instance_has_modules_of_its_own_and_the_rest_stays() -> None:
     text = (edited.FOLDER / "crons" / "post_job_followup.py").read_text() + "\nMADE = []\n"
     make = edited.application({FILE: text}, "fixtures.crons.app")
 
-    one, other = make(SETTINGS), make(SETTINGS)
+    one, other = make(SETTINGS, now), make(SETTINGS, now)
 
     assert one is not other
     assert not hasattr(post_job_followup, "MADE")
@@ -25,6 +26,6 @@ def test_each_instance_has_modules_of_its_own_and_the_rest_stays() -> None:
 
 
 def test_the_crons_are_those_of_the_module_that_is_named() -> None:
-    routes = edited.application({}, "fixtures.hardened")(SETTINGS).routes
+    routes = edited.application({}, "fixtures.hardened")(SETTINGS, now).routes
 
     assert len(routes) == 1
