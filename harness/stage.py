@@ -40,6 +40,7 @@ from harness.scenario.model import Scenario, When
 from harness.target.target import Target
 
 MAX_RECOVERY_ROUNDS = 30
+LONGEST_CLAIM = timedelta(hours=1)
 CALL_SECONDS = 30.0
 ATTEMPTS = 3
 MAX_WARMING_CALLS = 5
@@ -445,7 +446,7 @@ class Stage:
     async def _recover(self, rows: Rows, passed: timedelta) -> Rows:
         """Calls the crons again, one after the other and without faults, until all succeed, no row changes, and they send
         nothing, or nothing but what they have sent in the round before. Before each round so much time passes as the
-        scenario says; `passed` is what had passed in the run itself.
+        scenario says, before the last one enough for every claim to expire; `passed` is what had passed in the run itself.
 
         Returns the rows then, as of the time of the run; none if they went on changing. A time is only looked at for being
         there: a refused message may be tried anew each time.
@@ -456,9 +457,9 @@ class Stage:
         self.services.recover()
         await self.target.revive()
         before, before_sent = self.database.catalog.without_times(rows), Counter[tuple[str, str]]()
-        total = timedelta()
+        patience, total = self.when.period, timedelta()
         for round_number in range(MAX_RECOVERY_ROUNDS):
-            step = self.when.period + (passed if round_number == 0 else timedelta())
+            step = patience + (passed if round_number == 0 else timedelta())
             if step:
                 await self._age(step)
                 total += step
@@ -472,8 +473,11 @@ class Stage:
             rows = await self.database.rows(list(rows))
             now = self.database.catalog.without_times(rows)
             sent = Counter((one.to, one.content) for one in self.services.messages[tried:] if one.accepted)
-            if succeeded and now == before and sent in ({}, before_sent):
+            is_quiet = succeeded and now == before and sent in ({}, before_sent)
+            if is_quiet and (patience >= LONGEST_CLAIM or not self.when.period):
                 break
+            # What somebody has claimed and forgotten is nobody else's before the claim expires.
+            patience = max(patience, LONGEST_CLAIM) if is_quiet else self.when.period
             before, before_sent = now, sent
         else:
             return {}

@@ -15,6 +15,7 @@ from harness.errors import UsageError
 REFERENCE = Path(__file__).parents[2] / "sql"
 LOCKING = REFERENCE / "06-cron-locking.sql"
 LEASES = REFERENCE / "07-claim-leases.sql"
+NOTICES = REFERENCE / "08-message-notices.sql"
 
 
 def reference_schema() -> list[Path]:

@@ -43,7 +43,7 @@ MUTATED: Mapping[str, Sequence[str]] = {
     "tenants": list(CLAIM_OF),
 }
 """The modules of the reference that are mutated, and the crons by which they are tried."""
-FUNCTIONS: Mapping[str, Sequence[str]] = {"services": ["OpenPhone.send", "_post"]}
+FUNCTIONS: Mapping[str, Sequence[str]] = {"services": ["OpenPhone.send", "_failure", "_post"]}
 """Those that are mutated, of modules in which not all are."""
 
 

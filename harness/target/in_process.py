@@ -54,7 +54,7 @@ class BuiltIn:
 BUILT_IN: Mapping[str, BuiltIn] = {
     "reference": BuiltIn(reference),
     "legacy": BuiltIn(legacy),
-    "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES)),
+    "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES, migration.NOTICES)),
 }
 Application = Callable[[Settings, Clock], Starlette]
 """Makes the application of an instance."""
