@@ -72,12 +72,13 @@ class ScenarioCollector(pytest.File):
     """A scenario file."""
 
     def collect(self) -> Iterable[pytest.Item]:
-        """The one test of the file."""
+        """The test of the file, or one for each pair of crons."""
         try:
-            file = reader.read_one(self.path)
+            files = reader.read([self.path])
         except InvalidScenario as invalid:
             raise self.CollectError(str(invalid)) from None
-        yield ScenarioItem.from_parent(self, name=self.path.stem, file=file)
+        for file in files:
+            yield ScenarioItem.from_parent(self, name=file.id.partition("/")[2], file=file)
 
 
 class NotPassedError(Exception):
@@ -94,6 +95,8 @@ class ScenarioItem(pytest.Item):
     def __init__(self, *, file: reader.ScenarioFile, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]  # pytest's own, passed on
         self.file = file
+        if file.scenario.slow:
+            self.add_marker("slow")
 
     def runtest(self) -> None:
         """Plays the scenario."""

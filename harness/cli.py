@@ -32,9 +32,10 @@ from harness.config import ConfigFile
 from harness.config import chosen as configured
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.explore import counterexample as counterexamples
+from harness.explore.explorer import Coverage
 from harness.prove import proof
 from harness.prove.trial import Trial
-from harness.report import document, junit, kills, markdown, provenance
+from harness.report import document, junit, kills, markdown, provenance, remaining
 from harness.report.progress import Progress
 from harness.report.terminal import Terminal
 from harness.results import ScenarioResult, worst
@@ -49,8 +50,11 @@ INTERRUPTED = 130
 LEFT_NOTHING = "cronproof: interrupted; nothing was left behind"
 BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
 SCENARIOS = Path("scenarios")
+SCENARIOS_PER_PROCESS = 12  # with fewer, a further process costs more than it saves
 REPORTS = Path("reports")
 REPORT = "sign-off.md"
+RISKS = "risks.md"
+RISKS_OF = ["legacy", "hardened"]
 LOGS = "logs"
 
 Result = TypeVar("Result")
@@ -98,10 +102,13 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     budget: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no scenario after this time.")
     ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Also the scenarios that take long.")] = False,
 ) -> None:
     """Run scenario files: a line for each check, then the sign-off report."""
-    files = reader.read(reader.find(paths or [_scenarios()]))
+    files, left_out = _chosen(paths or [_scenarios()], slow=slow)
     plan = Plan.chosen(target, config, migration_files, postgres=postgres, seed=seed, logs=out / LOGS)
+    if plan.outside is None:
+        plan = replace(plan, workers=min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS))
     report = out / REPORT
     _writable(report, "--out")
     if junit_file is not None:
@@ -113,8 +120,10 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     started, clock = provenance.now(), time.monotonic()
     results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
     seconds = time.monotonic() - clock
-    about = _about(terminal, plan.target, started, seed, files)
+    about = replace(_about(terminal, plan.target, started, seed, files), left_out=left_out)
     terminal.summary(results, seconds)
+    if left_out:
+        console.print(f"{left_out} slow scenarios were left out; --slow runs them, too", highlight=False)
     saved = _save(results, out, console)
     _write(report, markdown.render(about, results, seconds))
     console.print(f"\nSign-off report: {report}", highlight=False, markup=False, soft_wrap=True)
@@ -189,6 +198,8 @@ def replay(
     """Run a counterexample again, and say whether it still fails."""
     counterexample = counterexamples.read(file)
     scenario = reader.read_one(reader.one(Path(counterexample.scenario)))
+    if counterexample.pair is not None:
+        scenario = scenario.of(counterexample.pair)
     migrations = migration_files or [Path(name) for name in counterexample.migrations]
     of_file = None if counterexample.config is None else Path(counterexample.config)
     plan = Plan.chosen(target or counterexample.target, config or of_file, migrations, postgres=postgres)
@@ -196,6 +207,47 @@ def replay(
     told = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     verdict = _run(replaying.replay(plan, scenario, counterexample, times=times, pause=pause, tell=told))
     raise typer.Exit(EXIT_CODES[verdict])
+
+
+@app.command()
+def risks(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")
+    ] = None,
+    target: Annotated[list[str], typer.Option(help="Crons to compare. Repeatable.")] = RISKS_OF,
+    postgres: Postgres = "embedded",
+    out: Annotated[Path, typer.Option(help="Folder of the table, and of the schedules.")] = REPORTS,
+    slow: Annotated[bool, typer.Option("--slow", help="Also the scenarios that take long.")] = False,
+) -> None:
+    """Compare targets by the remaining crons: what the hand-made report said of their risk, and what is found."""
+    files, left_out = _chosen(paths or [_scenarios()], slow=slow)
+    files = [file for file in files if file.scenario.test == "remaining"]
+    if not files:
+        raise UsageError(f"no scenario of {(paths or [SCENARIOS])[0]} is one of the remaining crons")
+    _writable(out / RISKS, "--out")
+    for name in target:
+        _writable(out / name / ".writable", "--out")
+    found: dict[str, Sequence[ScenarioResult]] = {}
+    for name in target:
+        plan = Plan.chosen(name, None, None, postgres=postgres, workers=os.cpu_count() or 1)
+        found[name] = _run(verify_all(plan, files, budget_seconds=None, report=_Counting(name, len(files))))
+        for result in found[name]:
+            for place, counterexample in result.counterexamples:
+                _write(out / name / place, counterexample.text())
+    lines = list(remaining.compared(found))
+    _write(out / RISKS, "\n".join(lines) + "\n")
+    console = _Console()
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    more = f" {left_out} slow scenarios were left out; --slow runs them, too." if left_out else ""
+    console.print(f"\nThe table: {out / RISKS}.{more}", highlight=False, markup=False, soft_wrap=True)
+    every = [result for results in found.values() for result in results]
+    for result in every:
+        if result.verdict != "PASS":
+            console.print(f"{result.verdict} {result.file.id}: {result.reason}", highlight=False, markup=False)
+    if any(result.interrupted for result in every):
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in every])])
 
 
 @app.command()
@@ -244,6 +296,7 @@ def list_scenarios(
     targets = [*(configuration.targets if configuration else []), *in_process.BUILT_IN]
     files = reader.read(reader.find(paths or [SCENARIOS]))
     console = _Console()
+    files = list({file.source.file: file for file in reversed(files)}.values())[::-1]  # of many pairs one
     width = max(len(file.id) for file in files)
     for file in files:
         console.print(f"{file.id:{width}}  {file.scenario.title}", highlight=False, markup=False, soft_wrap=True)
@@ -294,6 +347,31 @@ def init(
     say(f"  cronproof doctor --target {name}{where}")
 
 
+class _Counting:
+    """Says how many scenarios are done."""
+
+    def __init__(self, target: str, scenarios: int) -> None:
+        self._target = target
+        self._scenarios = scenarios
+        self._done = 0
+        self._progress = Progress()
+        self._started = time.monotonic()
+
+    def started(self, opened: Session, scenarios: int) -> None:
+        """Nothing to say yet."""
+
+    def progress(self, file: reader.ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (which one is enough)
+        """A scenario takes long: then it is said which."""
+        self._progress.show(
+            lambda: f"{self._target}: {self._done} of {self._scenarios} scenarios, {file.id}", self._started
+        )
+
+    def finished(self, result: ScenarioResult) -> None:  # noqa: ARG002  (the table has it)
+        """One more."""
+        self._done += 1
+        self._progress.clear()
+
+
 class _Watching(Terminal):
     """Also keeps where Postgres was found, for the report."""
 
@@ -314,6 +392,8 @@ def _to_explore(file: reader.ScenarioFile, interleavings: str | None) -> reader.
         UsageError: it has fewer than two instances, or there are no such interleavings.
     """
     when = file.scenario.when
+    if when is not None and when.each_pair:
+        raise UsageError(f"{file.source.file} is of every two of {len(when.call)} crons; verify runs them")
     if when is None or len(when.instance_list) == 1:
         raise UsageError(f"{file.source.file} calls fewer than two instances: there is nothing to explore")
     chosen = when.interleavings or "all"
@@ -342,17 +422,21 @@ def _about(
 
 
 def _save(results: Sequence[ScenarioResult], out: Path, console: Console) -> dict[str, str]:
-    """Writes the counterexamples, and returns where, by the scenario's id."""
-    saved = {}
-    for result in results:
-        if result.counterexample is not None:
-            file = _place(out, result.file.id, "counterexample.yaml")
-            _write(file, result.counterexample.text())
-            saved[result.file.id] = provenance.shown(file)
-    if saved:
-        console.print("\nThe failing schedules are saved. Run one again:", highlight=False)
-    for place in saved.values():
-        console.print(f"  cronproof replay {shlex.quote(place)}", highlight=False, markup=False, soft_wrap=True)
+    """Writes the counterexamples, and returns where, by their names."""
+    saved: dict[str, str] = {}
+    failed: list[str] = []
+    known: list[str] = []
+    for name, counterexample in (named for result in results for named in result.counterexamples):
+        _write(out / name, counterexample.text())
+        saved[name] = provenance.shown(out / name)
+        (failed if counterexample.known is None else known).append(saved[name])
+    for places, said in ((failed, "The failing schedules are saved"), (known, "Schedules that show known limits")):
+        if places:
+            console.print(f"\n{said}. Run one again:", highlight=False)
+        for place in places if places is failed else places[:1]:
+            console.print(f"  cronproof replay {shlex.quote(place)}", highlight=False, markup=False, soft_wrap=True)
+    if len(known) > 1:
+        console.print(f"  ({len(known)} of them, {out}/*.known-*.yaml)", highlight=False, markup=False)
     return saved
 
 
@@ -373,6 +457,19 @@ def _hand_over(
         print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
+
+
+def _chosen(paths: Sequence[Path], *, slow: bool) -> tuple[list[reader.ScenarioFile], int]:
+    """The scenarios of the paths, and how many slow ones are left out: those that nobody has named.
+
+    Raises:
+        UsageError: nothing is left.
+    """
+    files = reader.read(reader.find(paths))
+    chosen = [file for file in files if slow or not file.scenario.slow or file.source.file in paths]
+    if not chosen:
+        raise UsageError(f"all scenarios of {paths[0]} are slow; run them with --slow")
+    return chosen, len(files) - len(chosen)
 
 
 def _scenarios() -> Path:

@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.consequences import Amiss
 from harness.errors import UsageError
 from harness.explore.schedule import Data, Decision, Follow, Schedule
 from harness.explore.search import Task
@@ -40,7 +39,7 @@ class Entry:
     outcome: str
     waits: int
     known: Sequence[str] = ()
-    amiss: Sequence[Amiss] = ()
+    amiss: Sequence[str] = ()
 
     @classmethod
     def of(cls, task: Task, follow: Follow, glance: Glance) -> Entry:

@@ -80,6 +80,14 @@ class ScenarioResult:
         return self.exploration.seconds
 
     @property
+    def counterexamples(self) -> list[tuple[str, Counterexample]]:
+        """That of a failure, and one for each known limit that has shown, with the names of their files."""
+        name = self.file.id.replace("/", ".").replace(":", ".")
+        failed = [] if self.counterexample is None else [(f"{name}.counterexample.yaml", self.counterexample)]
+        known = [(f"{name}.known-{number}.yaml", one) for number, one in enumerate(self.known, start=1)]
+        return failed + known
+
+    @property
     def named(self) -> list[Run]:
         """The runs of named overlaps, and a scenario's only one."""
         return [run for run in self.runs if not run.is_explored]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -62,7 +63,7 @@ class Plan:
     seeks_failures: bool = False
     """Whether the first failure is all that is wanted: nothing is explored behind it, and nothing shortened."""
     workers: int = 1
-    """How many processes explore."""
+    """How many processes verify scenarios, or explore the only one."""
     seed: int = 0
     """What samples are drawn from."""
     journal: Path | None = None
@@ -102,20 +103,77 @@ async def verify(
         EnvironmentFailed: there is no such Postgres.
     """
     deadline = math.inf if budget_seconds is None else time.monotonic() + budget_seconds
-    results: list[ScenarioResult] = []
-    async with session(plan) as opened:
+    helpers = plan.workers - 1 if len(files) > 1 else 0  # who is alone with one has it explored by all
+    own = replace(plan, workers=1) if helpers else plan
+    _check(plan)
+    async with server.opened(plan.postgres) as postgres, session_on(postgres, own) as opened:
         await opened.compile(files)
         report.started(opened, len(files))
-        for file in files:
-            ended = INTERRUPTED if any(result.interrupted for result in results) else "the budget had ended"
-            if time.monotonic() > deadline or ended == INTERRUPTED:
+        queue = _Queue(files, deadline, report)
+        async with working(postgres, own, helpers) as workers:
+            helping = [
+                asyncio.create_task(queue.work(functools.partial(workers.verify, number))) for number in range(helpers)
+            ]
+            await queue.work(functools.partial(opened.verify, report=report))
+            await queue.end(helping)
+        return queue.all_results()
+
+
+Verify = Callable[..., Awaitable[ScenarioResult]]
+"""Verifies a scenario before a `deadline`."""
+
+
+class _Queue:
+    """Scenarios that one process or several verify, each the next one. Who waits for results hears of them in their order."""
+
+    def __init__(self, files: Sequence[ScenarioFile], deadline: float, report: Reporter) -> None:
+        self._files = files
+        self._deadline = deadline
+        self._report = report
+        self._results: dict[int, ScenarioResult] = {}
+        self._next = 0
+        self._told = 0
+        self._interrupted = False
+
+    async def work(self, verify: Verify) -> None:
+        """Takes one scenario after the other, as long as there are any and time is left."""
+        while self._next < len(self._files) and time.monotonic() <= self._deadline and not self._interrupted:
+            number, self._next = self._next, self._next + 1
+            try:
+                self._results[number] = await verify(self._files[number], deadline=self._deadline)
+            except asyncio.CancelledError:  # Ctrl-C: what was found until then is told
+                self._interrupted = True
+                return
+            self._interrupted |= self._results[number].interrupted
+            self._tell()
+
+    async def end(self, helping: Sequence[asyncio.Task[None]]) -> None:
+        """Waits until the helpers are done as well, or nobody waits for more."""
+        try:
+            if not self._interrupted:
+                await asyncio.gather(*helping)
+        except asyncio.CancelledError:
+            self._interrupted = True
+        finally:
+            for task in helping:
+                task.cancel()
+
+    def all_results(self) -> Sequence[ScenarioResult]:
+        """Those of all scenarios; the ones to which nobody came prove nothing."""
+        ended = INTERRUPTED if self._interrupted else "the budget had ended"
+        for number, file in enumerate(self._files):
+            if number not in self._results:
                 unasked = [CheckResult(c.id, "INCONCLUSIVE", ended) for c in file.scenario.checks]
                 nothing = Exploration("none", 0, False, 0, 0, seconds=0.0, ended="stopped")
-                results.append(ScenarioResult(file, unasked, [], nothing))
-            else:
-                results.append(await opened.verify(file, deadline=deadline, report=report))
-            report.finished(results[-1])
-    return results
+                interrupted = self._interrupted
+                self._results[number] = ScenarioResult(file, unasked, [], nothing, interrupted=interrupted)
+        self._tell()
+        return [self._results[number] for number in range(len(self._files))]
+
+    def _tell(self) -> None:
+        while self._told in self._results:
+            self._report.finished(self._results[self._told])
+            self._told += 1
 
 
 class Reporter(Protocol):
@@ -131,6 +189,12 @@ class Reporter(Protocol):
         """One scenario is done."""
 
 
+def _check(plan: Plan) -> None:
+    """Has a wrong name told before a server is started."""
+    if plan.outside is None:
+        in_process.named(plan.target)
+
+
 @contextlib.asynccontextmanager
 async def session(plan: Plan) -> AsyncIterator[Session]:
     """Everything that scenarios run on, for as long as the block runs.
@@ -139,8 +203,7 @@ async def session(plan: Plan) -> AsyncIterator[Session]:
         UsageError: there is no such target, or a migration does not apply.
         EnvironmentFailed: there is no such Postgres.
     """
-    if plan.outside is None:
-        in_process.named(plan.target)  # a wrong name is told before a server is started
+    _check(plan)
     async with server.opened(plan.postgres) as postgres, session_on(postgres, plan) as opened:
         yield opened
 
@@ -292,7 +355,7 @@ class Session:
         async def setting(data: Data) -> Setting:
             variant = replace(file, scenario=chosen(scenario, data))
             rows = inserts(variant, self._seed, self.database.catalog)
-            script = await self.database.script([row.statement for row in rows])
+            script = await self.database.script([row.statement for row in rows], scenario.given.clock)
             await self.database.tidy(looked_at)
             return Setting(script, self.target.api_keys | api_keys(variant, self._seed))
 

@@ -21,8 +21,6 @@ import psycopg
 
 from harness.checks import Check, Finding
 from harness.checks.check import inconclusive
-from harness.checks.delivery import Delivery
-from harness.consequences import Amiss
 from harness.evidence import CronResponse, Instance, Mark, Run, Sent, faults_met
 from harness.explore import overlap
 from harness.explore.fault import DIES, FaultName
@@ -63,7 +61,7 @@ class Glance:
     run: Run | None
     known: Sequence[str] = ()
     """Limits that are known and have shown."""
-    amiss: Sequence[Amiss] = ()
+    amiss: Sequence[str] = ()
     """What has become of messages that are not as they should be."""
     is_recorded: bool = False
 
@@ -211,7 +209,7 @@ class Stage:
             waits=len(run.waits),
             run=run,
             known=[reason for finding in findings for reason in finding.known],
-            amiss=[word for check in self.checks if isinstance(check, Delivery) for word in check.amiss(run)],
+            amiss=[word for check in self.checks for word in check.amiss(run)],
         )
 
     async def play_again(self, followed: Follow) -> Run:

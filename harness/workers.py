@@ -1,4 +1,5 @@
-"""Workers: processes that make the runs of an exploration, each in a database of its own on the same server.
+"""Workers: processes that verify scenarios, or make the runs of an exploration, each in a database of its own on the same
+server.
 
 A worker is a session like any other, told over a pipe what to run. It ends when the pipe closes, because the run closed
 it or because the run died; Ctrl-C is for the run alone.
@@ -8,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
+import os
 import pickle
 import signal
-from collections.abc import AsyncIterator, Sequence
+import socket
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -22,16 +27,35 @@ from harness.errors import EnvironmentFailed
 from harness.explore.schedule import Follow
 from harness.explore.search import Task
 from harness.postgres.server import Server
+from harness.results import ScenarioResult
 from harness.scenario.reader import ScenarioFile
 from harness.stage import Glance, Stage
 
 if TYPE_CHECKING:
     from harness.runner import Plan, Session
 
-Asked = tuple[ScenarioFile, bool, Sequence[Task]]
-"""The scenario, whether it is found out what each step touches, and the runs to make."""
+Glances = Sequence[tuple[Follow, Glance]]
 
-Answer = Sequence[tuple[Follow, Glance]] | Exception
+
+@dataclass(frozen=True)
+class Batch:
+    """Runs of an exploration to make, and whether it is found out what each step touches."""
+
+    file: ScenarioFile
+    observing: bool
+    tasks: Sequence[Task]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A scenario to verify, within so many seconds."""
+
+    file: ScenarioFile
+    seconds: float
+
+
+Asked = Batch | Whole
+Answer = Glances | ScenarioResult | Exception
 
 
 @dataclass
@@ -52,7 +76,7 @@ class Workers:
         shares = [tasks[number :: len(self.connections)] for number in range(len(self.connections))]
         async with self._busy:  # an interrupted batch is still being answered
             asking = [
-                asyncio.to_thread(_ask, connection, (file, observing, share))
+                asyncio.to_thread(_ask, connection, Batch(file, observing, share))
                 for connection, share in zip(self.connections, shares, strict=True)
                 if share
             ]
@@ -62,8 +86,22 @@ class Workers:
             answer = answers[position % len(self.connections)]
             if isinstance(answer, Exception):
                 raise answer
+            assert not isinstance(answer, ScenarioResult)  # noqa: S101  (for the type checker: a batch was asked for)
             glances.append(answer[position // len(self.connections)])
         return glances
+
+    async def verify(self, number: int, file: ScenarioFile, *, deadline: float) -> ScenarioResult:
+        """Has one worker verify a scenario.
+
+        Raises:
+            EnvironmentFailed: the worker has died.
+        """
+        asked = Whole(file, deadline - time.monotonic())
+        answer = await asyncio.to_thread(_ask, self.connections[number], asked)
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, ScenarioResult)  # noqa: S101  (for the type checker: a scenario was asked for)
+        return answer
 
 
 @contextlib.asynccontextmanager
@@ -82,7 +120,7 @@ async def working(server: Server, plan: Plan, count: int) -> AsyncIterator[Worke
         yield Workers(connections)
     finally:
         for connection in connections:
-            connection.close()
+            _hang_up(connection)
         for process in processes:
             await asyncio.to_thread(process.join)
 
@@ -91,7 +129,8 @@ def work(connection: Connection, server: Server, plan: Plan) -> None:
     """What a worker does: it makes the runs that it is asked for until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with contextlib.suppress(EOFError, BrokenPipeError):
+    logging.getLogger().addHandler(logging.NullHandler())  # as in the run: what crons log is in the findings
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, asyncio.CancelledError):
         uvloop.run(_work(connection, server, plan))
 
 
@@ -102,24 +141,42 @@ async def _work(connection: Connection, server: Server, plan: Plan) -> None:
         async with session_on(server, plan) as opened:
             stages: dict[str, Stage] = {}
             while True:
-                file, observing, tasks = connection.recv()
-                connection.send(await _answer(opened, stages, file, observing, tasks))
-    except EOFError:
+                connection.send(await _unless_left(connection, _answer(opened, stages, connection.recv())))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:  # noqa: BLE001  (whatever it is, the run tells the user)
         connection.send(EnvironmentFailed(f"a worker could not go on: {type(error).__name__}: {error}"))
 
 
-async def _answer(
-    opened: Session, stages: dict[str, Stage], file: ScenarioFile, observing: bool, tasks: Sequence[Task]
-) -> Answer:
+async def _answer(opened: Session, stages: dict[str, Stage], asked: Asked) -> Answer:
+    file = asked.file
+    if isinstance(asked, Whole):
+        return await opened.verify(file, deadline=time.monotonic() + asked.seconds)
     if file.id not in stages:
         stages.clear()
         stages[file.id] = await opened.stage(file)
     stage = stages[file.id]
-    stage.observing = observing
+    stage.observing = asked.observing
     with opened.target.isolated():
-        return [await stage.glance(task) for task in tasks]
+        return [await stage.glance(task) for task in asked.tasks]
+
+
+async def _unless_left(connection: Connection, answer: Coroutine[None, None, Answer]) -> Answer:
+    """The answer, but cut short when the run ends meanwhile: it says nothing before it has been answered."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(answer)
+    loop.add_reader(connection.fileno(), task.cancel)
+    try:
+        return await task
+    finally:
+        loop.remove_reader(connection.fileno())
+        os.set_blocking(connection.fileno(), True)  # to watch it, the loop has made it another
+
+
+def _hang_up(connection: Connection) -> None:
+    """Has both ends find out, also one that waits at it in another thread."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 def _ask(connection: Connection, asked: Asked) -> Answer:

@@ -10,6 +10,7 @@ from harness.checks.flag_agrees import FlagAgrees
 from harness.checks.never_waits import NeverWaits
 from harness.checks.no_deadlock import NoDeadlock
 from harness.checks.no_duplicate import NoDuplicate
+from harness.checks.no_interference import NoInterference
 from harness.checks.no_loss import NoLoss
 from harness.checks.only_eligible import OnlyEligible
 from harness.checks.rows import Rows
@@ -34,6 +35,7 @@ CHECKS: tuple[type[Check], ...] = (
     Text,
     Rows,
     Tries,
+    NoInterference,
     RpcPresent,
     RpcGuarded,
     SeesRows,

@@ -59,6 +59,10 @@ class Check(ABC):
     def examine(self, run: Run) -> Finding:
         """Whether the property held in this run."""
 
+    def amiss(self, run: Run) -> Sequence[str]:  # noqa: ARG002  (most ask about nothing that can be counted)
+        """What has become of messages that are not as they should be, known limits included: each thing once."""
+        return ()
+
     def conclude(self, runs: Sequence[Run]) -> Finding | None:  # noqa: ARG002  (most have said it all)
         """When it held in every run: what all of them show together, if that is more than what each shows."""
         return None

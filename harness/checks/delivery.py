@@ -99,8 +99,8 @@ class Delivery(Parameters, Check):
             replace(one, known=self._reason(run.target, one)) for one in consequences(run, self.jobs, self.messages)
         ]
 
-    def amiss(self, run: Run) -> list[Amiss]:
-        """What has become of messages that are not as they should be, each thing once."""
+    def amiss(self, run: Run) -> Sequence[Amiss]:
+        """Messages that came twice or never."""
         wrong = [one.amiss for one in self.of(run) if one.delivered not in _ALLOWED[self.expected]]
         return list(dict.fromkeys(filter(None, wrong)))
 

@@ -24,16 +24,24 @@ class Tries(Parameters, Check):
 
     def examine(self, run: Run) -> Finding:
         """Counts each text to each recipient."""
-        tried = Counter((sent.message.to, sent.message.content) for sent in run.sent)
-        if not tried:
+        to, most = self._most(run)
+        if not most:
             return inconclusive("no message was tried")
-        (to, _), most = tried.most_common(1)[0]
         if most <= self.at_most:
             return passed(f"at most {most} of {self.at_most}")
         message = f"a message to {masked(to)} was tried {most} times, not at most {self.at_most}"
         if self.known is not None and self.known.is_of(run.target):
             return Finding("PASS", f"{message}, as is known", (self.known.reason,))
         return failed(message)
+
+    def _most(self, run: Run) -> tuple[str, int]:
+        """To whom a message was tried most often, and how often."""
+        tried = Counter((sent.message.to, sent.message.content) for sent in run.sent)
+        return max(((to, count) for (to, _), count in tried.items()), key=lambda pair: pair[1], default=("", 0))
+
+    def amiss(self, run: Run) -> Sequence[str]:
+        """A message that was tried too often."""
+        return () if self._most(run)[1] <= self.at_most else ("tried too often",)
 
     def conclude(self, runs: Sequence[Run]) -> Finding | None:
         """Looks whether the known limit has shown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -88,6 +89,46 @@ class Message(Tried):
     service: ServiceName = "openphone"
     instance: str = ""
     cron: str | None = None
+
+
+SECONDS_PER_CALL = 0.125
+
+
+@dataclass
+class CallClock:
+    """A clock in which every call takes the same time, so that rate limits do not depend on this machine's speed."""
+
+    seconds_per_call: float = SECONDS_PER_CALL
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """The time of the next call, in seconds."""
+        self.now += self.seconds_per_call
+        return self.now
+
+
+@dataclass
+class RateLimit:
+    """So many requests in so many seconds, counted for each key."""
+
+    requests: int
+    seconds: float
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
+
+    def left(self, key: str, now: float) -> int:
+        """Counts a request, and returns how many are left behind it; negative when there was none left for it."""
+        recent = self._recent.setdefault(key, deque())
+        while recent and recent[0] <= now - self.seconds:
+            recent.popleft()
+        if len(recent) >= self.requests:
+            return -1
+        recent.append(now)
+        return self.requests - len(recent)
+
+    def wait(self, key: str, now: float) -> float:
+        """In how many seconds there is one left again."""
+        recent = self._recent.setdefault(key, deque())
+        return max(recent[0] + self.seconds - now, 0.0) if len(recent) >= self.requests else 0.0
 
 
 Log = Callable[[Tried], None]

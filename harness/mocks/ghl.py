@@ -1,14 +1,21 @@
-"""GoHighLevel's conversations API, as far as sending an SMS goes (apps/conversations.json, version 2021-04-15)."""
+"""GoHighLevel's conversations API, as far as sending an SMS goes (apps/conversations.json, version 2021-04-15).
+
+Its limits are 100 requests in ten seconds and 200,000 a day; each response tells what is left:
+https://help.gohighlevel.com/support/solutions/articles/48001060529-highlevel-api.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.mocks.exchange import Log, Request, Response, Tried, not_found
+from harness.mocks.exchange import CallClock, Log, RateLimit, Request, Response, Tried, not_found
 from harness.mocks.openphone_errors import ERRORS, ErrorName
 
 VERSION = "2021-04-15"
+BURST_REQUESTS, BURST_SECONDS = 100, 10
+DAILY_REQUESTS = 200_000
 _TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Live_Chat", "TIKTOK"})
 
 
@@ -16,7 +23,10 @@ _TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Li
 class GoHighLevel:
     """One location."""
 
+    clock: Callable[[], float] = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
+    _rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_REQUESTS, BURST_SECONDS))
+    _requests: int = 0
 
     def refusal(self, name: ErrorName) -> Response:
         """How the API refuses."""
@@ -27,6 +37,21 @@ class GoHighLevel:
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
+        left = self._rate.left("", self.clock())
+        self._requests += 1
+        if left < 0:
+            refusal = refusal or self.refusal("rate-limited")
+        headers = {
+            "x-ratelimit-limit-daily": str(DAILY_REQUESTS),
+            "x-ratelimit-daily-remaining": str(DAILY_REQUESTS - self._requests),
+            "x-ratelimit-interval-milliseconds": str(BURST_SECONDS * 1000),
+            "x-ratelimit-max": str(BURST_REQUESTS),
+            "x-ratelimit-remaining": str(max(left, 0)),
+        }
+        response = self._answer(request, log, refusal)
+        return replace(response, headers={**response.headers, **headers})
+
+    def _answer(self, request: Request, log: Log, refusal: Response | None) -> Response:
         if (request.method, request.path) != ("POST", "/conversations/messages"):
             return not_found(request)
         token = request.headers.get("authorization", "")

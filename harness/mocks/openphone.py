@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from harness.mocks.exchange import Log, Request, Response, Tried, not_found
+from harness.mocks.exchange import CallClock, Log, RateLimit, Request, Response, Tried, not_found
 from harness.mocks.openphone_errors import ERRORS, Envelope, ErrorName, error_response
 
 REQUESTS_PER_SECOND = 10
-SECONDS_PER_CALL = 0.125
-
 _E164 = re.compile(r"^\+[1-9]\d{1,14}$")
 # Numbers of country code 1 have an area code and an exchange that begin with 2 to 9. +10000000000 has neither, and the
 # live API answers 400 to it.
@@ -43,19 +40,6 @@ class Scripted:
 
 
 @dataclass
-class CallClock:
-    """A clock in which every call takes the same time, so that the rate limit does not depend on this machine's speed."""
-
-    seconds_per_call: float = SECONDS_PER_CALL
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        """The time of the next call, in seconds."""
-        self.now += self.seconds_per_call
-        return self.now
-
-
-@dataclass
 class OpenPhone:
     """One workspace: the keys it accepts, its number, what it has sent."""
 
@@ -66,14 +50,14 @@ class OpenPhone:
     clock: Callable[[], float] = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _answered: dict[int, int] = field(default_factory=dict)
-    _recent: dict[str, deque[float]] = field(default_factory=dict)
+    _rate: RateLimit = field(default_factory=lambda: RateLimit(REQUESTS_PER_SECOND, 1))
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers one request, with the refusal if one is given. `log` is told of the message in it, if it has one that can
         be read.
         """
         key = request.headers.get("authorization")
-        limit = self._limit(key or "")
+        limit = self._rate.left(key or "", self.clock())
         headers = {
             "ratelimit-policy": f'"per-second"; q={REQUESTS_PER_SECOND}; w=1',
             "ratelimit": f'"per-second"; r={max(limit, 0)}; t=1',
@@ -93,16 +77,6 @@ class OpenPhone:
         """Moves what was sent into the past."""
         for message in self.sent:
             message |= {name: _iso(datetime.fromisoformat(message[name]) - time) for name in ("createdAt", "updatedAt")}
-
-    def _limit(self, key: str) -> int:
-        """Counts the request and returns how many the key has left in this second; negative when it has too many."""
-        now, recent = self.clock(), self._recent.setdefault(key, deque())
-        while recent and recent[0] <= now - 1:
-            recent.popleft()
-        if len(recent) >= REQUESTS_PER_SECOND:
-            return -1
-        recent.append(now)
-        return REQUESTS_PER_SECOND - len(recent)
 
     def _answer(self, request: Request, key: str | None, limit: int, log: Log) -> Response:
         if key not in self.api_keys:

@@ -61,6 +61,7 @@ class Database:
         self._digest = b""
         self._scripts = 0
         self._reset_at: datetime | None = None
+        self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
         self.lockers: list[int] = []
@@ -120,8 +121,9 @@ class Database:
         self._emptying = Emptying(self.catalog)
         self._digest = digest_query(self.catalog)
 
-    async def script(self, inserts: Sequence[bytes]) -> Script:
-        """What empties every table, restarts sequences behind the ids that are given, and inserts a scenario's rows.
+    async def script(self, inserts: Sequence[bytes], clock: datetime | None = None) -> Script:
+        """What empties every table, restarts sequences behind the ids that are given, and inserts a scenario's rows, whose
+        times count from `clock` where it is not the server's.
 
         Raises:
             psycopg.Error: the database refuses a row.
@@ -129,7 +131,7 @@ class Database:
         self._scripts += 1
         sequences = self.catalog.sequences
         starts = [(sequence.name, sequence.start) for sequence in sequences]
-        script = Script(f"reset_{self._scripts}", self._emptying, starts, inserts)
+        script = Script(f"reset_{self._scripts}", self._emptying, starts, inserts, clock)
         await self._control.execute(script.text)
         following = await self.fetch(reset.following(sequences))
         script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
@@ -143,11 +145,13 @@ class Database:
         cursor = await self._control.execute(script.call, prepare=True)
         self._reset_at, self._reset_by, _ = await cursor.fetchone() or (None, None, None)
         self._uuids = script.uuids
+        self._clock = script.clock or self._reset_at
 
     async def digest(self) -> Digest:
         """What has become of the rows since the last reset, and who wrote which `*_sent_at`."""
         async with AsyncRawCursor(self._control) as cursor:  # no looking for placeholders in a query of this length
-            await cursor.execute(self._digest, [self._reset_at, self._reset_by, self._uuids], prepare=True)
+            about = [self._reset_at, self._reset_by, self._uuids, self._clock]
+            await cursor.execute(self._digest, about, prepare=True)
             state, writes = await cursor.fetchone() or ("", [])
         return Digest(state, [FlagWrite(*write) for write in writes])
 

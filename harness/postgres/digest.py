@@ -34,7 +34,7 @@ class Digest:
 def digest_query(catalog: Catalog) -> bytes:
     """The query for the rows of all tables, as one digest, and for the log of marks.
 
-    Its parameters: the time of the reset, its transaction, and the UUIDs that are given.
+    Its parameters: the time of the reset, its transaction, the UUIDs that are given, and the application's time then.
     """
     tables = []
     for table in catalog.deletable:
@@ -47,6 +47,8 @@ def _value(column: str, kind: str) -> sql.Composed:
     """What of a column's value is the same in every run that comes to the same."""
     if kind.startswith("timestamp"):
         return sql.SQL(_MINUTES).format(sql.Identifier(column))
+    if kind.startswith("time "):
+        return sql.SQL("{0} is not null").format(sql.Identifier(column))
     if kind.startswith("json"):
         return sql.SQL(_TIMELESS).format(sql.Identifier(column), sql.Literal(TIME_IN_JSON))
     return sql.SQL(_GIVEN if kind == "uuid" else "{0}").format(sql.Identifier(column))
@@ -59,8 +61,14 @@ def _array(values: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL(" || ").join(arrays)
 
 
-# Of a time that a run wrote itself only the minute since the reset is the same in every run.
-_MINUTES = "case when isfinite({0}) then round(extract(epoch from {0} - $1) / 60)::text else {0}::text end"
+# Of a time that a run wrote itself only the minute since the reset is the same in every run. What is far from the server's
+# time counts from the application's.
+_MINUTES = """case
+    when isfinite({0}) and {0} between $1 - interval '7 days' and $1 + interval '7 days'
+        then round(extract(epoch from {0} - $1) / 60)::text
+    when isfinite({0}) then round(extract(epoch from {0} - $4) / 60)::text
+    else {0}::text
+end"""
 
 # JSON may hold times, too, which nobody tells apart from other texts but by how they look.
 _TIMELESS = "regexp_replace({0}::text, {1}, 'a time', 'g')"

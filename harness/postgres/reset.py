@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import sql
 
@@ -29,6 +30,8 @@ class Script:
     numbers: Sequence[tuple[str, int]]
     """Each sequence, by its name, and the number it goes on with."""
     inserts: Sequence[bytes]
+    clock: datetime | None = None
+    """The time from which those of the rows count, where it is not the server's."""
     has_function: bool = False
 
     @functools.cached_property

@@ -12,6 +12,14 @@ from harness.report.provenance import Provenance, shown
 from harness.results import CheckResult, Exploration, ScenarioResult, worst
 
 
+class KnownEntry(BaseModel):
+    """A limit that is known and has shown: why it is so, what was seen, and the file of the shortest schedule."""
+
+    reason: str
+    message: str
+    counterexample: str
+
+
 class ScenarioEntry(BaseModel):
     """One scenario."""
 
@@ -25,6 +33,7 @@ class ScenarioEntry(BaseModel):
     faults: Sequence[Consequence] | None = None
     """The truth table: a line for each run with a fault and each job."""
     counterexample: str | None = None
+    known: Sequence[KnownEntry] | None = None
 
 
 class Document(BaseModel):
@@ -38,8 +47,8 @@ class Document(BaseModel):
     scenarios: list[ScenarioEntry]
 
 
-def document(provenance: Provenance, results: Sequence[ScenarioResult], counterexamples: Mapping[str, str]) -> Document:
-    """The run as data. `counterexamples` are the files of those that were saved, by the scenario's id."""
+def document(provenance: Provenance, results: Sequence[ScenarioResult], saved: Mapping[str, str]) -> Document:
+    """The run as data. `saved` has the files of counterexamples, by their names."""
     return Document(
         verdict=worst([result.verdict for result in results]),
         target=provenance.target,
@@ -56,13 +65,19 @@ def document(provenance: Provenance, results: Sequence[ScenarioResult], countere
                 checks=result.checks,
                 exploration=result.exploration,
                 faults=result.consequences or None,
-                counterexample=counterexamples.get(result.file.id),
+                counterexample=next((saved[name] for name, one in result.counterexamples if one.known is None), None),
+                known=[
+                    KnownEntry(reason=one.known, message=one.message, counterexample=saved[name])
+                    for name, one in result.counterexamples
+                    if one.known is not None
+                ]
+                or None,
             )
             for result in results
         ],
     )
 
 
-def as_json(provenance: Provenance, results: Sequence[ScenarioResult], counterexamples: Mapping[str, str]) -> str:
+def as_json(provenance: Provenance, results: Sequence[ScenarioResult], saved: Mapping[str, str]) -> str:
     """The document's text."""
-    return document(provenance, results, counterexamples).model_dump_json(indent=2, exclude_none=True)
+    return document(provenance, results, saved).model_dump_json(indent=2, exclude_none=True)

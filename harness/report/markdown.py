@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from harness.checks.rpc_guarded import RpcGuarded
 from harness.checks.rpc_present import RpcPresent
 from harness.evidence import Run, in_order
-from harness.report import matrix
+from harness.report import matrix, remaining
 from harness.report.interleavings import drawn, which
 from harness.report.parts import PARTS
 from harness.report.provenance import Provenance
+from harness.report.table import cell, table
 from harness.results import ScenarioResult, worst
 
 TITLE = "# Cron verification: sign-off report"
@@ -32,12 +33,13 @@ def _lines(provenance: Provenance, results: Sequence[ScenarioResult], seconds: f
     yield f"**Target:** {provenance.target}  "
     yield f"**Verified:** {provenance.started.isoformat()} in {seconds:.1f} s  "
     yield f"**Commit:** {provenance.commit}"
-    yield from _section("Summary", _table(("Test", "Scenarios", "Runs", "Result"), _summary(results)))
+    yield from _section("Summary", table(("Test", "Scenarios", "Runs", "Result"), _summary(results)))
     yield from _section("What did not pass", _failures(results))
     for part, heading in PARTS.items():
         of_part = [result for result in results if result.file.scenario.test == part]
         if of_part:
-            yield from _section(heading, [*_EVIDENCE[part](of_part), "", *_verdicts(of_part)])
+            alone = [result for result in of_part if result.file.pair is None]  # of pairs there is a line already
+            yield from _section(heading, [*_EVIDENCE[part](of_part), "", *_verdicts(alone)])
     yield from _section("What was verified", _provenance(provenance))
 
 
@@ -50,17 +52,6 @@ def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
 def _cut(text: str) -> str:
     """A response as far as it is read: a page of HTML is no answer of a cron."""
     return text if len(text) <= RESPONSE_CHARACTERS else text[: RESPONSE_CHARACTERS - 1] + "…"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(_cell(cell) for cell in row)} |"
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _code(value: object) -> str:
@@ -80,7 +71,7 @@ def _failures(results: Sequence[ScenarioResult]) -> Iterator[str]:
         for check in result.checks:
             if check.verdict != "PASS":
                 order = f" ({check.order})" if check.order else ""
-                yield f"- **{check.verdict}** {_code(result.file.id)} {check.id}{order}: {_cell(check.message)}"
+                yield f"- **{check.verdict}** {_code(result.file.id)} {check.id}{order}: {cell(check.message)}"
 
 
 def _verdicts(results: Sequence[ScenarioResult]) -> Iterator[str]:
@@ -98,7 +89,7 @@ def _functions(results: Sequence[ScenarioResult]) -> Iterator[str]:
             if isinstance(check, RpcPresent):
                 present = "**Yes**" if said.verdict == "PASS" else "**No**"
                 rows.append((_code(check.function), present, guarded.get(check.function, "not asked")))
-    return _table(("Function", "Present as expected", "Guarded"), rows)
+    return table(("Function", "Present as expected", "Guarded"), rows)
 
 
 def _responses(results: Sequence[ScenarioResult]) -> Iterator[str]:
@@ -109,7 +100,7 @@ def _responses(results: Sequence[ScenarioResult]) -> Iterator[str]:
             (crons[response.instance], response.status, _code(_cut(json.dumps(response.body, separators=(",", ":")))))
             for response in run.responses
         ]
-    return _table(("Cron", "Status", "Response"), rows)
+    return table(("Cron", "Status", "Response"), rows)
 
 
 def _race(results: Sequence[ScenarioResult]) -> Iterator[str]:
@@ -121,7 +112,7 @@ def _race(results: Sequence[ScenarioResult]) -> Iterator[str]:
             waits = [f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits]
             accepted = len([sent for sent in run.accepted if not sent.recovering])
             rows.append((result.file.id, order, "; ".join(claims), accepted, ", ".join(waits) or "none"))
-    yield from _table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
+    yield from table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
     yield from _interleavings([result for result in results if result.is_explored])
 
 
@@ -134,7 +125,7 @@ def _interleavings(results: Sequence[ScenarioResult]) -> Iterator[str]:
         for e in [result.exploration]
     ]
     yield ""
-    yield from _table(("Scenario", "Schedules", "Which", "Distinct outcomes", "Lock waits"), rows)
+    yield from table(("Scenario", "Schedules", "Which", "Distinct outcomes", "Lock waits"), rows)
     for result in results:
         if result.timeline is not None:
             yield from ("", f"The shortest schedule of {_code(result.file.id)} that fails {result.timeline.check}:", "")
@@ -157,22 +148,31 @@ def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:
             rows.append(
                 (run.instances[0].cron, f"job {job.id}", answers[False], marks.get(job.id, "deleted"), answers[True])
             )
-    return _table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
+    return table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
 
 
 def _faults(results: Sequence[ScenarioResult]) -> Iterator[str]:
     for result in results:
         consequences = result.consequences
         yield from ("", f"### {result.file.scenario.title}", "")
-        yield from _table(
+        yield from table(
             ("Point", *matrix.HEADINGS.values()), [(_code(name), *cells) for name, cells in matrix.rows(consequences)]
         )
         for point, by_cell in matrix.of_calls(consequences):
             yield from ("", f"At {_code(point)}:", "")
-            yield from _table(("Outcome", "Faults"), [(cell, ", ".join(faults)) for cell, faults in by_cell.items()])
+            yield from table(("Outcome", "Faults"), [(what, ", ".join(faults)) for what, faults in by_cell.items()])
         known = dict.fromkeys((one.faults[0].fault, one.known) for one in consequences if one.known)
         yield from ["", *(f"- Known, {_code(fault)}: {reason}" for fault, reason in known)] if known else []
         yield from ("", matrix.LEGEND, "")
+
+
+def _remaining(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    yield from table(remaining.HEAD, remaining.rows(results))
+    if limits := list(remaining.limits(results)):
+        yield from ("", "Known limits, each with the shortest schedule that shows it:", "", *limits)
+    if pairs := list(remaining.pairs(results)):
+        yield ""
+        yield from table(("At once", "and", "Schedules", "How they interfere"), pairs)
 
 
 def _nothing(_: Sequence[ScenarioResult]) -> Iterator[str]:
@@ -187,7 +187,7 @@ _EVIDENCE: dict[str, Callable[[Sequence[ScenarioResult]], Iterator[str]]] = {
     "rules": _nothing,
     "roles": _responses,
     "faults": _faults,
-    "remaining": _nothing,
+    "remaining": _remaining,
 }
 
 
@@ -205,6 +205,8 @@ def _provenance(provenance: Provenance) -> Iterator[str]:
     yield f"- Command: {_code(provenance.command)}"
     yield f"- Postgres: {provenance.postgres}"
     yield f"- cronproof {provenance.harness}, Python {provenance.python}, {provenance.system}, seed {provenance.seed}"
+    if provenance.left_out:
+        yield f"- Left out: {provenance.left_out} slow scenarios, which `--slow` runs, too"
     yield ""
     digests = [*provenance.migrations, *provenance.scenarios]
-    yield from _table(("File", "SHA-256, its beginning"), [(file, _code(d[:DIGEST_CHARACTERS])) for file, d in digests])
+    yield from table(("File", "SHA-256, its beginning"), [(file, _code(d[:DIGEST_CHARACTERS])) for file, d in digests])

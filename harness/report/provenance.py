@@ -23,6 +23,8 @@ class Provenance:
     command: str
     migrations: Sequence[tuple[str, str]]
     scenarios: Sequence[tuple[str, str]]
+    left_out: int = 0
+    """How many slow scenarios were not run."""
     harness: str = version("cronproof")
     python: str = platform.python_version()
     system: str = f"{platform.system()} {platform.machine()}"

@@ -43,6 +43,10 @@ class Terminal:
         """One scenario: its title, then a line for each check."""
         self._progress.clear()
         self._done += 1
+        if result.file.pair is not None and result.verdict == "PASS":
+            said = "; ".join(check.message for check in result.checks[:1])
+            self._print(f"  {_coloured(result.verdict)}  {escape(result.file.id.partition(':')[2])}: {escape(said)}")
+            return
         orders = len(result.runs)
         played = f", {len(result.named)} orders" if len(result.named) > 1 else ""
         played += f", {result.exploration.schedules} schedules" if result.is_explored else ""

@@ -32,6 +32,7 @@ from harness.checks.flag_agrees import FlagAgrees
 from harness.checks.never_waits import NeverWaits
 from harness.checks.no_deadlock import NoDeadlock
 from harness.checks.no_duplicate import NoDuplicate
+from harness.checks.no_interference import NoInterference
 from harness.checks.no_loss import NoLoss
 from harness.checks.only_eligible import OnlyEligible
 from harness.checks.rows import Rows
@@ -251,6 +252,10 @@ class When(Parameters):
             "out.",
         ),
     ] = None
+    each_pair: Annotated[
+        bool,
+        Field(description="Whether every two of the crons under `call` are called at once, each pair on fresh rows."),
+    ] = False
     restart: Annotated[
         bool,
         Field(description="Every run begins with new processes, of servers that remember too much from call to call."),
@@ -290,10 +295,13 @@ class When(Parameters):
         return [Instance(chr(ord("A") + number), cron) for number, cron in enumerate(crons)]
 
 
-CheckName = Literal["exclusive", "no-duplicate", "flag-agrees", "never-waits", "sees-rows", "no-deadlock", "egress"]
+CheckName = Literal[
+    "exclusive", "no-duplicate", "no-interference", "flag-agrees", "never-waits", "sees-rows", "no-deadlock", "egress"
+]
 BY_NAME: dict[CheckName, type[Check]] = {
     "exclusive": Exclusive,
     "no-duplicate": NoDuplicate,
+    "no-interference": NoInterference,
     "flag-agrees": FlagAgrees,
     "never-waits": NeverWaits,
     "sees-rows": SeesRows,
@@ -315,6 +323,7 @@ class WithParameters(Parameters):
     text: Text | None = None
     rows: Rows | None = None
     tries: Tries | None = None
+    no_interference: Annotated[NoInterference | None, Field(alias="no-interference")] = None
     rpc_present: Annotated[RpcPresent | None, Field(alias="rpc-present")] = None
     rpc_guarded: Annotated[RpcGuarded | None, Field(alias="rpc-guarded")] = None
 
@@ -376,6 +385,8 @@ def contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
         yield ("when", "interleavings"), "one instance cannot overlap; say `instances: 2`, or more"
     elif len(when.instance_list) == 1 and when.overlaps != ["one-after-the-other"]:
         yield ("when", "overlaps"), "one instance cannot overlap; say `instances: 2`, or more"
+    if when is not None and when.each_pair and len(when.call) < 3:
+        yield ("when", "each_pair"), "name three crons under `call`, or more; two are a pair already"
     yield from _faults_without_schedules(scenario)
     yield from _repeated_words(scenario)
     yield from _unknown_jobs(scenario)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import re
 import reprlib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from harness.errors import InvalidScenario, Mistake, UsageError
+from harness.scenario.crons import CronName
 from harness.scenario.model import BY_NAME, Scenario, contradictions
 
 SUFFIXES = frozenset({".yaml", ".yml"})
@@ -54,11 +56,28 @@ class ScenarioFile:
 
     scenario: Scenario
     source: Source
+    pair: tuple[CronName, CronName] | None = None
+    """The crons that are called, of a scenario that calls every two of several."""
 
     @property
     def id(self) -> str:
         """The scenario's name in reports and on the command line."""
-        return f"{self.source.file.parent.name}/{self.source.file.stem}"
+        of_pair = f":{'+'.join(self.pair)}" if self.pair else ""
+        return f"{self.source.file.parent.name}/{self.source.file.stem}{of_pair}"
+
+    def each(self) -> list[ScenarioFile]:
+        """The scenarios that are played: one, or one for each pair."""
+        when = self.scenario.when
+        if when is None or not when.each_pair:
+            return [self]
+        return [self.of(pair) for pair in itertools.combinations(when.call, 2)]
+
+    def of(self, pair: tuple[CronName, CronName]) -> ScenarioFile:
+        """The scenario of one pair."""
+        assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call have pairs)
+        when = self.scenario.when.model_copy(update={"call": list(pair), "each_pair": False})
+        title = f"{self.scenario.title}: {pair[0]} and {pair[1]}"
+        return replace(self, pair=pair, scenario=self.scenario.model_copy(update={"title": title, "when": when}))
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -105,7 +124,7 @@ def read(files: Sequence[Path]) -> list[ScenarioFile]:
     read_files, mistakes = [], []
     for file in files:
         try:
-            read_files.append(read_one(file))
+            read_files += read_one(file).each()
         except InvalidScenario as invalid:
             mistakes += invalid.mistakes
     if mistakes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.mocks.exchange import Request, Response, Tried
+from harness.mocks.exchange import CallClock, Request, Response, Tried
 from harness.mocks.ghl import GoHighLevel
 
 HEADERS = {"authorization": "Bearer token", "version": "2021-04-15"}
@@ -57,3 +57,15 @@ def test_answers_html_where_there_is_no_route() -> None:
 
     assert response.status == 404
     assert b"Cannot GET /contacts" in response.body
+
+
+def test_more_than_a_hundred_requests_in_ten_seconds_are_refused_and_each_response_tells_what_is_left() -> None:
+    ghl, logged = GoHighLevel(clock=CallClock(seconds_per_call=0.05)), list[Tried]()
+    request = Request("POST", "/conversations/messages", headers=HEADERS, body=json.dumps(SMS).encode())
+    responses = [ghl.handle(request, logged.append) for _ in range(101)]
+
+    assert [response.status for response in responses] == [200] * 100 + [429]
+    assert [response.headers["x-ratelimit-remaining"] for response in responses[:2]] == ["99", "98"]
+    assert responses[-1].headers["x-ratelimit-max"] == "100"
+    assert responses[-1].headers["x-ratelimit-daily-remaining"] == "199899"
+    assert [tried.accepted for tried in logged] == [True] * 100 + [False]

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from harness.interception.authority import Authority
 from harness.interception.door import Door
 from harness.mocks import in_process
-from harness.mocks.exchange import Request
-from harness.mocks.openphone import CallClock, OpenPhone, Scripted
+from harness.mocks.exchange import CallClock, Request
+from harness.mocks.openphone import OpenPhone, Scripted
 from harness.mocks.openphone_errors import ERRORS, Envelope, ErrorName
 from harness.mocks.services import Services
 from tests.mocks.test_services import NO_DATABASE

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.mocks.exchange import Request, Response, Tried
+from harness.mocks.exchange import CallClock, Request, Response, Tried
 from harness.mocks.telegram import Telegram
 
 PATH = "/bot100000001:token/sendMessage"
@@ -57,3 +57,30 @@ def test_wants_a_bot_and_a_method(path: str, status: int) -> None:
     response, logged = send({"chat_id": 1, "text": "Hi"}, path)
 
     assert (response.status, json.loads(response.body)["error_code"], logged) == (status, status, [])
+
+
+def test_a_chat_that_gets_more_than_one_a_second_is_refused_after_a_burst_and_the_others_are_not() -> None:
+    telegram, logged = Telegram(clock=CallClock(seconds_per_call=0.5)), list[Tried]()
+
+    def to(chat_id: str) -> Response:
+        body = json.dumps({"chat_id": chat_id, "text": "Hi"}).encode()
+        return telegram.handle(Request("POST", PATH, {}, {"content-type": "application/json"}, body), logged.append)
+
+    statuses = [to("700700").status for _ in range(12)]
+    refused, other = to("700700"), to("700701")
+
+    assert statuses == [200] * 10 + [429] * 2
+    assert json.loads(refused.body)["parameters"] == {"retry_after": 4}  # the first was 6 s ago
+    assert other.status == 200
+    assert [tried.accepted for tried in logged] == [True] * 10 + [False] * 3 + [True]
+
+
+def test_a_bot_that_sends_more_than_thirty_a_second_is_refused() -> None:
+    telegram = Telegram(clock=CallClock(seconds_per_call=0.01))
+    responses = [
+        telegram.handle(Request("POST", PATH, body=f"chat_id={number}&text=Hi".encode()), list[Tried]().append)
+        for number in range(1, 32)
+    ]
+
+    assert [response.status for response in responses] == [200] * 30 + [429]
+    assert json.loads(responses[-1].body)["parameters"] == {"retry_after": 1}
