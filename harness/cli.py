@@ -199,7 +199,8 @@ def replay(
     counterexample = counterexamples.read(file)
     scenario = reader.read_one(reader.one(Path(counterexample.scenario)))
     if counterexample.pair is not None:
-        scenario = scenario.of(counterexample.pair)
+        one, other = counterexample.pair
+        scenario = scenario.of((one, other))
     migrations = migration_files or [Path(name) for name in counterexample.migrations]
     of_file = None if counterexample.config is None else Path(counterexample.config)
     plan = Plan.chosen(target or counterexample.target, config or of_file, migrations, postgres=postgres)

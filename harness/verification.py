@@ -219,7 +219,7 @@ class Verification:
             check=check.id,
             message=finding.message,
             known=known,
-            pair=self.file.pair,
+            pair=None if self.file.pair is None else list(self.file.pair),
             data=named(self.file.scenario, followed.data),
             schedule=[{step.name: step_name(step.point)} for step in run.steps],
         )

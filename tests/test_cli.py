@@ -98,7 +98,7 @@ def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
     assert race["reason"].startswith("exclusive: job 32 was claimed by ")
     assert race["checks"][0].keys() >= {"id", "verdict", "message"}
     assert race["exploration"].keys() == {
-        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended",
+        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "amiss",
     }  # fmt: skip
     assert Path(race["counterexample"]) == tmp_path / "3-race.post-job-followup.counterexample.yaml"
     assert race["exploration"]["distinct_outcomes"] > 1

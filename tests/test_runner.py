@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 import re
 from collections.abc import Sequence
@@ -33,7 +32,9 @@ RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
 def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -> list[ScenarioResult]:
     async def main() -> list[ScenarioResult]:
         crons = {**CRONS, "post-job-followup": cron}
-        async with session_on(postgres, Plan(application=functools.partial(create_app, crons=crons))) as opened:
+        async with session_on(
+            postgres, Plan(application=lambda settings, clock: create_app(settings, crons, clock))
+        ) as opened:
             return [await opened.verify(reader.read_one(file)) for file in files]
 
     results: list[ScenarioResult] = await_(main())

@@ -46,9 +46,9 @@ class Counterexample(Parameters):
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
     known: Annotated[str | None, Field(description="Why the check lets it pass, where the limit is known.")] = None
-    pair: Annotated[tuple[CronName, CronName] | None, Field(description="The crons, of a scenario of many pairs.")] = (
-        None
-    )
+    pair: Annotated[
+        list[CronName] | None, Field(min_length=2, max_length=2, description="The crons, of a scenario of many pairs.")
+    ] = None
     data: Annotated[dict[str, Any], Field(description="Values that were drawn, other than the first ones.")] = {}
     schedule: Annotated[
         list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`, or `INSTANCE!FAULT: name`.")

@@ -138,6 +138,9 @@ class World:
     old: list[Old]
     leads: list[Lead]
     tasks: list[Task]
+    remembers: bool = False
+    """Whether a briefing is sent once a day, however often it is asked for."""
+    briefed: set[tuple[int, date]] = field(default_factory=set)
 
     def run(self, cron: str, refused: set[str]) -> Counter[Sent]:
         """Decides what is due, and returns which messages must be accepted; no number of OpenPhone's in `refused` is reached."""
@@ -193,7 +196,9 @@ class World:
     def _briefings(self) -> Iterator[Sent]:
         for cleaner in self.cleaners:
             tenant = cleaner.tenant
-            if tenant.active and cleaner.is_lead and cleaner.active and cleaner.hears:
+            today = cleaner.id, tenant.local(self.now).date()
+            if tenant.active and cleaner.is_lead and cleaner.active and cleaner.hears and today not in self.briefed:
+                self.briefed |= {today} if self.remembers else set()
                 jobs = sum(
                     visit.tenant is tenant
                     and visit.job_status == "scheduled"

@@ -82,6 +82,41 @@ class AtOnce(LookedUp):
             reject()
 
 
+class Hardened(LookedUp):
+    """Two instances at the same time, of crons that claim what they send first. Between calls all that waits has waited."""
+
+    instances = 2
+
+    @initialize(world=worlds())
+    def begin(self, world: World) -> None:
+        world.remembers = True
+        super().begin(world)
+
+    def compare(self, cron: str, received: Counter[Sent], expected: Counter[Sent]) -> None:
+        super().compare(cron, received, expected)
+        self.fetch(f"{_WAITED} select")
+
+    @invariant()
+    def tasks_are_tried_as_often_as_the_model_has(self) -> None:
+        """Never too often. How often two instances have tried what is refused depends on when each came."""
+        for task, attempts, status in self.fetch("select id::text, attempts, status from public.scheduled_tasks"):
+            ours = next(one for one in self.given.tasks if one.id == task)
+            assert attempts <= ours.at_most
+            ours.attempts, ours.is_open = attempts, status == "pending"
+
+
+_WAITED = """
+    with notices as (
+        update public.notices set due_at = now() - interval '1 second', attempts = 1 where state in ('refused', 'unknown')
+    ), claims as (
+        update public.message_claims set due_at = now() - interval '1 second', attempts = 1
+        where state in ('refused', 'unknown')
+    ), followups as (
+        update public.ghl_followups set leased_until = null where status = 'pending'
+    )
+"""
+
+
 def foreseen(messages: Iterable[Message]) -> Counter[Sent]:
     """The messages, as far as the model foresees them."""
     jobs = [re.search(r"Jobs today: (\d+)", message.content) for message in messages]
@@ -100,3 +135,8 @@ def test_two_instances_at_once_send_twice(await_: Await, postgres: Server, tmp_p
     with opened(AtOnce, "reference", dict.fromkeys(crons, 2), await_, postgres, tmp_path) as machine:
         play(machine, 400)
     assert AtOnce.doubled == crons
+
+
+def test_hardened_sends_once_with_two_instances_too(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    with opened(Hardened, "hardened", dict.fromkeys(CRONS, 2), await_, postgres, tmp_path) as machine:
+        play(machine, 250)

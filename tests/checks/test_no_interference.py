@@ -1,0 +1,102 @@
+"""no-interference and tries, on evidence made by hand: who got what of whom, how often it was tried, and what is known of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checks.no_interference import NoInterference
+from harness.checks.tries import Tries
+from harness.evidence import Instance, Run, Sent
+from harness.mocks.exchange import Message, ServiceName
+
+ADA = "+12125550132"
+KNOWN = {"between": ["post-job-followup"], "and": ["ghl-followups", "crew-briefing"], "reason": "nobody asks"}
+KNOWN_LIMIT = NoInterference.model_validate({"known": [KNOWN]})
+ELSEWHERE = NoInterference.model_validate({"known": [KNOWN | {"targets": ["hardened"]}]})
+
+
+def sent(instance: str, cron: str, to: str, text: str = "Hi", service: ServiceName = "openphone") -> Sent:
+    return Sent(cron, Message(to, text, 202, "1", service=service, instance=instance))
+
+
+SMS = sent("A", "post-job-followup", ADA, "How was it?")
+LEAD = sent("B", "ghl-followups", "contact1", "Thanks!", "ghl")
+
+
+def run(*messages: Sent, crons: tuple[str, str] = ("post-job-followup", "ghl-followups"), **changes: Any) -> Run:
+    instances = [Instance(name, cron) for name, cron in zip("AB", crons, strict=True)]
+    rows = {"ghl_followups": [{"ghl_contact_id": "contact1", "phone_number": ADA}]}
+    return Run(
+        **{"order": "x", "target": "reference", "instances": instances, "before": rows, "sent": messages} | changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "verdict", "message"),
+    [
+        (NoInterference(), run(SMS, LEAD), "FAIL", "********0132 gets 2 messages at once, of ghl-followups and post-job-followup"),
+        (NoInterference(), run(SMS, LEAD, before={}), "PASS", "nobody gets messages of two at once"),
+        (NoInterference(), run(SMS, SMS), "PASS", "nobody gets messages of two at once"),  # both of A: no-duplicate's affair
+        (NoInterference(), run(SMS, sent("B", "post-job-followup", ADA, "How was it?")), "FAIL", "of post-job-followup, the same text"),
+        (NoInterference(), run(), "INCONCLUSIVE", "no message was accepted"),
+        (KNOWN_LIMIT, run(SMS, LEAD), "PASS", "********0132 gets 2 messages at once"),
+        (KNOWN_LIMIT, run(SMS, LEAD, crons=("check-timeouts", "ghl-followups")), "FAIL", "gets 2 messages at once"),
+        (ELSEWHERE, run(SMS, LEAD), "FAIL", "gets 2 messages at once"),
+    ],
+)  # fmt: skip
+def test_who_gets_messages_of_two_at_once(check: NoInterference, seen: Run, verdict: str, message: str) -> None:
+    finding = check.examine(seen)
+
+    assert (finding.verdict, message in finding.message) == (verdict, True), finding
+    assert bool(finding.known) == (check is KNOWN_LIMIT and verdict == "PASS")
+
+
+def test_that_the_order_decides_who_gets_what_is_seen_in_all_runs_together() -> None:
+    either = [run(SMS, key="1"), run(LEAD, key="2")]
+
+    finding = NoInterference().conclude(either)
+    assert finding is not None
+    assert (finding.verdict, finding.message) == ("FAIL", "which messages ********0132 gets depends on who is first")
+    known = KNOWN_LIMIT.conclude(either)
+    assert known is not None
+    assert (known.verdict, known.known) == ("PASS", ("nobody asks",))
+    assert NoInterference().conclude([run(SMS, key="1"), run(SMS, key="2")]) is None
+
+
+def test_an_interference_that_is_gone_is_no_known_one() -> None:
+    finding = KNOWN_LIMIT.conclude([run(SMS)])
+
+    assert finding is not None
+    assert (finding.verdict, finding.message.startswith("they are known to interfere")) == ("FAIL", True)
+    assert ELSEWHERE.conclude([run(SMS)]) is None
+
+
+THRICE = run(SMS, SMS, SMS)
+LIMITED = Tries.model_validate({"at_most": 2, "known": {"reason": "it miscounts"}})
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "verdict", "message"),
+    [
+        (Tries(at_most=2), run(SMS, SMS, LEAD), "PASS", "at most 2 of 2"),
+        (Tries(at_most=2), THRICE, "FAIL", "a message to ********0132 was tried 3 times, not at most 2"),
+        (Tries(at_most=2), run(SMS, SMS, sent("A", "post-job-followup", ADA, "Another")), "PASS", "at most 2 of 2"),
+        (Tries(at_most=2), run(), "INCONCLUSIVE", "no message was tried"),
+        (LIMITED, THRICE, "PASS", "tried 3 times, not at most 2, as is known"),
+    ],
+)
+def test_how_often_a_message_is_tried(check: Tries, seen: Run, verdict: str, message: str) -> None:
+    finding = check.examine(seen)
+
+    assert (finding.verdict, message in finding.message) == (verdict, True), finding
+    assert list(check.amiss(seen)) == (["tried too often"] if seen is THRICE else [])
+
+
+def test_tries_that_are_known_to_be_too_many_must_show() -> None:
+    shown, gone = LIMITED.conclude([run(SMS), THRICE]), LIMITED.conclude([run(SMS)])
+
+    assert shown is not None
+    assert gone is not None
+    assert (shown.verdict, gone.verdict) == ("PASS", "FAIL")
