@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import string
 import time
@@ -64,6 +65,7 @@ class Database:
         self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
+        self._ageing: dict[timedelta, bytes] = {}
         self.lockers: list[int] = []
         """The backends that hold rows locked, and belong to no instance."""
         self.applied: list[tuple[Path, str]] = []
@@ -191,15 +193,9 @@ class Database:
 
     async def rows(self, tables: Sequence[str]) -> Rows:
         """The rows of the tables, each as JSON, ordered by their first column."""
-        parts = [
-            sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from public.{} as t)").format(
-                sql.Identifier(table)
-            )
-            for table in tables
-        ]
-        if not parts:
+        if not tables:
             return {}
-        fetched = await self.fetch(sql.SQL("select {}").format(sql.SQL(", ").join(parts)))
+        fetched = await self.fetch(_rows_of(tuple(tables)))
         return dict(zip(tables, fetched[0], strict=True))
 
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
@@ -269,8 +265,10 @@ class Database:
             psycopg.errors.LockNotAvailable: an instance holds rows.
         """
         is_superuser = self._control.info.parameter_status("is_superuser") == "on"
+        if elapsed not in self._ageing:
+            self._ageing[elapsed] = ageing.statements(self.catalog, elapsed, is_superuser=is_superuser)
         try:
-            await self._control.execute(ageing.statements(self.catalog, elapsed, is_superuser=is_superuser))
+            await self._control.execute(self._ageing[elapsed])
         except psycopg.Error:
             await self._control.execute("rollback")
             raise
@@ -278,6 +276,14 @@ class Database:
     async def fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query, as the owner sees them."""
         return await (await self._control.execute(query, parameters)).fetchall()
+
+
+@functools.lru_cache(maxsize=256)
+def _rows_of(tables: tuple[str, ...]) -> bytes:
+    """The query for the rows of tables, one column of JSON for each."""
+    part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from public.{} as t)")
+    parts = [part.format(sql.Identifier(table)) for table in tables]
+    return sql.SQL("select {}").format(sql.SQL(", ").join(parts)).as_bytes()
 
 
 @contextlib.asynccontextmanager
