@@ -18,13 +18,12 @@ PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet 
 verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
 	$(BIN)/cronproof verify
 
-test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the harness itself, then the scenarios through pytest
+test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the harness itself
 	$(BIN)/pytest --numprocesses auto -m "not examples and not slow"
-	$(BIN)/pytest --numprocesses auto scenarios
 
-prove: $(READY)  ## that the checks catch what they claim to: every saboteur and mutant; some five minutes on two cores
+prove: $(READY)  ## that the checks catch what they claim to, and whatever is slow; some eight minutes on two cores
 	$(BIN)/cronproof prove
-	$(BIN)/pytest --numprocesses auto -m slow
+	$(BIN)/pytest --numprocesses auto -m slow tests scenarios
 
 examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
 	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py

@@ -117,14 +117,14 @@ _COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults", 
 
 
 def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:
-    """The scenarios that the implementation's crons are in: those with the check that must catch it first, then by cost. Slow
-    ones are left out.
+    """The scenarios that the implementation's crons are in: those with the check that must catch it first, then by cost. What
+    takes long is left out.
     """
-    concerned = [
-        file for file in files if not file.scenario.slow and (not subject.crons or concerns(file, subject.crons))
-    ]
-    if subject.kind != "saboteur":  # the remaining crons are compared as a whole, by `cronproof risks`
-        concerned = [file for file in concerned if file.scenario.test != "remaining"]
+    concerned = [file for file in files if not subject.crons or concerns(file, subject.crons)]
+    if subject.kind == "saboteur":
+        concerned = [file for file in concerned if not (file.scenario.slow and file.scenario.test == "remaining")]
+    else:  # the remaining crons are compared as a whole, by `cronproof risks`
+        concerned = [file for file in concerned if not (file.scenario.slow or file.scenario.test == "remaining")]
     if subject.is_explained:
         concerned = [file for file in concerned if file.scenario.test not in {"race", "faults"}]
 

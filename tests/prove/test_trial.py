@@ -62,7 +62,7 @@ def test_scenarios_with_the_check_that_is_named_come_first_then_the_cheap_ones(
 
     asks = [any(check.id == "batch-limit" for check in file.scenario.checks) for file in ordered]
     assert asks == sorted(asks, reverse=True)
-    assert ordered[-1].scenario.test == "faults"
+    assert ordered[-1].scenario.test == "remaining"
     assert {file.id for file in ordered} >= {"1-functions/claim_jobs_for_followup", "3-race/post-job-followup"}
     assert not [file.id for file in ordered if "monthly" in file.id and "roles" not in file.id]
 
