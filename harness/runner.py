@@ -114,8 +114,12 @@ async def verify(
             helping = [
                 asyncio.create_task(queue.work(functools.partial(workers.verify, number))) for number in range(helpers)
             ]
-            await queue.work(functools.partial(opened.verify, report=report))
-            await queue.end(helping)
+            try:
+                await queue.work(functools.partial(opened.verify, report=report))
+                await queue.end(helping)
+            finally:
+                for task in helping:
+                    task.cancel()
         return queue.all_results()
 
 
@@ -149,14 +153,11 @@ class _Queue:
 
     async def end(self, helping: Sequence[asyncio.Task[None]]) -> None:
         """Waits until the helpers are done as well, or nobody waits for more."""
-        try:
-            if not self._interrupted:
+        if not self._interrupted:
+            try:
                 await asyncio.gather(*helping)
-        except asyncio.CancelledError:
-            self._interrupted = True
-        finally:
-            for task in helping:
-                task.cancel()
+            except asyncio.CancelledError:
+                self._interrupted = True
 
     def all_results(self) -> Sequence[ScenarioResult]:
         """Those of all scenarios; the ones to which nobody came prove nothing."""
