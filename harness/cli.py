@@ -107,8 +107,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     """Run scenario files: a line for each check, then the sign-off report."""
     files, left_out = _chosen(paths or [_scenarios()], slow=slow)
     plan = Plan.chosen(target, config, migration_files, postgres=postgres, seed=seed, logs=out / LOGS)
-    if plan.outside is None:
-        plan = replace(plan, workers=min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS))
+    plan = replace(plan, workers=_processes(plan, files))
     report = out / REPORT
     _writable(report, "--out")
     if junit_file is not None:
@@ -230,25 +229,16 @@ def risks(
         _writable(out / name / ".writable", "--out")
     found: dict[str, Sequence[ScenarioResult]] = {}
     for name in target:
-        plan = Plan.chosen(name, None, None, postgres=postgres, workers=os.cpu_count() or 1)
+        plan = Plan.chosen(name, None, None, postgres=postgres, logs=out / name / LOGS)
+        plan = replace(plan, workers=_processes(plan, files))
         found[name] = _run(verify_all(plan, files, budget_seconds=None, report=_Counting(name, len(files))))
         for result in found[name]:
             for place, counterexample in result.counterexamples:
                 _write(out / name / place, counterexample.text())
-    lines = list(remaining.compared(found))
-    _write(out / RISKS, "\n".join(lines) + "\n")
-    console = _Console()
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if any(result.interrupted for result in found[name]):
+            break
     more = f" {left_out} slow scenarios were left out; --slow runs them, too." if left_out else ""
-    console.print(f"\nThe table: {out / RISKS}.{more}", highlight=False, markup=False, soft_wrap=True)
-    every = [result for results in found.values() for result in results]
-    for result in every:
-        if result.verdict != "PASS":
-            console.print(f"{result.verdict} {result.file.id}: {result.reason}", highlight=False, markup=False)
-    if any(result.interrupted for result in every):
-        raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in every])])
+    _compared(found, out / RISKS, more)
 
 
 @app.command()
@@ -297,7 +287,7 @@ def list_scenarios(
     targets = [*(configuration.targets if configuration else []), *in_process.BUILT_IN]
     files = reader.read(reader.find(paths or [SCENARIOS]))
     console = _Console()
-    files = list({file.source.file: file for file in reversed(files)}.values())[::-1]  # of many pairs one
+    files = list({file.source.file: reader.read_one(file.source.file) for file in files}.values())  # of pairs one
     width = max(len(file.id) for file in files)
     for file in files:
         console.print(f"{file.id:{width}}  {file.scenario.title}", highlight=False, markup=False, soft_wrap=True)
@@ -346,6 +336,25 @@ def init(
     say(f"Wrote {file}: read it through, then see whether it starts and what it reaches:")
     where = "" if file.parent == Path() else f" --config {shlex.quote(str(file))}"
     say(f"  cronproof doctor --target {name}{where}")
+
+
+def _compared(found: Mapping[str, Sequence[ScenarioResult]], file: Path, more: str) -> NoReturn:
+    """Writes and prints the table of the remaining crons, and ends with the exit code that the results call for."""
+    lines = list(remaining.compared(found))
+    _write(file, "\n".join(lines) + "\n")
+    every = [result for results in found.values() for result in results]
+    console = _Console()
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    for line in lines:
+        say(line)
+    say(f"\nThe table: {file}.{more}")
+    for result in every:
+        if result.verdict != "PASS":
+            say(f"{result.verdict} {result.file.id}: {result.reason}")
+    if any(result.interrupted for result in every):
+        print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (as of every command)
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in every])])
 
 
 class _Counting:
@@ -471,6 +480,11 @@ def _chosen(paths: Sequence[Path], *, slow: bool) -> tuple[list[reader.ScenarioF
     if not chosen:
         raise UsageError(f"all scenarios of {paths[0]} are slow; run them with --slow")
     return chosen, len(files) - len(chosen)
+
+
+def _processes(plan: Plan, files: Sequence[reader.ScenarioFile]) -> int:
+    """How many processes verify scenarios. Servers outside are few, and have ports: they are for one."""
+    return 1 if plan.outside is not None else min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS)
 
 
 def _scenarios() -> Path:

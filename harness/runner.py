@@ -12,6 +12,7 @@ import contextlib
 import functools
 import math
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,11 +113,13 @@ async def verify(
         queue = _Queue(files, deadline, report)
         async with working(postgres, own, helpers) as workers:
             helping = [
-                asyncio.create_task(queue.work(functools.partial(workers.verify, number))) for number in range(helpers)
+                asyncio.create_task(queue.help(functools.partial(workers.verify, number))) for number in range(helpers)
             ]
+            ours = functools.partial(opened.verify, report=report)
             try:
-                await queue.work(functools.partial(opened.verify, report=report))
+                await queue.work(ours)
                 await queue.end(helping)
+                await queue.work(ours)  # what a helper has died of, if any has
             finally:
                 for task in helping:
                     task.cancel()
@@ -135,21 +138,29 @@ class _Queue:
         self._deadline = deadline
         self._report = report
         self._results: dict[int, ScenarioResult] = {}
-        self._next = 0
+        self._waiting = deque(range(len(files)))
         self._told = 0
         self._interrupted = False
 
     async def work(self, verify: Verify) -> None:
         """Takes one scenario after the other, as long as there are any and time is left."""
-        while self._next < len(self._files) and time.monotonic() <= self._deadline and not self._interrupted:
-            number, self._next = self._next, self._next + 1
+        while self._waiting and time.monotonic() <= self._deadline and not self._interrupted:
+            number = self._waiting.popleft()
             try:
                 self._results[number] = await verify(self._files[number], deadline=self._deadline)
             except asyncio.CancelledError:  # Ctrl-C: what was found until then is told
                 self._interrupted = True
                 return
+            except EnvironmentFailed:
+                self._waiting.appendleft(number)
+                raise
             self._interrupted |= self._results[number].interrupted
             self._tell()
+
+    async def help(self, verify: Verify) -> None:
+        """As `work`, by a process that may die: then what it was about is left to somebody else."""
+        with contextlib.suppress(EnvironmentFailed):
+            await self.work(verify)
 
     async def end(self, helping: Sequence[asyncio.Task[None]]) -> None:
         """Waits until the helpers are done as well, or nobody waits for more."""

@@ -209,7 +209,7 @@ class Stage:
             waits=len(run.waits),
             run=run,
             known=[reason for finding in findings for reason in finding.known],
-            amiss=[word for check in self.checks for word in check.amiss(run)],
+            amiss=list(dict.fromkeys(word for check in self.checks for word in check.amiss(run))),
         )
 
     async def play_again(self, followed: Follow) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from harness.checks import Check, Finding
 from harness.evidence import Run
 from harness.explore import explorer, overlap, timeline
 from harness.explore.counterexample import Counterexample
-from harness.explore.explorer import INTERRUPTED, Progress
+from harness.explore.explorer import INTERRUPTED, Coverage, Progress
 from harness.explore.fault import DIES
 from harness.explore.names import step_name
 from harness.explore.sample import ByPriority, Drawn, Sample, shrunk
@@ -129,12 +128,13 @@ class Verification:
                 failing = await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
             except asyncio.CancelledError:  # Ctrl-C: then the one that was found first has to do
                 coverage.stopped = INTERRUPTED
-        of_faults = self.stage.when.faults_to_meet is not None  # of which the truth table has every one
-        for run in list(self._seen.values())[: None if of_faults else MAX_EVIDENCE_RUNS]:
+        # Of faults the truth table has every one; of a pair it is asked whether all come to the same.
+        is_all_asked = self.stage.when.faults_to_meet is not None or self.file.pair is not None
+        for run in list(self._seen.values())[: None if is_all_asked else MAX_EVIDENCE_RUNS]:
             self._tally.add(run)
         counterexample, drawn, known = None, None, []
         if not self.seeks_failures:
-            known = [await self._limit(search, *limit) for limit in coverage.known.items()]
+            known = await self._limits(search, coverage)
             if failing is not None:
                 counterexample, drawn = await self._confirmed(failing)
         if coverage.stopped is not None:
@@ -146,7 +146,7 @@ class Verification:
             self._tally.exploration(name, coverage, self._seconds),
             counterexample,
             drawn,
-            [limit for limit in known if limit is not None],
+            known,
             coverage.stopped == INTERRUPTED,
         )
 
@@ -159,17 +159,31 @@ class Verification:
         self._seen.update((glance.key, glance.run) for _, glance in glances if glance.run is not None)
         return glances
 
-    async def _limit(self, search: Search, reason: str, showing: Follow) -> Counterexample | None:
-        """The shortest schedule that shows a known limit; none, if it does not show it again."""
+    async def _limits(self, search: Search, coverage: Coverage) -> list[Counterexample]:
+        """Of each known limit that has shown the shortest schedule that shows it."""
+        found = []
+        for reason, showing in coverage.known.items():
+            followed = showing
+            if search.level is None and not search.tells_all and coverage.stopped is None:
+                try:
+                    followed = await self._shortened(showing, reason)
+                except asyncio.CancelledError:  # Ctrl-C: then those that were found first have to do
+                    coverage.stopped = INTERRUPTED
+            counterexample = await self._limit(followed, reason)
+            if counterexample is not None:
+                found.append(counterexample)
+        return found
 
+    async def _shortened(self, showing: Follow, reason: str) -> Follow:
         async def execute(tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
             made = await self._execute(tasks)
             return [(follow, replace(glance, failed=reason in glance.known)) for follow, glance in made]
 
         instances = [instance.name for instance in self.stage.instances]
-        if search.level is None and not search.tells_all:
-            with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C: then the one that was found first has to do
-                showing = await explorer.shorten(showing, instances, execute, deadline=self.deadline)
+        return await explorer.shorten(showing, instances, execute, deadline=self.deadline)
+
+    async def _limit(self, showing: Follow, reason: str) -> Counterexample | None:
+        """The schedule that shows a known limit; none, if it does not show it again."""
         run = await self.stage.play_again(showing)
         for check in self.stage.checks:
             finding = examine(check, run)

@@ -357,7 +357,7 @@ as $$
 $$;
 
 -- Of messages that OpenPhone has, by their ids, takes the first that no claim accounts for as this claim's. Returns whether
--- there was one: then the claim is sent.
+-- there was one, then the claim is sent; and null where it is not the caller's any more: then nothing may be sent.
 create or replace function public.settle_claim_found(p_claim_id uuid, p_message_ids text[])
 returns boolean
 language sql
@@ -377,6 +377,8 @@ as $$
         returning c.job_id
     )
     select exists (select from settled)
+    from public.message_claims as c
+    where c.claim_id = p_claim_id and c.state = 'claimed'
 $$;
 
 do $$

@@ -73,7 +73,8 @@ as $$
     select exists (select from settled)
 $$;
 
--- Of messages that OpenPhone has, by their ids, takes the first that no notice accounts for as this one's.
+-- Of messages that OpenPhone has, by their ids, takes the first that no notice accounts for as this one's. Returns whether
+-- there was one, and null where the claim is not the caller's any more: then nothing may be sent.
 create or replace function public.settle_notice_found(p_claim_id uuid, p_message_ids text[])
 returns boolean
 language sql
@@ -93,7 +94,28 @@ as $$
         returning n.claim_id
     )
     select exists (select from settled)
+    from public.notices as n
+    where n.claim_id = p_claim_id and n.state = 'claimed'
 $$;
+
+-- A campaign that is known to be sent is marked in the customer's tracker, in the same statement: one atomic change of the
+-- JSON, which leaves other campaigns' marks alone. What it is about is the customer and the campaign.
+create or replace function public.mark_campaign() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update public.customers as c
+    set seasonal_reminder_tracker = coalesce(c.seasonal_reminder_tracker, '{}')
+        || jsonb_build_object(substr(new.about, strpos(new.about, ' ') + 1), now())
+    where c.id = split_part(new.about, ' ', 1)::int;
+    return null;
+end
+$$;
+create or replace trigger notices_mark_campaign
+    after update of state on public.notices
+    for each row when (new.purpose = 'seasonal_campaign' and new.state = 'sent' and old.state <> 'sent')
+    execute function public.mark_campaign();
 
 -- The queue of ghl-followups. A row that was claimed is `sending` until `leased_until`; one that was refused is pending
 -- again, and not due before that time.
@@ -104,36 +126,45 @@ alter table public.ghl_followups drop constraint if exists ghl_followups_status_
 alter table public.ghl_followups add constraint ghl_followups_status_check
     check (status in ('pending', 'sending', 'sent', 'failed', 'cancelled'));
 
-create or replace function public.lease_ghl_followups(p_tenant_id uuid, p_now timestamptz, p_batch_size int default 50)
+-- One row, which is not among those that were tried in this run already.
+create or replace function public.lease_ghl_followup(p_tenant_id uuid, p_now timestamptz, p_tried bigint[] default '{}')
 returns table (claim_id uuid, id bigint, ghl_contact_id text, lead_name text, followup_type text)
 language sql
 set search_path = ''
 as $$
-    with picked as materialized (
+    with given_up as (
+        update public.ghl_followups as f
+        set status = 'failed', last_error = 'the last instance never came back', updated_at = now()
+        where f.tenant_id = p_tenant_id
+            and f.status = 'sending'
+            and f.leased_until <= now()
+            and f.attempts >= public.claim_attempts()
+    ), picked as materialized (
         select f.id
         from public.ghl_followups as f
         where f.tenant_id = p_tenant_id
             and f.status in ('pending', 'sending')
             and f.due_at <= p_now
             and coalesce(f.leased_until, '-infinity') <= now()
+            and f.attempts < public.claim_attempts()
+            and f.id <> all (p_tried)
         order by f.due_at, f.id
-        limit p_batch_size
+        limit 1
         for update of f skip locked
-    ), leased as (
-        update public.ghl_followups as f
-        set status = 'sending', claim_id = gen_random_uuid(), attempts = f.attempts + 1,
-            leased_until = now() + public.claim_lasts(), updated_at = now()
-        from picked
-        where f.id = picked.id
-        returning f.*
     )
-    select leased.claim_id, leased.id, leased.ghl_contact_id, leased.lead_name, leased.followup_type
-    from leased
-    order by leased.due_at, leased.id
+    update public.ghl_followups as f
+    set status = 'sending', claim_id = gen_random_uuid(), attempts = f.attempts + 1,
+        leased_until = now() + public.claim_lasts(), updated_at = now()
+    from picked
+    where f.id = picked.id
+    returning f.claim_id, f.id, f.ghl_contact_id, f.lead_name, f.followup_type
 $$;
 
--- Writes what became of a follow-up: sent, or else pending again until it has been tried often enough.
-create or replace function public.settle_ghl_followup(p_claim_id uuid, p_error text default null)
+-- Writes what became of a follow-up: sent, or else pending again until it has been tried often enough. What nobody knows
+-- the outcome of waits for five minutes; what was refused not at all for the first time, then for 4, 8, 16, … minutes.
+create or replace function public.settle_ghl_followup(
+    p_claim_id uuid, p_error text default null, p_is_unknown boolean default false
+)
 returns boolean
 language sql
 set search_path = ''
@@ -145,7 +176,11 @@ as $$
                 when f.attempts >= public.claim_attempts() then 'failed'
                 else 'pending'
             end,
-            leased_until = now() + case when f.attempts = 1 then interval '0' else interval '1 minute' * power(2, f.attempts) end,
+            leased_until = now() + case
+                when p_is_unknown then interval '5 minutes'
+                when f.attempts = 1 then interval '0'
+                else interval '1 minute' * power(2, f.attempts)
+            end,
             last_error = p_error, updated_at = now()
         where f.claim_id = p_claim_id and f.status = 'sending'
         returning f.id
@@ -154,12 +189,14 @@ as $$
 $$;
 
 -- Scheduled tasks: a lease, and the attempt counted in the same statement, so that it counts whatever becomes of the worker.
+-- A lease ends some time after the claim, which is the last write to a task that is processing.
 alter table public.scheduled_tasks add column if not exists claim_id uuid;
-alter table public.scheduled_tasks add column if not exists claimed_at timestamptz;
+alter table public.scheduled_tasks add column if not exists retry_at timestamptz;
 alter table public.scheduled_tasks add column if not exists asked_since timestamptz;
 alter table public.scheduled_tasks add column if not exists openphone_message_id text unique;
 
-create or replace function public.lease_tasks(p_tenant_ids uuid[], p_now timestamptz, p_batch_size int default 50)
+-- One task, which is not among those that were tried in this run already: whoever dies has spoilt no attempt of another.
+create or replace function public.lease_task(p_tenant_ids uuid[], p_now timestamptz, p_tried uuid[] default '{}')
 returns table (
     claim_id uuid, id uuid, tenant_id uuid, task_type text, payload jsonb, attempts int, max_attempts int,
     asked_since timestamptz
@@ -172,44 +209,37 @@ as $$
         set status = 'failed', last_error = 'the last worker never came back', updated_at = now()
         where t.tenant_id = any (p_tenant_ids)
             and t.status = 'processing'
-            and coalesce(t.claimed_at, t.updated_at) + public.claim_lasts() <= now()
+            and t.updated_at + public.claim_lasts() <= now()
             and t.attempts >= t.max_attempts
     ), picked as materialized (
-        select t.id, t.status
+        select t.id, case when t.status = 'processing' then t.updated_at end as claimed_at
         from public.scheduled_tasks as t
         where t.tenant_id = any (p_tenant_ids)
             and t.scheduled_for <= p_now
+            and t.id <> all (p_tried)
             and (
-                t.status = 'pending'
+                (t.status = 'pending' and coalesce(t.retry_at, '-infinity') <= now())
                 or (
                     t.status = 'processing'
-                    and coalesce(t.claimed_at, t.updated_at) + public.claim_lasts() <= now()
+                    and t.updated_at + public.claim_lasts() <= now()
                     and t.attempts < t.max_attempts
                 )
             )
         order by t.scheduled_for, t.id
-        limit p_batch_size
+        limit 1
         for update of t skip locked
-    ), leased as (
-        update public.scheduled_tasks as t
-        set status = 'processing', claim_id = gen_random_uuid(), attempts = t.attempts + 1, claimed_at = now(),
-            asked_since = coalesce(
-                t.asked_since, case when picked.status = 'processing' then coalesce(t.claimed_at, t.updated_at) end
-            ),
-            updated_at = now()
-        from picked
-        where t.id = picked.id
-        returning t.*
     )
-    select
-        leased.claim_id, leased.id, leased.tenant_id, leased.task_type, leased.payload, leased.attempts,
-        leased.max_attempts, leased.asked_since
-    from leased
-    order by leased.scheduled_for, leased.id
+    update public.scheduled_tasks as t
+    set status = 'processing', claim_id = gen_random_uuid(), attempts = t.attempts + 1,
+        asked_since = coalesce(t.asked_since, picked.claimed_at), updated_at = now()
+    from picked
+    where t.id = picked.id
+    returning
+        t.claim_id, t.id, t.tenant_id, t.task_type, t.payload, t.attempts, t.max_attempts, t.asked_since
 $$;
 
 -- Writes what became of a task: completed, or else pending again until it has been tried often enough. `p_is_unknown` says
--- that the service may have the message all the same.
+-- that the service may have the message all the same: then it waits for five minutes.
 create or replace function public.settle_task(
     p_claim_id uuid, p_message_id text default null, p_error text default null, p_is_unknown boolean default false
 )
@@ -225,7 +255,8 @@ as $$
                 else 'pending'
             end,
             executed_at = case when p_error is null then now() else t.executed_at end,
-            asked_since = case when p_is_unknown then coalesce(t.asked_since, t.claimed_at) else t.asked_since end,
+            asked_since = case when p_is_unknown then coalesce(t.asked_since, t.updated_at) else t.asked_since end,
+            retry_at = case when p_is_unknown then now() + interval '5 minutes' end,
             openphone_message_id = coalesce(p_message_id, t.openphone_message_id),
             last_error = p_error, updated_at = now()
         where t.claim_id = p_claim_id and t.status = 'processing'
@@ -234,7 +265,7 @@ as $$
     select exists (select from settled)
 $$;
 
--- Of messages that OpenPhone has, by their ids, takes the first that no task accounts for as this one's.
+-- Of messages that OpenPhone has, by their ids, takes the first that no task accounts for as this one's; as above.
 create or replace function public.settle_task_found(p_claim_id uuid, p_message_ids text[])
 returns boolean
 language sql
@@ -255,6 +286,8 @@ as $$
         returning t.id
     )
     select exists (select from settled)
+    from public.scheduled_tasks as t
+    where t.claim_id = p_claim_id and t.status = 'processing'
 $$;
 
 -- What was sent already, by the logs of the crons before this migration, is not sent again. What they had sent twice stays
@@ -297,7 +330,7 @@ declare
 begin
     select count(*) into v_messages from public.sent_twice;
     if v_messages > 0 then
-        raise warning '% messages were sent more than once before this migration: select * from public.sent_twice', v_messages;
+        raise warning '% messages were sent more than once so far: select * from public.sent_twice', v_messages;
     end if;
     select count(*) into v_stuck from public.scheduled_tasks where status = 'processing' and claim_id is null;
     if v_stuck > 0 then
@@ -305,11 +338,12 @@ begin
     end if;
     foreach v_function in array array[
         'public.claim_notice(uuid, text, text)',
+        'public.mark_campaign()',
         'public.settle_notice(uuid, text, text, text)',
         'public.settle_notice_found(uuid, text[])',
-        'public.lease_ghl_followups(uuid, timestamptz, int)',
-        'public.settle_ghl_followup(uuid, text)',
-        'public.lease_tasks(uuid[], timestamptz, int)',
+        'public.lease_ghl_followup(uuid, timestamptz, bigint[])',
+        'public.settle_ghl_followup(uuid, text, boolean)',
+        'public.lease_task(uuid[], timestamptz, uuid[])',
         'public.settle_task(uuid, text, text, boolean)',
         'public.settle_task_found(uuid, text[])'
     ]::regprocedure[] loop

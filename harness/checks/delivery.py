@@ -4,7 +4,7 @@ short.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -40,10 +40,13 @@ class Known(Limit):
         BeforeValidator(listed, json_schema_input_type=str | list[str]),
         Field(description="Only at some of these points, by the names that the matrix has; at any, when left out."),
     ] = []
+    to: Annotated[str | None, Field(description="Only of messages to them; of any, when left out.")] = None
     outcome: Annotated[Delivered, Field(description="How often the message is accepted then.")]
 
-    def covers(self, target: str, one: Consequence) -> bool:
-        """Whether what became of a message is within the limit, on a target."""
+    def covers(self, target: str, one: Consequence, to: str | None) -> bool:
+        """Whether what became of a message is within the limit, on a target; `to` says to whom it is, if it is of no job."""
+        if self.to not in {None, to}:
+            return False
         met = not self.fault or any(met.fault in self.fault and self._is_at(met) for met in one.faults)
         return self.is_of(target) and self.outcome == one.delivered and met
 
@@ -95,23 +98,29 @@ class Delivery(Parameters, Check):
 
     def of(self, run: Run) -> list[Consequence]:
         """What became of each message, and why, if that is known."""
-        return [
-            replace(one, known=self._reason(run.target, one)) for one in consequences(run, self.jobs, self.messages)
-        ]
+        return [replace(one, known=self._reason(run.target, one, to)) for one, to in self._came(run)]
+
+    def _came(self, run: Run) -> Iterator[tuple[Consequence, str | None]]:
+        """What became of each message, with the recipient of those that are of no job."""
+        for one in consequences(run, self.jobs):
+            yield one, None
+        for message in self.messages:
+            for one in consequences(run, [], [message]):
+                yield one, message.to
 
     def amiss(self, run: Run) -> Sequence[Amiss]:
         """Messages that came twice or never."""
         wrong = [one.amiss for one in self.of(run) if one.delivered not in _ALLOWED[self.expected]]
         return list(dict.fromkeys(filter(None, wrong)))
 
-    def _reason(self, target: str, one: Consequence) -> str | None:
-        return next((known.reason for known in self.known if known.covers(target, one)), None)
+    def _reason(self, target: str, one: Consequence, to: str | None) -> str | None:
+        return next((known.reason for known in self.known if known.covers(target, one, to)), None)
 
     def conclude(self, runs: Sequence[Run]) -> Finding:
         """Looks whether every known limit has shown, and says which have."""
-        came = [(run.target, one) for run in runs for one in consequences(run, self.jobs, self.messages)]
+        came = [(run.target, one, to) for run in runs for one, to in self._came(run)]
         of_target = [known for known in self.known if known.is_of(runs[0].target if runs else "")]
-        gone = [str(known) for known in of_target if not any(known.covers(target, one) for target, one in came)]
+        gone = [str(known) for known in of_target if not any(known.covers(*one) for one in came)]
         if gone:
             return failed(f"a known limit is gone, take it out: {'; '.join(gone)}")
         faults = sum(1 for run in runs if run.met)

@@ -38,10 +38,11 @@ class NoInterference(Parameters, Check):
 
     def examine(self, run: Run) -> Finding:
         """Looks for people who got messages of more than one instance. A contact or chat is the person whose phone it is."""
-        if not run.delivered:
+        at_once = _at_once(run)
+        if not at_once:
             return inconclusive("no message was accepted")
         received: dict[str, list[Sent]] = defaultdict(list)
-        for sent in run.delivered:
+        for sent in at_once:
             received[_person(run, sent)].append(sent)
         for person, messages in received.items():
             if len({sent.message.instance for sent in messages}) > 1:
@@ -56,7 +57,7 @@ class NoInterference(Parameters, Check):
         said = {run.key: self.examine(run) for run in runs}
         if doubled := next((finding for finding in said.values() if finding.known), None):
             return doubled
-        came = {frozenset((_person(run, sent), sent.message.content) for sent in run.delivered) for run in runs}
+        came = {frozenset((_person(run, sent), sent.message.content) for sent in _at_once(run)) for run in runs}
         if len(came) > 1:
             always = frozenset.intersection(*came)
             people = " and ".join(sorted({masked(person) for one in came for person, _ in one - always}))
@@ -68,6 +69,11 @@ class NoInterference(Parameters, Check):
     def _found(self, run: Run, message: str) -> Finding:
         reasons = [known.reason for known in self.known if known.covers(run)]
         return Finding("PASS", message, tuple(reasons)) if reasons else failed(message)
+
+
+def _at_once(run: Run) -> list[Sent]:
+    """The messages of the run itself: what comes in the recovery comes later."""
+    return [sent for sent in run.delivered if not sent.recovering]
 
 
 def _person(run: Run, sent: Sent) -> str:

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qs
 
@@ -105,6 +106,10 @@ class CallClock:
         """The time of the next call, in seconds."""
         self.now += self.seconds_per_call
         return self.now
+
+    def age(self, time: timedelta) -> None:
+        """Lets time pass; a negative time turns it back."""
+        self.now += time.total_seconds()
 
 
 @dataclass

@@ -6,7 +6,6 @@ https://help.gohighlevel.com/support/solutions/articles/48001060529-highlevel-ap
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +22,7 @@ _TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Li
 class GoHighLevel:
     """One location."""
 
-    clock: Callable[[], float] = field(default_factory=CallClock)
+    clock: CallClock = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_REQUESTS, BURST_SECONDS))
     _requests: int = 0

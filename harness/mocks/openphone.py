@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ class OpenPhone:
     phone_number: str = "+12125550100"
     envelope: Envelope = "flat"
     scripted: Sequence[Scripted] = ()
-    clock: Callable[[], float] = field(default_factory=CallClock)
+    clock: CallClock = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _answered: dict[int, int] = field(default_factory=dict)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(REQUESTS_PER_SECOND, 1))

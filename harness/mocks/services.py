@@ -28,6 +28,10 @@ class Api(Protocol):
         """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
 
 
+LONG_ENOUGH = timedelta(minutes=1)
+"""Longer than any service counts requests."""
+
+
 @dataclass(frozen=True)
 class Escape:
     """An instance called a host that is no mock. The call was refused."""
@@ -65,17 +69,16 @@ class Services:
         self.messages, self.escapes = [], []
 
     def recover(self) -> None:
-        """From now on nothing is refused that is valid; what was sent stays sent."""
+        """From now on nothing is refused that is valid; what was sent stays sent, though nobody counts it any more."""
         self.openphone.scripted = ()
+        for api in (self.openphone, self.telegram, self.ghl):
+            api.clock.age(LONG_ENOUGH)
 
     def age(self, time: timedelta) -> None:
-        """Moves what was sent into the past."""
+        """Lets time pass: what was sent moves into the past, and is forgotten by those who count it."""
         self.openphone.age(time)
-
-    @property
-    def accepted(self) -> int:
-        """How many messages were accepted so far."""
-        return sum(message.accepted for message in self.messages)
+        for api in (self.openphone, self.telegram, self.ghl):
+            api.clock.age(time)
 
     async def exchange(
         self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None

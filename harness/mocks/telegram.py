@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +27,7 @@ BURST = 10
 class Telegram:
     """All bots whose token has the form of one."""
 
-    clock: Callable[[], float] = field(default_factory=CallClock)
+    clock: CallClock = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(MESSAGES_PER_SECOND, 1))
     _rate_of_chat: RateLimit = field(default_factory=lambda: RateLimit(BURST, BURST))

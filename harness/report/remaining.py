@@ -22,7 +22,7 @@ SAID: Mapping[CronName, str] = {
     "unified-daily": "Low: an orchestrator, no more",
 }
 """What the report said of their risk."""
-Risk = Literal["high", "medium", "low"]
+Risk = Literal["high", "medium", "low", "not known"]
 HEAD = ("Cron", "The report said", "Schedules", "Amiss", "Faults", "Amiss", "Shortest counterexample", "Risk")
 
 
@@ -39,20 +39,30 @@ class Measured:
     amiss_by_fault: Mapping[str, int]
     shortest: tuple[str, Counterexample] | None
     """Of the schedules that show it the shortest, and the name of its file."""
+    doubt: str | None = None
+    """Why not all was played that was to be, if it was not."""
 
     @property
     def risk(self) -> Risk:
         """High where it needs nothing but instances at the same time, medium where something has to break."""
-        return "high" if self.amiss else "medium" if self.amiss_by_fault else "low"
+        if self.amiss:
+            return "high"
+        if self.doubt is not None or not (self.schedules and self.faults):
+            return "not known"
+        return "medium" if self.amiss_by_fault else "low"
 
     @property
     def verdict(self) -> str:
         """The risk with its numbers."""
-        if self.amiss:
-            return f"**high**: {_counted(self.amiss)} of {self.schedules} schedules"
-        if self.amiss_by_fault:
-            return f"**medium**: {_counted(self.amiss_by_fault)} of {self.faults} faults, no schedule without one"
-        return f"**low**: nothing in {self.schedules} schedules and {self.faults} faults"
+        match self.risk:
+            case "high":
+                return f"**high**: {_counted(self.amiss)} of {self.schedules} schedules"
+            case "medium":
+                return f"**medium**: {_counted(self.amiss_by_fault)} of {self.faults} faults, no schedule without one"
+            case "low":
+                return f"**low**: nothing in {self.schedules} schedules and {self.faults} faults"
+            case "not known":
+                return f"**not known**: {self.doubt or 'either schedules or faults were not played'}"
 
 
 def measured(results: Sequence[ScenarioResult]) -> list[Measured]:
@@ -62,22 +72,24 @@ def measured(results: Sequence[ScenarioResult]) -> list[Measured]:
         of_cron = [result for result in results if _is_of(result, cron)]
         if not of_cron:
             continue
-        by_fault = [result for result in of_cron if _is_of_faults(result)]
-        by_order = [result for result in of_cron if not _is_of_faults(result)]
-        found.append(
-            Measured(
-                cron,
-                sum(result.exploration.schedules for result in by_order),
-                _sum(by_order),
-                sum(len({run.key for run in result.runs if run.met}) for result in by_fault),
-                _sum(by_fault),
-                min(
-                    (one for result in of_cron for one in result.counterexamples),
-                    key=lambda named: ("!" in named[1].shown, len(named[1].steps), named[0]),
-                    default=None,
-                ),
-            )
+        schedules, faults = 0, 0
+        amiss, amiss_by_fault = Counter[str](), Counter[str]()
+        for result in of_cron:
+            if result.is_explored and not _is_of_faults(result):
+                schedules += result.exploration.schedules
+                amiss.update(result.exploration.amiss)
+                continue
+            for run in {run.key: run for run in result.runs if run.hindrance is None}.values():
+                words = {word for check in result.file.scenario.checks for word in check.amiss(run)}
+                (amiss_by_fault if run.met else amiss).update(words)
+                faults, schedules = faults + bool(run.met), schedules + (not run.met)
+        doubts = [result.reason for result in of_cron if result.verdict == "INCONCLUSIVE"]
+        shortest = min(
+            (one for result in of_cron for one in result.counterexamples),
+            key=lambda named: ("!" in named[1].shown, len(named[1].steps), named[0]),
+            default=None,
         )
+        found.append(Measured(cron, schedules, amiss, faults, amiss_by_fault, shortest, next(iter(doubts), None)))
     return found
 
 
@@ -150,13 +162,6 @@ def _is_of(result: ScenarioResult, cron: CronName) -> bool:
 
 def _is_of_faults(result: ScenarioResult) -> bool:
     return result.file.scenario.when is not None and bool(result.file.scenario.when.faults)
-
-
-def _sum(results: Sequence[ScenarioResult]) -> Mapping[str, int]:
-    total: Counter[str] = Counter()
-    for result in results:
-        total.update(result.exploration.amiss)
-    return total
 
 
 def _counted(words: Mapping[str, int]) -> str:

@@ -98,6 +98,32 @@ def test_the_truth_table_says_what_came_and_how_the_row_was_left(seen: Run, deli
     assert one.said == ["A: 200", "B: 200", "A: died"]
 
 
+def test_messages_that_are_of_no_job_are_counted_by_whom_they_are_to_and_what_they_say() -> None:
+    row = {"scheduled_tasks": {"id": "t1"}}
+    tasks = {"scheduled_tasks": [{"id": "t1", "status": "pending"}]}
+    stuck = {"scheduled_tasks": [{"id": "t1", "status": "processing"}]}
+    to_ada = {"to": ADA, "says": "Hi!"}
+    known = {"outcome": "twice", "to": "700700", "reason": "no key"}
+
+    def of(check: dict[str, Any], **seen: Any) -> list[tuple[str, str, str]]:
+        evidence = run(**{"before": tasks, "after": stuck} | seen)
+        return [(one.about, one.delivered, one.amiss or "") for one in Delivery.model_validate(check).of(evidence)]
+
+    about = "the message to ********0132 that says 'Hi!'"
+    assert of({"messages": [to_ada]}, sent=[sent(ADA), sent(ADA)]) == [(about, "twice", "twice")]
+    assert of({"messages": [to_ada | {"in_time": True}]}, sent=[sent(ADA), sent(ADA, recovering=True)]) == [
+        (about, "once", "")
+    ]
+    assert of({"messages": [{"to": ADA, "says": "Bye"}]}, sent=[sent(ADA)])[0][1:] == ("never", "lost")
+    assert of({"messages": [{"to": ADA, "row": row}]}, sent=[])[0][1:] == ("never", "stuck")
+    assert of({"messages": [{"to": ADA, "row": row}]}, sent=[], after=tasks)[0][1:] == ("never", "lost")
+    twice = run(before={}, sent=[sent(ADA), sent(ADA)])
+    assert Delivery.model_validate({"messages": [to_ada], "known": [known]}).examine(twice).verdict == "FAIL"
+    assert Delivery.model_validate({"messages": [to_ada], "known": [known | {"to": ADA}]}).examine(twice).known == (
+        "no key",
+    )
+
+
 def test_jobs_that_share_a_number_share_its_messages() -> None:
     twins = run(before=after(job(32, ADA), job(33, ADA)), sent=[sent(ADA), sent(ADA), sent(ADA)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ def run(*messages: Sent, crons: tuple[str, str] = ("post-job-followup", "ghl-fol
         (NoInterference(), run(SMS, LEAD, before={}), "PASS", "nobody gets messages of two at once"),
         (NoInterference(), run(SMS, SMS), "PASS", "nobody gets messages of two at once"),  # both of A: no-duplicate's affair
         (NoInterference(), run(SMS, sent("B", "post-job-followup", ADA, "How was it?")), "FAIL", "of post-job-followup, the same text"),
+        (NoInterference(), run(SMS, replace(LEAD, recovering=True)), "PASS", "nobody gets messages of two at once"),
         (NoInterference(), run(), "INCONCLUSIVE", "no message was accepted"),
         (KNOWN_LIMIT, run(SMS, LEAD), "PASS", "********0132 gets 2 messages at once"),
         (KNOWN_LIMIT, run(SMS, LEAD, crons=("check-timeouts", "ghl-followups")), "FAIL", "gets 2 messages at once"),

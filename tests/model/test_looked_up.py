@@ -111,6 +111,8 @@ _WAITED = """
     ), claims as (
         update public.message_claims set due_at = now() - interval '1 second', attempts = 1
         where state in ('refused', 'unknown')
+    ), tasks as (
+        update public.scheduled_tasks set retry_at = null
     ), followups as (
         update public.ghl_followups set leased_until = null where status = 'pending'
     )

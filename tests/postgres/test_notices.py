@@ -78,7 +78,7 @@ def test_what_was_sent_twice_is_told_and_stays(migrated: tuple[Database, list[st
     assert twice == [("check-timeouts", "owner_alert_sent", "34 7", 2), ("send-reminders", "daily_8am", "1", 3)]
     assert counts == [(4, 4)]
     assert warnings == [
-        "WARNING: 2 messages were sent more than once before this migration: select * from public.sent_twice",
+        "WARNING: 2 messages were sent more than once so far: select * from public.sent_twice",
         "WARNING: 1 scheduled tasks are processing: they are tried again ten minutes after they were begun",
     ]
 
@@ -124,14 +124,14 @@ def test_a_task_whose_last_worker_has_died_is_given_up(migrated: tuple[Database,
     await_(
         database.fetch(
             """
-            insert into scheduled_tasks (tenant_id, task_type, task_key, scheduled_for, status, attempts, claimed_at)
+            insert into scheduled_tasks (tenant_id, task_type, task_key, scheduled_for, status, attempts, updated_at)
             values (%s, 'send_sms', 'dead', now(), 'processing', 3, now() - interval '11 minutes') returning 1
             """,
             [TENANT],
         )
     )
 
-    await_(database.fetch("select * from lease_tasks(array[%s]::uuid[], now())", [TENANT]))
+    await_(database.fetch("select * from lease_task(array[%s]::uuid[], now())", [TENANT]))
 
     task = await_(database.fetch("select status, last_error from scheduled_tasks where task_key = 'dead'"))
     assert task == [("failed", "the last worker never came back")]

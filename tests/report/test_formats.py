@@ -13,8 +13,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from harness.evidence import Instance, Run
-from harness.report import document, junit, markdown, provenance
+from harness.checks import Verdict
+from harness.evidence import Instance, Run, Sent
+from harness.explore.point import Point
+from harness.explore.scheduler import Step
+from harness.mocks.exchange import Message
+from harness.report import document, junit, markdown, provenance, remaining
 from harness.report.provenance import Provenance
 from harness.report.terminal import Terminal
 from harness.results import CheckResult, Exploration, ScenarioResult
@@ -130,3 +134,40 @@ def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
 
     assert provenance.commit() == "unknown (not a git checkout)"
+
+
+def of_cron(run: Run | None = None, verdict: Verdict = "PASS", **when: Any) -> ScenarioResult:
+    called = {"call": "ghl-followups", "instances": 2} | when
+    then = [{"delivery": {"messages": [{"to": "contact1"}]}}]
+    scenario = Scenario.model_validate({"title": "t", "why": "w", "test": "remaining", "when": called, "then": then})
+    file = ScenarioFile(scenario, Source(Path("scenarios/8-remaining/some.yaml"), {}))
+    played = Exploration("all", 6, True, 1, 0, 0.1, amiss={"twice": 4} if run is None and verdict == "FAIL" else {})
+    return ScenarioResult(file, [CheckResult("delivery", verdict, "why")], [] if run is None else [run], played)
+
+
+def with_fault(messages: int, *, fault: bool = True) -> Run:
+    sent = [Sent("ghl-followups", Message("contact1", "Hi", 200, "1", service="ghl"))] * messages
+    steps = [Step("A", Point("call", "ghl POST /x"), fault="dies" if fault else None)]
+    return Run(order="x", key=f"{messages} {fault}", steps=steps, sent=sent)
+
+
+BY_ORDER = of_cron(interleavings="all")
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict"),
+    [
+        ([BY_ORDER, of_cron(with_fault(1), faults=["each"])], "**low**: nothing in 6 schedules and 1 faults"),
+        ([BY_ORDER, of_cron(with_fault(2), faults=["each"])], "**medium**: twice in 1 of 1 faults, no schedule without one"),
+        ([BY_ORDER, of_cron(with_fault(2, fault=False), faults=["each"])], "**high**: twice in 1 of 7 schedules"),
+        ([of_cron(verdict="FAIL", interleavings="all")], "**high**: twice in 4 of 6 schedules"),
+        ([BY_ORDER], "**not known**: either schedules or faults were not played"),
+        ([BY_ORDER, of_cron(with_fault(1), "INCONCLUSIVE", faults=["each"])], "**not known**: delivery: why"),
+    ],
+)  # fmt: skip
+def test_the_risk_of_a_cron_has_its_numbers_and_is_not_low_for_want_of_them(
+    results: list[ScenarioResult], verdict: str
+) -> None:
+    (row,) = remaining.rows(results)
+
+    assert (row[0], row[-1]) == ("ghl-followups", verdict)
