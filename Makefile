@@ -23,7 +23,7 @@ test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the har
 
 prove: $(READY)  ## that the checks catch what they claim to, and whatever is slow; some eight minutes on two cores
 	$(BIN)/cronproof prove
-	$(BIN)/pytest --numprocesses auto -m slow tests scenarios
+	$(BIN)/pytest --numprocesses auto -m slow
 
 examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
 	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py
