@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +16,13 @@ import pytest
 from harness.scenario import reader
 from tests.conftest import ROOT
 from tests.test_cli import cronproof
+from tests.test_explore import interrupted
 
 pytestmark = pytest.mark.postgres
 
 REMAINING = ROOT / "scenarios" / "8-remaining"
+FOLDERS = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]
+"""Enough scenarios for a second process."""
 DOCS = ROOT / "docs" / "remaining-crons.md"
 
 
@@ -109,13 +117,33 @@ def test_the_clock_of_another_process_cannot_be_set(tmp_path: Path) -> None:
     assert "the clock of app cannot be set: only that of crons in this process can" in done.stdout
 
 
-def test_scenarios_are_verified_by_several_processes_to_the_same_result(tmp_path: Path) -> None:
-    folders = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]  # enough for a second process
+def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "verify", *FOLDERS, "--json", "--out", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        os.kill(helper_of(run.pid), signal.SIGKILL)
+        assert run.stdout is not None
+        document = json.loads(run.stdout.read())
 
-    done = cronproof("verify", *folders, "--json", "--out", str(tmp_path))
-
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["verdict"]) == (0, "PASS")
+    assert (run.returncode, document["verdict"]) == (0, "PASS")
     ids = [scenario["id"] for scenario in document["scenarios"]]
-    assert ids == [file.id for file in reader.read(reader.find([Path(folder) for folder in folders]))]
-    assert len(ids) > 24
+    assert ids == [file.id for file in reader.read(reader.find([Path(folder) for folder in FOLDERS]))]
+
+
+def helper_of(pid: int) -> int:
+    """The process that helps another one, as soon as there is one."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+        time.sleep(0.01)
+    raise AssertionError("no process helps")
+
+
+def test_ctrl_c_ends_several_processes_and_tells_what_was_found(tmp_path: Path) -> None:
+    code, output, _ = interrupted("verify", str(REMAINING), "--out", str(tmp_path))
+
+    assert code == 130
+    assert "INCONCLUSIVE  delivery       interrupted" in output
+    assert (tmp_path / "sign-off.md").exists()

@@ -18,7 +18,7 @@ from harness.explore import fault as faulty
 from harness.explore import overlap
 from harness.explore.fault import FaultName
 from harness.explore.scheduler import Scheduler
-from harness.mocks.exchange import Message
+from harness.mocks.exchange import CallClock, Message
 from harness.mocks.openphone import Scripted
 from harness.postgres.server import Server
 from harness.runner import Plan, Session, session_on
@@ -78,6 +78,8 @@ class Machine(RuleBasedStateMachine):
             await self.opened.database.script(inserts)
             self.opened.services.api_keys = frozenset({"key"})
             self.opened.services.reset()
+            # How quickly messages follow each other is chance here: no limit of a second may depend on it.
+            self.opened.services.telegram.clock = CallClock(seconds_per_call=2)
 
         self.await_(main())
 
