@@ -13,7 +13,7 @@ NPM_CI := npm ci --no-audit --no-fund --silent
 
 PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
 
-.PHONY: verify test prove examples lint lock clean bench
+.PHONY: verify test prove examples built lint lock clean bench
 
 verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
 	$(BIN)/cronproof verify
@@ -24,6 +24,8 @@ test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the har
 prove: $(READY)  ## that the checks catch what they claim to, and whatever is slow; some eight minutes on two cores
 	$(BIN)/cronproof prove
 	$(BIN)/pytest --numprocesses auto -m slow
+
+built: $(EXAMPLES) $(LITE)/node_modules/.ready
 
 examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
 	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -15,6 +16,8 @@ from harness.explore.overlap import DESCRIPTIONS
 from harness.scenario import reader
 from tests.conftest import ROOT
 
+VERIFIED = "CRONPROOF_VERIFIED"
+"""Names a file with what `make verify` has printed."""
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CONSOLE = [
@@ -29,6 +32,9 @@ TIMES = re.compile(r"\d+(\.\d+)? m?s\b")
 @pytest.mark.postgres
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=lambda text: text[:24])
 def test_what_the_readme_shows_is_what_is_printed(command: str, shown: str, tmp_path: Path) -> None:
+    if command == "make verify" and VERIFIED in os.environ:  # CI has run it just before
+        assert_printed(shown, Path(os.environ[VERIFIED]).read_text())
+        return
     words = shlex.split(command.replace("make verify", ".venv/bin/cronproof verify"))
     words[0] = str(ROOT / words[0])
     # Into a folder of its own: the report of whoever runs the tests stays theirs.

@@ -142,6 +142,7 @@ def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
     assert run.process.returncode == 0
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
     runs = [Run(short_folder, "--json", *RULES), Run(short_folder, "--json", *RULES)]
 

@@ -40,7 +40,7 @@ class Subject:
     proves: str | None = None
     bug: str = ""
     is_explained: bool = False
-    """Whether it is said to change nothing that matters: then races and faults are left out."""
+    """Whether it is said to change nothing that matters: then it is asked about functions, rules and retries only."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
     else:  # the remaining crons are compared as a whole, by `cronproof risks`
         concerned = [file for file in concerned if not (file.scenario.slow or file.scenario.test == "remaining")]
     if subject.is_explained:
-        concerned = [file for file in concerned if file.scenario.test not in {"race", "faults"}]
+        concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 
     def rank(file: ScenarioFile) -> tuple[bool, int]:
         asks = any(check.id == subject.proves for check in file.scenario.checks)

@@ -121,6 +121,7 @@ def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
     assert {"A!dies": "call openphone POST /v1/messages"} in result.counterexample.schedule
 
 
+@pytest.mark.slow
 def test_a_server_outside_meets_every_fault(
     verify: Verify, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
