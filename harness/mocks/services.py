@@ -11,7 +11,7 @@ from harness.explore import fault as faulty
 from harness.explore.fault import FaultName
 from harness.explore.footprint import Footprint
 from harness.explore.point import Gate, OpenGate, Point, Release
-from harness.mocks.exchange import Log, Message, NoAnswer, Request, Response, ServiceName, Tried
+from harness.mocks.exchange import CallClock, Log, Message, NoAnswer, Request, Response, ServiceName, Tried
 from harness.mocks.ghl import GoHighLevel
 from harness.mocks.openphone import OpenPhone, Scripted
 from harness.mocks.openphone_errors import BAD_GATEWAY, Envelope, ErrorName
@@ -20,6 +20,8 @@ from harness.mocks.telegram import Telegram
 
 class Api(Protocol):
     """One of the mocked APIs."""
+
+    clock: CallClock
 
     def refusal(self, name: ErrorName) -> Response:
         """How it refuses."""
@@ -71,14 +73,20 @@ class Services:
     def recover(self) -> None:
         """From now on nothing is refused that is valid; what was sent stays sent, though nobody counts it any more."""
         self.openphone.scripted = ()
-        for api in (self.openphone, self.telegram, self.ghl):
-            api.clock.age(LONG_ENOUGH)
+        self._let_pass(LONG_ENOUGH)
+
+    @property
+    def _apis(self) -> Mapping[ServiceName, Api]:
+        return {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl}
+
+    def _let_pass(self, time: timedelta) -> None:
+        for api in self._apis.values():
+            api.clock.age(time)
 
     def age(self, time: timedelta) -> None:
         """Lets time pass: what was sent moves into the past, and is forgotten by those who count it."""
         self.openphone.age(time)
-        for api in (self.openphone, self.telegram, self.ghl):
-            api.clock.age(time)
+        self._let_pass(time)
 
     async def exchange(
         self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None
@@ -109,8 +117,7 @@ class Services:
             )
             self.messages.append(message)
 
-        apis: Mapping[ServiceName, Api] = {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl}
-        api = apis[service]
+        api = self._apis[service]
         if release.fault in faulty.LOST_CALLS:
             return NoAnswer(hangs=release.fault == "timeout-before")
         if release.fault == "bad-gateway":
