@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from harness.scenario.crons import SENT_COLUMNS
+from tests.model import rows
 from tests.model.rows import insert, uuid_of
 
 MARKS = tuple(dict.fromkeys(SENT_COLUMNS.values()))
@@ -193,16 +194,7 @@ def _identity(customer: tuple[Tenant, str]) -> tuple[int, str]:
 def inserts(world: World, now: datetime) -> Iterator[bytes]:
     """The rows of a world."""
     for tenant in world.tenants:
-        yield insert(
-            "tenants",
-            id=tenant.id,
-            name=f"Tenant {tenant.number}",
-            slug=f"t{tenant.number}",
-            openphone_api_key="key",
-            openphone_phone_id=f"PN{tenant.number}",
-            workflow_config=tenant.config,
-            active=tenant.active,
-        )
+        yield rows.tenant(tenant.number, active=tenant.active, config=tenant.config)
         if tenant.covered is not None:
             covered_until = now - tenant.covered
             yield insert("cron_windows", cron="monthly-reengagement", tenant_id=tenant.id, covered_until=covered_until)

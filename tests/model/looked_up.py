@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from tests.model import rows
 from tests.model.rows import insert, uuid_of
 
 Service = Literal["openphone", "telegram", "ghl"]
@@ -337,17 +338,12 @@ def _tasks(draw: st.DrawFn, tenants: list[Tenant], now: datetime) -> list[Task]:
 def inserts(world: World) -> Iterator[bytes]:
     """The rows of a world."""
     for tenant in world.tenants:
-        yield insert(
-            "tenants",
-            id=tenant.id,
-            name=f"Tenant {tenant.number}",
-            slug=f"t{tenant.number}",
-            openphone_api_key="key",
-            openphone_phone_id=f"PN{tenant.number}",
+        yield rows.tenant(
+            tenant.number,
+            active=tenant.active,
+            config=tenant.config,
             telegram_bot_token=f"{tenant.number}:bot" if tenant.has_bot else None,
             owner_phone=tenant.owner,
-            workflow_config=tenant.config,
-            active=tenant.active,
         )
     for cleaner in world.cleaners:
         yield insert(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -13,6 +15,21 @@ def insert(table: str, **values: object) -> bytes:
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(literals)
     )
     return statement.as_bytes()
+
+
+def tenant(number: int, *, active: bool, config: dict[str, Any], **more: object) -> bytes:
+    """A tenant by its number, with the key of all and a phone of its own."""
+    return insert(
+        "tenants",
+        id=uuid_of(number),
+        name=f"Tenant {number}",
+        slug=f"t{number}",
+        openphone_api_key="key",
+        openphone_phone_id=f"PN{number}",
+        workflow_config=config,
+        active=active,
+        **more,
+    )
 
 
 def uuid_of(number: int) -> str:
