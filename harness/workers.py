@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from harness.runner import Plan, Session
 
 Glances = Sequence[tuple[Follow, Glance]]
+END_SECONDS = 10.0
+"""So long a worker may take to clear up."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ async def working(server: Server, plan: Plan, count: int) -> AsyncIterator[Worke
         for connection in connections:
             _hang_up(connection)
         for process in processes:
-            await asyncio.to_thread(process.join)
+            await asyncio.to_thread(_ended, process)
 
 
 def work(connection: Connection, server: Server, plan: Plan) -> None:
@@ -164,7 +167,12 @@ async def _answer(opened: Session, stages: dict[str, Stage], asked: Asked) -> An
 async def _unless_left(connection: Connection, answer: Coroutine[None, None, Answer]) -> Answer:
     """The answer, but cut short when the run ends meanwhile: it says nothing before it has been answered."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(answer)
-    loop.add_reader(connection.fileno(), task.cancel)
+
+    def left() -> None:
+        loop.remove_reader(connection.fileno())  # once: what clears up behind the answer is not to be cut short, too
+        task.cancel()
+
+    loop.add_reader(connection.fileno(), left)
     try:
         return await task
     finally:
@@ -177,6 +185,13 @@ def _hang_up(connection: Connection) -> None:
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
     connection.close()
+
+
+def _ended(process: BaseProcess) -> None:
+    """Waits until the worker has ended. One that does not, though nobody asks any more, is killed."""
+    process.join(END_SECONDS)
+    process.kill()
+    process.join()
 
 
 def _ask(connection: Connection, asked: Asked) -> Answer:

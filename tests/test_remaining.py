@@ -16,7 +16,7 @@ import pytest
 from harness.scenario import reader
 from tests.conftest import ROOT
 from tests.test_cli import cronproof
-from tests.test_explore import interrupted
+from tests.test_explore import ENDS_SECONDS, interrupted
 
 pytestmark = pytest.mark.postgres
 
@@ -120,9 +120,12 @@ def test_the_clock_of_another_process_cannot_be_set(tmp_path: Path) -> None:
 def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "harness", "verify", *FOLDERS, "--json", "--out", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
-        os.kill(helper_of(run.pid), signal.SIGKILL)
-        assert run.stdout is not None
-        document = json.loads(run.stdout.read())
+        try:
+            os.kill(helper_of(run.pid), signal.SIGKILL)
+            output, _ = run.communicate(timeout=ENDS_SECONDS)
+        finally:
+            run.kill()
+        document = json.loads(output)
 
     assert (run.returncode, document["verdict"]) == (0, "PASS")
     ids = [scenario["id"] for scenario in document["scenarios"]]
