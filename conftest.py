@@ -119,7 +119,7 @@ class ScenarioItem(pytest.Item):
         result = excinfo.value.result
         lines = [self.file.scenario.title]
         lines += [_line(check.verdict, check.id, check.message) for check in result.checks if check.verdict != "PASS"]
-        if result.timeline is not None:
+        if result.counterexample is not None and result.timeline is not None:
             return "\n".join([*lines, "the shortest schedule:", *drawn(result.timeline)])
         order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
         lines += [f"in the order {order}:" for run in result.runs if run.order == order]

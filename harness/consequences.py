@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from harness.evidence import JobId, Met, Run, in_order, masked
+from harness.evidence import JobId, Met, Run, in_order
 from harness.parameters import Parameters
+from harness.privacy import masked
 from harness.scenario.crons import purpose
 
 Delivered = Literal["never", "once", "twice"]

@@ -19,9 +19,9 @@ from harness.mocks.services import Escape
 from harness.postgres.catalog import Function
 from harness.postgres.database import Role, Rows
 from harness.postgres.proxy import SqlError
+from harness.privacy import cut
 from harness.scenario.crons import purpose
 
-MESSAGE_CHARACTERS = 48
 JobId = int | str
 """The primary key of a job, as JSON has it: a number, or the text of a UUID."""
 
@@ -80,10 +80,8 @@ class Sent:
         return purpose(self.cron)
 
     def __str__(self) -> str:
-        text = self.message.content
-        cut = text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
         by = f"{self.cron} again" if self.recovering else f"{self.message.instance} ({self.cron})"
-        return f"#{self.message.number} by {by} {cut!r}"
+        return f"#{self.message.number} by {by} {cut(self.message.content)!r}"
 
 
 @dataclass(frozen=True)
@@ -177,6 +175,14 @@ class Run:
         return json.dumps([self.comparable, messages, responses], sort_keys=True)
 
     @property
+    def summary(self) -> str:
+        """The outcome in a few words: what each instance answered, and how many messages of it were accepted."""
+        answered = {response.instance: str(response.status) for response in self.responses}
+        answered |= dict.fromkeys(self.died, "died")
+        sent = Counter(one.message.instance for one in self.delivered if not one.recovering)
+        return "; ".join(f"{i.name}: {answered.get(i.name, 'nothing')}, {sent[i.name]} sent" for i in self.instances)
+
+    @property
     def accepted(self) -> list[Sent]:
         """The SMS that OpenPhone accepted."""
         return [sent for sent in self.sent if sent.message.accepted and sent.message.service == "openphone"]
@@ -222,8 +228,3 @@ def _time(value: Any) -> datetime | None:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):  # NULL, or a time that Python has no year for
         return None
-
-
-def masked(phone: str) -> str:
-    """A phone number of which only the last four digits can be read."""
-    return "*" * max(len(phone) - 4, 0) + phone[-4:]

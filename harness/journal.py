@@ -37,6 +37,7 @@ class Entry:
     key: str
     failed: bool
     outcome: str
+    summary: str
     waits: int
     known: Sequence[str] = ()
     amiss: Sequence[str] = ()
@@ -52,6 +53,7 @@ class Entry:
             glance.key,
             glance.failed,
             glance.outcome,
+            glance.summary,
             glance.waits,
             glance.known,
             glance.amiss,
@@ -65,6 +67,7 @@ class Entry:
             self.failed,
             None,
             self.outcome,
+            self.summary,
             self.waits,
             run=None,
             known=self.known,

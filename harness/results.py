@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +50,16 @@ class Exploration:
     assurance: Assurance | None = None
     amiss: Mapping[str, int] = field(default_factory=dict)
     """In how many schedules messages are not as they should be: `twice`, `lost`, `stuck`."""
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """What they came to, in a few words each, and how many did."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A known limit that has shown: the shortest schedule that shows it, as a file to replay and as it went."""
+
+    counterexample: Counterexample
+    timeline: Timeline
 
 
 @dataclass(frozen=True)
@@ -63,8 +74,10 @@ class ScenarioResult:
     exploration: Exploration
     counterexample: Counterexample | None = None
     timeline: Timeline | None = None
-    known: Sequence[Counterexample] = ()
-    """Of each known limit that has shown the shortest schedule that shows it."""
+    """The schedule of the counterexample; where there is none, of those that pass the one with the most to see."""
+    passing: Timeline | None = None
+    """Beside a counterexample, the schedule that passes and is most like it."""
+    known: Sequence[Known] = ()
     interrupted: bool = False
     output: Sequence[Output] = ()
     """What instances outside wrote meanwhile, where it is no PASS."""
@@ -84,7 +97,7 @@ class ScenarioResult:
         """That of a failure, and one for each known limit that has shown, with the names of their files."""
         name = self.file.id.replace("/", ".").replace(":", ".")
         failed = [] if self.counterexample is None else [(f"{name}.counterexample.yaml", self.counterexample)]
-        known = [(f"{name}.known-{number}.yaml", one) for number, one in enumerate(self.known, start=1)]
+        known = [(f"{name}.known-{number}.yaml", one.counterexample) for number, one in enumerate(self.known, start=1)]
         return failed + known
 
     @property
@@ -189,6 +202,7 @@ class Tally:
                 distinct_outcomes=len({run.outcome for run in self.runs}),
                 blocked_waits=sum(len(run.waits) for run in self.runs),
                 seconds=seconds,
+                outcomes=Counter(run.summary for run in self.runs if run.summary),
             )
         return Exploration(
             strategy=strategy,
@@ -200,4 +214,12 @@ class Tally:
             ended="stopped" if coverage.stopped else "complete" if coverage.complete else "failed",
             assurance=coverage.assurance,
             amiss=dict(coverage.amiss),
+            outcomes=_by_summary(coverage),
         )
+
+
+def _by_summary(coverage: Coverage) -> Mapping[str, int]:
+    counts = Counter[str]()
+    for outcome, schedules in coverage.outcomes.items():
+        counts[coverage.summaries[outcome]] += schedules
+    return counts

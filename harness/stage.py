@@ -57,6 +57,7 @@ class Glance:
     failed: bool
     hindrance: str | None
     outcome: str
+    summary: str
     waits: int
     run: Run | None
     known: Sequence[str] = ()
@@ -128,7 +129,7 @@ class Stage:
                 performed.hindrance = "an instance did several things at once, and had not before: run it again"
             else:
                 return await self.play(order, play, data)
-        run = await self._evidence(order, before, performed, data)
+        run = await self._evidence(order, before, performed, data, self.tables)
         if run.hindrance is None and any(check.needs_recovery for check in self.checks):
             try:
                 recovered = await self._recover(run.after, performed.passed)
@@ -158,7 +159,9 @@ class Stage:
             return await self.glance(task, attempts - 1)
         performed.hindrance = performed.hindrance or strange
         if performed.hindrance is not None:
-            return follow, Glance("", failed=False, hindrance=performed.hindrance, outcome="", waits=0, run=None)
+            return follow, Glance(
+                "", failed=False, hindrance=performed.hindrance, outcome="", summary="", waits=0, run=None
+            )
         key = self._key(performed, await self.database.digest(), task.data)
         if key in self._seen:
             return follow, self._seen[key]
@@ -206,6 +209,7 @@ class Stage:
             failed=any(finding.verdict == "FAIL" for finding in findings),
             hindrance=hindrance,
             outcome=hashlib.sha256(run.outcome.encode()).hexdigest(),
+            summary=run.summary,
             waits=len(run.waits),
             run=run,
             known=[reason for finding in findings for reason in finding.known],
@@ -219,15 +223,19 @@ class Stage:
         run = await self.play(shown(followed.schedule_taken), again, followed.data)
         return replace(run, is_explored=True)
 
-    async def watch(self, followed: Follow, saw: Callable[[Run], None]) -> None:
-        """The same schedule again, and after every step what it has come to so far."""
+    async def watch(self, followed: Follow, *, rows: bool) -> list[Run]:
+        """The same schedule again: what it had come to after each step. Without `rows`, which take time, no check can say
+        anything about it.
+        """
+        tables, seen = self.tables if rows else (), list[Run]()
         await self.reset(followed.data)
-        before = await self.database.rows(self.tables)
+        before = await self.database.rows(tables)
 
         async def after_step(performed: Performed) -> None:
-            saw(await self._evidence("", before, performed, followed.data))
+            seen.append(await self._evidence("", before, performed, followed.data, tables))
 
         await self.perform(Follow(followed.schedule_taken), after_step)
+        return seen
 
     async def reset(self, data: Data = ()) -> None:
         """Fresh rows, and mocks and proxies that remember nothing; instances that run, and are warm.
@@ -391,9 +399,9 @@ class Stage:
             return f"{' and '.join(idle)} contacted neither the database nor a mocked API"
         return None
 
-    async def _evidence(self, order: str, before: Rows, performed: Performed, data: Data) -> Run:
+    async def _evidence(self, order: str, before: Rows, performed: Performed, data: Data, tables: Sequence[str]) -> Run:
         digest = await self.database.digest()
-        after = await self.database.rows(self.tables)
+        after = await self.database.rows(tables)
         return Run(
             order=order,
             target=self.target.name,

@@ -14,22 +14,35 @@ from harness.evidence import Run
 from harness.explore import explorer, overlap, timeline
 from harness.explore.counterexample import Counterexample
 from harness.explore.explorer import INTERRUPTED, Coverage, Progress
-from harness.explore.fault import DIES
+from harness.explore.fault import DIES, is_fault
 from harness.explore.names import step_name
+from harness.explore.reduction import Reduced
 from harness.explore.sample import ByPriority, Drawn, Sample, shrunk
-from harness.explore.schedule import Follow
-from harness.explore.search import Search, Task
+from harness.explore.schedule import Follow, switches
+from harness.explore.search import ByPreemptions, Search, Task
 from harness.explore.timeline import Timeline
 from harness.journal import Execute, Journal
 from harness.report.provenance import shown
-from harness.results import ScenarioResult, Tally
+from harness.results import Known, ScenarioResult, Tally
 from harness.scenario.choices import choices, named
 from harness.scenario.reader import ScenarioFile
 from harness.stage import Glance, Stage, examine
 from harness.workers import Workers
 
 MAX_EVIDENCE_RUNS = 50
+MAX_NEAREST_RUNS = 100
+"""So many schedules are tried to find one that passes."""
 WORST = ("no-duplicate", "no-loss", "delivery")
+
+
+@dataclass
+class _Shown:
+    """As of `ScenarioResult`."""
+
+    counterexample: Counterexample | None = None
+    timeline: Timeline | None = None
+    passing: Timeline | None = None
+    known: Sequence[Known] = ()
 
 
 @dataclass
@@ -132,11 +145,7 @@ class Verification:
         is_all_asked = self.stage.when.faults_to_meet is not None or self.file.pair is not None
         for run in list(self._seen.values())[: None if is_all_asked else MAX_EVIDENCE_RUNS]:
             self._tally.add(run)
-        counterexample, drawn, known = None, None, []
-        if not self.seeks_failures:
-            known = await self._limits(search, coverage)
-            if failing is not None:
-                counterexample, drawn = await self._confirmed(failing)
+        shown = _Shown() if self.seeks_failures else await self._shown(search, coverage, failing)
         if coverage.stopped is not None:
             self._tally.stopped(coverage.stopped)
         return ScenarioResult(
@@ -144,11 +153,29 @@ class Verification:
             self._tally.results,
             self._tally.runs,
             self._tally.exploration(name, coverage, self._seconds),
-            counterexample,
-            drawn,
-            known,
-            coverage.stopped == INTERRUPTED,
+            counterexample=shown.counterexample,
+            timeline=shown.timeline,
+            passing=shown.passing,
+            known=shown.known,
+            interrupted=coverage.stopped == INTERRUPTED,
         )
+
+    async def _shown(self, search: Search, coverage: Coverage, failing: Follow | None) -> _Shown:
+        """The schedules that are worth seeing, each run again for it."""
+        shown = _Shown(known=await self._limits(search, coverage))
+        if failing is not None:
+            shown.counterexample, shown.timeline = await self._confirmed(failing)
+        if coverage.stopped is not None:
+            return shown
+        is_race = isinstance(search, Reduced | ByPreemptions) and self.file.pair is None
+        try:
+            if failing is None and is_race:
+                shown.timeline = await self._representative()
+            elif failing is not None and shown.counterexample is not None:
+                shown.passing = await self._passing(failing)
+        except asyncio.CancelledError:  # Ctrl-C: then the others have to do
+            coverage.stopped = INTERRUPTED
+        return shown
 
     async def _execute(self, tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
         """Makes the runs of a batch. Of each that came to something new, what the checks are asked about is kept."""
@@ -159,7 +186,7 @@ class Verification:
         self._seen.update((glance.key, glance.run) for _, glance in glances if glance.run is not None)
         return glances
 
-    async def _limits(self, search: Search, coverage: Coverage) -> list[Counterexample]:
+    async def _limits(self, search: Search, coverage: Coverage) -> list[Known]:
         """Of each known limit that has shown the shortest schedule that shows it."""
         found = []
         for reason, showing in coverage.known.items():
@@ -171,7 +198,7 @@ class Verification:
                     coverage.stopped = INTERRUPTED
             counterexample = await self._limit(followed, reason)
             if counterexample is not None:
-                found.append(counterexample)
+                found.append(Known(counterexample, timeline.of(await self.stage.watch(followed, rows=False))))
         return found
 
     async def _shortened(self, showing: Follow, reason: str) -> Follow:
@@ -218,9 +245,35 @@ class Verification:
             return None, None
         self._tally.add(run, first=True)
         check, finding = found
-        looks: list[Run] = []
-        await self.stage.watch(failing, looks.append)
-        return self._counterexample(failing, run, check, finding), timeline.of(check, finding.message, looks)
+        looks = await self.stage.watch(failing, rows=True)
+        drawn = replace(timeline.of(looks), broken=timeline.broken(check, finding.message, looks))
+        return self._counterexample(failing, run, check, finding), drawn
+
+    async def _passing(self, failing: Follow) -> Timeline | None:
+        """Of the schedules that pass, one that goes as the failing one does for as long as possible."""
+        tried = 0
+        for position, decision in reversed(list(enumerate(failing.decisions))):
+            for other in decision.enabled:
+                if other == decision.chosen or is_fault(other):
+                    continue
+                tried += 1
+                if tried > MAX_NEAREST_RUNS or time.monotonic() > self.deadline:
+                    return None
+                follow = Follow((*failing.schedule_taken[:position], other), data=failing.data)
+                run = await self.stage.play("", follow, failing.data)
+                findings = [examine(check, run) for check in self.stage.checks]
+                if run.hindrance is None and not any(one.verdict == "FAIL" or one.known for one in findings):
+                    return timeline.of(await self.stage.watch(follow, rows=False))
+        return None
+
+    async def _representative(self) -> Timeline | None:
+        """Of a race that passes, the schedule with the most to see: lock waits, then switches."""
+        runs = [run for run in self._seen.values() if run.hindrance is None]
+        waits = {tuple(step.name for step in run.steps if step.point.kind != "start"): len(run.waits) for run in runs}
+        if not waits:
+            return None
+        chosen = max(waits, key=lambda schedule: (waits[schedule], switches(schedule)))
+        return timeline.of(await self.stage.watch(Follow(chosen), rows=False))
 
     def _counterexample(
         self, followed: Follow, run: Run, check: Check, finding: Finding, *, known: str | None = None

@@ -37,7 +37,7 @@ class Runs:
 
     def _glance(self, task: Task) -> Glance:
         key = self.prefix + task.schedule[-1]
-        return Glance(key, failed=False, hindrance=None, outcome=key, waits=2, run=None)
+        return Glance(key, failed=False, hindrance=None, outcome=key, summary=key, waits=2, run=None)
 
 
 def search(file: Path, runs: Runs, tasks: Sequence[Task], *, goes_on: bool) -> list[tuple[Follow, Glance]]:

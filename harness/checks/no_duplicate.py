@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import ClassVar
 
 from harness.checks.check import Check, Finding, failed, inconclusive, named, passed
-from harness.evidence import Run, Sent, in_order, masked
+from harness.evidence import Run, Sent, in_order
 from harness.parameters import Parameters
+from harness.privacy import masked
 from harness.scenario.crons import SENT_COLUMNS
 
 

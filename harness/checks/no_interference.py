@@ -11,8 +11,9 @@ from pydantic import Field
 
 from harness.checks.check import Check, Finding, failed, inconclusive, passed
 from harness.checks.known import Limit
-from harness.evidence import Run, Sent, masked
+from harness.evidence import Run, Sent
 from harness.parameters import Parameters
+from harness.privacy import masked
 
 
 class Interference(Limit):

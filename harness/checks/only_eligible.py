@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from harness.checks.check import Check, Finding, failed, named, passed
-from harness.evidence import JobId, Run, in_order, masked
+from harness.evidence import JobId, Run, in_order
 from harness.parameters import Parameters
+from harness.privacy import masked
 
 
 class OnlyEligible(Parameters, Check):

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, RootModel
 
 from harness.checks.check import Check, Finding, failed, inconclusive, passed
-from harness.evidence import JobId, Run, masked
+from harness.evidence import JobId, Run
+from harness.privacy import masked
 
 
 class Text(RootModel[Annotated[dict[JobId, list[str]], Field(min_length=1)]], Check):

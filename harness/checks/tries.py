@@ -10,8 +10,9 @@ from pydantic import Field
 
 from harness.checks.check import Check, Finding, failed, inconclusive, passed
 from harness.checks.known import Limit
-from harness.evidence import Run, masked
+from harness.evidence import Run
 from harness.parameters import Parameters
+from harness.privacy import masked
 
 
 class Tries(Parameters, Check):

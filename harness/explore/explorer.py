@@ -40,6 +40,10 @@ class Result(Protocol):
         """What it came to: equal outcomes count once."""
 
     @property
+    def summary(self) -> str:
+        """The outcome in a few words."""
+
+    @property
     def waits(self) -> int:
         """How often an instance waited for a lock."""
 
@@ -67,7 +71,10 @@ class Coverage:
     strategy: str
     schedules: int = 0
     pending: int = 1
-    outcomes: set[str] = field(default_factory=set)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """How many runs came to each."""
+    summaries: dict[str, str] = field(default_factory=dict)
+    """Each outcome in a few words."""
     waits: int = 0
     complete: bool = False
     """Whether the strategy has nothing more to give out."""
@@ -91,7 +98,8 @@ class Coverage:
         """One more run."""
         self.schedules += 1
         self.recorded += result.is_recorded
-        self.outcomes.add(result.outcome)
+        self.outcomes[result.outcome] += 1
+        self.summaries[result.outcome] = result.summary
         self.waits += result.waits
         if self.strategy == "all-unreduced":
             self.estimate = _shuffles(follow)

@@ -55,6 +55,6 @@ def drawn(timeline: Timeline) -> Iterator[str]:
     for number, moment in enumerate(timeline.moments):
         column = columns[moment.instance]
         cells = " " * (column * width) + f"{moment.step:{width}}" + " " * ((len(columns) - column - 1) * width)
-        yield f"{number + 1:2}  {cells}{'; '.join(moment.notes)}".rstrip()
-        if number == timeline.broken_at:
-            yield f"    ✗ {timeline.check}: {timeline.message}"
+        yield f"{number + 1:2}  {cells}{'; '.join(note.text for note in moment.notes)}".rstrip()
+        if timeline.broken is not None and number == timeline.broken.at:
+            yield f"    ✗ {timeline.broken.check}: {timeline.broken.message}"

@@ -127,9 +127,10 @@ def _interleavings(results: Sequence[ScenarioResult]) -> Iterator[str]:
     yield ""
     yield from table(("Scenario", "Schedules", "Which", "Distinct outcomes", "Lock waits"), rows)
     for result in results:
-        if result.timeline is not None:
-            yield from ("", f"The shortest schedule of {_code(result.file.id)} that fails {result.timeline.check}:", "")
-            yield from ("```text", *drawn(result.timeline), "```")
+        timeline = result.timeline
+        if timeline is not None and timeline.broken is not None:
+            yield from ("", f"The shortest schedule of {_code(result.file.id)} that fails {timeline.broken.check}:", "")
+            yield from ("```text", *drawn(timeline), "```")
 
 
 def _retry(results: Sequence[ScenarioResult]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from harness.checks import Verdict
 from harness.explore import overlap
 from harness.explore.explorer import Coverage
-from harness.explore.timeline import Timeline
+from harness.explore.timeline import Broken, Timeline
 from harness.report import matrix, progress
 from harness.report.interleavings import covered, drawn
 from harness.report.parts import PARTS
@@ -62,8 +62,8 @@ class Terminal:
             self._print("")
             for line in matrix.drawn(consequences):
                 self._print(f"  {escape(line)}")
-        if result.timeline is not None:
-            self._draw(result.timeline)
+        if result.timeline is not None and result.timeline.broken is not None:
+            self._draw(result.timeline, result.timeline.broken)
         else:
             self._how_it_came(result)
         for output in result.output:
@@ -75,8 +75,8 @@ class Terminal:
         """An exploration goes on."""
         self._progress.show(functools.partial(progress.line, coverage), coverage.started)
 
-    def _draw(self, timeline: Timeline) -> None:
-        self._print(f"\n  The shortest schedule that fails {timeline.check}:\n")
+    def _draw(self, timeline: Timeline, broken: Broken) -> None:
+        self._print(f"\n  The shortest schedule that fails {broken.check}:\n")
         for line in drawn(timeline):
             self._print(f"  [bold red]{escape(line)}[/]" if "✗" in line else f"  {escape(line)}")
 

@@ -26,6 +26,7 @@ class Came:
 
     outcome: str
     waits: int
+    summary: str = ""
     hindrance: str | None = None
     failed: bool = False
     known: Sequence[str] = ()

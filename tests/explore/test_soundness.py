@@ -134,7 +134,7 @@ def test_reduction_never_changes_the_set_of_outcomes(
     every, _ = await_(explored(tables, named, "all-unreduced"))
     reduced, _ = await_(explored(tables, named, "all"))
 
-    assert reduced.outcomes == every.outcomes
+    assert reduced.outcomes.keys() == every.outcomes.keys()
     assert reduced.schedules <= every.schedules
     assert every.exhausted
     assert reduced.exhausted

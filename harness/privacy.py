@@ -1,0 +1,55 @@
+"""What may be seen of people, and never of secrets: phone numbers are masked and messages cut, unless a user asks to see them.
+
+`--show-data` shows both. Keys, passwords and tokens are shown to nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MESSAGE_CHARACTERS = 48
+HIDDEN = "***"
+
+_shows_data = False
+
+_PHONE = re.compile(
+    r"(?<![\w+/])\+\d{8,15}(?!\w)|(?<![\w.-])(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"
+)
+_SECRETS = (
+    (re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"), HIDDEN),  # a JWT: its header is JSON
+    (re.compile(r"(://[^\s:/?#@]*):[^\s/]*@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s'\";,&]+)"), rf"\1\2{HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (
+        re.compile(r"(?i)\b(\w*(?:api_?-?key|secret|token|password|service_role_key))(\"?\s*[=:]\s*\"?)[\w.~+/=-]{8,}"),
+        rf"\1\2{HIDDEN}",
+    ),
+    (re.compile(r"\b(?:sb_secret_|sbp_|sk_|rk_|pit-|whsec_)[\w-]{8,}"), HIDDEN),  # Supabase, Stripe, GoHighLevel
+    (re.compile(r"\b\d{6,12}:[\w-]{30,}"), HIDDEN),  # a Telegram bot's token
+)
+
+
+def show_data(shown: bool) -> None:
+    """Says for this process whether phone numbers and texts may be seen."""
+    global _shows_data  # noqa: PLW0603  (as of a log level: every sentence asks for it)
+    _shows_data = shown
+
+
+def masked(phone: str) -> str:
+    """A phone number, or who else is written to, of which only the last four characters can be read."""
+    return phone if _shows_data else "*" * max(len(phone) - 4, 0) + phone[-4:]
+
+
+def cut(text: str) -> str:
+    """The beginning of a message."""
+    return text if _shows_data or len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without these secrets, and without whatever looks like one; phone numbers are masked in it."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text if _shows_data else _PHONE.sub(lambda found: masked(found.group()), text)
