@@ -8,6 +8,8 @@ LITE := tests/supabase/lite
 NODE_PG := fixtures/targets/node-pg
 NEXTJS := fixtures/targets/nextjs-supabase
 FASTAPI := fixtures/targets/fastapi
+FORMATS := tests/report/formats
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 EXAMPLES := $(NODE_PG)/node_modules/.ready $(NEXTJS)/.next/.ready $(FASTAPI)/.venv/.ready
 NPM_CI := npm ci --no-audit --no-fund --silent
 
@@ -18,14 +20,14 @@ PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet 
 verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
 	$(BIN)/cronproof verify
 
-test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready)  ## the tests of the harness itself
+test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready) $(if $(CHROMIUM),.venv/.browser)  ## the tests of the harness itself
 	$(BIN)/pytest --numprocesses auto -m "not examples and not slow"
 
 prove: $(READY)  ## that the checks catch what they claim to, and whatever is slow; some eight minutes on two cores
 	$(BIN)/cronproof prove
 	$(BIN)/pytest --numprocesses auto -m slow
 
-built: $(EXAMPLES) $(LITE)/node_modules/.ready
+built: $(EXAMPLES) $(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready .venv/.browser
 
 examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
 	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py
@@ -41,6 +43,10 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.browser: tests/report/browser.lock $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 %/node_modules/.ready: %/package-lock.json
@@ -62,10 +68,11 @@ lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for ever
 	.venv/lock/bin/uv pip compile pyproject.toml --group dev $(PINNED) --output-file requirements.lock
 	.venv/lock/bin/uv pip compile $(FASTAPI)/requirements.in $(PINNED) --output-file $(FASTAPI)/requirements.lock
 	.venv/lock/bin/uv pip compile --group bench $(PINNED) --constraint requirements.lock --output-file bench/requirements.lock
+	.venv/lock/bin/uv pip compile --group browser $(PINNED) --constraint requirements.lock --output-file tests/report/browser.lock
 
 clean:
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(LITE)/node_modules $(NODE_PG)/node_modules $(NEXTJS)/node_modules $(NEXTJS)/.next $(FASTAPI)/.venv
+	rm -rf $(LITE)/node_modules $(FORMATS)/node_modules $(NODE_PG)/node_modules $(NEXTJS)/node_modules $(NEXTJS)/.next $(FASTAPI)/.venv
 
 bench: $(READY)  ## how fast schedules run, each number next to a baseline from the same run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement bench/requirements.lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -16,13 +17,16 @@ import traceback
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import psycopg
 import typer
 import uvloop
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
+from typer.core import TyperGroup
 
 from harness import doctor as examination
 from harness import init as initial
@@ -33,10 +37,25 @@ from harness.config import chosen as configured
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.explore import counterexample as counterexamples
 from harness.explore.explorer import Coverage
+from harness.privacy import secret_values, show_data
 from harness.prove import proof
 from harness.prove.trial import Trial
-from harness.report import document, junit, kills, markdown, provenance, remaining
+from harness.report import (
+    attestation,
+    comparison,
+    document,
+    folder,
+    github,
+    junit,
+    kills,
+    merged,
+    provenance,
+    remaining,
+)
+from harness.report.document import Document, FileEntry
+from harness.report.folder import write_whole as _write
 from harness.report.progress import Progress
+from harness.report.record import record
 from harness.report.terminal import Terminal
 from harness.results import ScenarioResult, worst
 from harness.runner import Plan, Session
@@ -52,10 +71,8 @@ BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
 SCENARIOS = Path("scenarios")
 SCENARIOS_PER_PROCESS = 12  # with fewer, a further process costs more than it saves
 REPORTS = Path("reports")
-REPORT = "sign-off.md"
 RISKS = "risks.md"
 RISKS_OF = ["legacy", "hardened"]
-LOGS = "logs"
 
 Result = TypeVar("Result")
 
@@ -84,6 +101,12 @@ Migrations = Annotated[
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 Seed = Annotated[int, typer.Option(help="What samples are drawn from; nothing else is left to chance.")]
+ShowData = Annotated[
+    bool, typer.Option("--show-data", help="Show phone numbers and texts whole; secrets are never shown.")
+]
+Sign = Annotated[
+    Path | None, typer.Option("--sign", metavar="KEY", help="Sign the attestation with this private key, in PEM.")
+]
 
 
 @app.command()
@@ -95,7 +118,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     config: Config = None,
     postgres: Postgres = "embedded",
     migration_files: Migrations = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sign-off report.")] = REPORTS,
+    out: Annotated[Path, typer.Option(help="Where the folder of the run is made, with the sign-off report.")] = REPORTS,
     junit_file: JUnit = None,
     as_json: AsJson = False,
     seed: Seed = 0,
@@ -103,30 +126,49 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
         float | None, typer.Option(metavar="SECONDS", min=0, help="Begin no scenario after this time.")
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Also the scenarios that take long.")] = False,
+    shard: Annotated[
+        str | None, typer.Option(metavar="K/N", help="Only one part of N of all scenarios; `report merge` joins them.")
+    ] = None,
+    shows_data: ShowData = False,
+    key: Sign = None,
 ) -> None:
     """Run scenario files: a line for each check, then the sign-off report."""
+    show_data(shows_data)
     files, left_out = _chosen(paths or [_scenarios()], slow=slow)
-    plan = Plan.chosen(target, config, migration_files, postgres=postgres, seed=seed, logs=out / LOGS)
-    plan = replace(plan, workers=_processes(plan, files))
-    report = out / REPORT
-    _writable(report, "--out")
+    files = files if shard is None else _of_shard(files, shard)
+    plan = Plan.chosen(target, config, migration_files, postgres=postgres, seed=seed, shows_data=shows_data)
+    signer = None if key is None else attestation.signer(key)
     if junit_file is not None:
         _writable(junit_file, "--junit")
-        if junit_file.resolve() == report.resolve():
-            raise UsageError(f"--junit {junit_file} is the sign-off report's own file; choose another")
-    console = _Console(quiet=as_json)
-    terminal = _Watching(console, plan.target)
     started, clock = provenance.now(), time.monotonic()
-    results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
+    place = folder.made(out, started)
+    plan = replace(plan, workers=_processes(plan, files), logs=place / folder.LOGS)
+    console = _Console(quiet=as_json)
+    terminal = _watching(console, plan.target)
+    try:
+        results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
+    finally:
+        folder.redact_logs(place, _secrets(plan))
+        with contextlib.suppress(OSError):  # it is not empty: there is something to look at
+            place.rmdir()
     seconds = time.monotonic() - clock
-    about = replace(_about(terminal, plan.target, started, seed, files), left_out=left_out)
+    about = replace(
+        _about(terminal, plan, started, files),
+        seconds=seconds,
+        left_out=left_out,
+        shard=shard,
+        budget_seconds=budget,
+    )
+    run = record(about, results, place, _secrets(plan))
     terminal.summary(results, seconds)
     if left_out:
         console.print(f"{left_out} slow scenarios were left out; --slow runs them, too", highlight=False)
-    saved = _save(results, out, console)
-    _write(report, markdown.render(about, results, seconds))
-    console.print(f"\nSign-off report: {report}", highlight=False, markup=False, soft_wrap=True)
-    _hand_over(results, about, saved, junit_file, as_json=as_json)
+    place.mkdir(exist_ok=True)
+    folder.write(place, run, signer)
+    folder.publish(place)
+    console.print(f"\nSign-off report: {place / folder.PAGE}", highlight=False, markup=False, soft_wrap=True)
+    _what_next(run, console)
+    _hand_over(run, junit_file, as_json=as_json)
 
 
 @app.command()
@@ -151,8 +193,10 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     goes_on: Annotated[
         bool, typer.Option("--continue", help="Go on with a search that was interrupted, or whose budget had ended.")
     ] = False,
+    shows_data: ShowData = False,
 ) -> None:
     """Run all schedules of one scenario; of those that fail, print and save the shortest."""
+    show_data(shows_data)
     file = _to_explore(reader.read_one(reader.one(scenario)), interleavings)
     journal = _place(out, file.id, "search.jsonl")
     plan = Plan.chosen(
@@ -164,22 +208,26 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
         workers=workers,
         journal=journal,
         goes_on=goes_on,
-        logs=out / LOGS,
+        logs=out / folder.LOGS,
+        shows_data=shows_data,
     )
     if junit_file is not None:
         _writable(junit_file, "--junit")
     _writable(out / ".writable", "--out")  # a counterexample of before is only replaced by another
     console = _Console(quiet=as_json)
-    terminal = _Watching(console, plan.target)
-    started = provenance.now()
+    terminal = _watching(console, plan.target)
+    started, clock = provenance.now(), time.monotonic()
     results = _run(verify_all(plan, [file], budget_seconds=budget, report=terminal))
-    about = _about(terminal, plan.target, started, seed, [file])
-    saved = _save(results, out, console)
+    about = replace(_about(terminal, plan, started, [file]), seconds=time.monotonic() - clock, budget_seconds=budget)
+    run = record(about, results, out, _secrets(plan))
+    for name, counterexample in run.schedules.items():
+        _write(out / name, counterexample.text())
+    _what_next(run, console)
     if journal.exists():
         again = [argument for argument in sys.argv[1:] if argument != "--continue"]
         console.print("\nThe search can go on where it ended:", highlight=False)
         console.print(f"  {_shown([*again, '--continue'])}", highlight=False, markup=False, soft_wrap=True)
-    _hand_over(results, about, saved, junit_file, as_json=as_json)
+    _hand_over(run, junit_file, as_json=as_json)
 
 
 @app.command()
@@ -227,15 +275,18 @@ def risks(
     _writable(out / RISKS, "--out")
     for name in target:
         _writable(out / name / ".writable", "--out")
-    found: dict[str, Sequence[ScenarioResult]] = {}
+    found: dict[str, Document] = {}
     for name in target:
-        plan = Plan.chosen(name, None, None, postgres=postgres, logs=out / name / LOGS)
+        plan = Plan.chosen(name, None, None, postgres=postgres, logs=out / name / folder.LOGS)
         plan = replace(plan, workers=_processes(plan, files))
-        found[name] = _run(verify_all(plan, files, budget_seconds=None, report=_Counting(name, len(files))))
-        for result in found[name]:
-            for place, counterexample in result.counterexamples:
-                _write(out / name / place, counterexample.text())
-        if any(result.interrupted for result in found[name]):
+        counting = _Counting(name, len(files))
+        started, clock = provenance.now(), time.monotonic()
+        results = _run(verify_all(plan, files, budget_seconds=None, report=counting))
+        about = replace(_about(counting, plan, started, files), seconds=time.monotonic() - clock)
+        found[name] = record(about, results, out / name, _secrets(plan))
+        for place, counterexample in found[name].schedules.items():
+            _write(out / name / place, counterexample.text())
+        if found[name].interrupted:
             break
     more = f" {left_out} slow scenarios were left out; --slow runs them, too." if left_out else ""
     _compared(found, out / RISKS, more)
@@ -275,6 +326,70 @@ def prove(
     raise typer.Exit(0 if found.holds else 1)
 
 
+class _Rendering(TyperGroup):
+    """`report DIR` renders; `report merge DIR…` does what it says."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Takes what is no command for what is to be rendered."""
+        is_command = not args or args[0] in {*self.commands, "--help"}
+        return list(super().parse_args(ctx, args if is_command else ["render", *args]))
+
+
+reports = typer.Typer(cls=_Rendering, no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(reports, name="report", help="Render saved results again, compare them with others, or merge shards.")
+
+
+@reports.command("render")
+def render(
+    place: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, with results.json in it.")],
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER", help="The folder of an earlier run: say what has changed since.")
+    ] = None,
+    key: Sign = None,
+) -> None:
+    """Render all formats of a run again; or compare it with another one."""
+    signer = None if key is None else attestation.signer(key)
+    run = document.read(place / document.RESULTS)
+    folder.write(place, run, signer)
+    say = functools.partial(_Console().print, highlight=False, markup=False, soft_wrap=True)
+    say(f"{run.verdict}  {len(run.scenarios)} scenarios. Sign-off report: {place / folder.PAGE}")
+    if against is None:
+        raise typer.Exit(0)
+    changes = comparison.compared(document.read(against / document.RESULTS), run)
+    lines = list(comparison.lines(changes))
+    _write(place / "comparison.md", "\n".join(lines) + "\n")
+    for line in ["", *lines]:
+        say(line)
+    say(f"\nThe comparison: {place / 'comparison.md'}")
+    raise typer.Exit(1 if changes.is_worse else 0)
+
+
+@reports.command("merge")
+def merge(
+    places: Annotated[list[Path], typer.Argument(metavar="DIR…", help="The folders of all shards of one run.")],
+    out: Annotated[Path, typer.Option(help="Where the folder of the merged run is made.")] = REPORTS,
+    junit_file: JUnit = None,
+    as_json: AsJson = False,
+    key: Sign = None,
+) -> None:
+    """Merge the shards of a run into one report."""
+    signer = None if key is None else attestation.signer(key)
+    if junit_file is not None:
+        _writable(junit_file, "--junit")
+    shards = {place: document.read(place / document.RESULTS) for place in places}
+    merged.together(shards)
+    place = folder.made(out, min(one.started for one in shards.values()))
+    run = merged.document(shards, place)
+    folder.write(place, run, signer)
+    folder.publish(place)
+    console = _Console(quiet=as_json)
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    say(f"{run.verdict}  {len(run.scenarios)} scenarios of {len(shards)} shards")
+    say(f"\nSign-off report: {place / folder.PAGE}")
+    _what_next(run, console)
+    _hand_over(run, junit_file, as_json=as_json)
+
+
 @app.command("list")
 def list_scenarios(
     paths: Annotated[
@@ -294,10 +409,24 @@ def list_scenarios(
     console.print(f"\nTargets: {', '.join(dict.fromkeys(targets))}", highlight=False)
 
 
+class Kind(StrEnum):
+    """What there is a JSON Schema of."""
+
+    SCENARIO = "scenario"
+    RESULTS = "results"
+
+
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of scenario files."""
-    _Console().out(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False), highlight=False)
+def schema(
+    of: Annotated[Kind, typer.Argument(help="Of scenario files, or of results.json.")] = Kind.SCENARIO,
+) -> None:
+    """Print the JSON Schema of scenario files, or of results."""
+    match of:
+        case Kind.SCENARIO:
+            said = Scenario.model_json_schema()
+        case Kind.RESULTS:
+            said = Document.model_json_schema()
+    _Console().out(json.dumps(said, indent=2, ensure_ascii=False), highlight=False)
 
 
 @app.command()
@@ -312,7 +441,7 @@ def doctor(
 
     async def examined() -> bool:
         missing = False
-        plan = Plan.chosen(target, config, None, postgres=postgres, logs=out / LOGS)
+        plan = Plan.chosen(target, config, None, postgres=postgres, logs=out / folder.LOGS)
         findings = examination.examine(postgres) if target is None else examination.examine_target(plan)
         async for finding in findings:
             missing |= finding.state == "missing"
@@ -338,26 +467,39 @@ def init(
     say(f"  cronproof doctor --target {name}{where}")
 
 
-def _compared(found: Mapping[str, Sequence[ScenarioResult]], file: Path, more: str) -> NoReturn:
+def _compared(found: Mapping[str, Document], file: Path, more: str) -> NoReturn:
     """Writes and prints the table of the remaining crons, and ends with the exit code that the results call for."""
     lines = list(remaining.compared(found))
     _write(file, "\n".join(lines) + "\n")
-    every = [result for results in found.values() for result in results]
+    every = [scenario for run in found.values() for scenario in run.scenarios]
     console = _Console()
     say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for line in lines:
         say(line)
     say(f"\nThe table: {file}.{more}")
-    for result in every:
-        if result.verdict != "PASS":
-            say(f"{result.verdict} {result.file.id}: {result.reason}")
-    if any(result.interrupted for result in every):
+    for one in every:
+        if one.verdict != "PASS":
+            say(f"{one.verdict} {one.id}: {one.reason}")
+    if any(run.interrupted for run in found.values()):
         print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (as of every command)
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in every])])
+    raise typer.Exit(EXIT_CODES[worst([one.verdict for one in every])])
 
 
-class _Counting:
+class _Noting:
+    """Keeps where Postgres was found, and what was applied, for the report."""
+
+    postgres = ""
+    migrations: Sequence[FileEntry] = ()
+
+    def note(self, opened: Session) -> None:
+        """Notes what is verified on."""
+        self.postgres = f"PostgreSQL {opened.database.version}, {opened.database.where}"
+        applied = opened.database.applied
+        self.migrations = [FileEntry(file=provenance.shown(file), sha256=sha256) for file, sha256 in applied]
+
+
+class _Counting(_Noting):
     """Says how many scenarios are done."""
 
     def __init__(self, target: str, scenarios: int) -> None:
@@ -367,8 +509,9 @@ class _Counting:
         self._progress = Progress()
         self._started = time.monotonic()
 
-    def started(self, opened: Session, scenarios: int) -> None:
+    def started(self, opened: Session, scenarios: int) -> None:  # noqa: ARG002  (it is known)
         """Nothing to say yet."""
+        self.note(opened)
 
     def progress(self, file: reader.ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (which one is enough)
         """A scenario takes long: then it is said which."""
@@ -382,17 +525,18 @@ class _Counting:
         self._progress.clear()
 
 
-class _Watching(Terminal):
-    """Also keeps where Postgres was found, for the report."""
-
-    postgres = ""
-    migrations: Sequence[tuple[str, str]] = ()
+class _Watching(Terminal, _Noting):
+    """The terminal, and what the report needs."""
 
     def started(self, opened: Session, scenarios: int) -> None:
         """Notes what is verified on."""
-        self.postgres = f"PostgreSQL {opened.database.version}, {opened.database.where}"
-        self.migrations = [(provenance.shown(file), sha256) for file, sha256 in opened.database.applied]
+        self.note(opened)
         super().started(opened, scenarios)
+
+
+def _watching(console: Console, target: str) -> _Watching:
+    """The terminal; in a workflow of GitHub Actions with what is long folded away."""
+    return _Watching(console, target, folds=github.is_there())
 
 
 def _to_explore(file: reader.ScenarioFile, interleavings: str | None) -> reader.ScenarioFile:
@@ -417,56 +561,80 @@ def _to_explore(file: reader.ScenarioFile, interleavings: str | None) -> reader.
 
 
 def _about(
-    terminal: _Watching, target: str, started: datetime, seed: int, files: Sequence[reader.ScenarioFile]
+    noting: _Noting, plan: Plan, started: datetime, files: Sequence[reader.ScenarioFile]
 ) -> provenance.Provenance:
+    checkout = provenance.checkout()
+    scenarios = {provenance.shown(file.source.file): file.source.sha256 for file in files}
     return provenance.Provenance(
-        target=target,
-        postgres=terminal.postgres,
-        commit=provenance.commit(),
+        target=plan.target,
+        postgres=noting.postgres,
+        commit=checkout.commit,
+        dirty=checkout.dirty,
+        directory=checkout.directory,
         started=started,
-        seed=seed,
+        seconds=0,
+        seed=plan.seed,
         command=_shown(sys.argv[1:]),
-        migrations=terminal.migrations,
-        scenarios=[(provenance.shown(file.source.file), file.source.sha256) for file in files],
+        migrations=noting.migrations,
+        files=[FileEntry(file=file, sha256=sha256) for file, sha256 in scenarios.items()],
     )
 
 
-def _save(results: Sequence[ScenarioResult], out: Path, console: Console) -> dict[str, str]:
-    """Writes the counterexamples, and returns where, by their names."""
-    saved: dict[str, str] = {}
-    failed: list[str] = []
-    known: list[str] = []
-    for name, counterexample in (named for result in results for named in result.counterexamples):
-        _write(out / name, counterexample.text())
-        saved[name] = provenance.shown(out / name)
-        (failed if counterexample.known is None else known).append(saved[name])
-    for places, said in ((failed, "The failing schedules are saved"), (known, "Schedules that show known limits")):
-        if places:
-            console.print(f"\n{said}. Run one again:", highlight=False)
-        for place in places if places is failed else places[:1]:
-            console.print(f"  cronproof replay {shlex.quote(place)}", highlight=False, markup=False, soft_wrap=True)
+def _secrets(plan: Plan) -> set[str]:
+    """What must not be seen in a report: of this process, of the target, and of the given Postgres."""
+    found = secret_values(os.environ)
+    if plan.outside is not None:
+        found |= secret_values(plan.outside.env) | {plan.outside.cron_secret or ""}
+    with contextlib.suppress(psycopg.Error):  # it is no DSN: embedded, or a container
+        found.add(str(conninfo_to_dict(plan.postgres).get("password") or ""))
+    return found - {""}
+
+
+def _what_next(run: Document, console: Console) -> None:
+    """Says how to see again what was found."""
+    say = functools.partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    known = [known.counterexample for one in run.scenarios for known in one.known or ()]
+    failed = [one.counterexample for one in run.scenarios if one.counterexample is not None]
+    if known:
+        say("\nSchedules that show known limits. Run one again:")
+        say(f"  cronproof replay {shlex.quote(known[0])}")
     if len(known) > 1:
-        console.print(f"  ({len(known)} of them, {out}/*.known-*.yaml)", highlight=False, markup=False)
-    return saved
+        say(f"  ({len(known)} of them, {Path(known[0]).parent}/*.known-*.yaml)")
+    if failed:
+        say("\nThe failing schedules are saved. Run one again:")
+    for place in failed:
+        say(f"  cronproof replay {shlex.quote(place)}")
 
 
-def _hand_over(
-    results: Sequence[ScenarioResult],
-    about: provenance.Provenance,
-    saved: Mapping[str, str],
-    junit_file: Path | None,
-    *,
-    as_json: bool,
-) -> NoReturn:
+def _hand_over(run: Document, junit_file: Path | None, *, as_json: bool) -> NoReturn:
     """Writes what programs read, and ends with the exit code that the results call for."""
     if junit_file is not None:
-        _write(junit_file, junit.render(results))
+        _write(junit_file, junit.render(run))
     if as_json:
-        _Console().out(document.as_json(about, results, saved), highlight=False)
-    if any(result.interrupted for result in results):
+        _Console().out(run.text().rstrip("\n"), highlight=False)
+    elif github.is_there():
+        for line in github.annotated(run):
+            print(line)  # noqa: T201  (a command to the runner, of which rich knows nothing)
+    github.summarise(run)
+    if run.interrupted:
         print(LEFT_NOTHING, file=sys.stderr)  # noqa: T201  (not for --json's stdout)
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(EXIT_CODES[worst([result.verdict for result in results])])
+    raise typer.Exit(EXIT_CODES[run.verdict])
+
+
+def _of_shard(files: Sequence[reader.ScenarioFile], shard: str) -> list[reader.ScenarioFile]:
+    """Every N-th of the scenarios, beginning with the K-th: long ones stand side by side in a folder.
+
+    Raises:
+        UsageError: `shard` is no part, or nothing is in it.
+    """
+    part = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
+    if part is None or int(part[1]) > int(part[2]):
+        raise UsageError(f"--shard {shard!r} is no part of a whole; say 2/5 for the second of five")
+    chosen = list(files[int(part[1]) - 1 :: int(part[2])])
+    if not chosen:
+        raise UsageError(f"--shard {shard}: there are {len(files)} scenarios only")
+    return chosen
 
 
 def _chosen(paths: Sequence[Path], *, slow: bool) -> tuple[list[reader.ScenarioFile], int]:
@@ -532,16 +700,6 @@ def _writable(file: Path, option: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot write {file}: {reason}; choose another place with {option}") from None
-
-
-def _write(file: Path, text: str) -> None:
-    """Writes a report whole: whoever reads the file meanwhile, or another run with the same folder, sees no half."""
-    if file.exists() and not file.is_file():  # a pipe, a terminal
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
-        return
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
-    unfinished.replace(file)
 
 
 def _shown(arguments: Sequence[str]) -> str:

@@ -4,7 +4,8 @@
     ├── UsageError          exit 2: an option, a name or a file is wrong
     │   └── InvalidFile     exit 2: every mistake, each with file:line:col
     │       ├── InvalidScenario
-    │       └── InvalidConfig
+    │       ├── InvalidConfig
+    │       └── InvalidReport
     └── EnvironmentFailed   exit 3: no Postgres, no Docker engine, a target that does not start
 
 The message is what the user reads: what is wrong, where, and what to do about it.
@@ -63,3 +64,7 @@ class InvalidScenario(InvalidFile):
 
 class InvalidConfig(InvalidFile):
     """A `cronproof.toml` that does not say what to verify."""
+
+
+class InvalidReport(InvalidFile):
+    """A file that does not hold the results of a run."""

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MESSAGE_CHARACTERS = 48
 HIDDEN = "***"
+MIN_SECRET = 8
+"""A value of fewer characters may stand in any text."""
 
 _shows_data = False
+
+_SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
 
 _PHONE = re.compile(
     r"(?<![\w+/])\+\d{8,15}(?!\w)|(?<![\w.-])(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"
@@ -41,9 +45,14 @@ def masked(phone: str) -> str:
     return phone if _shows_data else "*" * max(len(phone) - 4, 0) + phone[-4:]
 
 
-def cut(text: str) -> str:
-    """The beginning of a message."""
-    return text if _shows_data or len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
+def cut(text: str, characters: int = MESSAGE_CHARACTERS) -> str:
+    """The beginning of a message, or of something as long as that."""
+    return text if _shows_data or len(text) <= characters else text[: characters - 1] + "…"
+
+
+def secret_values(environment: Mapping[str, str]) -> set[str]:
+    """The values of variables whose names speak of secrets."""
+    return {value for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= MIN_SECRET}
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:

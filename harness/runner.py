@@ -73,6 +73,8 @@ class Plan:
     """Whether it goes on from there."""
     config: Path | None = None
     """The file that says what the target is."""
+    shows_data: bool = False
+    """Whether phone numbers and texts may be seen."""
 
     @classmethod
     def chosen(cls, target: str | None, config: Path | None, migrations: Sequence[Path] | None, **others: Any) -> Self:

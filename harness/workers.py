@@ -28,6 +28,7 @@ from harness.errors import EnvironmentFailed
 from harness.explore.schedule import Follow
 from harness.explore.search import Task
 from harness.postgres.server import Server
+from harness.privacy import show_data
 from harness.results import ScenarioResult
 from harness.scenario.reader import ScenarioFile
 from harness.stage import Glance, Stage
@@ -132,6 +133,7 @@ def work(connection: Connection, server: Server, plan: Plan) -> None:
     """What a worker does: it makes the runs that it is asked for until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    show_data(plan.shows_data)
     logging.getLogger().addHandler(logging.NullHandler())  # as in the run: what crons log is in the findings
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, asyncio.CancelledError):
         uvloop.run(_work(connection, server, plan))

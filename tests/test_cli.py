@@ -40,7 +40,7 @@ def test_the_reference_passes_and_the_report_says_so(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nPASS  Test 3: Race condition prevention" in done.stdout
     assert "FAIL" not in done.stdout
-    report = (tmp_path / "sign-off.md").read_text()
+    report = (tmp_path / "latest" / "sign-off.md").read_text()
     for part in (
         "**Verdict:** PASS",
         "| `claim_jobs_for_followup` | **Yes** | PASS |",
@@ -81,7 +81,8 @@ def test_the_crons_before_the_fix_fail_by_name(tmp_path: Path) -> None:
     assert "and #2 by B" in done.stdout
     assert "+12125550132" not in done.stdout
     assert (
-        "**FAIL** `3-race/post-job-followup` no-duplicate (A5 B6 A1): job 32" in (tmp_path / "sign-off.md").read_text()
+        "**FAIL** `3-race/post-job-followup` no-duplicate (A5 B6 A1): job 32"
+        in (tmp_path / "latest" / "sign-off.md").read_text()
     )
     assert ET.parse(tmp_path / "j.xml").getroot().attrib["failures"] == "3"  # noqa: S314  (our own file)
 
@@ -98,9 +99,10 @@ def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
     assert race["reason"].startswith("exclusive: job 32 was claimed by ")
     assert race["checks"][0].keys() >= {"id", "verdict", "message"}
     assert race["exploration"].keys() == {
-        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "amiss",
+        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "amiss", "outcomes",
     }  # fmt: skip
-    assert Path(race["counterexample"]) == tmp_path / "3-race.post-job-followup.counterexample.yaml"
+    place = (tmp_path / "latest").resolve() / "3-race.post-job-followup.counterexample.yaml"
+    assert Path(race["counterexample"]) == place
     assert race["exploration"]["distinct_outcomes"] > 1
     assert (function["verdict"], "reason" in function) == ("PASS", False)
 
@@ -140,8 +142,11 @@ def test_a_budget_that_ends_is_inconclusive(tmp_path: Path) -> None:
         (["--junit", "sql"], 2, "cronproof: cannot write sql: Is a directory; choose another place with --junit"),
         (["--migration", "nowhere.sql"], 2, "cronproof: cannot read the migration nowhere.sql: "),
         (["--migration", "Makefile"], 2, 'cronproof: Makefile:1:1: syntax error at or near "#"'),
-        (["--out", "reports", "--junit", "reports/../reports/sign-off.md"], 2, "cronproof: --junit reports/../reports/sign-off.md is the sign-off report's own file; choose another"),
-        (["--out", "/dev/null/x"], 2, "cronproof: cannot write /dev/null/x/sign-off.md: Not a directory; choose another place with --out"),
+        (["--out", "/dev/null/x"], 2, "cronproof: cannot write /dev/null/x: Not a directory; choose another place with --out"),
+        (["--shard", "3/2"], 2, "cronproof: --shard '3/2' is no part of a whole; say 2/5 for the second of five"),
+        (["--shard", "600/600"], 2, "cronproof: --shard 600/600: there are 148 scenarios only"),
+        (["--sign", "nowhere.pem"], 2, "cronproof: cannot read nowhere.pem: No such file or directory; --sign wants a private key in PEM"),
+        (["--sign", "Makefile"], 2, "cronproof: Makefile is no private key in PEM that can sign, without a password: "),
         (["--junit", "/dev/null/x/j.xml"], 2, "cronproof: cannot write /dev/null/x/j.xml: Not a directory; choose another place with --junit"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -195,18 +200,20 @@ def test_the_report_shows_no_password(postgres: Server, tmp_path: Path) -> None:
 
     done = cronproof("verify", "scenarios/1-functions", "--postgres", dsn, "--out", str(tmp_path), "--json")
 
-    report = (tmp_path / "sign-off.md").read_text()
+    report = (tmp_path / "latest" / "sign-off.md").read_text()
     assert done.returncode == 0
     assert "--postgres DSN" in report
     assert "secret" not in done.stdout + done.stderr + report
 
 
 def test_a_run_that_fails_leaves_no_report_of_an_earlier_one(tmp_path: Path) -> None:
-    (tmp_path / "sign-off.md").write_text("PASS")
+    cronproof("verify", "scenarios/1-functions", "--out", str(tmp_path))
+    (earlier,) = (folder for folder in tmp_path.iterdir() if not folder.is_symlink())
+    assert (tmp_path / "latest" / "sign-off.md").exists()
 
     cronproof("verify", "--postgres", "host=127.0.0.1 port=1", "--out", str(tmp_path))
 
-    assert not (tmp_path / "sign-off.md").exists()
+    assert list(tmp_path.iterdir()) == [earlier]
 
 
 def test_list_names_scenarios_and_targets() -> None:

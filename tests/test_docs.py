@@ -27,6 +27,8 @@ CONSOLE = [
 ]
 YOUR_APP = [block for block in BLOCK.findall(README) if "../my-app" in block[0]]
 TIMES = re.compile(r"\d+(\.\d+)? m?s\b")
+FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[0-9a-f]{6}")
+"""That of a run."""
 
 
 @pytest.mark.postgres
@@ -46,8 +48,8 @@ def test_what_the_readme_shows_is_what_is_printed(command: str, shown: str, tmp_
 
 def assert_printed(shown: str, printed: str) -> None:
     """Every shown line is printed, in this order; times aside, and with anything in place of `[...]`."""
-    parts = [TIMES.sub("TIME", part).strip("\n") for part in re.split(r"\[\.\.\.\]", shown)]
-    rest = TIMES.sub("TIME", printed)
+    shown, rest = (FOLDER.sub("RUN", TIMES.sub("TIME", text)) for text in (shown, printed))
+    parts = [part.strip("\n") for part in re.split(r"\[\.\.\.\]", shown)]
     for part in parts:
         assert part in rest
         rest = rest[rest.index(part) + len(part) :]

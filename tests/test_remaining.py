@@ -77,7 +77,7 @@ def test_pairs_are_scenarios_of_their_own_with_one_line_each(tmp_path: Path) -> 
         "post-job-followup+crew-briefing": "PASS",
         "ghl-followups+crew-briefing": "PASS",
     }
-    lines = (tmp_path / "sign-off.md").read_text().splitlines()
+    lines = (tmp_path / "latest" / "sign-off.md").read_text().splitlines()
     assert len([line for line in lines if line.startswith("| post-job-followup | ghl-followups | ")]) == 1
     failing = scenarios["post-job-followup+ghl-followups"]["counterexample"]
     again = cronproof("replay", failing)
@@ -149,4 +149,4 @@ def test_ctrl_c_ends_several_processes_and_tells_what_was_found(tmp_path: Path) 
 
     assert code == 130
     assert "INCONCLUSIVE  delivery       interrupted" in output
-    assert (tmp_path / "sign-off.md").exists()
+    assert (tmp_path / "latest" / "sign-off.md").exists()

@@ -110,3 +110,13 @@ def _cell(ones: Sequence[Consequence]) -> str:
     if len(ordered) > 1:
         ordered = [pair for pair in ordered if pair[0] != "·"]
     return " ".join(f"({text})" if known else text for text, known in ordered)
+
+
+def style(cell: str) -> Literal["", "fine", "known", "amiss"]:
+    """How a cell of the matrix is to be read: all is well, something is known to be amiss, or something is amiss."""
+    if not cell:
+        return ""
+    words = cell.split()
+    if all(one in {"·", "open"} for one in words):
+        return "fine"
+    return "known" if all(one in {"·", "open"} or one.startswith("(") for one in words) else "amiss"

@@ -5,29 +5,43 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from harness.report.document import FileEntry, Versions
+
+
+def versions() -> Versions:
+    """What this is made with."""
+    return Versions(
+        cronproof=version("cronproof"),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+    )
+
 
 @dataclass(frozen=True)
 class Provenance:
-    """Enough to know what a report speaks of, and to do it again."""
+    """Enough to know what a report speaks of, and to do it again. `directory` is from the root of the git checkout."""
 
     target: str
     postgres: str
     commit: str
+    dirty: bool | None
     started: datetime
+    seconds: float
     seed: int
     command: str
-    migrations: Sequence[tuple[str, str]]
-    scenarios: Sequence[tuple[str, str]]
+    directory: str
+    migrations: Sequence[FileEntry]
+    files: Sequence[FileEntry]
+    budget_seconds: float | None = None
+    shard: str | None = None
     left_out: int = 0
     """How many slow scenarios were not run."""
-    harness: str = version("cronproof")
-    python: str = platform.python_version()
-    system: str = f"{platform.system()} {platform.machine()}"
+    versions: Versions = field(default_factory=versions)
 
 
 def now() -> datetime:
@@ -35,18 +49,27 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def commit() -> str:
-    """The commit that is checked out here, with a word when files differ from it."""
+@dataclass(frozen=True)
+class Checkout:
+    """What is checked out where we are: the commit, whether files differ from it, and where in it we are."""
+
+    commit: str = "unknown (not a git checkout)"
+    dirty: bool | None = None
+    directory: str = "."
+
+
+def checkout() -> Checkout:
+    """That of the working directory."""
     head = _git("rev-parse", "HEAD")
     if not head:
-        return "unknown (not a git checkout)"
-    return f"{head} with uncommitted changes" if _git("status", "--porcelain") else head
+        return Checkout()
+    return Checkout(head, bool(_git("status", "--porcelain")), _git("rev-parse", "--show-prefix") or ".")
 
 
 def shown(file: Path) -> str:
     """A path as people want to see it: relative, when it is below the working directory."""
     try:
-        return str(file.resolve().relative_to(Path.cwd()))
+        return str(file.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(file)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from harness.explore.counterexample import Counterexample
-from harness.report.table import table
+from harness.report.table import Cell, Link, Strong, cell, table
 from harness.results import ScenarioResult
 from harness.scenario.crons import CronName
+
+if TYPE_CHECKING:
+    from harness.report.document import Document, ScenarioEntry
 
 SAID: Mapping[CronName, str] = {
     "check-timeouts": "Medium: adequate for Telegram",
@@ -37,8 +40,8 @@ class Measured:
     amiss: Mapping[str, int]
     faults: int
     amiss_by_fault: Mapping[str, int]
-    shortest: tuple[str, Counterexample] | None
-    """Of the schedules that show it the shortest, and the name of its file."""
+    shortest: tuple[str, str] | None = None
+    """Of the schedules that show it the shortest, in a few characters, and the name of its file."""
     doubt: str | None = None
     """Why not all was played that was to be, if it was not."""
 
@@ -52,17 +55,17 @@ class Measured:
         return "medium" if self.amiss_by_fault else "low"
 
     @property
-    def verdict(self) -> str:
-        """The risk with its numbers."""
+    def numbers(self) -> str:
+        """What the risk is said for."""
         match self.risk:
             case "high":
-                return f"**high**: {_counted(self.amiss)} of {self.schedules} schedules"
+                return f"{_counted(self.amiss)} of {self.schedules} schedules"
             case "medium":
-                return f"**medium**: {_counted(self.amiss_by_fault)} of {self.faults} faults, no schedule without one"
+                return f"{_counted(self.amiss_by_fault)} of {self.faults} faults, no schedule without one"
             case "low":
-                return f"**low**: nothing in {self.schedules} schedules and {self.faults} faults"
+                return f"nothing in {self.schedules} schedules and {self.faults} faults"
             case "not known":
-                return f"**not known**: {self.doubt or 'either schedules or faults were not played'}"
+                return self.doubt or "either schedules or faults were not played"
 
 
 def measured(results: Sequence[ScenarioResult]) -> list[Measured]:
@@ -89,46 +92,63 @@ def measured(results: Sequence[ScenarioResult]) -> list[Measured]:
             key=lambda named: ("!" in named[1].shown, len(named[1].steps), named[0]),
             default=None,
         )
-        found.append(Measured(cron, schedules, amiss, faults, amiss_by_fault, shortest, next(iter(doubts), None)))
+        short = None if shortest is None else (shortest[1].shown, shortest[0])
+        found.append(Measured(cron, schedules, amiss, faults, amiss_by_fault, short, next(iter(doubts), None)))
     return found
 
 
-def rows(results: Sequence[ScenarioResult]) -> Iterator[Sequence[object]]:
+def joined(parts: Sequence[Sequence[Measured]]) -> list[Measured]:
+    """What was found of each cron in several parts of a run."""
+    found = []
+    for cron in SAID:
+        of_cron = [one for part in parts for one in part if one.cron == cron]
+        if of_cron:
+            amiss, by_fault = Counter[str](), Counter[str]()
+            for one in of_cron:
+                amiss.update(one.amiss)
+                by_fault.update(one.amiss_by_fault)
+            shown = [one.shortest for one in of_cron if one.shortest is not None]
+            shortest = min(shown, key=lambda schedule: ("!" in schedule[0], len(schedule[0]), schedule), default=None)
+            schedules, faults = (
+                sum(counts) for counts in zip(*((o.schedules, o.faults) for o in of_cron), strict=True)
+            )
+            doubt = next((one.doubt for one in of_cron if one.doubt is not None), None)
+            found.append(Measured(cron, schedules, amiss, faults, by_fault, shortest, doubt))
+    return found
+
+
+def rows(found: Sequence[Measured]) -> Iterator[Sequence[Cell]]:
     """The lines of the report's table, with the columns of `HEAD`."""
-    for one in measured(results):
+    for one in found:
         yield one.cron, SAID[one.cron], *_cells(one)
 
 
-def _cells(one: Measured, folder: str = "") -> Sequence[object]:
-    shortest = "none" if one.shortest is None else f"[`{one.shortest[1].shown}`]({folder}{one.shortest[0]})"
+def _cells(one: Measured, folder: str = "") -> Sequence[Cell]:
+    shortest = "none" if one.shortest is None else Link(one.shortest[0], folder + one.shortest[1])
     amiss, by_fault = (_counted(words) or "none" for words in (one.amiss, one.amiss_by_fault))
-    return one.schedules, amiss, one.faults, by_fault, shortest, one.verdict
+    return one.schedules, amiss, one.faults, by_fault, shortest, (Strong(one.risk), f": {one.numbers}")
 
 
-def pairs(results: Sequence[ScenarioResult]) -> Iterator[tuple[str, str, int, str]]:
+def pairs(scenarios: Sequence[ScenarioEntry]) -> Iterator[tuple[str, str, int, str]]:
     """A line for each pair of crons: which, how many schedules, and how they interfere."""
-    for result in results:
-        if result.file.pair is not None:
-            one, other = result.file.pair
-            said = next((check.message for check in result.checks if check.id == "no-interference"), "")
-            yield one, other, result.exploration.schedules, said
+    for scenario in scenarios:
+        if scenario.pair is not None:
+            said = next((check.message for check in scenario.checks if check.id == "no-interference"), "")
+            yield *scenario.pair, scenario.exploration.schedules, said
 
 
-def limits(results: Sequence[ScenarioResult], folder: str = "") -> Iterator[str]:
-    """Each known limit once, with its reason and the schedules that show it, which are in a folder."""
-    shown: dict[str, list[str]] = {}
-    for result in results:
-        for name, counterexample in result.counterexamples:
-            if counterexample.known is not None:
-                shown.setdefault(counterexample.known, []).append(name)
-    for reason, names in shown.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"- {reason} [`{names[0]}`]({folder}{names[0]}){more}"
+def limits(scenarios: Sequence[ScenarioEntry]) -> Mapping[str, Sequence[str]]:
+    """Each known limit by its reason, with the files of the schedules that show it."""
+    found: dict[str, list[str]] = {}
+    for scenario in scenarios:
+        for known in scenario.known or ():
+            found.setdefault(known.reason, []).append(Path(known.counterexample).name)
+    return found
 
 
-def compared(by_target: Mapping[str, Sequence[ScenarioResult]]) -> Iterator[str]:
+def compared(by_target: Mapping[str, Document]) -> Iterator[str]:
     """The report's table again, with a line for each target below each cron; then the limits that are left, and the pairs."""
-    found = {target: {one.cron: one for one in measured(results)} for target, results in by_target.items()}
+    found = {target: {one.cron: one for one in document.remaining} for target, document in by_target.items()}
     head = ("Cron", "Target", *HEAD[2:])
     lines = [
         (
@@ -140,11 +160,15 @@ def compared(by_target: Mapping[str, Sequence[ScenarioResult]]) -> Iterator[str]
         for number, target in enumerate(name for name in by_target if cron in found[name])
     ]
     yield from table(head, lines)
-    for target, results in by_target.items():
-        if left := list(limits(results, f"{target}/")):
-            yield from ("", f"Known limits of `{target}`, each with the shortest schedule that shows it:", "", *left)
+    for target, document in by_target.items():
+        if left := limits(document.scenarios):
+            yield from ("", f"Known limits of `{target}`, each with the shortest schedule that shows it:", "")
+            for reason, names in left.items():
+                more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                yield f"- {cell(reason)} {cell(Link(names[0], f'{target}/{names[0]}'))}{more}"
     of_pairs = {
-        target: {(one, other): said for one, other, _, said in pairs(results)} for target, results in by_target.items()
+        target: {(one, other): said for one, other, _, said in pairs(document.scenarios)}
+        for target, document in by_target.items()
     }
     every = dict.fromkeys(pair for said in of_pairs.values() for pair in said)
     if every:

@@ -12,7 +12,8 @@ from harness.checks import Verdict
 from harness.explore import overlap
 from harness.explore.explorer import Coverage
 from harness.explore.timeline import Broken, Timeline
-from harness.report import matrix, progress
+from harness.privacy import redacted
+from harness.report import github, matrix, progress
 from harness.report.interleavings import covered, drawn
 from harness.report.parts import PARTS
 from harness.report.progress import Progress
@@ -27,8 +28,10 @@ _ID_WIDTH = 14
 class Terminal:
     """Prints to a console; with colours where that is a terminal."""
 
-    def __init__(self, console: Console, target: str) -> None:
+    def __init__(self, console: Console, target: str, *, folds: bool = False) -> None:
+        """Prints to the console. `folds`: what passes is folded away, as a workflow of GitHub Actions can."""
         self._console = console
+        self._folds = folds
         self._target = target
         self._done = 0
         self._scenarios = 0
@@ -43,6 +46,17 @@ class Terminal:
         """One scenario: its title, then a line for each check."""
         self._progress.clear()
         self._done += 1
+        if not self._folds:
+            self._scenario(result)
+            return
+        with self._console.capture() as capture:
+            self._scenario(result)
+        text = github.harmless(capture.get())
+        if result.verdict == "PASS":
+            text = github.folded(f"PASS {result.file.id}", text)
+        self._console.out(text, end="", highlight=False)
+
+    def _scenario(self, result: ScenarioResult) -> None:
         if result.file.pair is not None and result.verdict == "PASS":
             said = "; ".join(check.message for check in result.checks[:1])
             self._print(f"  {_coloured(result.verdict)}  {escape(result.file.id.partition(':')[2])}: {escape(said)}")
@@ -112,7 +126,7 @@ class Terminal:
             self._print(f"    [dim]{escape(str(step))}[/dim]")
 
     def _print(self, text: str, end: str = "\n") -> None:
-        self._console.print(text, end=end, soft_wrap=True, highlight=False)
+        self._console.print(redacted(text), end=end, soft_wrap=True, highlight=False)
 
 
 def _line(check: CheckResult, *, several: bool) -> str:

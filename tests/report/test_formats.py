@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +14,17 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
+from harness import privacy
 from harness.checks import Verdict
 from harness.evidence import Instance, Run, Sent
 from harness.explore.point import Point
 from harness.explore.scheduler import Step
 from harness.mocks.exchange import Message
-from harness.report import document, junit, markdown, provenance, remaining
+from harness.report import attestation, ctrf, html, junit, markdown, provenance, remaining
+from harness.report.document import Document, FileEntry
 from harness.report.provenance import Provenance
+from harness.report.record import record
+from harness.report.table import cell
 from harness.report.terminal import Terminal
 from harness.results import CheckResult, Exploration, ScenarioResult
 from harness.scenario.model import Scenario
@@ -48,16 +53,24 @@ ABOUT = Provenance(
     target="reference",
     postgres="PostgreSQL 18.6, embedded",
     commit="0" * 40,
+    dirty=False,
     started=datetime(2026, 11, 23, tzinfo=UTC),
+    seconds=1.25,
     seed=7,
     command="cronproof verify",
-    migrations=[("sql/06-cron-locking.sql", "a" * 64)],
-    scenarios=[("scenarios/folder/hostile.yaml", "b" * 64)],
+    directory=".",
+    migrations=[FileEntry(file="sql/06-cron-locking.sql", sha256="a" * 64)],
+    files=[FileEntry(file="scenarios/folder/hostile.yaml", sha256="b" * 64)],
 )
+FOLDER = Path("reports") / "2026-11-23T000000Z-3f9a2c"
+
+
+def documented(*results: ScenarioResult) -> Document:
+    return record(ABOUT, results, FOLDER)
 
 
 def test_junit_is_xml_whatever_the_messages_hold() -> None:
-    root = ET.fromstring(junit.render([RESULT]))  # noqa: S314  (our own text)
+    root = ET.fromstring(junit.render(documented(RESULT)))  # noqa: S314  (our own text)
     assert (root.attrib["tests"], root.attrib["failures"], root.attrib["errors"]) == ("2", "1", "1")
     failure = root.find("testsuite/testcase/failure")
     assert failure is not None
@@ -65,29 +78,35 @@ def test_junit_is_xml_whatever_the_messages_hold() -> None:
 
 
 def test_json_has_the_keys_that_others_rely_on() -> None:
-    parsed = json.loads(document.as_json(ABOUT, [RESULT], {}))
+    parsed = json.loads(documented(RESULT).text())
 
     assert parsed.keys() >= {"verdict", "target", "postgres", "scenarios"}
     (scenario,) = parsed["scenarios"]
-    assert scenario.keys() == {"id", "file", "title", "verdict", "reason", "checks", "exploration"}
+    assert scenario.keys() >= {"id", "file", "title", "verdict", "reason", "checks", "exploration"}
     assert (scenario["id"], scenario["verdict"]) == ("folder/hostile", "FAIL")
-    assert scenario["checks"][0] == {"id": "exclusive", "verdict": "FAIL", "message": HOSTILE, "order": "step-by-step"}
+    first = {"id": "exclusive", "verdict": "FAIL", "message": HOSTILE, "order": "step-by-step", "line": 1}
+    assert scenario["checks"][0] == first
     assert "order" not in scenario["checks"][1]
 
 
 def test_a_scenario_that_passes_has_no_reason() -> None:
-    passed = replace(RESULT, checks=[CheckResult("egress", "PASS", "fine")])
+    passed = replace(RESULT, checks=[CheckResult("exclusive", "PASS", "fine"), CheckResult("egress", "PASS", "fine")])
 
-    assert "reason" not in json.loads(document.as_json(ABOUT, [passed], {}))["scenarios"][0]
+    assert "reason" not in json.loads(documented(passed).text())["scenarios"][0]
 
 
 def test_markdown_names_what_did_not_pass_and_what_was_verified() -> None:
-    report = markdown.render(ABOUT, [RESULT], 1.25)
+    report = markdown.render(documented(RESULT))
 
     assert "**Verdict:** FAIL" in report
-    assert "- **FAIL** `folder/hostile` exclusive (step-by-step): </x> &" in report
+    assert "- **FAIL** `folder/hostile` exclusive (step-by-step): \\</x> &" in report
     assert "\\|pipe\\|" in report
-    for fact in ("PostgreSQL 18.6, embedded", "seed 7", "| sql/06-cron-locking.sql | `aaaaaaaaaaaaaaaa` |", "in 1.2 s"):
+    for fact in (
+        "PostgreSQL 18.6, embedded",
+        "- Seed: 7",
+        "| sql/06-cron-locking.sql | `aaaaaaaaaaaaaaaa` |",
+        "in 1.2 s",
+    ):
         assert fact in report
 
 
@@ -112,7 +131,7 @@ def test_markdown_says_of_each_function_what_was_said_of_it() -> None:
         CheckResult("rpc-guarded", "PASS", ""),
     ]
 
-    report = markdown.render(ABOUT, [replace(RESULT, file=replace(RESULT.file, scenario=scenario), checks=said)], 1)
+    report = markdown.render(documented(replace(RESULT, file=replace(RESULT.file, scenario=scenario), checks=said)))
 
     assert "| `f` | **No** | not asked |" in report
     assert "| `g` | **Yes** | PASS |" in report
@@ -124,7 +143,7 @@ def test_markdown_takes_a_retry_without_a_call_or_with_a_job_that_is_gone() -> N
     runs = [Run(order="1", instances=[Instance("A", "post-job-followup")], before={"jobs": [job]}, after={"jobs": []})]
 
     report = markdown.render(
-        ABOUT, [replace(RESULT, file=replace(RESULT.file, scenario=scenario), runs=[*runs, Run(order="catalog")])], 1
+        documented(replace(RESULT, file=replace(RESULT.file, scenario=scenario), runs=[*runs, Run(order="catalog")]))
     )
 
     assert "| post-job-followup | job 32 | not tried | deleted | not tried |" in report
@@ -133,7 +152,7 @@ def test_markdown_takes_a_retry_without_a_call_or_with_a_job_that_is_gone() -> N
 def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert provenance.commit() == "unknown (not a git checkout)"
+    assert provenance.checkout() == provenance.Checkout()
 
 
 def of_cron(run: Run | None = None, verdict: Verdict = "PASS", **when: Any) -> ScenarioResult:
@@ -168,6 +187,56 @@ BY_ORDER = of_cron(interleavings="all")
 def test_the_risk_of_a_cron_has_its_numbers_and_is_not_low_for_want_of_them(
     results: list[ScenarioResult], verdict: str
 ) -> None:
-    (row,) = remaining.rows(results)
+    (row,) = remaining.rows(remaining.measured(results))
 
-    assert (row[0], row[-1]) == ("ghl-followups", verdict)
+    assert (row[0], cell(row[-1])) == ("ghl-followups", verdict)
+
+
+EXTREME = RESULT.file.scenario.model_copy(update={"title": HOSTILE * 300 + "x" * 10_000})
+
+
+@pytest.mark.parametrize(
+    "render", [junit.render, ctrf.render, html.render, markdown.render, attestation.render, Document.text]
+)
+def test_a_title_of_ten_thousand_hostile_characters_breaks_no_format(render: Callable[[Document], str]) -> None:
+    extreme = replace(RESULT, file=replace(RESULT.file, scenario=EXTREME))
+
+    text = render(documented(extreme))
+
+    assert text.encode()
+    assert '</x> & "quotes"' not in text or render is not html.render
+    if render in {ctrf.render, attestation.render, Document.text}:
+        json.loads(text)
+    if render is junit.render:
+        ET.fromstring(text)  # noqa: S314  (our own text)
+    if render is html.render:
+        assert ("\x1b" in text, "<script>" in text.replace('<script>"use strict"', "", 1)) == (False, False)
+
+
+def test_a_document_that_is_read_again_is_the_same() -> None:
+    text = documented(RESULT).text()
+
+    assert Document.model_validate_json(text).text() == text
+
+
+def test_secrets_and_people_are_not_in_it() -> None:
+    said = (
+        "key-of-mine-123 postgres://u:hunter2hunter2@h/x password=swordfish1 Bearer abcdefgh12345678 "
+        "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZSJ9.c2lnbmF0dXJl OPENPHONE_API_KEY=zyxwvuts "
+        "+12125550132 (212) 555-0132 2026-11-23 sb_secret_abcdefghij"
+    )
+    result = replace(RESULT, checks=[CheckResult("exclusive", "FAIL", said), CheckResult("egress", "PASS", said)])
+
+    text = record(ABOUT, [result], FOLDER, {"key-of-mine-123"}).text()
+
+    for secret in ("key-of-mine", "hunter2", "swordfish", "abcdefgh1234", "eyJ", "zyxwvuts", "sb_secret_a", "555-01"):
+        assert secret not in text, secret
+    assert "+12125550132" not in text
+    assert "********0132" in text
+    assert "2026-11-23" in json.loads(text)["scenarios"][0]["checks"][0]["message"]
+    try:
+        privacy.show_data(True)
+        shown = record(ABOUT, [result], FOLDER, {"key-of-mine-123"}).text()
+    finally:
+        privacy.show_data(False)
+    assert ("+12125550132" in shown, "key-of-mine" in shown, "hunter2" in shown) == (True, False, False)

@@ -1,0 +1,33 @@
+"""A run with a race that fails, messages that fail under faults, and known limits, made once for all who read its report."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.test_cli import cronproof
+
+SCENARIOS = [
+    str(ROOT / "scenarios" / name)
+    for name in (
+        *("1-functions", "3-race/post-job-followup.yaml", "4-retry"),
+        *("7-faults/post-job-followup.yaml", "8-remaining/ghl-followups.yaml"),
+    )
+]
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of the run. Whichever process of the tests comes first makes it."""
+    base = tmp_path_factory.getbasetemp()
+    out = (base if worker_id == "master" else base.parent) / "reports"
+    out.mkdir(exist_ok=True)
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (out / "latest").exists():
+            done = cronproof("verify", *SCENARIOS, "--target", "legacy", "--out", str(out))
+            assert done.returncode == 1, done.stderr
+    return (out / "latest").resolve()
