@@ -40,6 +40,7 @@ def render(document: Document) -> str:
             script=script,
             policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
         )
+        .lstrip()
     )
 
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.report import html
+from harness.report.document import read
 from tests.conftest import ROOT
+from tests.report.large import grown
 from tests.test_cli import cronproof
 
 if TYPE_CHECKING:
@@ -87,8 +90,8 @@ def test_a_failure_is_gone_through_step_by_step_beside_what_passes(browser: Brow
     assert player.get_by_role("button", name="Next").is_disabled()
     player.get_by_role("button", name="All steps").click()
     assert failing.locator("tr.later").count() == at.count() == 0
-    shared = failing.locator("tr.step.shared").count()
-    assert shared == passing.locator("tr.step.shared").count() > 2
+    shared = failing.locator("tr.shared").count()
+    assert shared == passing.locator("tr.shared").count() > 2
     assert complaints == []
 
 
@@ -99,7 +102,7 @@ def test_a_lock_wait_is_a_bar_that_says_for_whom(browser: Browser, tmp_path: Pat
 
     page, _ = opened(browser, (tmp_path / "latest" / "sign-off.html").resolve())
 
-    bar = page.locator(".timeline .lane .wait").first
+    bar = page.locator(".timeline td > .wait").first
     assert "waits for A" in bar.inner_text()
     assert page.locator("tr.broken").first.inner_text().startswith("✗ never-waits")
 
@@ -142,5 +145,14 @@ def test_in_print_all_steps_are_there_and_no_buttons(browser: Browser, page_file
     page.emulate_media(media="print")
 
     assert page.locator(".stepping").first.is_hidden()
-    assert page.locator("tr.step.later").first.is_visible()
+    assert page.locator("tr.later").first.is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_large_run_is_less_than_five_megabytes(run_once: Path) -> None:
+    run = grown(read(run_once / "results.json"), scenarios=200, schedules=10_000)
+
+    text = html.render(run)
+
+    assert len(text.encode()) < 5_000_000
+    assert text.count('<figure class="timeline"') > 300

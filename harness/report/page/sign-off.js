@@ -8,8 +8,14 @@ function noted(rows, kind) {
   return rows.flatMap((row) => [...row.querySelectorAll(`li.${kind}`)].map((note) => note.textContent));
 }
 
+function taken(row) {
+  const cell = row.querySelector(".acts");
+  const instance = cell.closest("table").tHead.rows[0].cells[cell.cellIndex].firstChild.textContent;
+  return `${instance}: ${[...cell.childNodes].map((part) => part.textContent).join("; ")}`;
+}
+
 function waiting(row) {
-  return [...row.querySelectorAll(".lane .wait")].map((bar) => bar.textContent);
+  return [...row.querySelectorAll("td > .wait")].map((bar) => bar.textContent);
 }
 
 class Player {
@@ -18,7 +24,7 @@ class Player {
     this.now = root.querySelector(".now");
     this.soFar = root.querySelector(".so-far");
     this.timelines = [...root.querySelectorAll(".timeline")].map((figure) => ({
-      steps: [...figure.querySelectorAll("tr.step")],
+      steps: [...figure.querySelectorAll("tbody tr:not(.broken)")],
       broken: figure.querySelector("tr.broken"),
     }));
     this.count = Math.max(...this.timelines.map((one) => one.steps.length));
@@ -65,9 +71,8 @@ class Player {
     }
     const { steps, broken } = this.timelines[0];
     const row = steps[Math.min(this.at, steps.length) - 1];
-    const taken = row.querySelector(".acts").innerText.replace(/\s+/g, " ");
     const breaks = broken !== null && broken.previousElementSibling === row;
-    this.now.textContent = `Step ${this.at} of ${this.count}: ${taken}${breaks ? `. ${broken.textContent.trim()}` : ""}`;
+    this.now.textContent = `Step ${this.at} of ${this.count}: ${taken(row)}${breaks ? `. ${broken.textContent.trim()}` : ""}`;
     const before = steps.slice(0, this.at);
     for (const [kind, heading] of Object.entries(HEADINGS)) {
       const said = kind === "wait" ? waiting(row) : noted(before, kind);
