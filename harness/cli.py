@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import io
 import json
 import logging
@@ -37,7 +38,7 @@ from harness.config import chosen as configured
 from harness.errors import CronproofError, EnvironmentFailed, UsageError
 from harness.explore import counterexample as counterexamples
 from harness.explore.explorer import Coverage
-from harness.privacy import secret_values, show_data
+from harness.privacy import redacted, secret_values, show_data
 from harness.prove import proof
 from harness.prove.trial import Trial
 from harness.report import (
@@ -564,7 +565,9 @@ def _about(
     noting: _Noting, plan: Plan, started: datetime, files: Sequence[reader.ScenarioFile]
 ) -> provenance.Provenance:
     checkout = provenance.checkout()
-    scenarios = {provenance.shown(file.source.file): file.source.sha256 for file in files}
+    digests = {provenance.shown(file.source.file): file.source.sha256 for file in files}
+    if plan.config is not None:
+        digests[provenance.shown(plan.config)] = hashlib.sha256(plan.config.read_bytes()).hexdigest()
     return provenance.Provenance(
         target=plan.target,
         postgres=noting.postgres,
@@ -576,7 +579,7 @@ def _about(
         seed=plan.seed,
         command=_shown(sys.argv[1:]),
         migrations=noting.migrations,
-        files=[FileEntry(file=file, sha256=sha256) for file, sha256 in scenarios.items()],
+        files=[FileEntry(file=file, sha256=sha256) for file, sha256 in digests.items()],
     )
 
 
@@ -737,7 +740,7 @@ def main() -> None:
     try:
         app()
     except CronproofError as error:
-        print(f"cronproof: {error}", file=sys.stderr)  # noqa: T201  (the one line that says what is wrong)
+        print(f"cronproof: {redacted(str(error))}", file=sys.stderr)  # noqa: T201  (the one line that says what is wrong)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001  (a verdict of 1 would be a lie: nothing was found out about the crons)
         traceback.print_exc()

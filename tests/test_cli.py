@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -244,3 +246,28 @@ def test_every_command_has_help() -> None:
     for command in ("verify", "list", "schema", "doctor"):
         assert command in done.stdout
         assert cronproof(command, "--help").returncode == 0
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_on_a_terminal_lines_fit_and_no_color_is_obeyed(colour: bool, tmp_path: Path) -> None:
+    of_user = {"TERM": "xterm-256color", "COLUMNS": "72"} | ({} if colour else {"NO_COLOR": "1"})
+    command = [sys.executable, "-m", "harness", "verify", RACE, "--target", "legacy", "--out", str(tmp_path)]
+    terminal, output = os.openpty()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | of_user, stdout=output, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(output)
+        printed = b""
+        with contextlib.suppress(OSError):  # everything is read, and nobody writes any more
+            while part := os.read(terminal, 4096):
+                printed += part
+    os.close(terminal)
+
+    text = printed.decode().replace("\r", "")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    checks = [number for number, line in enumerate(plain) if line.startswith("  FAIL  no-duplicate")]
+    assert process.returncode == 1
+    assert ("\x1b[1;31mFAIL" in text, "\x1b[31m" in text or "\x1b[32m" in text) == (colour, colour)
+    assert all(len(line) <= 72 for line in plain[checks[0] : checks[0] + 3])
+    assert plain[checks[0] + 1].startswith(" " * 23)
+    assert plain[-1].startswith("  cronproof replay ")

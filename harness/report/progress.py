@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ class Progress:
 
     def _write(self, text: str) -> None:
         if self._terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]  # a line that is broken in two cannot be rewritten
             print("\r" + text.ljust(self._width), end="", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
             self._width = len(text)
         else:

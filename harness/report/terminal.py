@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from harness.checks import Verdict
 from harness.explore import overlap
@@ -69,7 +70,7 @@ class Terminal:
             f"[dim]({self._done}/{self._scenarios}{played}, {result.seconds * 1000:.0f} ms)[/dim]"
         )
         for check in result.checks:
-            self._print(f"  {_line(check, several=orders > 1)}")
+            self._check(check, several=orders > 1)
         if result.is_explored:
             self._print(f"  [dim]{escape(covered(result.exploration))}[/dim]")
         if consequences := result.consequences:
@@ -125,13 +126,26 @@ class Terminal:
         for step in run.steps:
             self._print(f"    [dim]{escape(str(step))}[/dim]")
 
+    def _check(self, check: CheckResult, *, several: bool) -> None:
+        """A line, of which on a terminal what does not fit stands below what it belongs to."""
+        verdict, said = _coloured(check.verdict), redacted(_said(check, several=several))
+        if not self._console.is_terminal:
+            self._print(f"  {verdict}  {check.id:{_ID_WIDTH}} {said}")
+            return
+        grid = Table.grid()
+        for width in (2, len(check.verdict) + 2, max(_ID_WIDTH, len(check.id)) + 1):
+            grid.add_column(width=width, no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row("", verdict, check.id, said)
+        self._console.print(grid, highlight=False)
+
     def _print(self, text: str, end: str = "\n") -> None:
         self._console.print(redacted(text), end=end, soft_wrap=True, highlight=False)
 
 
-def _line(check: CheckResult, *, several: bool) -> str:
+def _said(check: CheckResult, *, several: bool) -> str:
     where = f" [dim]\\[{escape(check.order)}][/dim]" if check.order and several else ""
-    return f"{_coloured(check.verdict)}  {check.id:{_ID_WIDTH}} {escape(check.message)}{where}"
+    return f"{escape(check.message)}{where}"
 
 
 def _coloured(verdict: Verdict) -> str:
