@@ -17,6 +17,7 @@ import uvloop
 from bench import outside
 from bench.direct import serial_rate
 from bench.hammering import claims, runs_until_duplicate
+from bench.reports import rendering
 from bench.statements import CLAIM, SEND
 from harness.explore import explorer
 from harness.explore.explorer import Coverage
@@ -74,6 +75,7 @@ async def main() -> None:
         await peer(postgres)
         await growth(postgres)
         await workers(postgres)
+    rendering()
 
 
 async def control(opened: Session) -> None:
@@ -253,7 +255,7 @@ async def workers(postgres: Server) -> None:
             result = await opened.verify(reader.ScenarioFile(scenario, file.source), deadline=started + WORKERS_SECONDS)
             rates.append(result.exploration.schedules / (time.monotonic() - started))
     print("workers: three instances, every schedule, as many as there is time for")
-    print(f"    one: {rates[0]:.0f} schedules a second; two: {rates[1]:.0f}; two / one: {rates[1] / rates[0]:.2f}")
+    print(f"    one: {rates[0]:.0f} schedules a second; two: {rates[1]:.0f}; two / one: {rates[1] / rates[0]:.2f}\n")
 
 
 if __name__ == "__main__":

@@ -570,6 +570,7 @@ def _about(
         digests[provenance.shown(plan.config)] = hashlib.sha256(plan.config.read_bytes()).hexdigest()
     return provenance.Provenance(
         target=plan.target,
+        target_is=None if plan.outside is not None else in_process.DESCRIPTIONS.get(plan.target),
         postgres=noting.postgres,
         commit=checkout.commit,
         dirty=checkout.dirty,

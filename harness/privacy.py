@@ -26,7 +26,11 @@ _SECRETS = (
     (re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s'\";,&]+)"), rf"\1\2{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (
-        re.compile(r"(?i)\b(\w*(?:api_?-?key|secret|token|password|service_role_key))(\"?\s*[=:]\s*\"?)[\w.~+/=-]{8,}"),
+        # In prose a colon stands behind such a word, too: then only what has a digit in it is no word.
+        re.compile(
+            r"(?i)\b(\w*(?:api[_-]?key|secret|token|password|service_role_key))"
+            r"([\"']?\s*=\s*[\"']?|[\"']\s*:\s*[\"']|:\s*(?=[\w.~+/-]*\d))[\w.~+/=-]{8,}"
+        ),
         rf"\1\2{HIDDEN}",
     ),
     (re.compile(r"\b(?:sb_secret_|sbp_|sk_|rk_|pit-|whsec_)[\w-]{8,}"), HIDDEN),  # Supabase, Stripe, GoHighLevel

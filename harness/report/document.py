@@ -145,6 +145,7 @@ class ScenarioEntry(_Entry):
     )
     passing: Timeline | None = Field(None, description="Of a failure, the schedule that passes and is most like it.")
     known: Sequence[KnownEntry] | None = None
+    limits: Sequence[str] = Field((), description="Why each known limit is so that has shown.")
     output: Sequence[OutputEntry] = ()
 
     @property
@@ -168,6 +169,7 @@ class Document(_Entry):
     id: str = Field(description="The name of the run's folder.")
     verdict: Verdict
     target: str
+    target_is: str | None = Field(None, description="What the target is, where it comes with cronproof.")
     postgres: str
     commit: str
     dirty: bool | None = Field(

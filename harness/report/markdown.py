@@ -27,7 +27,7 @@ def _head(document: Document) -> Iterator[str]:
     yield TITLE
     yield ""
     yield f"**Verdict:** {document.verdict}  "
-    yield f"**Target:** {cell(document.target)}  "
+    yield f"**Target:** {cell(document.target)}{f': {document.target_is}' if document.target_is else ''}  "
     yield f"**Verified:** {document.started.isoformat()} in {document.seconds:.1f} s  "
     yield f"**Commit:** {document.commit}{' with uncommitted changes' * bool(document.dirty)}"
     yield from _section("Summary", _table(sections.summary(document)))
@@ -89,7 +89,13 @@ def _gaps(document: Document) -> Iterator[str]:
 def _provenance(document: Document) -> Iterator[str]:
     for name, value in sections.provenance(document):
         yield f"- {name}: {cell(value)}"
-    yield from ("", "To do it again:", "", *_fenced(sections.repeat(document)), "")
+    yield from (
+        "",
+        "To do it again:" + f" {sections.CHANGED}" * bool(document.dirty),
+        "",
+        *_fenced(sections.repeat(document)),
+        "",
+    )
     yield from _table(sections.digests(document))
 
 

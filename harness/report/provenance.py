@@ -39,6 +39,7 @@ class Provenance:
     files: Sequence[FileEntry]
     budget_seconds: float | None = None
     shard: str | None = None
+    target_is: str | None = None
     left_out: int = 0
     """How many slow scenarios were not run."""
     versions: Versions = field(default_factory=versions)

@@ -29,9 +29,10 @@ from harness.report.document import (
 )
 from harness.report.provenance import Provenance, shown
 from harness.results import ScenarioResult, worst
+from harness.stage import examine
 
 RESPONSE_CHARACTERS = 400
-AS_IT_IS = frozenset({"steps", "data", "sha256"})
+AS_IT_IS = frozenset({"data", "sha256"})
 """What is to be replayed, or compared: nothing is looked for in it."""
 
 
@@ -44,6 +45,7 @@ def record(
         id=folder.name,
         verdict=worst([result.verdict for result in results]),
         target=about.target,
+        target_is=about.target_is,
         postgres=about.postgres,
         commit=about.commit,
         dirty=about.dirty,
@@ -84,6 +86,10 @@ def _redacted(value: Any, secrets: Sequence[str]) -> Any:
 def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
     file, scenario = result.file, result.file.scenario
     places = {id(one): shown(folder / name) for name, one in result.counterexamples}
+    limits = [known.counterexample.known for known in result.known] + [one.known for one in result.consequences]
+    if not result.is_explored:  # then runs are few
+        limits += [one for run in result.runs for check in scenario.checks for one in examine(check, run).known]
+    runs = {(run.order, run.is_explored): run for run in result.runs if scenario.when is not None}
     is_needed = file.pair is None and not any(run.met for run in result.runs)  # of faults there is the truth table
     return ScenarioEntry(
         id=file.id,
@@ -108,7 +114,7 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
         ],
         exploration=result.exploration,
         played=result.played,
-        runs=[_run(run, result) for run in result.runs if scenario.when is not None] if is_needed else [],
+        runs=[_run(run, result) for run in runs.values()] if is_needed else [],
         functions=list(_functions(result)),
         faults=result.consequences or None,
         counterexample=None if result.counterexample is None else places[id(result.counterexample)],
@@ -126,6 +132,7 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
             for one in result.known
         ]
         or None,
+        limits=list(dict.fromkeys(reason for reason in limits if reason)),
         output=[OutputEntry(instance=one.instance, file=shown(one.file), lines=one.lines) for one in result.output],
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.checks import Verdict
 from harness.consequences import Consequence
+from harness.explore.timeline import Timeline
 from harness.report import matrix, remaining
 from harness.report.document import Document, RunEntry, ScenarioEntry
 from harness.report.interleavings import which
@@ -35,6 +37,11 @@ class Section:
         return sum(scenario.played for scenario in self.scenarios)
 
     @property
+    def limited(self) -> int:
+        """How many scenarios have shown what they know to be amiss."""
+        return sum(bool(scenario.limits) for scenario in self.scenarios)
+
+    @property
     def alone(self) -> Sequence[ScenarioEntry]:
         """The scenarios without those of pairs, of which a table has a line each."""
         return [scenario for scenario in self.scenarios if scenario.pair is None or scenario.verdict != "PASS"]
@@ -57,7 +64,8 @@ def sentence(document: Document) -> str:
     scenarios = len(document.scenarios)
     failed, unsure = (sum(one.verdict == said for one in document.scenarios) for said in ("FAIL", "INCONCLUSIVE"))
     if not failed and not unsure:
-        return f"all {scenarios} scenarios hold"
+        limited = sum(bool(one.limits) for one in document.scenarios)
+        return f"all {scenarios} scenarios hold" + (f", {limited} of them but for known limits" if limited else "")
     counts = [f"{failed} failed"] * bool(failed) + [f"{unsure} proved nothing"] * bool(unsure)
     return f"{' and '.join(counts)} of {scenarios} scenarios"
 
@@ -73,10 +81,23 @@ def outcomes(scenario: ScenarioEntry) -> Table:
     return Table(("Outcome: what each answered, and sent", "Schedules"), rows)
 
 
+SCHEDULES = "A6 B7 A1 is a schedule: A takes six steps, then B seven, then A one. A!dies1 is a step that met a fault."
+CHANGED = "Files differed from this commit, so what it has does not repeat this run exactly."
+LATER = "What is not seen above comes when the crons are called again afterwards, until nothing changes any more."
+
+
+def shows_later(timeline: Timeline) -> bool:
+    """Whether the check breaks at the very end: then by what comes, or does not come, afterwards."""
+    return timeline.broken is not None and timeline.broken.at == len(timeline.moments) - 1
+
+
 def summary(document: Document) -> Table:
     """A line for each test."""
-    rows = [(one.heading, len(one.scenarios), one.runs, Strong(one.verdict)) for one in sections(document)]
-    return Table(("Test", "Scenarios", "Runs", "Result"), rows)
+    rows = [
+        (one.heading, len(one.scenarios), one.runs, Strong(one.verdict), one.limited or "none")
+        for one in sections(document)
+    ]
+    return Table(("Test", "Scenarios", "Runs", "Result", "With known limits"), rows)
 
 
 def failures(document: Document) -> Iterator[tuple[ScenarioEntry, Verdict, str, str]]:
@@ -94,7 +115,7 @@ def provenance(document: Document) -> list[tuple[str, Cell]]:
         commit = (commit, " with uncommitted changes")
     versions = document.versions
     lines: list[tuple[str, Cell]] = [
-        ("Target", document.target),
+        ("Target", document.target + (f": {document.target_is}" if document.target_is else "")),
         ("Commit", commit),
         ("Postgres", document.postgres),
         ("Versions", f"cronproof {versions.cronproof}, Python {versions.python}, {versions.system}"),
@@ -162,11 +183,11 @@ def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
     untouched = [str(row[0]) for row in coverage(document).rows if set(row[1:]) == {NOWHERE}]
     if untouched:
         yield "Crons that no scenario calls:", untouched
-    limits = remaining.limits(document.scenarios)
+    limits = Counter(reason for scenario in document.scenarios for reason in scenario.limits)
     if limits:
         yield (
-            "Limits that are known, and so fail nothing:",
-            [f"{reason} ({len(files)} scenario{'s' * (len(files) != 1)})" for reason, files in limits.items()],
+            "Known to be amiss, and so failing nothing:",
+            [f"{reason} ({count} scenario{'s' * (count != 1)})" for reason, count in limits.items()],
         )
 
 
@@ -213,7 +234,8 @@ def _race(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
         waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits)
         rows.append((scenario.id, order, tuple(claims), run.accepted, waits or "none"))
     yield explorations(scenarios)
-    yield Table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows)
+    title = "Each named order, and of the schedules one for each outcome, also of those that led to the shortest:"
+    yield Table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows, title)
 
 
 def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:

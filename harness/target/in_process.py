@@ -56,6 +56,11 @@ BUILT_IN: Mapping[str, BuiltIn] = {
     "legacy": BuiltIn(legacy),
     "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES, migration.NOTICES)),
 }
+DESCRIPTIONS: Mapping[str, str] = {
+    "reference": "the crons of cronproof itself, after the fix: they claim, then send",
+    "legacy": "the crons of cronproof itself as they were before the fix: they read, send, then mark",
+    "hardened": "the crons of cronproof itself with claims that expire and outcomes that are looked up",
+}
 Application = Callable[[Settings, Clock], Starlette]
 """Makes the application of an instance."""
 APPS = "http://apps.cronproof.invalid"

@@ -223,16 +223,29 @@ def test_secrets_and_people_are_not_in_it() -> None:
     said = (
         "key-of-mine-123 postgres://u:hunter2hunter2@h/x password=swordfish1 Bearer abcdefgh12345678 "
         "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZSJ9.c2lnbmF0dXJl OPENPHONE_API_KEY=zyxwvuts "
-        "+12125550132 (212) 555-0132 2026-11-23 sb_secret_abcdefghij"
+        "+12125550132 (212) 555-0132 2026-11-23 sb_secret_abcdefghij "
+        '{"api_key": "qwertyuiop"} token: a1b2c3d4e5 without the secret: everything is refused'
     )
     result = replace(RESULT, checks=[CheckResult("exclusive", "FAIL", said), CheckResult("egress", "PASS", said)])
 
     text = record(ABOUT, [result], FOLDER, {"key-of-mine-123"}).text()
 
-    for secret in ("key-of-mine", "hunter2", "swordfish", "abcdefgh1234", "eyJ", "zyxwvuts", "sb_secret_a", "555-01"):
+    for secret in (
+        "key-of-mine",
+        "hunter2",
+        "swordfish",
+        "abcdefgh1234",
+        "eyJ",
+        "zyxwvuts",
+        "sb_secret_a",
+        "555-01",
+        "qwerty",
+        "a1b2",
+    ):
         assert secret not in text, secret
     assert "+12125550132" not in text
     assert "********0132" in text
+    assert "without the secret: everything is refused" in text
     assert "2026-11-23" in json.loads(text)["scenarios"][0]["checks"][0]["message"]
     try:
         privacy.show_data(True)
