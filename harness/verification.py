@@ -183,7 +183,9 @@ class Verification:
             glances: Sequence[tuple[Follow, Glance]] = [await self.stage.glance(task) for task in tasks]
         else:
             glances = await self.workers.glance(self.file, tasks, observing=self.stage.observing)
-        self._seen.update((glance.key, glance.run) for _, glance in glances if glance.run is not None)
+        for _, glance in glances:  # of each outcome the first in their order, however many workers have seen it
+            if glance.run is not None:
+                self._seen.setdefault(glance.key, glance.run)
         return glances
 
     async def _limits(self, search: Search, coverage: Coverage) -> list[Known]:
