@@ -146,12 +146,8 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     plan = replace(plan, workers=_processes(plan, files), logs=place / folder.LOGS)
     console = _Console(quiet=as_json)
     terminal = _watching(console, plan.target)
-    try:
+    with folder.kept_if_filled(place, _secrets(plan)):
         results = _run(verify_all(plan, files, budget_seconds=budget, report=terminal))
-    finally:
-        folder.redact_logs(place, _secrets(plan))
-        with contextlib.suppress(OSError):  # it is not empty: there is something to look at
-            place.rmdir()
     seconds = time.monotonic() - clock
     about = replace(
         _about(terminal, plan, started, files),
@@ -164,7 +160,6 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     terminal.summary(results, seconds)
     if left_out:
         console.print(f"{left_out} slow scenarios were left out; --slow runs them, too", highlight=False)
-    place.mkdir(exist_ok=True)
     folder.write(place, run, signer)
     folder.publish(place)
     console.print(f"\nSign-off report: {place / folder.PAGE}", highlight=False, markup=False, soft_wrap=True)

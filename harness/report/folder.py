@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -71,8 +71,20 @@ def publish(folder: Path) -> None:
     link.unlink(missing_ok=True)
 
 
-def redact_logs(folder: Path, values: Collection[str]) -> None:
-    """Takes secrets out of what a target has written, and phone numbers, unless they may be seen."""
+@contextlib.contextmanager
+def kept_if_filled(folder: Path, values: Collection[str]) -> Iterator[None]:
+    """Takes the secrets out of the logs when the block ends. If it fails, and has left nothing to look at, the folder goes."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
+        raise
+    finally:
+        _redact_logs(folder, values)
+
+
+def _redact_logs(folder: Path, values: Collection[str]) -> None:
     for log in (folder / LOGS).glob("*"):
         text = log.read_text("utf-8", errors="backslashreplace")
         write_whole(log, "".join(redacted(line, values) for line in text.splitlines(keepends=True)))
