@@ -28,7 +28,6 @@ class Row:
     """One step."""
 
     number: int
-    instance: str
     step: str
     is_fault: bool
     places: Sequence[Place]
@@ -58,7 +57,6 @@ def rows(timeline: Timeline, beside: Timeline | None = None) -> list[Row]:
         broken = timeline.broken if timeline.broken is not None and timeline.broken.at == number else None
         row = Row(
             number + 1,
-            moment.instance,
             moment.step,
             moment.is_fault,
             places,

@@ -47,7 +47,7 @@ def document(shards: Mapping[Path, Document], folder: Path) -> Document:
     first = runs[0]
     scenarios = sorted((one for run in runs for one in run.scenarios), key=lambda one: one.id)
     files = {one.file: one for run in runs for one in run.files}
-    return first.model_copy(
+    return first.model_copy(  # slow scenarios are counted before the others are divided: `left_out` is that of all
         update={
             "id": folder.name,
             "verdict": worst([run.verdict for run in runs]),
@@ -56,7 +56,6 @@ def document(shards: Mapping[Path, Document], folder: Path) -> Document:
             "command": " && ".join(run.command for run in runs),
             "shard": None,
             "interrupted": any(run.interrupted for run in runs),
-            "left_out": first.left_out,  # it is counted before the scenarios are divided
             "files": [files[name] for name in sorted(files)],
             "scenarios": [_moved(one, folder) for one in scenarios],
             "remaining": remaining.joined([run.remaining for run in runs]),

@@ -24,7 +24,7 @@ def versions() -> Versions:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Enough to know what a report speaks of, and to do it again. `directory` is from the root of the git checkout."""
+    """Enough to know what a report speaks of, and to do it again: all of it is in the document, by the same names."""
 
     target: str
     postgres: str

@@ -64,7 +64,7 @@ def sentence(document: Document) -> str:
     scenarios = len(document.scenarios)
     failed, unsure = (sum(one.verdict == said for one in document.scenarios) for said in ("FAIL", "INCONCLUSIVE"))
     if not failed and not unsure:
-        limited = sum(bool(one.limits) for one in document.scenarios)
+        limited = sum(one.limited for one in sections(document))
         return f"all {scenarios} scenarios hold" + (f", {limited} of them but for known limits" if limited else "")
     counts = [f"{failed} failed"] * bool(failed) + [f"{unsure} proved nothing"] * bool(unsure)
     return f"{' and '.join(counts)} of {scenarios} scenarios"
