@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 NPM := $(shell command -v npm)
-LITE := tests/supabase/lite
+LITE := tests/standins/supabase/lite
 NODE_PG := fixtures/targets/node-pg
 NEXTJS := fixtures/targets/nextjs-supabase
 FASTAPI := fixtures/targets/fastapi

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from harness.checks import Verdict
-from harness.errors import CronproofError, InvalidScenario
-from harness.report.interleavings import drawn
-from harness.results import ScenarioResult
-from harness.runner import Plan, Session, session
-from harness.scenario import reader
+from cronproof.checks import Verdict
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.runner import Plan, Session, session
+from cronproof.errors import CronproofError, InvalidScenario
+from cronproof.report.views.interleavings import drawn
+from cronproof.scenario import reader
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 

@@ -19,21 +19,21 @@ from bench.direct import serial_rate
 from bench.hammering import claims, runs_until_duplicate
 from bench.reports import rendering
 from bench.statements import CLAIM, SEND
-from harness.explore import explorer
-from harness.explore.explorer import Coverage
-from harness.explore.point import OpenGate
-from harness.explore.schedule import Follow
-from harness.explore.search import Task
-from harness.postgres import database as databases
-from harness.postgres import server
-from harness.postgres.database import Database
-from harness.postgres.proxy import Proxy
-from harness.postgres.reset import Script
-from harness.postgres.server import Server
-from harness.results import ScenarioResult
-from harness.runner import Plan, Session, session_on
-from harness.scenario import reader
-from harness.stage import Glance, Stage
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.runner import Plan, Session, session_on
+from cronproof.engine.scenario_runner import Glance, Stage
+from cronproof.explore import explorer
+from cronproof.explore.explorer import Coverage
+from cronproof.explore.schedule import Follow
+from cronproof.explore.strategy import Task
+from cronproof.gate.point import OpenGate
+from cronproof.postgres import database as databases
+from cronproof.postgres.database import Database
+from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.postgres.reset import Script
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
 from tests.explore.isolationtester import permutations
 from tests.explore.sessions import Sessions
 

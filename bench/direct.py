@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from psycopg import AsyncConnection
 
-from harness.explore.schedule import Follow
-from harness.postgres.database import Database, Role
-from harness.runner import Session
-from harness.stage import Stage
-from harness.target import in_process
+from cronproof.engine.runner import Session
+from cronproof.engine.scenario_runner import Stage
+from cronproof.explore.schedule import Follow
+from cronproof.postgres.database import Database, Role
+from cronproof.targets import in_process
 
 RUNS = 300
 

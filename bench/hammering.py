@@ -14,11 +14,11 @@ from pathlib import Path
 from psycopg import AsyncConnection
 
 from bench.statements import MARK, PICK, ROWS, SCHEMA, SEND
-from harness.explore import explorer
-from harness.explore.schedule import Follow
-from harness.explore.search import Task
-from harness.postgres.database import Database
-from harness.postgres.reset import Script
+from cronproof.explore import explorer
+from cronproof.explore.schedule import Follow
+from cronproof.explore.strategy import Task
+from cronproof.postgres.database import Database
+from cronproof.postgres.reset import Script
 from tests.explore.sessions import Came, Sessions
 
 TRIALS = 500

@@ -6,11 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from harness.explore.explorer import Coverage
-from harness.postgres.server import Server
-from harness.runner import Plan, session_on
-from harness.scenario import reader
-from harness.stage import Stage
+from cronproof.engine.runner import Plan, session_on
+from cronproof.engine.scenario_runner import Stage
+from cronproof.explore.explorer import Coverage
+from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
 
 TARGETS = Path("fixtures/targets")
 INSTALLED = {

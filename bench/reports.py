@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.report import html
-from harness.report.document import RESULTS, Document, read
-from harness.report.folder import write
+from cronproof.report.data.document import RESULTS, Document, read
+from cronproof.report.folder import write
+from cronproof.report.views import html
+from tests.cli.test_app import cronproof
 from tests.report.large import grown
-from tests.test_cli import cronproof
 
 SCENARIOS = ("scenarios/3-race/post-job-followup.yaml", "scenarios/7-faults/post-job-followup.yaml")
 

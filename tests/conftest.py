@@ -8,15 +8,21 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import uvloop
 
-from harness.postgres import database as databases
-from harness.postgres import migration, server
-from harness.postgres.database import Database
-from harness.postgres.server import Server
-from harness.scenario import reader
-from harness.scenario.reader import ScenarioFile
+from cronproof.postgres import database as databases
+from cronproof.postgres import migration
+from cronproof.postgres.database import Database
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
+from cronproof.scenario.reader import ScenarioFile
+
+# How fast an example is made depends on the machine, and on what else it does.
+hypothesis.settings.register_profile("untimed", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 Await = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.checks import CHECKS
-from harness.explore.overlap import DESCRIPTIONS
-from harness.scenario import reader
+from cronproof.checks import CHECKS
+from cronproof.explore.named_orders import DESCRIPTIONS
+from cronproof.scenario import reader
 from tests.conftest import ROOT
 
 VERIFIED = "CRONPROOF_VERIFIED"

@@ -22,7 +22,7 @@ TARGETS = ROOT / "fixtures" / "targets"
 
 def cronproof(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "cronproof", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
 

@@ -9,31 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.checks import Check
-from harness.checks.batch_limit import BatchLimit
-from harness.checks.body import Body
-from harness.checks.check import Finding
-from harness.checks.egress import Egress
-from harness.checks.exclusive import Exclusive
-from harness.checks.flag_agrees import FlagAgrees
-from harness.checks.never_waits import NeverWaits
-from harness.checks.no_deadlock import NoDeadlock
-from harness.checks.no_duplicate import NoDuplicate
-from harness.checks.no_loss import NoLoss
-from harness.checks.only_eligible import OnlyEligible
-from harness.checks.rows import Rows
-from harness.checks.rpc_guarded import RpcGuarded
-from harness.checks.rpc_present import RpcPresent
-from harness.checks.sees_rows import SeesRows
-from harness.checks.status import Status
-from harness.checks.text import Text
-from harness.evidence import CronResponse, Instance, Mark, Run, Sent
-from harness.explore.point import Point
-from harness.explore.scheduler import Wait
-from harness.mocks.exchange import Message
-from harness.mocks.services import Escape
-from harness.postgres.catalog import Function
-from harness.postgres.proxy import SqlError
+from cronproof.checks import Check
+from cronproof.checks.batch_limit import BatchLimit
+from cronproof.checks.body import Body
+from cronproof.checks.check import Finding
+from cronproof.checks.egress import Egress
+from cronproof.checks.exclusive import Exclusive
+from cronproof.checks.flag_agrees import FlagAgrees
+from cronproof.checks.never_waits import NeverWaits
+from cronproof.checks.no_deadlock import NoDeadlock
+from cronproof.checks.no_duplicate import NoDuplicate
+from cronproof.checks.no_loss import NoLoss
+from cronproof.checks.only_eligible import OnlyEligible
+from cronproof.checks.rows import Rows
+from cronproof.checks.rpc_guarded import RpcGuarded
+from cronproof.checks.rpc_present import RpcPresent
+from cronproof.checks.sees_rows import SeesRows
+from cronproof.checks.status import Status
+from cronproof.checks.text import Text
+from cronproof.evidence.evidence import CronResponse, Instance, Mark, Run, Sent
+from cronproof.explore.executor import Wait
+from cronproof.gate.point import Point
+from cronproof.postgres.catalog import Function
+from cronproof.postgres.proxy.proxy import SqlError
+from cronproof.services.exchange import Message
+from cronproof.services.services import Escape
 
 ADA, BEN = "+12125550132", "+12125550134"
 COLUMN = "followup_sent_at"

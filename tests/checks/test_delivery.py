@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.checks.check import Finding
-from harness.checks.delivery import Delivery
-from harness.consequences import consequences
-from harness.evidence import Run
-from harness.explore.fault import FaultName
-from harness.explore.point import Point
-from harness.explore.scheduler import Step
+from cronproof.checks.check import Finding
+from cronproof.checks.delivery import Delivery
+from cronproof.evidence.evidence import Run
+from cronproof.evidence.message_outcomes import consequences
+from cronproof.explore.executor import Step
+from cronproof.gate.fault import FaultName
+from cronproof.gate.point import Point
 from tests.checks.test_checks import ADA, SET, after, job, run, sent
 
 CALL = "openphone POST /v1/messages"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.checks.no_interference import NoInterference
-from harness.checks.tries import Tries
-from harness.evidence import Instance, Run, Sent
-from harness.mocks.exchange import Message, ServiceName
+from cronproof.checks.no_interference import NoInterference
+from cronproof.checks.tries import Tries
+from cronproof.evidence.evidence import Instance, Run, Sent
+from cronproof.services.exchange import Message, ServiceName
 
 ADA = "+12125550132"
 KNOWN = {"between": ["post-job-followup"], "and": ["ghl-followups", "crew-briefing"], "reason": "nobody asks"}

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import AsyncConnection
 
-from harness.explore.point import OpenGate
-from harness.explore.schedule import Follow
-from harness.explore.scheduler import Scheduler
-from harness.explore.search import Task
-from harness.postgres.database import Database
-from harness.postgres.proxy import Proxy
-from harness.postgres.reset import Script
+from cronproof.explore.executor import Scheduler
+from cronproof.explore.schedule import Follow
+from cronproof.explore.strategy import Task
+from cronproof.gate.point import OpenGate
+from cronproof.postgres.database import Database
+from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.postgres.reset import Script
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InvalidScenario
-from harness.explore.counterexample import Counterexample, Replay, read
-from harness.explore.schedule import Diverged
-from tests.explore.test_scheduler import Instances, statements
+from cronproof.errors import InvalidScenario
+from cronproof.explore.counterexample import Counterexample, Replay, read
+from cronproof.explore.schedule import Diverged
+from tests.explore.test_executor import Instances, statements
 
 COUNTEREXAMPLE = Counterexample(
     scenario="scenarios/3-race/post-job-followup.yaml",

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.explore import explorer
-from harness.explore.explorer import Coverage
-from harness.explore.schedule import Follow
-from harness.explore.search import Task
-from harness.postgres.database import Database
-from harness.postgres.server import Server
+from cronproof.explore import explorer
+from cronproof.explore.explorer import Coverage
+from cronproof.explore.schedule import Follow
+from cronproof.explore.strategy import Task
+from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
 from tests.conftest import Await, database_with
 from tests.explore.isolationtester import permutations
 from tests.explore.sessions import Came, Sessions

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from harness.scenario.crons import SENT_COLUMNS
+from cronproof.domain.crons import SENT_COLUMNS
 from tests.model import rows
 from tests.model.rows import insert, uuid_of
 

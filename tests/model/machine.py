@@ -13,18 +13,18 @@ from typing import Any, ClassVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from cronproof.engine.runner import Plan, Session, session_on
+from cronproof.engine.scenario_runner import Stage
+from cronproof.explore import named_orders
+from cronproof.explore.executor import Scheduler
+from cronproof.gate import fault as faulty
+from cronproof.gate.fault import FaultName
+from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
+from cronproof.services.exchange import CallClock, Message
+from cronproof.services.openphone import Scripted
+from cronproof.targets import in_process
 from fixtures.crons.app import create_app
-from harness.explore import fault as faulty
-from harness.explore import overlap
-from harness.explore.fault import FaultName
-from harness.explore.scheduler import Scheduler
-from harness.mocks.exchange import CallClock, Message
-from harness.mocks.openphone import Scripted
-from harness.postgres.server import Server
-from harness.runner import Plan, Session, session_on
-from harness.scenario import reader
-from harness.stage import Stage
-from harness.target import in_process
 from tests.conftest import Await
 
 
@@ -57,7 +57,7 @@ class AtRandom:
                 fault = None
             else:
                 await scheduler.step(name)
-        await overlap.one_after_the_other(scheduler)
+        await named_orders.one_after_the_other(scheduler)
 
 
 class Machine(RuleBasedStateMachine):
@@ -87,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         rows: list[tuple[Any, ...]] = self.await_(self.opened.database.fetch(query))
         return rows
 
-    def perform(self, cron: str, instances: int, play: overlap.Play, refused: Sequence[str] = ()) -> list[Message]:
+    def perform(self, cron: str, instances: int, play: named_orders.Play, refused: Sequence[str] = ()) -> list[Message]:
         """Plays a cron, and returns the messages that were accepted meanwhile. Nothing in it may be left undecided."""
         stage = self.stages[cron, instances]
 

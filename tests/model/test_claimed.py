@@ -12,11 +12,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from harness.explore import overlap
-from harness.explore.fault import DIES, FAULT_NAMES, FaultName
-from harness.mocks.exchange import Message
-from harness.postgres.server import Server
-from harness.scenario.crons import SENT_COLUMNS
+from cronproof.domain.crons import SENT_COLUMNS
+from cronproof.explore import named_orders
+from cronproof.gate.fault import DIES, FAULT_NAMES, FaultName
+from cronproof.postgres.server.server import Server
+from cronproof.services.exchange import Message
 from tests.conftest import Await
 from tests.model.claimed import DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
@@ -112,7 +112,7 @@ class Hardened(OfJobs):
         expected = self.given.run(cron, set())
         for _ in range(MOST_ROUNDS):
             self.pass_time(timedelta(minutes=15))
-            received += self.perform(cron, 1, overlap.one_after_the_other)
+            received += self.perform(cron, 1, named_orders.one_after_the_other)
             expected += self.given.run(cron, set())
             if self.undecided() == 0:
                 break

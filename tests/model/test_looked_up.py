@@ -14,9 +14,9 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from harness.mocks.exchange import Message
-from harness.postgres.server import Server
-from harness.scenario.crons import CRON_NAMES, SENT_COLUMNS
+from cronproof.domain.crons import CRON_NAMES, SENT_COLUMNS
+from cronproof.postgres.server.server import Server
+from cronproof.services.exchange import Message
 from tests.conftest import Await
 from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, Sent, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play

@@ -12,11 +12,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.errors import EnvironmentFailed, UsageError
-from harness.postgres import catalog, migration, server
-from harness.postgres import database as databases
-from harness.postgres.database import Database
-from harness.postgres.server import Server
+from cronproof.errors import EnvironmentFailed, UsageError
+from cronproof.postgres import catalog, migration
+from cronproof.postgres import database as databases
+from cronproof.postgres.database import Database
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
 from tests.conftest import Await
 
 pytestmark = pytest.mark.postgres

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.postgres import migration
-from harness.postgres.database import Database
-from harness.postgres.server import Server
+from cronproof.postgres import migration
+from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
 from tests.conftest import Await, database_with
 
 pytestmark = pytest.mark.postgres

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.postgres import migration
-from harness.prove import cron_mutants
-from harness.prove.proof import FUNCTIONS, MUTATED
+from cronproof.postgres import migration
+from cronproof.prove import cron_mutants
+from cronproof.prove.proof import FUNCTIONS, MUTATED
 
 SOURCE = '''
 async def run(cron):

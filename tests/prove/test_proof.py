@@ -11,12 +11,12 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.prove.proof import Proof, equivalent, subjects
-from harness.prove.trial import Outcome, Subject, Trial
-from harness.report import kills
+from cronproof.prove import kill_matrix
+from cronproof.prove.proof import Proof, equivalent, subjects
+from cronproof.prove.trial import Outcome, Subject, Trial
+from tests.cli.test_app import cronproof
 from tests.conftest import ROOT
-from tests.test_cli import cronproof
-from tests.test_guard import wait_until
+from tests.test_cleanup import wait_until
 
 
 def trial(name: str, kind: Any, outcome: Outcome, *, proves: str | None = None, failed: Sequence[str] = (),
@@ -67,7 +67,7 @@ def test_an_explanation_of_what_is_caught_is_stale() -> None:
 def test_the_matrix_says_which_check_caught_what() -> None:
     missed = trial("two", "saboteur", "caught by another check", proves="egress", failed=["status"])
 
-    lines = list(kills.lines(proof(missed)))
+    lines = list(kill_matrix.lines(proof(missed)))
 
     one, two = (next(line for line in lines if line.startswith(f"A1    {name}")) for name in ("one", "two"))
     assert (one.count("●"), one.count("○"), two.count("✗"), two.count("○")) == (1, 1, 1, 1)
@@ -109,7 +109,7 @@ def test_what_is_not_caught_is_not_proven_and_json_is_one_document() -> None:
 
 @pytest.mark.postgres
 def test_a_proof_that_is_killed_leaves_no_process() -> None:
-    arguments = [sys.executable, "-m", "harness", "prove", "claim_jobs", "--workers", "2"]
+    arguments = [sys.executable, "-m", "cronproof", "prove", "claim_jobs", "--workers", "2"]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()

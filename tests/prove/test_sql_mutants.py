@@ -7,9 +7,9 @@ import difflib
 import pglast
 import pytest
 
-from harness.postgres import migration
-from harness.prove import sql_mutants
-from harness.prove.sql_mutants import SqlMutant
+from cronproof.postgres import migration
+from cronproof.prove import sql_mutants
+from cronproof.prove.sql_mutants import SqlMutant
 
 TEXT = migration.LOCKING.read_text()
 MUTANTS = list(sql_mutants.mutants(TEXT))

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from cronproof.checks import CHECKS
+from cronproof.postgres.server.server import Server
+from cronproof.prove import trial
+from cronproof.prove.trial import Subject, Trial, in_order, tried
+from cronproof.scenario.reader import ScenarioFile
 from fixtures.saboteurs import SABOTEURS, VARIANTS, Saboteur, Variant
 from fixtures.saboteurs.saboteur import Edit, edited
-from harness.checks import CHECKS
-from harness.postgres.server import Server
-from harness.prove import trial
-from harness.prove.trial import Subject, Trial, in_order, tried
-from harness.scenario.reader import ScenarioFile
 from tests.conftest import ROOT, Await
 
 OnTrial = Callable[..., Trial]

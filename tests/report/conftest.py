@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_app import cronproof
 from tests.conftest import ROOT
-from tests.test_cli import cronproof
 
 SCENARIOS = [
     str(ROOT / "scenarios" / name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.explore.timeline import Moment, Note, Timeline
-from harness.report.document import Document
+from cronproof.engine.timeline import Moment, Note, Timeline
+from cronproof.report.data.document import Document
 
 
 def grown(document: Document, *, scenarios: int, schedules: int) -> Document:

@@ -22,9 +22,9 @@ from lxml import etree
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # it says so in a way of its own
 
-from harness.report.document import Document
+from cronproof.report.data.document import Document
+from tests.cli.test_app import cronproof
 from tests.conftest import ROOT
-from tests.test_cli import cronproof
 
 pytestmark = pytest.mark.postgres
 

@@ -14,21 +14,22 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from harness import privacy
-from harness.checks import Verdict
-from harness.evidence import Instance, Run, Sent
-from harness.explore.point import Point
-from harness.explore.scheduler import Step
-from harness.mocks.exchange import Message
-from harness.report import attestation, ctrf, html, junit, markdown, provenance, remaining
-from harness.report.document import Document, FileEntry
-from harness.report.provenance import Provenance
-from harness.report.record import record
-from harness.report.table import cell
-from harness.report.terminal import Terminal
-from harness.results import CheckResult, Exploration, ScenarioResult
-from harness.scenario.model import Scenario
-from harness.scenario.reader import ScenarioFile, Source
+from cronproof import redaction
+from cronproof.checks import Verdict
+from cronproof.engine.results import CheckResult, Exploration, ScenarioResult
+from cronproof.evidence.evidence import Instance, Run, Sent
+from cronproof.explore.executor import Step
+from cronproof.gate.point import Point
+from cronproof.report.data import provenance, risk_table
+from cronproof.report.data.document import Document, FileEntry
+from cronproof.report.data.provenance import Provenance
+from cronproof.report.data.record import record
+from cronproof.report.views import attestation, ctrf, html, junit, markdown
+from cronproof.report.views.table import cell
+from cronproof.report.views.terminal import Terminal
+from cronproof.scenario.model import Scenario
+from cronproof.scenario.reader import ScenarioFile, Source
+from cronproof.services.exchange import Message
 
 HOSTILE = '</x> & "quotes" [bold]|pipe|\x00\x1b\ufffe 🙂\nline'
 SCENARIO = Scenario.model_validate(
@@ -187,7 +188,7 @@ BY_ORDER = of_cron(interleavings="all")
 def test_the_risk_of_a_cron_has_its_numbers_and_is_not_low_for_want_of_them(
     results: list[ScenarioResult], verdict: str
 ) -> None:
-    (row,) = remaining.rows(remaining.measured(results))
+    (row,) = risk_table.rows(risk_table.measured(results))
 
     assert (row[0], cell(row[-1])) == ("ghl-followups", verdict)
 
@@ -248,8 +249,8 @@ def test_secrets_and_people_are_not_in_it() -> None:
     assert "without the secret: everything is refused" in text
     assert "2026-11-23" in json.loads(text)["scenarios"][0]["checks"][0]["message"]
     try:
-        privacy.show_data(True)
+        redaction.show_data(True)
         shown = record(ABOUT, [result], FOLDER, {"key-of-mine-123"}).text()
     finally:
-        privacy.show_data(False)
+        redaction.show_data(False)
     assert ("+12125550132" in shown, "key-of-mine" in shown, "hunter2" in shown) == (True, False, False)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.report import html
-from harness.report.document import read
+from cronproof.report.data.document import read
+from cronproof.report.views import html
+from tests.cli.test_app import cronproof
 from tests.conftest import ROOT
 from tests.report.large import grown
-from tests.test_cli import cronproof
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

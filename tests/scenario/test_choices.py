@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scenario import choices
-from harness.scenario.model import Scenario
+from cronproof.scenario import choices
+from cronproof.scenario.model import Scenario
 
 SCENARIO = Scenario.model_validate(
     {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InvalidScenario, UsageError
-from harness.scenario import reader
+from cronproof.errors import InvalidScenario, UsageError
+from cronproof.scenario import reader
 
 VALID = """\
 title: A title

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InvalidScenario
-from harness.postgres.database import Database
-from harness.scenario import reader
-from harness.scenario.rows import Seed, inserts
+from cronproof.errors import InvalidScenario
+from cronproof.postgres.database import Database
+from cronproof.scenario import reader
+from cronproof.scenario.rows import Seed, inserts
 from tests.conftest import Await
 
 pytestmark = pytest.mark.postgres

@@ -1,1 +1,0 @@
-"""Proves that cron endpoints neither send a message twice nor lose one. Start with `harness.runner`."""

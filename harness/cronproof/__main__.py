@@ -1,0 +1,21 @@
+"""The command `cronproof`, also as `python -m cronproof`."""
+
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Runs the command. Ctrl-C while it is still being loaded is an interrupt like any other, and no traceback."""
+    try:
+        from cronproof.cli import app  # noqa: PLC0415  (loading takes long enough to be interrupted)
+
+        app.main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

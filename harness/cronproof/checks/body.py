@@ -1,0 +1,41 @@
+"""body: what every response holds at least."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from pydantic import JsonValue, RootModel
+
+from cronproof.checks.check import Check, Finding, failed, passed
+from cronproof.evidence.evidence import Run
+
+
+class Body(RootModel[dict[str, JsonValue]], Check):
+    """Every response is a JSON object that holds at least this."""
+
+    id: ClassVar[str] = "body"
+
+    def examine(self, run: Run) -> Finding:
+        """Compares each instance's response, member by member."""
+        for response in run.responses:
+            difference = _difference("", self.root, response.body)
+            if difference:
+                return failed(
+                    f"{response.instance} answered {json.dumps(response.body, ensure_ascii=False)}: {difference}"
+                )
+        return passed(json.dumps(self.root, ensure_ascii=False, separators=(",", ":")))
+
+
+def _difference(path: str, expected: Any, actual: Any) -> str | None:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key, value in expected.items():
+            if key not in actual:
+                return f"{path}{key} is missing"
+            difference = _difference(f"{path}{key}.", value, actual[key])
+            if difference:
+                return difference
+        return None
+    if type(expected) is type(actual) and expected == actual:  # in JSON, true is not 1
+        return None
+    return f"{path.rstrip('.') or 'the body'} is {json.dumps(actual)}, not {json.dumps(expected)}"

@@ -1,0 +1,29 @@
+"""status: the HTTP status of every response."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, ClassVar
+
+from pydantic import Field, RootModel
+
+from cronproof.checks.check import Check, Finding, failed, passed
+from cronproof.evidence.evidence import Run
+
+BODY_CHARACTERS = 160
+
+
+class Status(RootModel[Annotated[int, Field(ge=100, le=599, strict=True)]], Check):
+    """Every response has this HTTP status."""
+
+    id: ClassVar[str] = "status"
+
+    def examine(self, run: Run) -> Finding:
+        """Compares each instance's response."""
+        for response in run.responses:
+            if response.status != self.root:
+                body = json.dumps(response.body, ensure_ascii=False)[:BODY_CHARACTERS]
+                return failed(f"{response.instance} answered {response.status}, not {self.root}: {body}")
+        if not run.responses:
+            return passed("nobody was left to answer")
+        return passed(f"{len(run.responses)} × {self.root}" if len(run.responses) > 1 else str(self.root))

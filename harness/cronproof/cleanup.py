@@ -1,0 +1,227 @@
+"""The guard: a small process that clears up after a run, however the run ends.
+
+Its standard input is a pipe from the run, over which it is told what the run has started: one JSON object a line, either
+`{"folder": FOLDER}`, the run's folder, the embedded Postgres in it and the processes marked with it, or `{"containers": FOLDER}`,
+those labelled with the folder. When the pipe closes, because the run closed it or because the run died, the guard stops
+and removes all of it, and ends. It has a session of its own, so Ctrl-C does not reach it.
+
+Should the guard be killed too, `sweep` finds what was left when cronproof next runs: the guard and the run hold a lock
+on a file in the folder, and a folder whose lock is free has no owner any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+FOLDER_PREFIX = "cronproof-"
+UNLOCKED_PREFIX = "cronproof.new-"
+CONTAINER_LABEL = "cronproof.folder"
+MARK = "CRONPROOF_FOLDER"
+"""The environment variable by which the processes of a run are known, and whatever they have started in turn."""
+MARKED = "processes"
+HOST_LABEL = "cronproof.host"
+STOP_SECONDS = 5.0
+POLL_SECONDS = 0.002
+
+
+class Guard:
+    """The run's end of the pipe, and the folder that belongs to the run."""
+
+    def __init__(self, folder: Path, lock: IO[bytes]) -> None:
+        self.folder = folder
+        self.children: list[subprocess.Popen[bytes]] = []
+        """What this process has started and the guard stops: kept here to be reaped."""
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "cronproof.cleanup",
+            ],  # -P: a folder `cronproof` where we run is not our package
+            stdin=subprocess.PIPE,
+            pass_fds=[lock.fileno()],
+            start_new_session=True,
+            text=True,
+        )
+
+    def watch(self, **started: str) -> None:
+        """Tells the guard what is about to be started: `folder=FOLDER` or `containers=FOLDER`."""
+        assert self._process.stdin is not None  # noqa: S101  (for the type checker: stdin is a pipe)
+        self._process.stdin.write(json.dumps(started) + "\n")
+        self._process.stdin.flush()
+
+    def marked(self) -> dict[str, str]:
+        """The environment of processes that are about to be started: by it they are found and killed at the end."""
+        (self.folder / MARKED).touch()
+        return {MARK: str(self.folder)}
+
+    def clear(self) -> None:
+        """Has everything stopped and removed, and waits until it is."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+        if self._process.wait() != 0:  # it was killed: nobody else clears up
+            _clear_folder(self.folder)
+        for child in self.children:
+            child.wait(STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[Guard]:
+    """A guard with a new folder; when the block ends, what it watches is gone."""
+    # The folder gets the name that `sweep` looks for when its lock is held, and not a moment before.
+    unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX, dir=_folder_root()))
+    with (unlocked / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = unlocked.rename(unlocked.with_name(unlocked.name.replace(UNLOCKED_PREFIX, FOLDER_PREFIX)))
+        guard = Guard(folder, lock)
+        guard.watch(folder=str(folder))
+        try:
+            yield guard
+        finally:
+            guard.clear()
+
+
+def sweep() -> None:
+    """Removes what runs have left behind whose guard was killed with them."""
+    for folder in _folder_root().glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's folder, or gone by now
+            if _abandoned(folder):
+                _clear_folder(folder)
+
+
+def _folder_root() -> Path:
+    # A Unix socket's path has room for about 100 bytes, and a comma in it would be two hosts: a TMPDIR that is deep, as
+    # on macOS, or has a strange name does not do.
+    root = tempfile.gettempdir()
+    return Path(root if re.fullmatch(r"[\w./-]{1,60}", root) else "/tmp")  # noqa: S108  (mkdtemp's folder is private)
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        with (folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:  # its owner is about to have removed it
+        return False
+    return True
+
+
+def _clear_folder(folder: Path) -> None:
+    """Ends what works in the folder and removes it; the lock last, so that `sweep` finds whatever was left."""
+    if (folder / MARKED).exists():
+        _kill_marked(folder)
+    data = folder / "data"
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
+        if str(data) in postmaster.cmdline():  # not a stranger that got the number later
+            postmaster.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing here is worth a checkpoint
+            if not _ended(postmaster):
+                postmaster.kill()
+                _ended(postmaster)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _content(folder) and time.monotonic() < deadline:
+        for path in _content(folder):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        if _content(folder):  # initdb goes on by itself when the run that called it was killed
+            _kill_those_that_name(data)
+            time.sleep(POLL_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill_marked(folder: Path) -> None:
+    """Kills the processes that a run has started, and theirs, and returns when none is left."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while (marked := list(_marked(folder))) and time.monotonic() < deadline:
+        for process in marked:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        time.sleep(POLL_SECONDS)
+
+
+def _marked(folder: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # another user's, or gone by now
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == str(folder):
+                yield process
+
+
+def _content(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if path.name != "lock"]
+
+
+def _kill_those_that_name(data: Path) -> None:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(data) in process.cmdline():
+                process.kill()
+
+
+def _ended(process: psutil.Process) -> bool:
+    """Waits for a process that need not be our child. A zombie has ended: the run that should reap it waits for us."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def sweep_containers() -> None:
+    """Removes this host's containers whose run and guard are both gone."""
+    for container in _our_containers():
+        folder = Path(container.labels[CONTAINER_LABEL])
+        with contextlib.suppress(OSError):  # another user's folder: not ours to judge
+            if not folder.exists() or _abandoned(folder):
+                _remove(container)
+
+
+def _our_containers() -> list[Container]:
+    import docker  # noqa: PLC0415  (a third of a second that only container runs should pay)
+
+    filters: dict[str, str | list[str] | bool] = {"label": [CONTAINER_LABEL, f"{HOST_LABEL}={socket.gethostname()}"]}
+    return docker.from_env().containers.list(all=True, filters=filters)
+
+
+def _remove(container: Container) -> None:
+    import docker  # noqa: PLC0415  (as above)
+
+    with contextlib.suppress(docker.errors.DockerException):  # gone by now
+        container.remove(force=True, v=True)
+
+
+def main() -> None:
+    """Watches standard input until it closes, then clears up."""
+    watched = [json.loads(line) for line in sys.stdin]
+    for started in reversed(watched):
+        match started:
+            case {"folder": folder}:
+                _clear_folder(Path(folder))
+            case {"containers": folder}:
+                for container in _our_containers():
+                    if container.labels[CONTAINER_LABEL] == folder:
+                        _remove(container)
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    main()

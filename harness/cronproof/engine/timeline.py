@@ -1,0 +1,114 @@
+"""A run as data: what happened at each step, and at which a check broke, if one did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cronproof.checks import Check
+from cronproof.evidence.evidence import Run
+from cronproof.explore.executor import Step
+from cronproof.gate.names import step_name
+from cronproof.redaction import masked
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that came of a step, of one instance: not always that which took the step.
+
+    result   what the server or an API said
+    wait     it waits for a lock of `blockers`
+    mark     it has set or cleared the mark of a job
+    message  a message of it was accepted or refused
+    error    the database has refused something
+    answer   it has answered its call
+    """
+
+    kind: Literal["result", "wait", "mark", "message", "error", "answer"]
+    text: str
+    instance: str
+    blockers: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step: who, what, and what came of it."""
+
+    instance: str
+    step: str
+    notes: Sequence[Note]
+    is_fault: bool = False
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A check that broke at a step, counted from 0."""
+
+    check: str
+    message: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All steps in their order."""
+
+    instances: Sequence[str]
+    moments: Sequence[Moment]
+    broken: Broken | None = None
+
+
+def of(after_each_step: Sequence[Run]) -> Timeline:
+    """The timeline of a run that was looked at after each of its steps."""
+    nothing = Run(order="")
+    moments = [
+        Moment(
+            after.steps[-1].instance,
+            _step(after.steps[-1]),
+            list(_notes(before, after)),
+            is_fault=after.steps[-1].fault is not None,
+        )
+        for before, after in zip([nothing, *after_each_step], after_each_step, strict=False)
+    ]
+    return Timeline([i.name for i in after_each_step[-1].instances], moments)
+
+
+def broken(check: Check, message: str, after_each_step: Sequence[Run]) -> Broken:
+    """Where in a run that was looked at after each of its steps the check broke, with the words of `message`."""
+    at = len(after_each_step) - 1
+    # What comes too late, or never, is not broken before the end.
+    is_from_the_start = check.examine(after_each_step[0]).verdict == "FAIL"
+    while not is_from_the_start and at > 0 and check.examine(after_each_step[at - 1]).verdict == "FAIL":
+        at -= 1
+    return Broken(check.id, message, at)
+
+
+def _step(step: Step) -> str:
+    """What is done, and by which of several lines of the instance."""
+    name = step_name(step.point)
+    line = "" if step.line == 1 else f" (line {step.line})"
+    return name + line + (f" [{step.fault}]" if step.fault else "")
+
+
+def _notes(before: Run, after: Run) -> Iterator[Note]:
+    """What is there after a step that was not there before it."""
+    step, names = after.steps[-1], {instance.name for instance in after.instances}
+    for result in step.results:
+        other, _, _ = result.partition(":")
+        yield Note("result", result, other if other in names else step.instance)
+    for wait in after.waits[len(before.waits) :]:
+        yield Note("wait", f"{wait.instance} waits for {' and '.join(wait.blockers)}", wait.instance, wait.blockers)
+    for mark in after.marks[len(before.marks) :]:
+        verb = "set" if mark.is_set else "cleared"
+        yield Note("mark", f"job {mark.job_id}: {mark.sent_column} {verb} by {mark.instance}", mark.instance)
+    for sent in after.sent[len(before.sent) :]:
+        verb = "accepted" if sent.message.accepted else f"refused with {sent.message.status}"
+        text = f"message #{sent.message.number} to {masked(sent.message.to)} {verb}"
+        yield Note("message", text, sent.message.instance)
+    for error in after.errors[len(before.errors) :]:
+        yield Note("error", f"{error.instance}: {error.message}", error.instance)
+    answered = {response.instance for response in before.responses}
+    for response in after.responses:
+        if response.instance not in answered:
+            yield Note("answer", f"{response.instance} answers {response.status}", response.instance)

@@ -1,0 +1,1 @@
+"""What an execution has left behind, as plain data, and what became of each message."""

@@ -1,0 +1,1 @@
+"""Which schedules are executed, and how one is: the executor, the policies, the strategies."""

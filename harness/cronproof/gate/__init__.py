@@ -1,0 +1,1 @@
+"""The seam between instances and whoever holds them: points, releases, faults, footprints, traces."""

@@ -1,0 +1,91 @@
+"""What a step is called in a schedule that is kept: by what it does, so that the name survives edits of the application."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pglast
+from pglast import ast
+from pglast.visitors import Visitor
+
+from cronproof.gate.point import Point
+
+_WORDS = 6
+_NUMBER = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,})(?=/|$)")
+
+
+def step_name(point: Point) -> str:
+    """The point's name: `start`, `select claim_jobs_for_followup()`, `call openphone POST /v1/messages`, and so on."""
+    match point.kind:
+        case "start":
+            return "start"
+        case "statement":
+            return statement_name(point.text)
+        case "call" | "answer":
+            return f"{point.kind} {_NUMBER.sub('/*', point.text)}"
+
+
+@functools.lru_cache(maxsize=4096)
+def statement_name(sql: str) -> str:
+    """The verb, and the tables, columns and functions it is about; of what does not parse, the first words."""
+    try:
+        statements = pglast.parse_sql(sql)
+    except pglast.parser.ParseError:
+        return " ".join(sql.split()[:_WORDS])
+    return "; ".join(" ".join(_words(statement.stmt)) for statement in statements) or "nothing"
+
+
+def _words(statement: Any) -> Iterator[str]:
+    relation = getattr(statement, "relation", None)
+    match statement:
+        case ast.TransactionStmt():
+            yield str(getattr(statement.kind, "name", "")).removeprefix("TRANS_STMT_").lower().replace("_", " ")
+        case ast.InsertStmt() | ast.DeleteStmt() | ast.MergeStmt():
+            yield type(statement).__name__.removesuffix("Stmt").lower()
+            yield str(getattr(relation, "relname", ""))
+        case ast.UpdateStmt():
+            yield "update"
+            columns = ", ".join(str(target.name) for target in statement.targetList or ())
+            yield f"{getattr(relation, 'relname', '')} ({columns})"
+        case ast.SelectStmt():
+            yield "select"
+            seen = _Objects()
+            seen(statement)
+            tables = [table for table in seen.tables if table not in seen.named]
+            yield ", ".join(dict.fromkeys(tables or seen.functions)) or "a value"
+            if statement.lockingClause:
+                yield "for update"
+        case _:
+            name = type(statement).__name__.removesuffix("Stmt")
+            yield re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+class _Objects(Visitor):
+    """The tables and functions that a query takes its rows from, and failing those, the functions that it calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[str] = []
+        self.functions: list[str] = []
+        self.named: set[str] = set()
+
+    def visit_CommonTableExpr(self, _: object, node: ast.CommonTableExpr) -> None:  # noqa: N802  (pglast's name)
+        self.named.add(str(node.ctename))
+
+    def visit_RangeVar(self, _: object, node: ast.RangeVar) -> None:  # noqa: N802  (pglast's name)
+        self.tables.append(str(node.relname))
+
+    def visit_RangeFunction(self, _: object, node: ast.RangeFunction) -> None:  # noqa: N802  (as above)
+        for function in node.functions or ():
+            if isinstance(function[0], ast.FuncCall):
+                self.tables.append(_called(function[0]))
+
+    def visit_FuncCall(self, _: object, node: ast.FuncCall) -> None:  # noqa: N802  (as above)
+        self.functions.append(_called(node))
+
+
+def _called(call: Any) -> str:
+    return f"{call.funcname[-1].sval}()"

@@ -1,0 +1,57 @@
+"""Migrations: SQL files, applied statement by statement, so that an error can be shown where it stands."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pglast
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from cronproof.errors import UsageError
+
+REFERENCE = Path(__file__).parents[3] / "sql"
+LOCKING = REFERENCE / "06-cron-locking.sql"
+LEASES = REFERENCE / "07-claim-leases.sql"
+NOTICES = REFERENCE / "08-message-notices.sql"
+
+
+def reference_schema() -> list[Path]:
+    """The files of sql/ that come before the claim functions, in order."""
+    return sorted(file for file in REFERENCE.glob("*.sql") if file.name < LOCKING.name)
+
+
+async def apply(connection: AsyncConnection, file: Path, edited: str | None = None) -> str:
+    """Applies one file, or an edited text of it, and returns the SHA-256 of what was applied.
+
+    Raises:
+        UsageError: the file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
+    """
+    try:
+        content = file.read_bytes() if edited is None else edited.encode()
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the migration {file}: {error}") from None
+    if "\0" in text:
+        raise UsageError(
+            f"{file}:{text[: text.index(chr(0))].count(chr(10)) + 1}:1: a NUL, where Postgres would stop reading"
+        )
+    try:
+        slices = pglast.split(text, only_slices=True)
+    except pglast.parser.ParseError:
+        slices = (slice(0, len(text)),)  # let the server say what is wrong with it: its words are the ones people know
+    for part in slices:
+        statement = text[part]
+        try:
+            await connection.execute(statement.encode())
+        except psycopg.Error as error:
+            start = part.start + len(statement) - len(statement.lstrip())
+            position = part.start + int(error.diag.statement_position) - 1 if error.diag.statement_position else start
+            line = text.count("\n", 0, position) + 1
+            column = position - (text.rfind("\n", 0, position) + 1) + 1
+            raise UsageError(f"{file}:{line}:{column}: {error.diag.message_primary or error}") from None
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise UsageError(f"{file}: leaves a transaction open; end it with COMMIT")
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,1 @@
+"""The wire proxy: an address for each instance, where every statement can be held."""

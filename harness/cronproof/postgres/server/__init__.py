@@ -1,0 +1,1 @@
+"""The server that a run works on: embedded, a container, or one given by its DSN."""

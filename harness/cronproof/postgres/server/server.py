@@ -1,0 +1,79 @@
+"""The server that a run works on: embedded (the default), a container, or one given by its DSN."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from cronproof.cleanup import guarded, sweep
+from cronproof.errors import UsageError
+from cronproof.postgres.server import container, embedded
+
+UNCLEAR_DSN = "the given DSN"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Postgres server on which we may create databases and roles.
+
+    `where` is for people and never holds a password. Databases and roles need not be dropped from a `disposable` one.
+    """
+
+    conninfo: str
+    where: str
+    disposable: bool
+
+
+@asynccontextmanager
+async def opened(choice: str) -> AsyncIterator[Server]:
+    """The server that `--postgres` names, for as long as the block runs.
+
+    Raises:
+        UsageError: `choice` is none of embedded, container, container:IMAGE, a DSN.
+        EnvironmentFailed: there is no such server here.
+    """
+    # Starting blocks this thread on purpose: an interrupt then waits for the guard to know what there is to clear up.
+    kind, _, image = choice.partition(":")
+    if kind == "embedded" and not image:
+        sweep()
+        with _libpq_unconfigured(), guarded() as guard:
+            yield Server(embedded.start(guard), "embedded", disposable=True)
+    elif choice == "container" or (kind == "container" and image):
+        image = image or container.DEFAULT_IMAGE
+        with _libpq_unconfigured(), guarded() as guard:
+            yield Server(container.start(image, guard), f"container {image}", disposable=True)
+    else:
+        yield _given(choice)
+
+
+@contextmanager
+def _libpq_unconfigured() -> Iterator[None]:
+    """Hides the user's PG* variables: they speak of another server, and libpq would mix them into our connections."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _given(dsn: str) -> Server:
+    # A DSN can hold a password anywhere once it is mistyped: no part of one is shown that does not look like a host.
+    try:
+        parts = conninfo_to_dict(dsn)
+    except (psycopg.Error, UnicodeError):
+        parts = {}
+    if not parts:
+        shown = f" {dsn!r}" if re.fullmatch(r"[\w.-]*", dsn) else ""
+        raise UsageError(
+            f"--postgres{shown} is none of: embedded, container, container:IMAGE, "
+            "a DSN such as postgresql://user@host:5432/postgres"
+        )
+    host, port = str(parts.get("host", "localhost")), str(parts.get("port", 5432))
+    where = f"given {host}:{port}" if re.fullmatch(r"[\w./-]+", host) and port.isdigit() else UNCLEAR_DSN
+    return Server(dsn, where, disposable=False)

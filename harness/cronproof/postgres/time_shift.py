@@ -1,0 +1,54 @@
+"""Letting time pass: every point in time of every row moves into the past, as if the clock had gone on.
+
+The clock of the server cannot be set for one database, and `now()` cannot be replaced where a function pins its
+search_path. What crons compare with it can be moved instead, to the same effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from psycopg import sql
+
+from cronproof.postgres.catalog import Catalog
+
+LOCK_SECONDS = 2  # an instance that waits for an answer in the middle of a transaction may hold rows
+
+
+def statements(catalog: Catalog, time: timedelta, *, is_superuser: bool) -> bytes:
+    """What makes all rows older by a time, in one transaction; a negative time makes them younger.
+
+    Dates, which have no hours, move by whole days only. Triggers are not set off.
+    """
+    updates = list(_updates(catalog, time))
+    quiet = [sql.SQL("set local session_replication_role = replica")] if is_superuser else []
+    tables = [] if is_superuser else [table for table, _ in updates]
+    parts: list[sql.Composable] = [
+        sql.SQL("begin"),
+        sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{LOCK_SECONDS}s")),
+        *quiet,
+        *(sql.SQL("alter table {} disable trigger user").format(table) for table in tables),
+        *(update for _, update in updates),
+        *(sql.SQL("alter table {} enable trigger user").format(table) for table in tables),
+        sql.SQL("commit"),
+    ]
+    return sql.SQL("; ").join(parts).as_bytes()
+
+
+def _updates(catalog: Catalog, time: timedelta) -> Iterator[tuple[sql.Identifier, sql.Composed]]:
+    for table in catalog.deletable:
+        if table.schema == "cronproof":
+            continue
+        moved = []
+        for column, kind in catalog.kinds[table].items():
+            if column in catalog.generated.get(table, ()):
+                continue
+            name = sql.Identifier(column)
+            if kind.startswith("timestamp"):
+                moved.append(sql.SQL("{0} = {0} - {1}::interval").format(name, sql.Literal(time)))
+            elif kind == "date" and abs(time) >= timedelta(days=1):
+                moved.append(sql.SQL("{0} = {0} - {1}::int").format(name, sql.Literal(int(time / timedelta(days=1)))))
+        if moved:
+            identifier = sql.Identifier(table.schema, table.name)
+            yield identifier, sql.SQL("update {} set {}").format(identifier, sql.SQL(", ").join(moved))

@@ -1,0 +1,1 @@
+"""Proof that the checks catch what they claim to: the scenarios, against implementations that are broken."""

@@ -1,0 +1,215 @@
+"""The proof: every saboteur, mutant and variant on trial, on as many processes as there are processors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from ruamel.yaml import YAML
+
+from cronproof.errors import EnvironmentFailed
+from cronproof.postgres import migration
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
+from cronproof.prove import cron_mutants, sql_mutants
+from cronproof.prove.trial import CLAIM_OF, Kind, Outcome, Subject, Trial, tried
+from cronproof.scenario.reader import ScenarioFile
+from cronproof.targets import edited
+from fixtures.saboteurs import SABOTEURS, VARIANTS
+
+ROOT = migration.REFERENCE.parent
+EQUIVALENT = edited.FOLDER / "saboteurs" / "equivalent.yaml"
+LEAST_CAUGHT = 0.98
+
+MUTATED: Mapping[str, Sequence[str]] = {
+    "post_job_followup": ["post-job-followup"],
+    "monthly_followup": ["monthly-followup"],
+    "monthly_reengagement": ["monthly-reengagement"],
+    "frequency_nudge": ["frequency-nudge"],
+    "jobs": list(CLAIM_OF),
+    "services": list(CLAIM_OF),
+    "tenants": list(CLAIM_OF),
+}
+"""The modules of the reference that are mutated, and the crons by which they are tried."""
+FUNCTIONS: Mapping[str, Sequence[str]] = {"services": ["OpenPhone.send", "_failure", "_post"]}
+"""Those that are mutated, of modules in which not all are."""
+
+
+def subjects() -> Iterator[Subject]:
+    """Everything that is put on trial."""
+    yield Subject("reference", "variant", {})
+    for variant in VARIANTS:
+        yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target)
+    for saboteur in SABOTEURS:
+        yield Subject(
+            saboteur.name,
+            "saboteur",
+            saboteur.sources(),
+            saboteur.crons,
+            saboteur.target,
+            saboteur.proves,
+            saboteur.bug,
+        )
+    yield from _mutants()
+
+
+def _mutants() -> Iterator[Subject]:
+    name = f"{migration.LOCKING.parent.name}/{migration.LOCKING.name}"
+    cron_of = {function: cron for cron, function in CLAIM_OF.items()}
+    for mutant in sql_mutants.mutants(migration.LOCKING.read_text(encoding="utf-8")):
+        crons = [cron_of[mutant.function]] if mutant.function else list(CLAIM_OF)
+        explained = mutant.name in equivalent()
+        yield Subject(mutant.name, "mutant", {name: mutant.text}, crons, is_explained=explained)
+    for module, of_module in MUTATED.items():
+        file = f"fixtures/crons/{module}.py"
+        for made in cron_mutants.mutants((ROOT / file).read_text(encoding="utf-8"), FUNCTIONS.get(module, ())):
+            title = f"{module}: {made.name}"
+            yield Subject(title, "mutant", {file: made.text}, of_module, is_explained=title in equivalent())
+
+
+@functools.cache
+def equivalent() -> Mapping[str, str]:
+    """The mutants that no check can catch since they change nothing that matters, each with the reason."""
+    found: Mapping[str, str] = YAML(typ="safe", pure=True).load(EQUIVALENT.read_text(encoding="utf-8")) or {}
+    return found
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What all trials came to."""
+
+    trials: Sequence[Trial]
+    equivalent: Mapping[str, str]
+    seconds: float
+
+    def of(self, kind: Kind, *outcomes: Outcome) -> list[Trial]:
+        """The trials of a kind, by default of any outcome."""
+        return [trial for trial in self.trials if trial.subject.kind == kind and trial.outcome in (outcomes or _ANY)]
+
+    @property
+    def accused(self) -> list[Trial]:
+        """Correct variants that failed a check, or could not be shown to pass."""
+        return [trial for trial in self.of("variant") if trial.outcome != "missed" or trial.doubts]
+
+    @property
+    def uncaught(self) -> list[Trial]:
+        """Saboteurs that were not caught by the check that they name."""
+        return [trial for trial in self.of("saboteur") if trial.outcome != "caught"]
+
+    @property
+    def mutants(self) -> list[Trial]:
+        """Those that could be verified and are not equivalent."""
+        return [
+            trial
+            for trial in self.of("mutant")
+            if trial.outcome != "broken" and trial.subject.name not in self.equivalent
+        ]
+
+    @property
+    def survivors(self) -> list[Trial]:
+        """Mutants that nothing has caught, and nobody has explained."""
+        return [trial for trial in self.mutants if trial.outcome != "caught"]
+
+    @property
+    def stale(self) -> list[str]:
+        """Explanations of mutants that there are not, or that are caught."""
+        alive = {trial.subject.name for trial in self.of("mutant") if trial.outcome in {"missed", "timed out"}}
+        tried_ones = {trial.subject.name for trial in self.of("mutant")}
+        is_whole = len(tried_ones) > len(self.equivalent)
+        return [name for name in self.equivalent if name not in alive and (name in tried_ones or is_whole)]
+
+    @property
+    def caught_share(self) -> float:
+        """How many of the mutants were caught, from 0 to 1."""
+        return 1 - len(self.survivors) / max(len(self.mutants), 1)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every saboteur is caught, enough mutants are, and nothing correct is accused."""
+        return not (self.accused or self.uncaught or self.stale) and self.caught_share >= LEAST_CAUGHT
+
+
+_ANY: tuple[Outcome, ...] = ("caught", "caught by another check", "missed", "timed out", "broken")
+
+Told = Callable[[Trial, int, int], None]
+"""Told of each trial as it ends, with how many have, of how many."""
+
+
+async def proven(
+    postgres: str, files: Sequence[ScenarioFile], chosen: Sequence[Subject], *, workers: int, told: Told
+) -> Proof:
+    """Puts all on trial.
+
+    Raises:
+        EnvironmentFailed: there is no such Postgres, or a process has died.
+    """
+    started = time.monotonic()
+    trials: list[Trial] = []
+    async with server.opened(postgres) as opened, _pool(workers) as pool:
+        loop = asyncio.get_running_loop()
+        # What takes longest comes first, so that no process is left alone with it in the end.
+        ordered = sorted(chosen, key=lambda subject: subject.kind != "variant")
+        pending = [loop.run_in_executor(pool, _try, opened, subject, files) for subject in ordered]
+        try:
+            for ended in asyncio.as_completed(pending):
+                trial = await ended
+                trials.append(trial)
+                told(trial, len(trials), len(pending))
+        except BrokenProcessPool:
+            raise EnvironmentFailed("a process of the proof has died: is there enough memory?") from None
+        finally:
+            for one in pending:
+                one.cancel()
+    places = {subject.name: place for place, subject in enumerate(chosen)}
+    trials.sort(key=lambda trial: places[trial.subject.name])
+    return Proof(trials, equivalent(), time.monotonic() - started)
+
+
+@contextlib.asynccontextmanager
+async def _pool(workers: int) -> AsyncIterator[ProcessPoolExecutor]:
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_prepared)
+    try:
+        yield pool
+    finally:
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001  (it has no other way to give up at once)
+            process.terminate()
+        await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+
+
+def _prepared() -> None:
+    """A process of the pool: Ctrl-C is for the run alone, what crons log is nobody's, and it ends when the run does."""
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    logging.disable()
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    if run is not None:
+        run.join()
+        os._exit(1)
+
+
+def _try(opened: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
+    return uvloop.run(tried(opened, subject, files))
+
+
+def scenario_folder() -> Path:
+    """The scenarios of this repository, wherever the command is called."""
+    return ROOT / "scenarios"

@@ -1,0 +1,152 @@
+"""One implementation on trial: the scenarios that its crons are in are verified until it is caught, or until none is left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cronproof.checks import Verdict
+from cronproof.checks.rpc_guarded import RpcGuarded
+from cronproof.checks.rpc_present import RpcPresent
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.runner import Plan, session_on
+from cronproof.errors import CronproofError
+from cronproof.postgres.server.server import Server
+from cronproof.scenario.reader import ScenarioFile
+from cronproof.targets import edited, in_process
+
+TRIAL_SECONDS = 90.0
+
+Kind = Literal["saboteur", "mutant", "variant"]
+Outcome = Literal["caught", "caught by another check", "missed", "timed out", "broken"]
+"""`broken`: it cannot even be verified, as a migration that Postgres refuses."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An implementation: edited files of a built-in target, and the crons that they change (all, if none is named).
+
+    `proves` is the check that must catch it; any will do, where none is named.
+    """
+
+    name: str
+    kind: Kind
+    sources: Mapping[str, str]
+    crons: Sequence[str] = ()
+    target: str = "reference"
+    proves: str | None = None
+    bug: str = ""
+    is_explained: bool = False
+    """Whether it is said to change nothing that matters: then it is asked about functions, rules and retries only."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of it: the checks that failed, and of the first that did, the scenario and its words."""
+
+    subject: Subject
+    outcome: Outcome
+    failed: Sequence[str]
+    scenario: str | None
+    message: str | None
+    seconds: float
+    doubts: Sequence[str] = field(default_factory=list)
+    """Scenarios that were INCONCLUSIVE, with the reason: they catch nothing."""
+
+
+async def tried(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
+    """Puts one implementation on trial."""
+    found = _Found(subject, time.monotonic())
+    built_in = in_process.named(subject.target)
+    plan = Plan(
+        subject.target,
+        migrations=built_in.migrations,
+        application=edited.application(subject.sources, built_in.module.__name__),
+        edited=subject.sources,
+        seeks_failures=True,
+    )
+    try:
+        async with asyncio.timeout(TRIAL_SECONDS), session_on(server, plan) as opened:
+            for file in in_order(files, subject):
+                found.add(await opened.verify(file))
+                if found.is_decided:
+                    break
+    except TimeoutError:
+        return found.trial("timed out")
+    except CronproofError as error:
+        found.message = str(error)
+        return found.trial("broken")
+    if not found.failed:
+        return found.trial("missed")
+    return found.trial("caught" if found.is_decided else "caught by another check")
+
+
+@dataclass
+class _Found:
+    subject: Subject
+    started: float
+    failed: list[str] = field(default_factory=list)
+    scenario: str | None = None
+    message: str | None = None
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def is_decided(self) -> bool:
+        proves = self.subject.proves
+        return bool(self.failed) and self.subject.kind != "variant" and proves in (None, *self.failed)
+
+    def add(self, result: ScenarioResult) -> None:
+        for check in result.checks:
+            if check.verdict == "FAIL" and check.id not in self.failed:
+                self.failed.append(check.id)
+                if self.scenario is None or check.id == self.subject.proves:
+                    self.scenario, self.message = result.file.id, check.message
+        verdict: Verdict = result.verdict
+        if verdict == "INCONCLUSIVE":
+            self.doubts.append(f"{result.file.id}: {result.reason}")
+
+    def trial(self, outcome: Outcome) -> Trial:
+        seconds = time.monotonic() - self.started
+        return Trial(self.subject, outcome, self.failed, self.scenario, self.message, seconds, self.doubts)
+
+
+_COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults", "remaining")
+
+
+def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:
+    """The scenarios that the implementation's crons are in: those with the check that must catch it first, then by cost. What
+    takes long is left out.
+    """
+    concerned = [file for file in files if not subject.crons or concerns(file, subject.crons)]
+    if subject.kind == "saboteur":
+        concerned = [file for file in concerned if not (file.scenario.slow and file.scenario.test == "remaining")]
+    else:  # the remaining crons are compared as a whole, by `cronproof risks`
+        concerned = [file for file in concerned if not (file.scenario.slow or file.scenario.test == "remaining")]
+    if subject.is_explained:
+        concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
+
+    def rank(file: ScenarioFile) -> tuple[bool, int]:
+        asks = any(check.id == subject.proves for check in file.scenario.checks)
+        return not asks, _COST.index(file.scenario.test)
+
+    return sorted(concerned, key=rank)
+
+
+def concerns(file: ScenarioFile, crons: Sequence[str]) -> bool:
+    """Whether a scenario calls one of the crons, or asks about its claim function."""
+    when = file.scenario.when
+    if when is not None:
+        return bool(set(when.call) & {*crons, *(["unified-daily"] if "monthly-followup" in crons else [])})
+    functions = [check.function for check in file.scenario.checks if isinstance(check, RpcPresent | RpcGuarded)]
+    return any(CLAIM_OF.get(cron) in functions for cron in crons)
+
+
+CLAIM_OF = {
+    "post-job-followup": "claim_jobs_for_followup",
+    "monthly-followup": "claim_jobs_for_monthly_followup",
+    "monthly-reengagement": "claim_jobs_for_monthly_reengagement",
+    "frequency-nudge": "claim_jobs_for_frequency_nudge",
+}

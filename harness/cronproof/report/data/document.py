@@ -1,0 +1,232 @@
+"""A run as one JSON document: `results.json`, which `--json` prints, too. Every format of a report is made of it, and of
+nothing else. Other tools rely on its keys: add, never rename.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cronproof.checks import Verdict
+from cronproof.domain.crons import CronName
+from cronproof.engine.results import Exploration
+from cronproof.engine.timeline import Timeline
+from cronproof.errors import InvalidReport, Mistake
+from cronproof.evidence.evidence import Instance, JobId
+from cronproof.evidence.message_outcomes import Consequence
+from cronproof.explore.counterexample import Counterexample
+from cronproof.report.data.risk_table import Measured
+
+VERSION: Literal[1] = 1
+RESULTS = "results.json"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileEntry(_Entry):
+    """A file that had a part in the run."""
+
+    file: str
+    sha256: str
+
+
+class CheckEntry(_Entry):
+    """What a check said about all runs of a scenario."""
+
+    id: str
+    verdict: Verdict
+    message: str
+    order: str | None = Field(None, description="In which order it was so, where it is no PASS.")
+    line: int = Field(description="Where the scenario's file asks for it.")
+
+
+class ResponseEntry(_Entry):
+    """What a cron answered: the body as JSON, or the text where it is none, and its beginning where it is long."""
+
+    instance: str
+    status: int
+    body: str
+
+
+class ClaimEntry(_Entry):
+    """The jobs whose mark an instance has set."""
+
+    instance: str
+    jobs: Sequence[JobId]
+
+
+class WaitEntry(_Entry):
+    """An instance that waited for a lock, and who held it."""
+
+    instance: str
+    blockers: Sequence[str]
+
+
+class JobEntry(_Entry):
+    """What became of one job: the statuses that OpenPhone answered in the run, and in the runs after it."""
+
+    job: JobId
+    answers: Sequence[int]
+    mark: Literal["set", "empty", "deleted"] = Field(description="Its `*_sent_at` when the run had ended.")
+    answers_later: Sequence[int]
+
+
+class RunEntry(_Entry):
+    """One execution of a scenario, in the order of its name; of the interleavings one for each outcome."""
+
+    order: str
+    explored: bool
+    responses: Sequence[ResponseEntry]
+    claims: Sequence[ClaimEntry]
+    accepted: int = Field(description="So many messages were accepted.")
+    waits: Sequence[WaitEntry]
+    jobs: Sequence[JobEntry]
+    steps: Sequence[str] = Field((), description="What was done, where it is a named order that a check did not pass.")
+
+
+class FunctionEntry(_Entry):
+    """A function that the scenario asks about."""
+
+    function: str
+    present: bool
+    guarded: Verdict | None = None
+
+
+class KnownEntry(_Entry):
+    """A limit that is known and has shown: why it is so, what was seen, and the shortest schedule, with its file."""
+
+    reason: str
+    message: str
+    counterexample: str
+    schedule: Counterexample
+    timeline: Timeline
+
+
+class OutputEntry(_Entry):
+    """The last lines that an instance outside has written, and the file that has all of them."""
+
+    instance: str
+    file: str
+    lines: Sequence[str]
+
+
+class ScenarioEntry(_Entry):
+    """One scenario."""
+
+    id: str
+    file: str
+    line: int = Field(1, description="Where the file begins to ask for it.")
+    title: str
+    why: str
+    test: str = Field(description="The part of the report that it belongs to.")
+    verdict: Verdict
+    reason: str | None = None
+    instances: Sequence[Instance] = Field(description="Who was called.")
+    pair: tuple[CronName, CronName] | None = None
+    checks: Sequence[CheckEntry]
+    exploration: Exploration
+    played: int = Field(description="So many runs were made in all.")
+    runs: Sequence[RunEntry] = ()
+    functions: Sequence[FunctionEntry] = ()
+    faults: Sequence[Consequence] | None = Field(
+        None, description="The truth table: a line for each run with a fault and each message."
+    )
+    counterexample: str | None = Field(None, description="The file of the shortest schedule that fails.")
+    schedule: Counterexample | None = Field(None, description="What is in that file.")
+    timeline: Timeline | None = Field(
+        None, description="How that schedule went; where there is none, one of those that pass."
+    )
+    passing: Timeline | None = Field(None, description="Of a failure, the schedule that passes and is most like it.")
+    known: Sequence[KnownEntry] | None = None
+    limits: Sequence[str] = Field((), description="Why each known limit is so that has shown.")
+    output: Sequence[OutputEntry] = ()
+
+    @property
+    def is_explored(self) -> bool:
+        """Whether schedules were run beside the named orders."""
+        return self.exploration.strategy not in {"none", "single", "overlaps"}
+
+
+class Versions(_Entry):
+    """What the run was made with."""
+
+    cronproof: str
+    python: str
+    system: str
+
+
+class Document(_Entry):
+    """A whole run."""
+
+    version: Literal[1]
+    id: str = Field(description="The name of the run's folder.")
+    verdict: Verdict
+    target: str
+    target_is: str | None = Field(None, description="What the target is, where it comes with cronproof.")
+    postgres: str
+    commit: str
+    dirty: bool | None = Field(
+        None, description="Whether files differed from the commit; unknown outside a git checkout."
+    )
+    started: datetime
+    seconds: float
+    seed: int
+    budget_seconds: float | None = None
+    command: str
+    directory: str = Field(description="Where the command was given, from the root of the git checkout.")
+    shard: str | None = Field(None, description="Which part of all scenarios this is: `2/5`.")
+    interrupted: bool
+    left_out: int = Field(description="So many slow scenarios were not run.")
+    versions: Versions
+    migrations: Sequence[FileEntry]
+    files: Sequence[FileEntry] = Field(description="The scenario files, and the configuration.")
+    scenarios: Sequence[ScenarioEntry]
+    remaining: Sequence[Measured] = Field((), description="The remaining crons: their risk, measured.")
+
+    def text(self) -> str:
+        """The JSON."""
+        return self.model_dump_json(indent=2, exclude_none=True) + "\n"
+
+    def directory_of(self, file: str) -> str:
+        """A file of the run from the root of the git checkout."""
+        return file if self.directory == "." or file.startswith("/") else f"{self.directory.rstrip('/')}/{file}"
+
+    @property
+    def schedules(self) -> Mapping[str, Counterexample]:
+        """The counterexamples by the names of their files, and those of known limits."""
+        found = {one.counterexample: one.schedule for one in self.scenarios if one.counterexample and one.schedule}
+        found |= {known.counterexample: known.schedule for one in self.scenarios for known in one.known or ()}
+        return {Path(place).name: schedule for place, schedule in found.items()}
+
+
+def read(file: Path) -> Document:
+    """The document of a file.
+
+    Raises:
+        InvalidReport: it holds none, or one of another version.
+    """
+    try:
+        data = json.loads(file.read_bytes())
+    except OSError as error:
+        raise InvalidReport([Mistake(file, 1, 1, f"cannot be read: {error.strerror}")]) from None
+    except json.JSONDecodeError as error:
+        raise InvalidReport([Mistake(file, error.lineno, error.colno, f"no JSON: {error.msg.lower()}")]) from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise InvalidReport([Mistake(file, 1, 1, f"no JSON: {type(error).__name__}")]) from None
+    version = data.get("version") if isinstance(data, dict) else None
+    if version != VERSION:
+        said = "says no version" if version is None else f"is of version {version!r}"
+        raise InvalidReport([Mistake(file, 1, 1, f"{said}; this cronproof reads version {VERSION}")])
+    try:
+        return Document.model_validate(data)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidReport([Mistake(file, 1, 1, f"no results of a run: {where}: {first['msg'].lower()}")]) from None

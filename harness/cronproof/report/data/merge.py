@@ -1,0 +1,74 @@
+"""Shards of one run as one document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cronproof.engine.results import worst
+from cronproof.errors import UsageError
+from cronproof.report.data import risk_table
+from cronproof.report.data.document import Document, KnownEntry, ScenarioEntry
+from cronproof.report.data.provenance import shown
+
+SAME = ("target", "commit", "dirty", "postgres", "seed", "migrations", "versions")
+
+
+def together(shards: Mapping[Path, Document]) -> None:
+    """Looks whether these are all the shards of one run.
+
+    Raises:
+        UsageError: one is missing or there twice, or they verify different things.
+    """
+    parts = {place: run.shard for place, run in shards.items()}
+    for place, part in parts.items():
+        if part is None:
+            raise UsageError(f"{place} is no shard: it was not made with --shard")
+    of = {str(part).partition("/")[2] for part in parts.values()}
+    if len(of) > 1:
+        raise UsageError(f"these are no shards of one run: {', '.join(sorted(map(str, parts.values())))}")
+    needed = [f"{number}/{next(iter(of))}" for number in range(1, int(next(iter(of))) + 1)]
+    if missing := [part for part in needed if part not in parts.values()]:
+        raise UsageError(f"shard {' and '.join(missing)} is missing: without it nothing is known of its scenarios")
+    first, one = next(iter(shards.items()))
+    seen: dict[str | None, Path] = {}
+    for place, run in shards.items():
+        if run.shard in seen:
+            raise UsageError(f"shard {run.shard} is there twice: {seen[run.shard]} and {place}")
+        seen[run.shard] = place
+        for name in SAME:
+            if getattr(run, name) != getattr(one, name):
+                raise UsageError(f"{first} and {place} verify different things: {name} is not the same")
+
+
+def document(shards: Mapping[Path, Document], folder: Path) -> Document:
+    """The document of shards that are together, whose counterexamples are to be in a folder."""
+    runs = sorted(shards.values(), key=lambda run: int(str(run.shard).partition("/")[0]))
+    first = runs[0]
+    scenarios = sorted((one for run in runs for one in run.scenarios), key=lambda one: one.id)
+    files = {one.file: one for run in runs for one in run.files}
+    return first.model_copy(  # slow scenarios are counted before the others are divided: `left_out` is that of all
+        update={
+            "id": folder.name,
+            "verdict": worst([run.verdict for run in runs]),
+            "started": min(run.started for run in runs),
+            "seconds": max(run.seconds for run in runs),
+            "command": " && ".join(run.command for run in runs),
+            "shard": None,
+            "interrupted": any(run.interrupted for run in runs),
+            "files": [files[name] for name in sorted(files)],
+            "scenarios": [_moved(one, folder) for one in scenarios],
+            "remaining": risk_table.joined([run.remaining for run in runs]),
+        }
+    )
+
+
+def _moved(scenario: ScenarioEntry, folder: Path) -> ScenarioEntry:
+    def place(file: str) -> str:
+        return shown(folder / Path(file).name)
+
+    known: list[KnownEntry] | None = None
+    if scenario.known is not None:
+        known = [one.model_copy(update={"counterexample": place(one.counterexample)}) for one in scenario.known]
+    counterexample = None if scenario.counterexample is None else place(scenario.counterexample)
+    return scenario.model_copy(update={"counterexample": counterexample, "known": known})

@@ -1,0 +1,83 @@
+"""What exactly was verified: commit, versions, digests, times."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from cronproof.report.data.document import FileEntry, Versions
+
+
+def versions() -> Versions:
+    """What this is made with."""
+    return Versions(
+        cronproof=version("cronproof"),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+    )
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Enough to know what a report speaks of, and to do it again: all of it is in the document, by the same names."""
+
+    target: str
+    postgres: str
+    commit: str
+    dirty: bool | None
+    started: datetime
+    seconds: float
+    seed: int
+    command: str
+    directory: str
+    migrations: Sequence[FileEntry]
+    files: Sequence[FileEntry]
+    budget_seconds: float | None = None
+    shard: str | None = None
+    target_is: str | None = None
+    left_out: int = 0
+    """How many slow scenarios were not run."""
+    versions: Versions = field(default_factory=versions)
+
+
+def now() -> datetime:
+    """The time at which a run starts."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What is checked out where we are: the commit, whether files differ from it, and where in it we are."""
+
+    commit: str = "unknown (not a git checkout)"
+    dirty: bool | None = None
+    directory: str = "."
+
+
+def checkout() -> Checkout:
+    """That of the working directory."""
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return Checkout()
+    return Checkout(head, bool(_git("status", "--porcelain")), _git("rev-parse", "--show-prefix") or ".")
+
+
+def shown(file: Path) -> str:
+    """A path as people want to see it: relative, when it is below the working directory."""
+    try:
+        return str(file.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S607  (from PATH)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

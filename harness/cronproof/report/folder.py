@@ -1,0 +1,100 @@
+"""The folder of a run: its report in every format, its counterexamples, and the logs of its target.
+
+reports/2026-11-25T142311Z-3f9a2c/    results.json, and beside it what is made of it
+reports/latest                        leads to the last one
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # it says so in a way of its own
+
+from cronproof.errors import UsageError
+from cronproof.redaction import redacted
+from cronproof.report.data.document import RESULTS, Document
+from cronproof.report.views import attestation, ctrf, html, junit, markdown
+
+LATEST = "latest"
+LOGS = "logs"
+PAGE = "sign-off.html"
+ATTESTATION = "attestation.json"
+FORMATS: Mapping[str, Callable[[Document], str]] = {
+    RESULTS: Document.text,
+    PAGE: html.render,
+    "sign-off.md": markdown.render,
+    "junit.xml": junit.render,
+    "ctrf.json": ctrf.render,
+}
+
+
+def made(out: Path, started: datetime) -> Path:
+    """A new folder for a run. Until the run is done there is no `latest`: nobody takes an earlier one for it.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    folder = out / f"{started:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    try:
+        folder.mkdir(parents=True)
+        if (out / LATEST).is_symlink():
+            (out / LATEST).unlink(missing_ok=True)  # another run with the same folder may have been quicker
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {out}: {reason}; choose another place with --out") from None
+    return folder
+
+
+def write(folder: Path, document: Document, signer: CryptoSigner | None = None) -> None:
+    """Writes every format, and the counterexamples. A signature that is there, and still right, is kept."""
+    for name, render in FORMATS.items():
+        write_whole(folder / name, render(document))
+    for name, counterexample in document.schedules.items():
+        write_whole(folder / name, counterexample.text())
+    statement = folder / ATTESTATION
+    if signer is not None or not (statement.exists() and attestation.is_signed(statement.read_text("utf-8"), document)):
+        write_whole(statement, attestation.render(document, signer))
+
+
+def publish(folder: Path) -> None:
+    """Has `latest` lead to the folder."""
+    link = folder.with_name(f".{LATEST}.{os.getpid()}")
+    with contextlib.suppress(OSError):  # a file system without links, or something else of that name
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder.name)
+        link.replace(folder.with_name(LATEST))
+    link.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def kept_if_filled(folder: Path, values: Collection[str]) -> Iterator[None]:
+    """Takes the secrets out of the logs when the block ends. If it fails, and has left nothing to look at, the folder goes."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
+        raise
+    finally:
+        _redact_logs(folder, values)
+
+
+def _redact_logs(folder: Path, values: Collection[str]) -> None:
+    for log in (folder / LOGS).glob("*"):
+        text = log.read_text("utf-8", errors="backslashreplace")
+        write_whole(log, "".join(redacted(line, values) for line in text.splitlines(keepends=True)))
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file whole: whoever reads it meanwhile sees no half."""
+    if file.exists() and not file.is_file():  # a pipe, a terminal
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        return
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
+    unfinished.replace(file)

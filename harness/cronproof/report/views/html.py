@@ -1,0 +1,99 @@
+"""The sign-off report as one HTML file that opens offline: no framework, no request, and no script but its own.
+
+`page/` has the template, the style and the script. The page forbids everything else by its Content-Security-Policy, so
+that not even a mistake in escaping could have something run, or loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cronproof.explore.named_orders import DESCRIPTIONS
+from cronproof.report.data.document import Document
+from cronproof.report.views import fault_matrix, lanes, sections
+from cronproof.report.views.interleavings import which
+from cronproof.report.views.table import Code, Link, Strong
+
+PAGE = Path(__file__).parent / "page"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def render(document: Document) -> str:
+    """The page's text."""
+    style, script = _file("sign-off.css"), _file("sign-off.js")
+    return (
+        _environment()
+        .get_template("sign-off.html.jinja")
+        .render(
+            document=document,
+            sections=sections.sections(document),
+            failures=list(sections.failures(document)),
+            gaps=list(sections.gaps(document)),
+            style=style,
+            script=script,
+            policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
+        )
+        .lstrip()
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_legible,
+    )
+    environment.globals |= {
+        "of": sections,
+        "matrix": fault_matrix,
+        "lanes": lanes,
+        "which": which,
+        "kind": _kind,
+        "described": DESCRIPTIONS,
+        "quoted": shlex.quote,
+    }
+    environment.filters |= {"anchor": _anchor, "name": lambda place: Path(place).name}
+    return environment
+
+
+def _legible(value: object) -> object:
+    return _CONTROL.sub("\ufffd", value) if type(value) is str else value
+
+
+def _kind(cell: object) -> str:
+    """What a cell of a table is."""
+    match cell:
+        case tuple():
+            return "several"
+        case Code():
+            return "code"
+        case Strong():
+            return "strong"
+        case Link():
+            return "link"
+        case _:
+            return "text"
+
+
+def _anchor(scenario_id: str) -> str:
+    """A scenario's id as one of the page: letters and digits of it, and what tells apart those that share them."""
+    return f"{re.sub(r'[^A-Za-z0-9-]+', '-', scenario_id)[:60]}-{hashlib.sha256(scenario_id.encode()).hexdigest()[:6]}"
+
+
+def _file(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

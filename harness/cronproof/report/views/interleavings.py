@@ -1,0 +1,60 @@
+"""Interleavings in words: what was covered, and a failing schedule as a drawing, a column for each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cronproof.engine.results import Exploration
+from cronproof.engine.timeline import Timeline
+from cronproof.explore.strategy import Assurance
+
+_ALL = {
+    "faults": "one after the other, with every fault at every point",
+    "all": "all there are, up to the order of independent steps",
+    "all-unreduced": "all there are",
+}
+
+
+def covered(exploration: Exploration) -> str:
+    """What was run of what could happen, in a sentence."""
+    schedules = f"{exploration.schedules} schedule{'s' * (exploration.schedules != 1)}"
+    outcomes = f"{exploration.distinct_outcomes} distinct outcome{'s' * (exploration.distinct_outcomes != 1)}"
+    waits = f"{exploration.blocked_waits} lock waits" if exploration.blocked_waits else "no lock wait"
+    return f"{schedules} ({which(exploration)}), {outcomes}, {waits}, {exploration.seconds:.1f} s"
+
+
+def which(exploration: Exploration) -> str:
+    """Which of all schedules were run."""
+    kind, _, rest = exploration.strategy.partition(":")
+    if exploration.ended != "complete":
+        why = "until one failed" if exploration.ended == "failed" else "ended before all were run"
+        return f"{exploration.strategy}, {why}"
+    match kind:
+        case "faults" | "all" | "all-unreduced":
+            return _ALL[kind]
+        case "preemptions" if exploration.exhausted:
+            return f"all there are; none has more than {rest} preemptions"
+        case "preemptions":
+            return f"all with at most {rest} preemptions"
+        case "sample" if exploration.assurance is not None:
+            return f"drawn at random; {_assured(exploration.assurance)}"
+    raise AssertionError(kind)
+
+
+def _assured(assurance: Assurance) -> str:
+    pairs = "one pair" if assurance.depth == 1 else f"{assurance.depth} pairs"
+    found = f"would have been found with a probability of at least {assurance.probability * 100:.2g} %"
+    return f"a failure that takes {pairs} of steps in a certain order {found}"
+
+
+def drawn(timeline: Timeline) -> Iterator[str]:
+    """The lines of the drawing. Time runs downwards; what came of a step stands to its right."""
+    width = max(len(moment.step) for moment in timeline.moments) + 2
+    columns = {name: number for number, name in enumerate(timeline.instances)}
+    yield "    " + "".join(f"{name:{width}}" for name in timeline.instances).rstrip()
+    for number, moment in enumerate(timeline.moments):
+        column = columns[moment.instance]
+        cells = " " * (column * width) + f"{moment.step:{width}}" + " " * ((len(columns) - column - 1) * width)
+        yield f"{number + 1:2}  {cells}{'; '.join(note.text for note in moment.notes)}".rstrip()
+        if timeline.broken is not None and number == timeline.broken.at:
+            yield f"    ✗ {timeline.broken.check}: {timeline.broken.message}"

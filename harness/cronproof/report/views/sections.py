@@ -1,0 +1,307 @@
+"""What a report says, section by section, whatever its format: the tables of the hand-made one, filled with what was seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cronproof.checks import Verdict
+from cronproof.domain.crons import CRON_NAMES
+from cronproof.engine.results import worst
+from cronproof.engine.timeline import Timeline
+from cronproof.evidence.message_outcomes import Consequence
+from cronproof.report.data import risk_table
+from cronproof.report.data.document import Document, RunEntry, ScenarioEntry
+from cronproof.report.data.parts import PARTS
+from cronproof.report.views import fault_matrix
+from cronproof.report.views.interleavings import which
+from cronproof.report.views.table import Cell, Code, Link, Strong, Table
+
+DIGEST_CHARACTERS = 16
+NOWHERE = "none"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One test of the report."""
+
+    id: str
+    heading: str
+    verdict: Verdict
+    scenarios: Sequence[ScenarioEntry]
+    tables: Sequence[Table]
+
+    @property
+    def runs(self) -> int:
+        """How many runs were made for it."""
+        return sum(scenario.played for scenario in self.scenarios)
+
+    @property
+    def limited(self) -> int:
+        """How many scenarios have shown what they know to be amiss."""
+        return sum(bool(scenario.limits) for scenario in self.scenarios)
+
+    @property
+    def alone(self) -> Sequence[ScenarioEntry]:
+        """The scenarios without those of pairs, of which a table has a line each."""
+        return [scenario for scenario in self.scenarios if scenario.pair is None or scenario.verdict != "PASS"]
+
+
+def sections(document: Document) -> list[Section]:
+    """The tests that the run has scenarios of, in the order of the report."""
+    found = []
+    for part, heading in PARTS.items():
+        of_part = [scenario for scenario in document.scenarios if scenario.test == part]
+        if of_part:
+            verdict = worst([scenario.verdict for scenario in of_part])
+            tables = list(_remaining(document) if part == "remaining" else _TABLES[part](of_part))
+            found.append(Section(part, heading, verdict, of_part, [one for one in tables if one.rows]))
+    return found
+
+
+def sentence(document: Document) -> str:
+    """The verdict in a sentence."""
+    scenarios = len(document.scenarios)
+    failed, unsure = (sum(one.verdict == said for one in document.scenarios) for said in ("FAIL", "INCONCLUSIVE"))
+    if not failed and not unsure:
+        limited = sum(one.limited for one in sections(document))
+        return f"all {scenarios} scenarios hold" + (f", {limited} of them but for known limits" if limited else "")
+    counts = [f"{failed} failed"] * bool(failed) + [f"{unsure} proved nothing"] * bool(unsure)
+    return f"{' and '.join(counts)} of {scenarios} scenarios"
+
+
+def crons(scenario: ScenarioEntry) -> Mapping[str, str]:
+    """Which cron each instance is of."""
+    return {instance.name: instance.cron for instance in scenario.instances}
+
+
+def outcomes(scenario: ScenarioEntry) -> Table:
+    """What the schedules came to: the answer of each instance, and how many messages of it were accepted."""
+    rows = [(what, schedules) for what, schedules in scenario.exploration.outcomes.items()]
+    return Table(("Outcome: what each answered, and sent", "Schedules"), rows)
+
+
+SCHEDULES = "A6 B7 A1 is a schedule: A takes six steps, then B seven, then A one. A!dies1 is a step that met a fault."
+CHANGED = "Files differed from this commit, so what it has does not repeat this run exactly."
+LATER = "What is not seen above comes when the crons are called again afterwards, until nothing changes any more."
+
+
+def shows_later(timeline: Timeline) -> bool:
+    """Whether the check breaks at the very end: then by what comes, or does not come, afterwards."""
+    return timeline.broken is not None and timeline.broken.at == len(timeline.moments) - 1
+
+
+def summary(document: Document) -> Table:
+    """A line for each test."""
+    rows = [
+        (one.heading, len(one.scenarios), one.runs, Strong(one.verdict), one.limited or "none")
+        for one in sections(document)
+    ]
+    return Table(("Test", "Scenarios", "Runs", "Result", "With known limits"), rows)
+
+
+def failures(document: Document) -> Iterator[tuple[ScenarioEntry, Verdict, str, str]]:
+    """Of each check that did not pass the scenario, the verdict, its name with the order, and what it said."""
+    for scenario in document.scenarios:
+        for check in scenario.checks:
+            if check.verdict != "PASS":
+                yield scenario, check.verdict, check.id + (f" ({check.order})" if check.order else ""), check.message
+
+
+def provenance(document: Document) -> list[tuple[str, Cell]]:
+    """What was verified, on what: a name and a value each."""
+    commit: Cell = Code(document.commit)
+    if document.dirty:
+        commit = (commit, " with uncommitted changes")
+    versions = document.versions
+    lines: list[tuple[str, Cell]] = [
+        ("Target", document.target + (f": {document.target_is}" if document.target_is else "")),
+        ("Commit", commit),
+        ("Postgres", document.postgres),
+        ("Versions", f"cronproof {versions.cronproof}, Python {versions.python}, {versions.system}"),
+        ("Seed", str(document.seed)),
+        ("Budget", "none" if document.budget_seconds is None else f"{document.budget_seconds:g} s"),
+    ]
+    if document.shard is not None:
+        lines.append(("Shard", document.shard))
+    return lines
+
+
+def digests(document: Document) -> Table:
+    """The files that had a part in it."""
+    files = [*document.migrations, *document.files]
+    rows = [(one.file, Code(one.sha256[:DIGEST_CHARACTERS])) for one in files]
+    return Table(("File", "SHA-256, its beginning"), rows)
+
+
+def repeat(document: Document) -> list[str]:
+    """The commands that do it again."""
+    known = not document.commit.startswith("unknown")
+    enter = [] if document.directory == "." else [f"cd {document.directory}"]
+    return [*([f"git checkout {document.commit}"] if known else []), *enter, document.command]
+
+
+def coverage(document: Document) -> Table:
+    """What was called how: a line for each cron, and where nothing was, that."""
+    rows = []
+    for cron in CRON_NAMES:
+        of_cron = [one for one in document.scenarios if cron in {instance.cron for instance in one.instances}]
+        alone = [one for one in of_cron if len(one.instances) == 1]
+        same = [one for one in of_cron if {i.cron for i in one.instances} == {cron} and len(one.instances) > 1]
+        faulty = [one for one in of_cron if one.faults]
+        races = [one for one in same if not one.faults]
+        others = [one for one in of_cron if len({i.cron for i in one.instances}) > 1 and not one.faults]
+        rows.append((cron, *(_counted(group) for group in (alone, races, others, faulty))))
+    head = ("Cron", "One instance", "Several at once", "Beside other crons", "With every fault")
+    return Table(head, rows)
+
+
+def _counted(scenarios: Sequence[ScenarioEntry]) -> str:
+    if not scenarios:
+        return NOWHERE
+    runs = sum(scenario.played for scenario in scenarios)
+    return f"{len(scenarios)} scenario{'s' * (len(scenarios) != 1)}, {runs} run{'s' * (runs != 1)}"
+
+
+def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
+    """What the run does not prove: a sentence each, and the scenarios that it is about."""
+    if document.interrupted:
+        yield "The run was interrupted: what it did not come to is not known.", []
+    if document.shard is not None:
+        yield f"This is shard {document.shard} of all scenarios; the others are reported elsewhere.", []
+    if document.left_out:
+        yield f"{document.left_out} slow scenarios were left out; --slow runs them, too.", []
+    unsure = [one.id for one in document.scenarios if one.verdict == "INCONCLUSIVE"]
+    if unsure:
+        yield "Scenarios that proved nothing, for the reasons given above:", unsure
+    partly = [f"{one.id}: {which(one.exploration)}" for one in document.scenarios if _is_partial(one)]
+    if partly:
+        yield "Explorations that did not play every schedule there is:", partly
+    named = [one.id for one in document.scenarios if one.exploration.strategy == "overlaps"]
+    if named:
+        yield "Several instances, but in named orders only:", named
+    untouched = [str(row[0]) for row in coverage(document).rows if set(row[1:]) == {NOWHERE}]
+    if untouched:
+        yield "Crons that no scenario calls:", untouched
+    limits = Counter(reason for scenario in document.scenarios for reason in scenario.limits)
+    if limits:
+        yield (
+            "Known to be amiss, and so failing nothing:",
+            [f"{reason} ({count} scenario{'s' * (count != 1)})" for reason, count in limits.items()],
+        )
+
+
+ALWAYS = (
+    "What happens inside a single statement of Postgres is never split.",
+    "OpenPhone, Telegram and GoHighLevel are mocks that behave as documented; no real message was sent.",
+    "Nothing is said of more instances at once, other rows, or more faults in one run than a scenario names.",
+)
+"""What no run proves, whatever its scenarios."""
+
+
+def _is_partial(scenario: ScenarioEntry) -> bool:
+    exploration = scenario.exploration
+    if not scenario.is_explored or scenario.verdict != "PASS":
+        return False
+    return not exploration.exhausted and exploration.strategy != "faults"
+
+
+def _functions(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
+    rows: list[Sequence[Cell]] = [
+        (Code(one.function), Strong("Yes" if one.present else "No"), one.guarded or "not asked")
+        for scenario in scenarios
+        for one in scenario.functions
+    ]
+    yield Table(("Function", "Present as expected", "Guarded"), rows)
+
+
+def _responses(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
+    rows: list[Sequence[Cell]] = []
+    for scenario, run in _runs(scenarios):
+        called = crons(scenario)
+        rows += [(called[one.instance], one.status, Code(one.body)) for one in run.responses]
+    yield Table(("Cron", "Status", "Response"), rows)
+
+
+def _race(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
+    rows: list[Sequence[Cell]] = []
+    for scenario, run in _runs(scenarios):
+        order = f"one of the schedules, {run.order}" if run.explored else run.order
+        claims: list[Cell] = []
+        for claim in run.claims:
+            jobs = f" (job {', '.join(map(str, claim.jobs))})" if claim.jobs else ""
+            claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.jobs))), jobs))
+        waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits)
+        rows.append((scenario.id, order, tuple(claims), run.accepted, waits or "none"))
+    yield explorations(scenarios)
+    title = "Each named order, and of the schedules one for each outcome, also of those that led to the shortest:"
+    yield Table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows, title)
+
+
+def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:
+    """How thoroughly the schedules of each were run."""
+    rows = [
+        (one.id, e.schedules, which(e), "yes" if e.exhausted else "no", e.distinct_outcomes, e.blocked_waits)
+        for one in scenarios
+        if one.is_explored
+        for e in [one.exploration]
+    ]
+    return Table(("Scenario", "Schedules", "Which", "Exhausted", "Distinct outcomes", "Lock waits"), rows)
+
+
+def _retry(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
+    marks: dict[str, Cell] = {"set": "set", "empty": Strong("NULL"), "deleted": "deleted"}
+    rows: list[Sequence[Cell]] = []
+    for scenario, run in _runs(scenarios):
+        for job in run.jobs:
+            answers, later = (
+                ", ".join(map(str, statuses)) or "not tried" for statuses in (job.answers, job.answers_later)
+            )
+            rows.append((scenario.instances[0].cron, f"job {job.job}", answers, marks[job.mark], later))
+    yield Table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
+
+
+def fault_tables(consequences: Sequence[Consequence]) -> Iterator[Table]:
+    """What became of messages, by the point at which a fault was met; then of calls, whose faults are many."""
+    rows: list[Sequence[Cell]] = [(Code(name), *cells) for name, cells in fault_matrix.rows(consequences)]
+    yield Table(("Point", *fault_matrix.HEADINGS.values()), rows)
+    for point, by_cell in fault_matrix.of_calls(consequences):
+        of_call = [(what, ", ".join(faults)) for what, faults in by_cell.items()]
+        yield Table(("Outcome", "Faults"), of_call, ("At ", Code(point), ":"))
+    known: dict[tuple[str, str], None] = {}
+    for one in consequences:
+        if one.known is not None:
+            known[one.faults[0].fault, one.known] = None
+    yield Table(("Fault", "Known, because"), [(Code(fault), reason) for fault, reason in known])
+
+
+def _nothing(_: Sequence[ScenarioEntry]) -> Iterator[Table]:
+    return iter(())
+
+
+def _remaining(document: Document) -> Iterator[Table]:
+    of_part = [scenario for scenario in document.scenarios if scenario.test == "remaining"]
+    yield Table(risk_table.HEAD, list(risk_table.rows(document.remaining)))
+    limits: list[Sequence[Cell]] = [
+        (reason, Link(files[0], files[0]), len(files)) for reason, files in risk_table.limits(of_part).items()
+    ]
+    yield Table(("Known limit", "A schedule that shows it", "Of so many"), limits)
+    yield Table(("At once", "and", "Schedules", "How they interfere"), list(risk_table.pairs(of_part)))
+
+
+_TABLES: dict[str, Callable[[Sequence[ScenarioEntry]], Iterator[Table]]] = {
+    "functions": _functions,
+    "responses": _responses,
+    "race": _race,
+    "retry": _retry,
+    "rules": _nothing,
+    "roles": _responses,
+    "faults": _nothing,
+}
+
+
+def _runs(scenarios: Sequence[ScenarioEntry]) -> Iterator[tuple[ScenarioEntry, RunEntry]]:
+    for scenario in scenarios:
+        for run in scenario.runs:
+            yield scenario, run

@@ -1,0 +1,152 @@
+"""The terminal: a line for each check as it finishes, and the report's summary at the end."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cronproof.checks import Verdict
+from cronproof.engine.results import CheckResult, ScenarioResult, worst
+from cronproof.engine.runner import Session
+from cronproof.engine.timeline import Broken, Timeline
+from cronproof.explore import named_orders
+from cronproof.explore.explorer import Coverage
+from cronproof.redaction import redacted
+from cronproof.report.data.parts import PARTS
+from cronproof.report.views import fault_matrix, github, progress
+from cronproof.report.views.interleavings import covered, drawn
+from cronproof.report.views.progress import Progress
+from cronproof.scenario.reader import ScenarioFile
+
+_STYLES: dict[Verdict, str] = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+_ID_WIDTH = 14
+
+
+class Terminal:
+    """Prints to a console; with colours where that is a terminal."""
+
+    def __init__(self, console: Console, target: str, *, folds: bool = False) -> None:
+        """Prints to the console. `folds`: what passes is folded away, as a workflow of GitHub Actions can."""
+        self._console = console
+        self._folds = folds
+        self._target = target
+        self._done = 0
+        self._scenarios = 0
+        self._progress = Progress()
+
+    def started(self, opened: Session, scenarios: int) -> None:
+        """Says what is verified, and on what."""
+        self._scenarios = scenarios
+        self._print(f"Target {self._target} on PostgreSQL {opened.database.version}, {opened.database.where}")
+
+    def finished(self, result: ScenarioResult) -> None:
+        """One scenario: its title, then a line for each check."""
+        self._progress.clear()
+        self._done += 1
+        if not self._folds:
+            self._scenario(result)
+            return
+        with self._console.capture() as capture:
+            self._scenario(result)
+        text = github.harmless(capture.get())
+        if result.verdict == "PASS":
+            text = github.folded(f"PASS {result.file.id}", text)
+        self._console.out(text, end="", highlight=False)
+
+    def _scenario(self, result: ScenarioResult) -> None:
+        if result.file.pair is not None and result.verdict == "PASS":
+            said = "; ".join(check.message for check in result.checks[:1])
+            self._print(f"  {_coloured(result.verdict)}  {escape(result.file.id.partition(':')[2])}: {escape(said)}")
+            return
+        orders = len(result.runs)
+        played = f", {len(result.named)} orders" if len(result.named) > 1 else ""
+        played += f", {result.exploration.schedules} schedules" if result.is_explored else ""
+        self._print(
+            f"\n[bold]{escape(result.file.id)}[/bold]  {escape(result.file.scenario.title)} "
+            f"[dim]({self._done}/{self._scenarios}{played}, {result.seconds * 1000:.0f} ms)[/dim]"
+        )
+        for check in result.checks:
+            self._check(check, several=orders > 1)
+        if result.is_explored:
+            self._print(f"  [dim]{escape(covered(result.exploration))}[/dim]")
+        if consequences := result.consequences:
+            self._print("")
+            for line in fault_matrix.drawn(consequences):
+                self._print(f"  {escape(line)}")
+        if result.timeline is not None and result.timeline.broken is not None:
+            self._draw(result.timeline, result.timeline.broken)
+        else:
+            self._how_it_came(result)
+        for output in result.output:
+            self._print(f"  [dim]{output.instance} has written ({escape(str(output.file))}):[/dim]")
+            for text in output.lines:
+                self._print(f"    [dim]{escape(text)}[/dim]")
+
+    def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (one is explored at a time)
+        """An exploration goes on."""
+        self._progress.show(functools.partial(progress.line, coverage), coverage.started)
+
+    def _draw(self, timeline: Timeline, broken: Broken) -> None:
+        self._print(f"\n  The shortest schedule that fails {broken.check}:\n")
+        for line in drawn(timeline):
+            self._print(f"  [bold red]{escape(line)}[/]" if "✗" in line else f"  {escape(line)}")
+
+    def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
+        """The tests of the sign-off report, a line each, and the verdict."""
+        self._print("")
+        for part, heading in PARTS.items():
+            of_part = [result for result in results if result.file.scenario.test == part]
+            if of_part:
+                verdict = worst([result.verdict for result in of_part])
+                checks = sum(len(result.checks) for result in of_part)
+                runs = sum(result.played for result in of_part)
+                counts = f"{len(of_part)} scenarios, {runs} runs, {checks} checks"
+                self._print(f"{_coloured(verdict)}  {heading} [dim]({counts})[/dim]")
+        failed = [result for result in results if result.verdict != "PASS"]
+        verdict = worst([result.verdict for result in results])
+        self._print(f"\n{_coloured(verdict)}  {len(results)} scenarios in {seconds:.1f} s", end="")
+        self._print(f", {len(failed)} not passed:" if failed else "")
+        for result in failed:
+            for check in result.checks:
+                if check.verdict != "PASS":
+                    self._print(f"  {escape(result.file.id)}: {check.id}: {escape(check.message)}")
+
+    def _how_it_came(self, result: ScenarioResult) -> None:
+        """The steps of the first order in which a check of an overlap did not pass."""
+        order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
+        run = next((run for run in result.runs if run.order == order), None)
+        if run is None or len(run.instances) == 1:
+            return
+        meaning = named_orders.DESCRIPTIONS.get(run.order.split()[0], "")
+        self._print(f"  [dim]{escape(run.order)}: {escape(meaning)}[/dim]")
+        for step in run.steps:
+            self._print(f"    [dim]{escape(str(step))}[/dim]")
+
+    def _check(self, check: CheckResult, *, several: bool) -> None:
+        """A line, of which on a terminal what does not fit stands below what it belongs to."""
+        verdict, said = _coloured(check.verdict), redacted(_said(check, several=several))
+        if not self._console.is_terminal:
+            self._print(f"  {verdict}  {check.id:{_ID_WIDTH}} {said}")
+            return
+        grid = Table.grid()
+        for width in (2, len(check.verdict) + 2, max(_ID_WIDTH, len(check.id)) + 1):
+            grid.add_column(width=width, no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row("", verdict, check.id, said)
+        self._console.print(grid, highlight=False)
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        self._console.print(redacted(text), end=end, soft_wrap=True, highlight=False)
+
+
+def _said(check: CheckResult, *, several: bool) -> str:
+    where = f" [dim]\\[{escape(check.order)}][/dim]" if check.order and several else ""
+    return f"{escape(check.message)}{where}"
+
+
+def _coloured(verdict: Verdict) -> str:
+    return f"[{_STYLES[verdict]}]{verdict}[/]"

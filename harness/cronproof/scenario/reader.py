@@ -1,0 +1,244 @@
+"""Reads scenario files. Every mistake of a file is reported at once, each where it stands."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import itertools
+import re
+import reprlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from cronproof.domain.crons import CronName
+from cronproof.errors import InvalidScenario, Mistake, UsageError
+from cronproof.scenario.model import BY_NAME, Scenario, contradictions
+
+SUFFIXES = frozenset({".yaml", ".yml"})
+# Of unions: in an error's location, but not in the file.
+TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, the SHA-256 of what was read from it, and where in it everything stands."""
+
+    file: Path
+    root: Any
+    sha256: str = ""
+
+    def mistake(self, path: Sequence[str | int], message: str) -> Mistake:
+        """The mistake at the deepest part of `path` that is in the file."""
+        node, line, column = self.root, 0, 0
+        for key in path:
+            if isinstance(node, CommentedMap) and key in node:
+                line, column = node.lc.key(key)
+            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+                line, column = node.lc.item(key)
+            else:
+                break
+            node = node[key]
+        return Mistake(self.file, line + 1, column + 1, message)
+
+
+@dataclass(frozen=True)
+class ScenarioFile:
+    """A scenario and the file that it was read from. The id is the folder's and the file's name."""
+
+    scenario: Scenario
+    source: Source
+    pair: tuple[CronName, CronName] | None = None
+    """The crons that are called, of a scenario that calls every two of several."""
+
+    @property
+    def id(self) -> str:
+        """The scenario's name in reports and on the command line."""
+        of_pair = f":{'+'.join(self.pair)}" if self.pair else ""
+        return f"{self.source.file.parent.name}/{self.source.file.stem}{of_pair}"
+
+    def each(self) -> list[ScenarioFile]:
+        """The scenarios that are played: one, or one for each pair."""
+        when = self.scenario.when
+        if when is None or not when.each_pair:
+            return [self]
+        return [self.of(pair) for pair in itertools.combinations(when.call, 2)]
+
+    def of(self, pair: tuple[CronName, CronName]) -> ScenarioFile:
+        """The scenario of one pair."""
+        assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call have pairs)
+        when = self.scenario.when.model_copy(update={"call": list(pair), "each_pair": False})
+        title = f"{self.scenario.title}: {pair[0]} and {pair[1]}"
+        return replace(self, pair=pair, scenario=self.scenario.model_copy(update={"title": title, "when": when}))
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """The scenario files at and below the paths, in order.
+
+    Raises:
+        UsageError: a path does not exist, or there is no scenario there.
+    """
+    found: list[Path] = []
+    for path in paths:
+        try:
+            if path.is_dir():
+                files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and not file.is_dir())
+                if not files:
+                    raise UsageError(f"no scenario files (*.yaml) in {path}")
+                found += files
+            elif path.is_file():
+                found.append(path)
+            else:
+                raise UsageError(f"no scenario at {path}{_nearest_file(path)}")
+        except OSError as error:
+            raise UsageError(f"no scenario at {path}: {error.strerror}") from None
+    return list(dict.fromkeys(found))
+
+
+def one(path: Path) -> Path:
+    """The scenario file that a path names.
+
+    Raises:
+        UsageError: it names none, or a folder.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name one scenario file in it")
+    (file,) = find([path])
+    return file
+
+
+def read(files: Sequence[Path]) -> list[ScenarioFile]:
+    """The scenarios of the files.
+
+    Raises:
+        InvalidScenario: with every mistake of every file.
+    """
+    read_files, mistakes = [], []
+    for file in files:
+        try:
+            read_files += read_one(file).each()
+        except InvalidScenario as invalid:
+            mistakes += invalid.mistakes
+    if mistakes:
+        raise InvalidScenario(mistakes)
+    return read_files
+
+
+def read_one(file: Path) -> ScenarioFile:
+    """The scenario of one file.
+
+    Raises:
+        InvalidScenario: with every mistake of the file.
+    """
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-8")
+        with warnings.catch_warnings(action="ignore"):  # an anchor may be used twice; nobody reads about it here
+            root = YAML(typ="rt").load(text)
+            data = YAML(typ="safe", pure=True).load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {error}")]) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        problem = (error.problem or str(error)).splitlines()[0]
+        raise InvalidScenario([Mistake(file, line, column, f"not YAML: {problem}")]) from None
+    except Exception as error:  # noqa: BLE001  (the parser raises anything it meets in a strange scalar)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {reason}")]) from None
+    source = Source(file, root, hashlib.sha256(content).hexdigest())
+    if not isinstance(data, dict):
+        raise InvalidScenario([Mistake(file, 1, 1, "a scenario begins with `title:`; this file has none")])
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as invalid:
+        raise InvalidScenario([_mistake(source, error) for error in invalid.errors()]) from None
+    found = [source.mistake(path, message) for path, message in contradictions(scenario)]
+    if found:
+        raise InvalidScenario(found)
+    return ScenarioFile(scenario, source)
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """What to add to a message about an unknown word: the nearest valid one, or all."""
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; one of: {', '.join(words)}" if words else ""
+
+
+def _mistake(source: Source, error: ErrorDetails) -> Mistake:
+    location = error["loc"]
+    path = [part for part, before in zip(location, (None, *location), strict=False) if not _is_tag(part, before)]
+    given = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            *parent, word = path
+            message = f"unknown word {_shown(word)}{nearest(str(word), list(_words_at(parent)))}"
+            if word in BY_NAME:
+                message = f"{word} takes no parameters; write `- {word}`"
+        case "missing":
+            message = f"{path[-1]!r} is missing"
+        case "literal_error":
+            words = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+            message = f"{_shown(given)} is not known{nearest(str(given), words)}"
+            if given in _words_at(["then", 0]):
+                message = f"{given} needs parameters; write `- {given}: …`"
+        case "value_error":
+            message = str(error["ctx"]["error"])
+        case _:
+            said = error["msg"].replace(" or instance of WithParameters", "")
+            message = f"{said[0].lower()}{said[1:]}, not {_shown(given)}"
+    return source.mistake(path, message)
+
+
+def _shown(value: Any) -> str:
+    """A value as it can be shown: a page of it helps nobody."""
+    return reprlib.repr(value)
+
+
+def _is_tag(part: str | int, before: str | int | None) -> bool:
+    """Whether a part of an error's location says which form an item of a list has, and so is not in the file."""
+    return (isinstance(before, int) or before == "interleavings") and part in TAGS
+
+
+def _words_at(path: Sequence[str | int]) -> Iterator[str]:
+    """The words that may stand at a place in the file, according to the JSON Schema."""
+    schema = Scenario.model_json_schema()
+    places = [schema]
+    for part in path:
+        places = [
+            child
+            for place in _alternatives(schema, places)
+            for child in (
+                place.get("items") if isinstance(part, int) else place.get("properties", {}).get(part),
+                place.get("additionalProperties"),
+            )
+            if isinstance(child, dict)
+        ]
+    for place in _alternatives(schema, places):
+        yield from place.get("properties", {})
+
+
+def _alternatives(schema: dict[str, Any], places: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for place in places:
+        resolved = schema["$defs"][place["$ref"].rpartition("/")[2]] if "$ref" in place else place
+        branches = resolved.get("anyOf") or resolved.get("oneOf")
+        if branches:
+            yield from _alternatives(schema, branches)
+        else:
+            yield resolved
+
+
+def _nearest_file(path: Path) -> str:
+    """The file of the same folder that was probably meant by a path that does not exist."""
+    folder = path.parent
+    names = [file.name for file in folder.iterdir() if file.suffix in SUFFIXES] if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, [name for name in names if name != path.name], n=1)
+    return f"; did you mean {folder / near[0]}?" if near else ""

@@ -1,0 +1,200 @@
+"""The rows that a scenario asks for, as SQL: values by the type of their column, times relative to now."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from cronproof.errors import InvalidScenario, Mistake, UsageError
+from cronproof.postgres.catalog import Catalog
+from cronproof.scenario.model import Row, rows_of
+from cronproof.scenario.reader import ScenarioFile, nearest
+
+SEED = Path(__file__).parents[3] / "fixtures" / "seed.yaml"
+
+_AMOUNTS = r"(?P<amounts>\d+ (?:second|minute|hour|day|week|month|year)s?(?: \d+ (?:second|minute|hour|day|week|month|year)s?)*)"
+_TIME = re.compile(rf"^(?:(?P<now>now)|{_AMOUNTS} ago|in {_AMOUNTS.replace('amounts', 'ahead')})$")
+_TIME_TYPES = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
+_PHONE = re.compile(r"^\+\d{5,15}$")
+
+
+class Seed:
+    """The rows that every scenario has: those of fixtures/seed.yaml, or of a target's own file."""
+
+    def __init__(self, file: Path = SEED) -> None:
+        """Reads them.
+
+        Raises:
+            UsageError: the file holds no rows.
+        """
+        self.file = file
+        try:
+            rows = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, YAMLError) as error:
+            raise UsageError(f"cannot read the rows of {file}: {' '.join(str(error).split())}") from None
+        tables = rows.values() if isinstance(rows, dict) else [None]
+        if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
+            raise UsageError(f"{file}: rows are given by table, each a list: `tenants: [{{name: …}}]`")
+        self.rows: dict[str, list[Row]] = rows
+
+    @property
+    def tenants(self) -> list[Row]:
+        """Its tenants, the first of which a row belongs to that names none."""
+        return self.rows.get("tenants", [])
+
+    @property
+    def api_keys(self) -> set[str]:
+        """The OpenPhone keys of its tenants."""
+        return {tenant["openphone_api_key"] for tenant in self.tenants if tenant.get("openphone_api_key")}
+
+
+@dataclass(frozen=True)
+class Insert:
+    """One row as a statement, and the place in a file that asks for it."""
+
+    statement: bytes
+    mistake: Callable[[str], Mistake]
+    """The mistake to report where the database refuses the row."""
+
+
+def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
+    """The statements that insert the seed's and the scenario's rows into empty tables.
+
+    Raises:
+        InvalidScenario: a table or column that the database does not have, or a value that does not fit its column.
+    """
+    given = file.scenario.given.rows
+    asked_for = [
+        (("then", number, check.id, table), table)
+        for number, check in enumerate(file.scenario.checks)
+        for table in check.tables
+    ]
+    mistakes = [
+        file.source.mistake(path, f"there is no table {table!r}{nearest(table, list(catalog.columns))}")
+        for path, table in [*asked_for, *((("given", "rows", table), table) for table in given)]
+        if table not in catalog.columns
+    ]
+    clock = file.scenario.given.clock
+    now = sql.SQL("now()") if clock is None else sql.Literal(clock)
+    slugs = {tenant["slug"]: tenant["id"] for tenant in seed.tenants if {"slug", "id"} <= tenant.keys()}
+    slugs |= {
+        row["slug"]: row["id"]
+        for _, _, row in rows_of(given.get("tenants", []))
+        if isinstance(row.get("slug"), str) and isinstance(row.get("id"), str)
+    }
+    found: list[Insert] = []
+    for table in catalog.insertable:
+        of_seed = functools.partial(Mistake, seed.file, 1, 1)
+        columns = catalog.columns[table]
+        for row in seed.rows.get(table, []):  # written for another schema, it may have more than this one
+            known = {column: value for column, value in row.items() if column in columns}
+            found.append(Insert(_insert(table, known, catalog, slugs, now), of_seed))
+        for position, repetition, row in rows_of(given.get(table, [])):
+            path: list[str | int] = ["given", "rows", table, position]
+            if "repeat" in file.source.root["given"]["rows"][table][position]:
+                path.append("row")
+            wrong = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
+            mistakes += [file.source.mistake([*path, column], message) for column, message in wrong]
+            if mistakes:
+                continue
+            mistake = functools.partial(file.source.mistake, path)
+            try:
+                found.append(Insert(_insert(table, row, catalog, slugs, now, repetition), mistake))
+            except (TypeError, ValueError, psycopg.Error) as error:
+                mistakes.append(mistake(f"this row cannot be written as SQL: {error}"))
+    if mistakes:
+        raise InvalidScenario(mistakes)
+    return found
+
+
+def api_keys(file: ScenarioFile, seed: Seed) -> set[str]:
+    """The OpenPhone keys of all tenants that a scenario has."""
+    given = [row for _, _, row in rows_of(file.scenario.given.rows.get("tenants", []))]
+    return seed.api_keys | {row["openphone_api_key"] for row in given if row.get("openphone_api_key")}
+
+
+def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    columns = catalog.columns[table]
+    for column, value in row.items():
+        kind = columns.get(column)
+        if kind is None:
+            yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
+        elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
+            yield column, f"{value!r} is no time; say for instance `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
+        elif column == "tenant_id" and value is not None and str(value) not in slugs and not _is_uuid(value):
+            yield column, f"there is no tenant {value!r}{nearest(str(value), list(slugs))}"
+        elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):
+            yield column, f"{column} is a whole number, not {value!r}"
+        elif kind == "boolean" and not isinstance(value, bool | None):
+            yield column, f"{column} is true or false, not {value!r}"
+        elif kind == "text" and not isinstance(value, str | None):
+            yield column, f"{column} is a text; put {value!r} in quotes"
+
+
+def _insert(
+    table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], now: sql.Composable, repetition: int = 0
+) -> bytes:
+    columns = catalog.columns[table]
+    if slugs and "tenant_id" in columns and "tenant_id" not in row:
+        row = {**row, "tenant_id": next(iter(slugs))}
+    values = [_value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()]
+    if not row:
+        return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
+    statement = sql.SQL("insert into public.{} ({}) values ({})").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(values)
+    )
+    return statement.as_bytes()
+
+
+def _value(
+    column: str, kind: str, value: Any, slugs: Mapping[str, str], now: sql.Composable, repetition: int
+) -> sql.Composable:
+    if kind in _TIME_TYPES and isinstance(value, str) and (time := _TIME.match(value)):
+        amount, sign = (time["ahead"], sql.SQL("+")) if time["ahead"] else (time["amounts"] or "0 hours", sql.SQL("-"))
+        back = sql.Literal(f"{repetition} minutes")
+        return sql.SQL("{} {} {}::interval - {}::interval").format(now, sign, sql.Literal(amount), back)
+    if column == "tenant_id":
+        value = slugs.get(str(value), value)
+    elif isinstance(value, dict | list):
+        value = json.dumps(value, default=str)
+    elif repetition and isinstance(value, int) and (column == "id" or column.endswith("_id")):
+        value += repetition
+    elif repetition and isinstance(value, str) and _PHONE.match(value):
+        value = f"+{int(value) + repetition}"
+    return sql.Literal(value)
+
+
+def _is_date(value: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        uuid.UUID(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
+    """The tables that checks look at: those that they name or that the scenario gives rows to, and always customers and
+    jobs.
+    """
+    named = {table for check in file.scenario.checks for table in check.tables}
+    return [table for table in catalog.columns if table in {"customers", "jobs", *named, *file.scenario.given.rows}]

@@ -1,0 +1,143 @@
+"""The three services behind one door: who calls, the points at which the caller can be held, the log of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
+
+from cronproof.gate import fault as faulty
+from cronproof.gate.fault import FaultName
+from cronproof.gate.footprint import Footprint
+from cronproof.gate.point import Gate, OpenGate, Point, Release
+from cronproof.services.exchange import CallClock, Log, Message, NoAnswer, Request, Response, ServiceName, Tried
+from cronproof.services.ghl import GoHighLevel
+from cronproof.services.openphone import OpenPhone, Scripted
+from cronproof.services.openphone_errors import BAD_GATEWAY, Envelope, ErrorName
+from cronproof.services.telegram import Telegram
+
+
+class Api(Protocol):
+    """One of the mocked APIs."""
+
+    clock: CallClock
+
+    def refusal(self, name: ErrorName) -> Response:
+        """How it refuses."""
+
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
+
+
+LONG_ENOUGH = timedelta(minutes=1)
+"""Longer than any service counts requests."""
+
+
+@dataclass(frozen=True)
+class Escape:
+    """An instance called a host that is no mock. The call was refused."""
+
+    instance: str
+    url: str
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call, from its first point to its second. It is held, or it is over: it is never busy."""
+
+    content: bytes
+    is_busy = False
+    goes_on = False
+
+
+@dataclass
+class Services:
+    """The mocked APIs of one run. `messages` has every message that was tried, refused ones too."""
+
+    api_keys: frozenset[str]
+    gate: Gate = field(default_factory=OpenGate)
+    messages: list[Message] = field(default_factory=list)
+    escapes: list[Escape] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self, scripted: Sequence[Scripted] = (), envelope: Envelope = "flat") -> None:
+        """Forgets everything and answers as scripted from now on."""
+        self.openphone = OpenPhone(self.api_keys, scripted=scripted, envelope=envelope)
+        self.telegram = Telegram()
+        self.ghl = GoHighLevel()
+        self.messages, self.escapes = [], []
+
+    def recover(self) -> None:
+        """From now on nothing is refused that is valid; what was sent stays sent, though nobody counts it any more."""
+        self.openphone.scripted = ()
+        self._let_pass(LONG_ENOUGH)
+
+    @property
+    def _apis(self) -> Mapping[ServiceName, Api]:
+        return {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl}
+
+    def _let_pass(self, time: timedelta) -> None:
+        for api in self._apis.values():
+            api.clock.age(time)
+
+    def age(self, time: timedelta) -> None:
+        """Lets time pass: what was sent moves into the past, and is forgotten by those who count it."""
+        self.openphone.age(time)
+        self._let_pass(time)
+
+    async def exchange(
+        self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None
+    ) -> Response:
+        """Answers a call of `instance`, which can be held before the service acts and again before it hears of it.
+
+        Raises:
+            NoAnswer: a fault keeps it from being answered.
+        """
+        text = f"{service} {request.method} {request.path}"
+        if service == "telegram":  # the path holds the bot's token
+            text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
+        call = _Call(request.body)
+        release = await self.gate.arrive(instance, Point("call", text), call)
+        response = self._handle(release, service, request, cron)
+        self.gate.touched(Footprint({service: "write"}))
+        if isinstance(response, NoAnswer):
+            raise response
+        await self.gate.arrive(release.instance, Point("answer", text), call)
+        return response
+
+    def _handle(
+        self, release: Release, service: ServiceName, request: Request, cron: str | None
+    ) -> Response | NoAnswer:
+        def log(tried: Tried) -> None:
+            message = Message(
+                **vars(tried), number=len(self.messages) + 1, service=service, instance=release.instance, cron=cron
+            )
+            self.messages.append(message)
+
+        api = self._apis[service]
+        if release.fault in faulty.LOST_CALLS:
+            return NoAnswer(hangs=release.fault == "timeout-before")
+        if release.fault == "bad-gateway":
+            refusal: Response | None = BAD_GATEWAY
+        else:
+            refusal = api.refusal(release.fault) if release.fault in faulty.REFUSALS else None
+        response = api.handle(request, log, refusal)
+        return _lost(release.fault, response, api.refusal("unknown-error"))
+
+
+def _lost(fault: FaultName | None, response: Response, error: Response) -> Response | NoAnswer:
+    """What of a response arrives."""
+    match fault:
+        case "timeout-after" | "reset-after":
+            return NoAnswer(hangs=fault == "timeout-after")
+        case "unknown-error-after":
+            return error
+        case "truncated":
+            return replace(response, body=response.body[: len(response.body) // 2])
+        case "not-json":
+            return Response.of_html(response.status, "<!DOCTYPE html>\n<title>Please wait</title>\n")
+        case _:
+            return response

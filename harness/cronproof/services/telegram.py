@@ -1,0 +1,108 @@
+"""Telegram's bot API, as far as sendMessage goes: https://core.telegram.org/bots/api#sendmessage.
+
+Its limits (https://core.telegram.org/bots/faq): 30 messages a second, and one a second to the same chat, where short bursts
+are let through; how short is nowhere said.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Tried
+from cronproof.services.openphone_errors import ERRORS, ErrorName
+
+_PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
+_TOKEN = re.compile(r"^\d+:[\w-]+$")
+_MAX_TEXT_CHARACTERS = 4096
+RETRY_SECONDS = 35
+MESSAGES_PER_SECOND = 30
+BURST = 10
+"""How many messages one chat can get in as many seconds."""
+
+
+@dataclass
+class Telegram:
+    """All bots whose token has the form of one."""
+
+    clock: CallClock = field(default_factory=CallClock)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    _rate: RateLimit = field(default_factory=lambda: RateLimit(MESSAGES_PER_SECOND, 1))
+    _rate_of_chat: RateLimit = field(default_factory=lambda: RateLimit(BURST, BURST))
+
+    def refusal(self, name: ErrorName) -> Response:
+        """How the API refuses."""
+        status = ERRORS[name].status
+        if name != "rate-limited":
+            return _error(status, ERRORS[name].title)
+        return _too_many(RETRY_SECONDS)
+
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
+        path = _PATH.match(request.path)
+        if path is None or path[2].lower() != "sendmessage":
+            return _error(404, "Not Found")
+        if not _TOKEN.match(path[1]):
+            return _error(401, "Unauthorized")
+        fields = _fields(request)
+        chat_id, text = str(fields.get("chat_id", "")), str(fields.get("text", ""))
+        refusal = refusal or self._limited(path[1], chat_id)
+        if refusal is not None:
+            log(Tried(chat_id, text, refusal.status))
+            return refusal
+        mistake = _mistake(chat_id, text)
+        if mistake is not None:
+            log(Tried(chat_id, text, 400))
+            return _error(400, mistake)
+        message = {
+            "message_id": len(self.sent) + 1,
+            "from": {"id": int(path[1].split(":")[0]), "is_bot": True, "first_name": "bot"},
+            "chat": {"id": int(chat_id) if chat_id.lstrip("-").isdigit() else chat_id, "type": "private"},
+            "date": 1700000000 + len(self.sent),
+            "text": text,
+        }
+        self.sent.append(message)
+        log(Tried(chat_id, text, 200, str(message["message_id"])))
+        return Response.of_json(200, {"ok": True, "result": message})
+
+    def _limited(self, bot: str, chat_id: str) -> Response | None:
+        """The refusal of a message too many, of the bot or to the chat."""
+        now = self.clock()
+        for rate, key in ((self._rate, bot), (self._rate_of_chat, f"{bot} {chat_id}")):
+            if rate.left(key, now) < 0:
+                return _too_many(math.ceil(rate.wait(key, now)))
+        return None
+
+
+def _too_many(seconds: int) -> Response:
+    content = {"ok": False, "error_code": 429, "description": f"Too Many Requests: retry after {seconds}"}
+    return Response.of_json(429, content | {"parameters": {"retry_after": seconds}})
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    """JSON, a form, or the query: Telegram takes each."""
+    if request.headers.get("content-type", "").startswith("application/json"):
+        try:
+            body = request.json()
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+    return request.form() or {name: values[0] for name, values in request.query.items()}
+
+
+def _mistake(chat_id: str, text: str) -> str | None:
+    if not chat_id:
+        return "Bad Request: chat_id is empty"
+    if not (chat_id.lstrip("-").isdigit() or chat_id.startswith("@")):
+        return "Bad Request: chat not found"
+    if not text:
+        return "Bad Request: message text is empty"
+    if len(text) > _MAX_TEXT_CHARACTERS:
+        return "Bad Request: message is too long"
+    return None
+
+
+def _error(status: int, description: str) -> Response:
+    return Response.of_json(status, {"ok": False, "error_code": status, "description": description})

@@ -1,0 +1,127 @@
+"""The way out of an instance: an HTTP proxy that leads to the stand-ins and nowhere else.
+
+`CONNECT host:port` to a host that is stood in for ends at the stand-in's TLS port; everything else is refused and noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cronproof.standins.hosts import stand_in
+
+MAX_HEADER_BYTES = 64 * 1024
+HTTPS_PORT = 443
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_CONNECTION = re.compile(rb"\r\n(proxy-)?connection:[^\r\n]*", re.IGNORECASE)
+
+
+@dataclass
+class EgressProxy:
+    """One instance's proxy. `refused` is told of the URL of every call that went nowhere."""
+
+    tls_port: int
+    refused: Callable[[str], None]
+    port: int = 0
+    activity: int = 0
+    """Goes up with everything that arrives, from either side."""
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listens on a loopback port for as long as the block runs: on `port`, or on a free one, which it then says.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101  (for the type checker: a coroutine always runs in one)
+            tasks.add(task)
+            try:
+                # A task that was cancelled at the end of the run ends like any other: asyncio's streams expect no other.
+                with contextlib.suppress(
+                    ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
+                ):
+                    await self._serve(reader, writer)
+            finally:
+                tasks.discard(task)
+                writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", self.port, limit=MAX_HEADER_BYTES)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+            for task in list(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        header = await reader.readuntil(b"\r\n\r\n")
+        line, _, fields = header.partition(b"\r\n")
+        method, target, *_ = [*line.decode("latin-1").split(" "), "", ""]
+        if method != "CONNECT":
+            await self._forwarded(method, target, fields, reader, writer)
+            return
+        host, _, port = target.rpartition(":")
+        host = host.strip("[]")
+        if stand_in(host) is None or port != str(HTTPS_PORT):
+            self._refuse(writer, f"https://{host}" if port == str(HTTPS_PORT) else f"tcp://{target}")
+            return
+        upstream = await asyncio.open_connection("127.0.0.1", self.tls_port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await self._join((reader, writer), upstream)
+
+    def _refuse(self, writer: asyncio.StreamWriter, url: str) -> None:
+        self.refused(url)
+        host = urlsplit(url).hostname or url
+        body = f"{host} cannot be reached from here: cronproof lets nothing leave\n".encode()
+        head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+
+    async def _forwarded(
+        self, method: str, target: str, fields: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """A request that has its whole URL in its first line, as some clients send it even for https."""
+        url = urlsplit(target)
+        if url.scheme != "https" or url.hostname is None or stand_in(url.hostname) is None:
+            self._refuse(writer, target)
+            return
+        upstream = await asyncio.open_connection("127.0.0.1", self.tls_port, ssl=_trusting())
+        path = target.partition(url.netloc)[2] or "/"
+        upstream[1].write(f"{method} {path} HTTP/1.1\r\nConnection: close\r\n".encode("latin-1"))
+        upstream[1].write(_CONNECTION.sub(b"", b"\r\n" + fields)[2:])
+        await self._join((reader, writer), upstream)
+
+    async def _join(self, one: Streams, other: Streams) -> None:
+        """Forwards both ways until both have ended."""
+        try:
+            await asyncio.gather(self._forward(one[0], other[1]), self._forward(other[0], one[1]))
+        finally:
+            other[1].close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(MAX_HEADER_BYTES):
+                self.activity += 1
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()  # a stream that has ended on one side is of no use to HTTP on the other
+
+
+@functools.cache
+def _trusting() -> ssl.SSLContext:
+    """What asks for no certificate: for our own port on this machine."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

@@ -1,0 +1,212 @@
+"""The built-in targets: crons of this repository, each instance an ASGI application of its own in this process.
+
+An instance dies when its call is cancelled, after its connections were cut and everything that it may still try is refused:
+what the outside sees is what it sees of a process that is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import respx
+from psycopg_pool import PoolTimeout
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from cronproof.errors import EnvironmentFailed, UsageError
+from cronproof.evidence.evidence import CronResponse, Instance, Output
+from cronproof.explore.executor import IsIdle
+from cronproof.postgres import migration
+from cronproof.postgres.database import Database, Role
+from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.scenario.reader import nearest
+from cronproof.services import in_process
+from cronproof.services.services import Services
+from cronproof.targets import asgi_call
+from cronproof.targets.secrets import API_KEY, CRON_SECRET
+from fixtures import hardened, legacy
+from fixtures.crons import app as reference
+from fixtures.crons.app import Clock, create_app, now
+from fixtures.crons.settings import Settings
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """Crons of this repository: the module that has them as `CRONS`, and the migrations that they need after the schema."""
+
+    module: ModuleType
+    migrations: Sequence[Path] = (migration.LOCKING,)
+
+    def application(self, settings: Settings, clock: Clock) -> Starlette:
+        """One instance's."""
+        return create_app(settings, self.module.CRONS, clock)
+
+
+BUILT_IN: Mapping[str, BuiltIn] = {
+    "reference": BuiltIn(reference),
+    "legacy": BuiltIn(legacy),
+    "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES, migration.NOTICES)),
+}
+DESCRIPTIONS: Mapping[str, str] = {
+    "reference": "the crons of cronproof itself, after the fix: they claim, then send",
+    "legacy": "the crons of cronproof itself as they were before the fix: they read, send, then mark",
+    "hardened": "the crons of cronproof itself with claims that expire and outcomes that are looked up",
+}
+Application = Callable[[Settings, Clock], Starlette]
+"""Makes the application of an instance."""
+APPS = "http://apps.cronproof.invalid"
+
+
+def named(name: str) -> BuiltIn:
+    """The built-in target of this name.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    try:
+        return BUILT_IN[name]
+    except KeyError:
+        raise UsageError(f"there is no target {name!r}{nearest(name, list(BUILT_IN))}") from None
+
+
+class InProcess:
+    """Crons in this process. While `isolated`, all that this process sends by httpx goes to the mocks or nowhere."""
+
+    secret = CRON_SECRET
+    api_keys = frozenset({API_KEY})
+    can_die = True
+    is_outside = False
+    restarts = False
+    is_shared = False
+
+    def __init__(self, name: str, application: Application, database: Database, services: Services) -> None:
+        self.name = name
+        self._application = application
+        self._database = database
+        self._running = contextlib.AsyncExitStack()
+        self._apps: dict[tuple[str, Role], ASGIApp] = {}
+        self._role: Role = "service_role"
+        self._time: datetime | None = None
+        self._calls: dict[str, asyncio.Task[Any]] = {}
+        self._router = respx.MockRouter(assert_all_called=False)
+        in_process.install(self._router, services)
+        self._router.route(url__regex=rf"^{APPS}/(?P<instance>\w+)/").mock(side_effect=self._call_of_an_app)
+        in_process.refuse_the_rest(self._router, services)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Stops every instance when the block ends."""
+        async with self._running:
+            yield
+
+    def database_port(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
+        """Any."""
+        return 0
+
+    def isolated(self) -> contextlib.AbstractContextManager[object]:
+        """Keeps what is sent inside the block from leaving."""
+        return self._router
+
+    async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
+        """Starts the instances that do not run yet."""
+        self._role = role
+        for name, proxy in proxies.items():
+            if (name, role) not in self._apps:
+                self._apps[name, role] = await self._start(name, proxy, role)
+
+    def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:  # noqa: ARG002  (whoever they are)
+        """None: they connect when they are started, and remember nothing."""
+        return []
+
+    async def reset(self, *, restart: bool) -> None:  # noqa: ARG002  (they remember nothing)
+        """Drops the calls that the router has recorded."""
+        self._router.reset()
+
+    @property
+    def is_idle(self) -> IsIdle | None:
+        """Nobody can tell, and nobody needs to: each does one thing at a time."""
+        return None
+
+    def activity(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
+        """Nobody asks."""
+        return 0
+
+    def set_clock(self, time: datetime | None) -> bool:
+        """Can be done: the crons are told what time it is."""
+        self._time = time
+        return True
+
+    async def revive(self) -> None:
+        """Nothing to do: they run as long as this process does."""
+
+    async def kill(self, name: str) -> None:
+        """Cancels the instance's call. That is a death, since nothing that it might do on the way gets out any more."""
+        self._calls[name].cancel()
+
+    def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)
+        """None: nothing about them can be configured."""
+        return None
+
+    def listen(self) -> None:
+        """Nothing to do."""
+
+    def output(self) -> Sequence[Output]:
+        """None: they write nothing of their own."""
+        return []
+
+    async def abandon(self) -> None:
+        """Nothing to do: a cron ends with the task that has called it."""
+
+    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
+        """Calls the instance's cron."""
+        in_process.caller.set(instance.name)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  (for the type checker: a coroutine runs in one)
+        self._calls[instance.name] = task
+        headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]
+        app = self._apps[instance.name, self._role]
+        response = await asgi_call.request(app, method, f"/api/cron/{instance.cron}", headers)
+        try:
+            body = json.loads(response.body)
+        except ValueError:
+            body = response.body.decode(errors="replace")
+        return CronResponse(instance.name, response.status, body)
+
+    async def _start(self, name: str, proxy: Proxy, role: Role) -> ASGIApp:
+        settings = Settings(
+            database_url=self._database.url(proxy.port, role),
+            cron_secret=CRON_SECRET,
+            openphone_api_key=API_KEY,
+            openphone_url=in_process.address(name, "openphone"),
+            telegram_url=in_process.address(name, "telegram"),
+            ghl_url=in_process.address(name, "ghl"),
+            ghl_api_key=API_KEY,
+            app_url=f"{APPS}/{name}",
+        )
+        app = self._application(settings, lambda: self._time or now())
+        try:
+            await self._running.enter_async_context(app.router.lifespan_context(app))
+        except PoolTimeout as timeout:
+            reason = proxy.errors[-1].message if proxy.errors else str(timeout)
+            raise EnvironmentFailed(f"instance {name} gets no connection to the database: {reason}") from None
+        return app
+
+    async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
+        """A cron calls another one over HTTP, at the address of its own instance."""
+        path = request.url.path.removeprefix(f"/{instance}")
+        outer = in_process.inner_cron.set(path.rpartition("/")[2])
+        try:
+            headers = [(name.lower(), value) for name, value in request.headers.raw]
+            response = await asgi_call.request(self._apps[instance, self._role], request.method, path, headers)
+        finally:
+            in_process.inner_cron.reset(outer)
+        return httpx.Response(response.status, headers=list(response.headers), content=response.body)

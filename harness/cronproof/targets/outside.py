@@ -1,0 +1,328 @@
+"""Targets outside this process: servers in any language, started by us or running already, that know nothing of us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import ephemeral_port_reserve
+import httpcore
+
+from cronproof.cleanup import Guard, guarded
+from cronproof.errors import EnvironmentFailed
+from cronproof.evidence.evidence import CronResponse, Instance, Output
+from cronproof.explore.executor import IsIdle
+from cronproof.gate.point import SHARED
+from cronproof.postgres.database import Database, Role
+from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.scenario.model import MAX_INSTANCES
+from cronproof.services.services import Services
+from cronproof.standins.authority import Authority
+from cronproof.standins.endpoints import Door, url
+from cronproof.standins.supabase import keys, schema
+from cronproof.standins.supabase.rest import Rest
+from cronproof.standins.supabase.schema import Schema
+from cronproof.targets.config import PORTS_OF_AN_INSTANCE, Placeholder, TargetConfig, filled
+from cronproof.targets.process import Process
+from cronproof.targets.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
+
+NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
+_DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
+HTTP_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+NOT_COPIED = shutil.ignore_patterns(".git", ".next")
+
+
+@dataclass
+class Server:
+    """An instance with the rights of a role: its addresses, and the process that uses them, if it is ours."""
+
+    url: str
+    door: Door | None = None
+    process: Process | None = None
+
+
+class Outside:
+    """A target of `cronproof.toml`. Its processes stay warm from run to run."""
+
+    is_outside = True
+
+    def __init__(self, name: str, config: TargetConfig, database: Database, services: Services, logs: Path) -> None:
+        self.name = name
+        self.secret = config.cron_secret or CRON_SECRET
+        self.api_keys = frozenset(map(api_key, NAMES))
+        self.can_die = config.command is not None
+        self.restarts = config.restart
+        self.is_shared = config.url is not None and len(config.url) == 1
+        self._config = config
+        self._database = database
+        self._services = services
+        self._logs = logs
+        self._servers: dict[tuple[str, Role], Server] = {}
+        self._role: Role = "service_role"
+        self._warm: set[tuple[Instance, Role]] = set()
+        self._open = contextlib.AsyncExitStack()
+        self._schema: Schema | None = None
+        self._doors: dict[str, Door] = {}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Stops every process when the block ends, and what they have started."""
+        with guarded() as self._guard:
+            self._authority = Authority.made(self._guard.folder)
+            async with self._open, httpcore.AsyncConnectionPool(max_connections=None) as self._http:
+                try:
+                    yield
+                finally:
+                    await asyncio.gather(*(process.stop() for process in self._processes))
+
+    _guard: Guard
+    _authority: Authority
+    # Without the client around it, which takes longer than the request. The scheduler has the deadlines.
+    _http: httpcore.AsyncConnectionPool
+
+    @property
+    def _processes(self) -> list[Process]:
+        return [server.process for server in self._servers.values() if server.process is not None]
+
+    def database_port(self, name: str) -> int:
+        """That of a server that runs already is fixed."""
+        ports = self._config.ports
+        return 0 if ports is None else ports + self._place(name) * PORTS_OF_AN_INSTANCE
+
+    def _place(self, name: str) -> int:
+        return 0 if self.is_shared else NAMES.index(name)
+
+    def isolated(self) -> contextlib.AbstractContextManager[object]:
+        """Nothing to do: processes are kept in from their start to their end."""
+        return contextlib.nullcontext()
+
+    async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
+        """Starts the instances that do not run yet, all at once."""
+        self._role = role
+        if self._config.url is not None:
+            for proxy in proxies.values():
+                proxy.login = self._database.login(role), self._database.name
+        lacking = {name: proxy for name, proxy in proxies.items() if (name, role) not in self._servers}
+        for proxy in lacking.values():
+            proxy.tls = proxy.tls or self._authority.context()
+        for name, proxy in lacking.items():
+            self._servers[name, role] = await self._server(name, proxy, role)
+        await self._start([self._servers[name, role] for name in lacking])
+
+    def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:
+        """Those that have not been called since they were started."""
+        return [instance for instance in instances if (instance, self._role) not in self._warm]
+
+    async def reset(self, *, restart: bool) -> None:
+        """Has all processes run; where the scenario or the target asks for it, new ones."""
+        if restart or self.restarts:
+            await asyncio.gather(*(process.stop() for process in self._processes))
+        await self.revive()
+
+    def set_clock(self, time: datetime | None) -> bool:
+        """Nobody sets the clock of another process."""
+        return time is None
+
+    async def revive(self) -> None:
+        """Starts again the processes that do not run any more."""
+        ended = [(place, server) for place, server in self._servers.items() if _has_ended(server)]
+        for (name, role), _ in ended:
+            self._warm = {(instance, of) for instance, of in self._warm if (instance.name, of) != (name, role)}
+        await self._start([server for _, server in ended])
+
+    async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
+        """Calls the instance's cron."""
+        headers: list[tuple[bytes | str, bytes | str]] = []
+        if secret is not None:
+            headers = [("authorization", f"Bearer {secret}")]
+        server = self._servers[instance.name, self._role]
+        address = server.url + self._config.path.replace("{cron}", instance.cron)
+        try:
+            response = await self._http.request(method, address, headers=headers)
+        except HTTP_ERRORS:
+            return None
+        finally:
+            self._warm.add((instance, self._role))
+        try:
+            body = json.loads(response.content)
+        except ValueError:
+            body = response.content.decode(errors="replace")
+        return CronResponse(instance.name, response.status, body)
+
+    async def kill(self, name: str) -> None:
+        """Kills an instance's process with everything that it has started."""
+        server = self._servers[name, self._role]
+        if server.process is not None and server.door is not None:
+            await server.process.kill()
+            await server.door.rest.close()
+
+    @property
+    def is_idle(self) -> IsIdle | None:
+        """Of our own processes the system says what their threads do."""
+        return self._is_idle if self.can_die and Process.can_tell_whether_idle else None
+
+    def _is_idle(self, name: str) -> bool:
+        process = self._servers[name, self._role].process
+        return process is None or process.is_idle
+
+    def activity(self, name: str) -> int:
+        """What has passed its door so far."""
+        return self._doors[name].activity
+
+    def complaint(self, response: CronResponse) -> str | None:
+        """Of what a configuration gets wrong."""
+        match response.status:
+            case 401 | 403:
+                return (
+                    f"{response.instance} answers {response.status} to the right secret: "
+                    "does the target's environment have CRON_SECRET = {cron_secret}, or the target its `cron_secret`?"
+                )
+            case 404 | 405:
+                return (
+                    f"{response.instance} answers {response.status}: is there such a cron at the target's "
+                    f"`path` ({self._config.path})?"
+                )
+        return None
+
+    def listen(self) -> None:
+        """Notes how much each process has written."""
+        for process in self._processes:
+            process.listen()
+
+    def output(self) -> Sequence[Output]:
+        """What those that are called now have written since."""
+        called = [server.process for (_, role), server in self._servers.items() if role == self._role]
+        found = [Output(p.instance, p.log, p.last_lines(new=True)) for p in called if p is not None]
+        return [output for output in found if output.lines]
+
+    async def abandon(self) -> None:
+        """Kills the processes; those that are needed again are started again."""
+        await asyncio.gather(*(process.kill() for process in self._processes))
+
+    async def _server(self, name: str, proxy: Proxy, role: Role) -> Server:
+        if name not in self._doors:
+            shared = next(iter(self._doors.values()), None) if self.is_shared else None
+            self._doors[name] = shared or await self._door(SHARED if self.is_shared else name, proxy)
+        door = self._doors[name]
+        if self._config.url is not None:
+            if self._place(name) >= len(self._config.url):
+                raise EnvironmentFailed(
+                    f"the scenario has an instance {name}, and `url` names {len(self._config.url)} servers: "
+                    "name one for each instance, or a single one for all"
+                )
+            return Server(self._config.url[self._place(name)].rstrip("/"), door)
+        assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
+        port: int = ephemeral_port_reserve.reserve("127.0.0.1")
+        values = self._values(name, port, self._database.url(proxy.port, role), door.http_port, role)
+        given = {variable: filled(value, values) for variable, value in self._config.env.items()}
+        inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
+        ours = door.environment({**inherited, **given}) | self._guard.marked()
+        log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
+        process = Process(
+            instance=name,
+            command=[filled(word, values) for word in self._config.command],
+            cwd=self._cwd(name),
+            environment={**inherited, **given, **ours},
+            port=port,
+            log=log,
+        )
+        return Server(f"http://127.0.0.1:{port}", door, process)
+
+    async def _door(self, name: str, proxy: Proxy) -> Door:
+        if self._schema is None:
+            self._schema = await schema.read(self._database.fetch)
+        rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
+        first = self.database_port(name) if name != SHARED else self._config.ports or 0
+        http, tls, way_out = (first + 1, first + 2, first + 3) if first else (0, 0, 0)
+        door = Door(name, self._services, self._authority, rest, http, tls, way_out)
+        try:
+            await self._open.enter_async_context(door.open())
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"one of the ports {http} to {way_out} of instance {name} cannot be used: {error.strerror or error}; "
+                "choose others by `ports`, or end what uses it"
+            ) from None
+        return door
+
+    def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[Placeholder, str]:
+        values: Mapping[Placeholder, str] = {
+            "port": str(port),
+            "database_url": database_url,
+            "openphone_url": url(http_port, "openphone"),
+            "openphone_api_key": api_key(name),
+            "telegram_url": url(http_port, "telegram"),
+            "ghl_url": url(http_port, "ghl"),
+            "supabase_url": url(http_port),
+            "supabase_anon_key": keys.key_of("anon"),
+            "supabase_service_role_key": keys.key_of(role),
+            "supabase_jwt_secret": keys.SECRET,
+            "cron_secret": self.secret,
+            "instance": name,
+        }
+        return values
+
+    def _cwd(self, name: str) -> Path:
+        if not self._config.copy_cwd:
+            return self._config.cwd
+        copy = self._guard.folder / "copies" / name
+        if not copy.exists():
+            shutil.copytree(self._config.cwd, copy, symlinks=True, copy_function=_copy, ignore=NOT_COPIED)
+        return copy
+
+    def addresses(self, name: str) -> Mapping[str, str]:
+        """The environment that a server which runs already must have been started with, to be the instance `name`."""
+        port = self.database_port(name)
+        database_url = f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
+        values = self._values(name, 0, database_url, port + 1, "service_role")
+        return {variable: filled(value, values) for variable, value in self._config.env.items()}
+
+    async def _start(self, servers: Sequence[Server]) -> None:
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for server in servers:
+                    starting.create_task(self._start_one(server))
+        except* EnvironmentFailed as failed:
+            raise failed.exceptions[0] from None  # one is enough: the others probably fail for the same reason
+
+    async def _start_one(self, server: Server) -> None:
+        if server.process is not None:
+            await server.process.start()
+            await server.process.ready(self._config.ready, seconds=self._config.ready_timeout)
+        else:
+            await self._reachable(server.url)
+
+    async def _reachable(self, address: str) -> None:
+        try:
+            async with asyncio.timeout(self._config.ready_timeout):
+                await self._http.request("GET", address + (self._config.ready or "/"))
+        except (TimeoutError, *HTTP_ERRORS) as error:
+            raise EnvironmentFailed(
+                f"no server answers at {address} ({type(error).__name__}); start it first, or give a `command`"
+            ) from None
+
+
+def _has_ended(server: Server) -> bool:
+    return server.process is not None and server.process.exit_code is not None
+
+
+def _leads_elsewhere(variable: str, value: str) -> bool:
+    """Whether a variable of our own environment names a database that is none of ours."""
+    return variable.startswith("PG") or _DATABASE_URL.match(value) is not None
+
+
+def _copy(source: str, copy: str) -> str:
+    """Links what nobody writes to; copies the rest."""
+    if "node_modules" in Path(source).parts:
+        with contextlib.suppress(OSError):
+            os.link(source, copy)
+            return copy
+    return shutil.copy2(source, copy)

@@ -1,0 +1,200 @@
+"""A process of a target: started, waited for until it can be called, killed with everything that it has started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+import psutil
+
+from cronproof.errors import EnvironmentFailed
+
+POLL_SECONDS = 0.02
+STOP_SECONDS = 3.0
+LAST_LINES = 12
+LINE_CHARACTERS = 300
+LAST_BYTES = 64 * 1024
+
+
+@dataclass
+class Process:
+    """One process of a target's command, and the port on which it is to be called."""
+
+    instance: str
+    command: Sequence[str]
+    cwd: Path
+    environment: Mapping[str, str]
+    port: int
+    log: Path
+    """All that it writes."""
+    _process: asyncio.subprocess.Process | None = None
+    _heard_bytes: int = 0
+
+    can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
+
+    async def start(self) -> None:
+        """Starts it, in a session of its own: Ctrl-C is for the run alone.
+
+        Raises:
+            EnvironmentFailed: there is no such command.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
+        self._heard_bytes = 0
+        with self.log.open("wb") as output:
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self.command,
+                    cwd=self.cwd,
+                    env=self.environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EnvironmentFailed(
+                    f"instance {self.instance} does not start: {self.command[0]!r} cannot be run in {self.cwd}: "
+                    f"{error.strerror}; is `command` right, and is the program on the PATH?"
+                ) from None
+
+    async def ready(self, path: str | None, *, seconds: float) -> None:
+        """Returns when it can be called: its port takes connections, or `path`, if given, answers below 500.
+
+        Raises:
+            EnvironmentFailed: it ends, or is not ready in time; with its last output.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while not await self._answers(client, path):
+                if (code := self.exit_code) is not None:
+                    how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+                    raise EnvironmentFailed(
+                        f"instance {self.instance} ended with {how} before it could be called "
+                        f"({shlex.join(self.command)} in {self.cwd}){self.last_output()}"
+                    )
+                if loop.time() > deadline:
+                    what = f"answer at {path}" if path is not None and await self._answers(client, None) else "listen"
+                    raise EnvironmentFailed(
+                        f"instance {self.instance} did not {what} on port {self.port} within {seconds:g} s"
+                        f"{self._listens_elsewhere()}{self.last_output()}"
+                    )
+                await asyncio.sleep(POLL_SECONDS)
+        for process in self._family():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "node" and "preload.cjs" not in process.environ().get("NODE_OPTIONS", ""):
+                    raise EnvironmentFailed(
+                        f"instance {self.instance} runs Node with other NODE_OPTIONS than it was given "
+                        f"({shlex.join(process.cmdline())[:LINE_CHARACTERS]}), so that its calls would leave this machine; "
+                        "set them in the target's env, not in the command"
+                    )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all threads sleep, of it and of what it has started.
+
+        What is awake, or has been woken by something that has arrived, is in another state:
+        https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
+        """
+        return self._process is not None and _sleeps(str(self._process.pid))
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it has ended with; None while it runs."""
+        return None if self._process is None else self._process.returncode
+
+    async def kill(self) -> None:
+        """Kills it at once, with everything that it has started."""
+        if self._process is not None:
+            for process in self._family():
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """Asks it to end, and kills what has not ended after three seconds."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
+        await self.kill()
+
+    def last_output(self) -> str:
+        """The last lines that it has written, and where all of them are, as the end of a message."""
+        lines = self.last_lines()
+        if not lines:
+            return f"; it has written nothing ({self.log})"
+        return "; its last output:\n" + "\n".join(f"    {line}" for line in lines) + f"\n  all of it is in {self.log}"
+
+    def listen(self) -> None:
+        """Tells what it has written from what it writes from now on."""
+        self._heard_bytes = self._written_bytes
+
+    def last_lines(self, *, new: bool = False) -> list[str]:
+        """The last lines that it has written; only `new` ones, if so asked."""
+        with contextlib.suppress(OSError), self.log.open("rb") as output:
+            output.seek(max(self._heard_bytes if new else 0, self._written_bytes - LAST_BYTES))
+            text = output.read().decode(errors="replace")
+            return [line[:LINE_CHARACTERS] for line in text.splitlines() if line.strip()][-LAST_LINES:]
+        return []
+
+    @property
+    def _written_bytes(self) -> int:
+        with contextlib.suppress(OSError):
+            return self.log.stat().st_size
+        return 0
+
+    async def _answers(self, client: httpx.AsyncClient, path: str | None) -> bool:
+        try:
+            if path is None:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.close()
+                return True
+            response = await client.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
+        except (OSError, httpx.HTTPError):
+            return False
+        return not response.is_server_error
+
+    def _family(self) -> list[psutil.Process]:
+        """It and what it has started, as far as that still hangs together."""
+        try:
+            process = psutil.Process(self._process.pid if self._process else -1)
+            return [process, *process.children(recursive=True)]
+        except (psutil.Error, ValueError):
+            return []
+
+    def _listens_elsewhere(self) -> str:
+        ports = set[int]()
+        for process in self._family():
+            with contextlib.suppress(psutil.Error):
+                ports |= {c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        if self.port in ports or not ports:
+            return "; does the command listen on {port}?"
+        return f", but on {', '.join(map(str, sorted(ports)))}: give it {{port}}, in `command` or in its environment"
+
+
+def _sleeps(pid: str) -> bool:
+    """Whether all threads of a process sleep, and of those that it has started."""
+    with contextlib.suppress(OSError):  # it, or a thread of it, has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            stat = (thread / "stat").read_bytes()
+            if stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] not in b"SIZX":
+                return False
+            if not all(map(_sleeps, (thread / "children").read_text().split())):
+                return False
+    return True

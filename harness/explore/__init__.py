@@ -1,1 +1,0 @@
-"""The order in which instances run: where they can be held, who goes next, and the overlaps that scenarios name."""

@@ -1,0 +1,288 @@
+"""explore and replay as their users call them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_app import RACE, cronproof
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.postgres
+
+THREE = "scenarios/3-race/three-instances.yaml"
+DRAWN = """
+title: Whoever is due gets one message
+why: Only one of the values makes the job eligible, so only data and schedule together show the duplicate.
+test: race
+given:
+  rows:
+    customers:
+      - {id: 1, first_name: {any: [Ada, Bo, Cy]}, phone_number: "+12125550132"}
+    jobs:
+      - {id: 32, customer_id: 1, status: completed, completed_at: {any: [1 hour ago, 90 minutes ago, 3 hours ago]}}
+when:
+  call: post-job-followup
+  instances: 2
+  interleavings: {sample: 100}
+then:
+  - no-duplicate
+"""
+
+
+@pytest.fixture(scope="module")
+def duplicate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The counterexample of the crons before the fix."""
+    folder = tmp_path_factory.mktemp("legacy")
+    done = cronproof("explore", RACE, "--target", "legacy", "--out", str(folder))
+    assert (done.returncode, done.stderr) == (1, "")
+    (folder / "stdout").write_text(done.stdout)
+    return folder / "3-race.post-job-followup.counterexample.yaml"
+
+
+def test_the_duplicate_is_drawn_with_its_shortest_schedule(duplicate: Path) -> None:
+    drawn = (duplicate.parent / "stdout").read_text().partition("The shortest schedule that fails no-duplicate:")[2]
+
+    lines = [line.rstrip() for line in drawn.splitlines() if line.strip()]
+    assert lines[0].split() == ["A", "B"]
+    steps = [line.split(maxsplit=1)[1] for line in lines[1:] if line.split()[0].isdigit()]
+    assert len(steps) == 14
+    (broken,) = [number for number, line in enumerate(lines) if "✗ no-duplicate: job 32: ********0132 got 2" in line]
+    assert lines[broken - 1].endswith("message #2 to ********0132 accepted")
+    assert "+12125550132" not in drawn
+
+
+def test_every_schedule_of_the_reference_is_run_and_none_fails(tmp_path: Path) -> None:
+    reduced = json.loads(cronproof("explore", RACE, "--out", str(tmp_path), "--json").stdout)["scenarios"][0]
+    done = cronproof("explore", RACE, "--out", str(tmp_path), "--json", "--interleavings", "all-unreduced")
+    every = json.loads(done.stdout)["scenarios"][0]
+
+    assert reduced["verdict"] == every["verdict"] == "PASS"
+    assert reduced["exploration"]["exhausted"]
+    assert every["exploration"]["exhausted"]
+    assert every["exploration"]["schedules"] > 10 * reduced["exploration"]["schedules"]
+    assert every["exploration"]["distinct_outcomes"] == reduced["exploration"]["distinct_outcomes"] == 2
+    assert "counterexample" not in every
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_result_does_not_depend_on_the_number_of_workers(duplicate: Path, tmp_path: Path) -> None:
+    of_one = cronproof("explore", THREE, "--out", str(tmp_path / "1"), "--json")
+    of_two = cronproof("explore", THREE, "--out", str(tmp_path / "2"), "--json", "--workers", "2")
+    failing = cronproof("explore", RACE, "--target", "legacy", "--out", str(tmp_path), "--workers", "2")
+
+    one, two = (json.loads(done.stdout)["scenarios"][0] for done in (of_one, of_two))
+    for result in (one, two):
+        del result["exploration"]["seconds"]
+    assert one == two
+    assert failing.returncode == 1
+    assert (tmp_path / duplicate.name).read_text() == duplicate.read_text()
+
+
+def test_without_skip_locked_it_is_shown_who_waits_for_whom(tmp_path: Path) -> None:
+    file = tmp_path / "waits.sql"
+    file.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))
+
+    done = cronproof("explore", RACE, "--migration", str(file), "--out", str(tmp_path))
+
+    assert done.returncode == 1
+    assert "select claim_jobs_for_followup()    B waits for A" in done.stdout
+
+
+def test_a_bound_is_not_all(tmp_path: Path) -> None:
+    done = cronproof("explore", RACE, "--out", str(tmp_path), "--interleavings", "preemptions:1", "--json")
+
+    exploration = json.loads(done.stdout)["scenarios"][0]["exploration"]
+    assert done.returncode == 0
+    assert (exploration["strategy"], exploration["exhausted"]) == ("preemptions:1", False)
+
+
+def test_when_the_budget_ends_nothing_is_proven(tmp_path: Path) -> None:
+    done = cronproof("explore", RACE, "--out", str(tmp_path), "--interleavings", "all-unreduced", "--budget", "0.2")
+
+    assert done.returncode == 4
+    assert "INCONCLUSIVE  no-duplicate   the budget had ended" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["scenarios"], "cronproof: scenarios is a folder; name one scenario file in it"),
+        (["nowhere.yaml"], "cronproof: no scenario at nowhere.yaml"),
+        (["scenarios/2-responses/by-post.yaml"], "calls fewer than two instances: there is nothing to explore"),
+        (
+            [RACE, "--interleavings", "some"],
+            "cronproof: --interleavings 'some' is none of: all|all-unreduced|preemptions:N|sample:N[:DEPTH]",
+        ),
+        ([RACE, "--interleavings", "preemptions:x"], "cronproof: --interleavings 'preemptions:x' is none of"),
+    ],
+)
+def test_what_cannot_be_explored_is_told_in_a_line(arguments: list[str], message: str) -> None:
+    done = cronproof("explore", *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_replay_still_fails_as_often_as_wanted(duplicate: Path) -> None:
+    done = cronproof("replay", str(duplicate), "--times", "50")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "still fails: no-duplicate: job 32: ********0132 got 2 messages" in done.stdout
+    assert done.stdout.endswith("50 times: 50 × still fails\n")
+
+
+def test_a_replay_on_what_was_rewritten_diverges(duplicate: Path) -> None:
+    done = cronproof("replay", str(duplicate), "--target", "reference")
+
+    assert done.returncode == 4
+    assert (
+        "diverged: no-duplicate: step 4 should be A: 'select jobs, customers'; A came to 'begin' instead" in done.stdout
+    )
+
+
+def test_a_replay_on_what_was_mended_no_longer_fails(tmp_path: Path) -> None:
+    broken = tmp_path / "waits.sql"
+    broken.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))
+    assert cronproof("explore", RACE, "--migration", str(broken), "--out", str(tmp_path)).returncode == 1
+    broken.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text())
+
+    done = cronproof("replay", str(tmp_path / "3-race.post-job-followup.counterexample.yaml"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no longer fails: never-waits: no lock wait" in done.stdout
+
+
+def test_a_paused_replay_waits_before_every_step_and_says_where_to_look(duplicate: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "cronproof", "replay", str(duplicate), "--pause"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert "psql '" in process.stdout.readline()
+        for _ in range(14):
+            assert "[Enter]" in process.stdout.readline()
+            process.stdin.write("\n")
+        assert process.stdout.readline().startswith("still fails: ")
+    assert process.returncode == 1
+
+
+ENDS_SECONDS = 60
+
+
+def interrupted(*arguments: str) -> tuple[int, str, str]:
+    """The exit code, what was printed, and the line of progress after which Ctrl-C came."""
+    terminal, stderr = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "cronproof", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as process:
+        os.close(stderr)
+        progress = os.read(terminal, 200).decode()
+        process.send_signal(signal.SIGINT)
+        # A terminal takes no more than a few thousand characters that nobody reads.
+        reading = threading.Thread(target=_read_on, args=(terminal,))
+        reading.start()
+        try:
+            output, _ = process.communicate(timeout=ENDS_SECONDS)
+        finally:
+            process.kill()
+            reading.join()
+    os.close(terminal)
+    return process.returncode, output, progress
+
+
+def _read_on(terminal: int) -> None:
+    with contextlib.suppress(OSError):  # nobody writes to it any more
+        while os.read(terminal, 4096):
+            pass
+
+
+def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
+    code, output, progress = interrupted("explore", THREE, "--out", str(tmp_path), "--interleavings", "all-unreduced")
+
+    assert re.search(r"^\r\d+ schedules, about \d+ left, \d+ s, \d+ a second, none failed", progress)
+    assert code == 130
+    assert "INCONCLUSIVE  no-duplicate   interrupted" in output
+    assert "(all-unreduced, ended before all were run)" in output
+
+
+@pytest.mark.slow
+def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path) -> None:
+    explore = ["explore", RACE, "--interleavings", "all-unreduced", "--out", str(tmp_path)]
+    _, begun, _ = interrupted(*explore)
+    (again,) = [line.strip() for line in begun.splitlines() if line.endswith("--continue")]
+    assert again == " ".join(["cronproof", *explore, "--continue"])
+    of_another = cronproof(*explore, "--continue", "--target", "legacy")
+    edited = tmp_path / "edited.sql"
+    edited.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text())
+    on_another = cronproof(*explore, "--continue", "--migration", str(edited))
+    edited.unlink()
+
+    done = cronproof(*explore, "--continue", "--json", "--workers", "2")
+
+    exploration = json.loads(done.stdout)["scenarios"][0]["exploration"]
+    assert (of_another.returncode, done.returncode) == (2, 0)
+    assert "cannot go on: target was reference, and is legacy; begin anew without --continue" in of_another.stderr
+    assert re.search(
+        r"cannot go on: migrations was .*06-cron-locking\.sql \w+, and is .*edited\.sql", on_another.stderr
+    )
+    assert (exploration["schedules"], exploration["exhausted"], exploration["distinct_outcomes"]) == (530, True, 2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_search_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    done = cronproof("explore", RACE, "--out", str(tmp_path), "--continue")
+
+    assert done.returncode == 2
+    assert "cronproof: there is no search to go on with: " in done.stderr
+
+
+def test_a_sample_states_what_is_known_of_the_rest(tmp_path: Path) -> None:
+    done = cronproof("explore", RACE, "--interleavings", "sample:60:2", "--json", "--out", str(tmp_path))
+    again = cronproof("explore", RACE, "--interleavings", "sample:60:2", "--json", "--out", str(tmp_path))
+
+    exploration, same = (json.loads(run.stdout)["scenarios"][0]["exploration"] for run in (done, again))
+    assert done.returncode == 0
+    assert (exploration["strategy"], exploration["schedules"], exploration["exhausted"]) == ("sample:60:2", 60, False)
+    assert exploration["assurance"]["depth"] == 2
+    assert 0.5 < exploration["assurance"]["probability"] < 1
+    assert {**exploration, "seconds": 0} == {**same, "seconds": 0}
+
+
+def test_data_and_schedule_are_drawn_and_shrunk_together(tmp_path: Path) -> None:
+    file = tmp_path / "drawn.yaml"
+    file.write_text(DRAWN)
+
+    reference = cronproof("explore", str(file), "--out", str(tmp_path))
+    legacy = cronproof("explore", str(file), "--out", str(tmp_path), "--target", "legacy")
+
+    assert reference.returncode == 0
+    assert (
+        "100 schedules (drawn at random; a failure that takes 3 pairs of steps in a certain order" in reference.stdout
+    )
+    assert legacy.returncode == 1
+    (counterexample,) = tmp_path.glob("*.counterexample.yaml")
+    assert "\nmigrations:\n- sql/06-cron-locking.sql\n" in counterexample.read_text()
+    assert "\ndata:\n  jobs.0.completed_at: 3 hours ago\nschedule:\n" in counterexample.read_text()
+    assert cronproof("replay", str(counterexample)).returncode == 1
+    file.write_text(DRAWN.replace("3 hours ago", "4 hours ago"))
+    gone = cronproof("replay", str(counterexample))
+    assert gone.returncode == 2
+    assert "does not have the rows of the counterexample any more: jobs.0.completed_at can not be" in gone.stderr

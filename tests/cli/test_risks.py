@@ -1,0 +1,152 @@
+"""The remaining crons, compared as the documentation shows them; scenarios of pairs, slow ones, and clocks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cronproof.scenario import reader
+from tests.cli.test_app import cronproof
+from tests.cli.test_explore import ENDS_SECONDS, interrupted
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.postgres
+
+REMAINING = ROOT / "scenarios" / "8-remaining"
+FOLDERS = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]
+"""Enough scenarios for a second process."""
+DOCS = ROOT / "docs" / "remaining-crons.md"
+
+
+@pytest.mark.slow
+def test_the_table_of_the_documentation_is_printed_again_and_every_weakness_that_is_left_replays(
+    tmp_path: Path,
+) -> None:
+    done = cronproof("risks", "--slow", "--out", str(tmp_path))
+
+    assert done.returncode == 0, done.stdout
+    table = (tmp_path / "risks.md").read_text()
+    shown = re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", table).splitlines()
+    lines = DOCS.read_text().splitlines()
+    assert [line for line in shown if line and line not in lines] == []
+    left = re.findall(r"\((hardened/\S+known\S+)\)", table[table.index("Known limits of `hardened`") :])
+    assert len(left) > 5
+    for file in left:
+        again = cronproof("replay", str(tmp_path / file))
+        assert (again.returncode, "still fails" in again.stdout) == (1, True), again.stdout
+
+
+def test_a_known_limit_is_no_failure_and_its_schedule_is_saved_and_replayed(tmp_path: Path) -> None:
+    done = cronproof("verify", str(REMAINING / "ghl-followups.yaml"), "--out", str(tmp_path), "--json")
+
+    (scenario,) = json.loads(done.stdout)["scenarios"]
+    assert (done.returncode, scenario["verdict"]) == (0, "PASS")
+    assert scenario["exploration"]["exhausted"] is True
+    assert scenario["exploration"]["amiss"] == {"twice": 4}
+    (known,) = scenario["known"]
+    assert known["message"].endswith("its message was accepted twice or more, as is known")
+    again = cronproof("replay", known["counterexample"], "--times", "2")
+    assert (again.returncode, "2 × still fails" in again.stdout) == (1, True), again.stdout
+    mended = cronproof(
+        "replay", known["counterexample"], "--target", "hardened",
+        *(f"--migration={ROOT / 'sql' / name}" for name in ("06-cron-locking.sql", "07-claim-leases.sql", "08-message-notices.sql")),
+    )  # fmt: skip
+    assert mended.returncode == 4, mended.stdout  # it claims, and so does other things than were recorded
+
+
+def test_pairs_are_scenarios_of_their_own_with_one_line_each(tmp_path: Path) -> None:
+    file = tmp_path / "three.yaml"
+    text = (REMAINING / "pairs.yaml").read_text()
+    crons = "  call: [post-job-followup, ghl-followups, crew-briefing]\n"
+    text = re.sub(r"  call:\n(    - \S+\n)+", crons, text)
+    file.write_text(re.sub(r"      known:\n(        .*\n)+", "", text).replace("no-interference:", "no-interference"))
+
+    done = cronproof("verify", str(file), "--out", str(tmp_path), "--json")
+
+    scenarios = {scenario["id"].partition(":")[2]: scenario for scenario in json.loads(done.stdout)["scenarios"]}
+    assert {pair: scenario["verdict"] for pair, scenario in scenarios.items()} == {
+        "post-job-followup+ghl-followups": "FAIL",
+        "post-job-followup+crew-briefing": "PASS",
+        "ghl-followups+crew-briefing": "PASS",
+    }
+    lines = (tmp_path / "latest" / "sign-off.md").read_text().splitlines()
+    assert len([line for line in lines if line.startswith("| post-job-followup | ghl-followups | ")]) == 1
+    failing = scenarios["post-job-followup+ghl-followups"]["counterexample"]
+    again = cronproof("replay", failing)
+    assert (again.returncode, "of ghl-followups and post-job-followup" in again.stdout) == (1, True), again.stdout
+    explored = cronproof("explore", str(file))
+    assert (explored.returncode, "every two of 3 crons; verify runs them" in explored.stderr) == (2, True)
+
+
+def test_slow_scenarios_are_left_out_unless_they_are_named(tmp_path: Path) -> None:
+    for name, slow in (("quick", "false"), ("long", "true")):
+        scenario = (
+            f"title: t\nwhy: w\ntest: responses\nslow: {slow}\nwhen: {{call: crew-briefing}}\nthen:\n  - status: 200\n"
+        )
+        (tmp_path / "scenarios" / f"{name}.yaml").parent.mkdir(exist_ok=True)
+        (tmp_path / "scenarios" / f"{name}.yaml").write_text(scenario)
+
+    def ids(*arguments: str) -> list[str]:
+        done = cronproof("verify", *arguments, "--json", "--out", str(tmp_path / "out"))
+        return [scenario["id"] for scenario in json.loads(done.stdout)["scenarios"]]
+
+    folder = str(tmp_path / "scenarios")
+    assert ids(folder, "--slow") == ["scenarios/long", "scenarios/quick"]
+    assert ids(folder) == ["scenarios/quick"]
+    (tmp_path / "scenarios" / "quick.yaml").unlink()
+    none = cronproof("verify", folder, "--out", str(tmp_path / "out"))
+    assert (none.returncode, "are slow; run them with --slow" in none.stderr) == (2, True)
+
+
+def test_the_clock_of_another_process_cannot_be_set(tmp_path: Path) -> None:
+    (tmp_path / "cronproof.toml").write_text('[targets.app]\ncommand = ["python3", "-m", "http.server", "{port}"]\n')
+
+    done = cronproof(
+        "verify", str(REMAINING / "send-reminders-spring.yaml"), "--config", str(tmp_path / "cronproof.toml"), "--out", str(tmp_path)
+    )  # fmt: skip
+
+    assert done.returncode == 4, done.stdout
+    assert "the clock of app cannot be set: only that of crons in this process can" in done.stdout
+
+
+def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cronproof", "verify", *FOLDERS, "--json", "--out", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            os.kill(helper_of(run.pid), signal.SIGKILL)
+            output, _ = run.communicate(timeout=ENDS_SECONDS)
+        finally:
+            run.kill()
+        document = json.loads(output)
+
+    assert (run.returncode, document["verdict"]) == (0, "PASS")
+    ids = [scenario["id"] for scenario in document["scenarios"]]
+    assert ids == [file.id for file in reader.read(reader.find([Path(folder) for folder in FOLDERS]))]
+
+
+def helper_of(pid: int) -> int:
+    """The process that helps another one, as soon as there is one."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+        time.sleep(0.01)
+    raise AssertionError("no process helps")
+
+
+def test_ctrl_c_ends_several_processes_and_tells_what_was_found(tmp_path: Path) -> None:
+    code, output, _ = interrupted("verify", str(REMAINING), "--out", str(tmp_path))
+
+    assert code == 130
+    assert "INCONCLUSIVE  delivery       interrupted" in output
+    assert (tmp_path / "latest" / "sign-off.md").exists()

@@ -1,0 +1,147 @@
+"""Faults end to end, on a real Postgres: what the matrix says of the crons, and of their deaths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.runner import Plan, session_on
+from cronproof.evidence.message_outcomes import Consequence
+from cronproof.postgres.server.server import Server
+from cronproof.report.views import fault_matrix
+from cronproof.scenario import reader
+from cronproof.targets import in_process
+from tests.cli.test_app import cronproof
+from tests.conftest import ROOT, Await
+
+pytestmark = pytest.mark.postgres
+
+FAULTS = ROOT / "scenarios" / "7-faults"
+FOLLOWUP = FAULTS / "post-job-followup.yaml"
+CALL = "A: call openphone POST /v1/messages"
+
+Verify = Callable[..., ScenarioResult]
+
+
+@pytest.fixture
+def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
+    """Verifies the follow-up's scenario of faults, with some of its lines replaced."""
+
+    def of(target: str = "reference", **replaced: str) -> ScenarioResult:
+        lines = FOLLOWUP.read_text().splitlines()
+        for key, value in replaced.items():
+            lines = [f"  {key}: {value}" if line.startswith(f"  {key}:") else line for line in lines]
+        file = tmp_path / "faults.yaml"
+        file.write_text("\n".join(lines))
+        plan = Plan(target, migrations=in_process.named(target).migrations)
+
+        async def main() -> ScenarioResult:
+            async with session_on(postgres, plan) as opened:
+                return await opened.verify(reader.read_one(file))
+
+        result: ScenarioResult = await_(main())
+        return result
+
+    return of
+
+
+def table(consequences: list[Consequence]) -> dict[tuple[str, str], str]:
+    """What became of the message, by what the first instance met and where."""
+    return {
+        (str(one.faults[0].fault), one.faults[0].point): fault_matrix.word(one)
+        for one in consequences
+        if one.faults[0].instance == "A"
+    }
+
+
+def test_the_reports_design_loses_and_doubles_where_it_is_known_to_and_nowhere_else(verify: Verify) -> None:
+    result = verify()
+
+    assert result.verdict == "PASS", result.reason
+    words = table(result.consequences)
+    assert {place: word for place, word in words.items() if word != "·"} == {
+        ("connection-lost-after", "commit"): "stuck",
+        ("dies", "call openphone POST /v1/messages"): "stuck",
+        ("timeout-after", "call openphone POST /v1/messages"): "twice",
+        ("reset-after", "call openphone POST /v1/messages"): "twice",
+        ("unknown-error-after", "call openphone POST /v1/messages"): "twice",
+    }
+    assert len(words) > 40
+    assert {fault_matrix.word(one) for one in result.consequences if one.faults[0].instance == "B"} == {"·"}
+
+
+def test_hardened_closes_every_gap_but_the_one_that_cannot_be(verify: Verify) -> None:
+    result = verify("hardened")
+
+    assert result.verdict == "PASS", result.reason
+    bad = {place: word for place, word in table(result.consequences).items() if word != "·"}
+    assert bad == {("slow-before", "call openphone POST /v1/messages"): "twice"}
+
+
+def test_what_was_read_before_the_fix_is_sent_again_by_the_next(verify: Verify) -> None:
+    result = verify("legacy", faults="[dies]")
+
+    assert result.verdict == "FAIL"
+    assert table(result.consequences)["dies", "answer openphone POST /v1/messages"] == "twice"
+    assert result.counterexample is not None
+    assert {"A!dies": "answer openphone POST /v1/messages"} in result.counterexample.schedule
+
+
+@pytest.mark.slow
+def test_under_two_faults_hardened_is_as_good(verify: Verify) -> None:
+    every_kind = (
+        "rate-limited, sql-error, connection-lost-before, connection-lost-after, database-restarts, timeout-before, "
+        "timeout-after, reset-after, not-json, slow-before, dies"
+    )
+    result = verify("hardened", faults=f"[pairs, {every_kind}]")
+
+    pairs = fault_matrix.pairs(result.consequences)
+    assert sum(pairs.values()) > 500
+    assert {word for word in pairs if word != "·"} <= {"twice", "(twice)"}
+    twice = [one for one in result.consequences if len(one.faults) == 2 and fault_matrix.word(one) == "twice"]
+    assert {one.faults[0].fault for one in twice} == {"slow-before"}
+    assert "lost" not in pairs
+    assert "stuck" not in pairs
+
+
+def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Server) -> None:
+    async def main() -> ScenarioResult:
+        async with session_on(postgres, Plan()) as opened:
+            return await opened.verify(reader.read_one(FAULTS / "post-job-followup-at-once.yaml"))
+
+    result = await_(main())
+    assert result.verdict == "PASS", result.reason
+    died = {(one.faults[0].instance, one.faults[0].point) for one in result.consequences}
+    assert len(died) == 14  # at each of seven points of each of two instances
+    assert result.exploration.strategy == "all"
+    assert result.exploration.exhausted
+
+
+def test_a_counterexample_with_a_fault_is_replayed(tmp_path: Path) -> None:
+    file = tmp_path / "strict.yaml"
+    text = FOLLOWUP.read_text()
+    file.write_text(text[: text.index("      known:")].replace("[each]", "[timeout-after, sql-error]"))
+    failed = cronproof("verify", str(file), "--out", str(tmp_path), "--json")
+
+    (scenario,) = json.loads(failed.stdout)["scenarios"]
+    assert (failed.returncode, scenario["verdict"]) == (1, "FAIL")
+    assert "A!timeout-after: call openphone POST /v1/messages" in Path(scenario["counterexample"]).read_text()
+    (bad,) = [one for one in scenario["faults"] if one["delivered"] == "twice"]
+    assert (bad["faults"][0]["fault"], bad["row"], bad["said"]) == ("timeout-after", "claimed", ["A: 200", "B: 200"])
+    again = cronproof("replay", scenario["counterexample"], "--times", "3")
+    assert (again.returncode, "3 × still fails" in again.stdout) == (1, True), again.stdout
+
+
+def test_the_matrix_is_printed_and_in_the_report(tmp_path: Path) -> None:
+    done = cronproof("verify", str(FOLLOWUP), "--out", str(tmp_path))
+
+    assert done.returncode == 0, done.stdout
+    assert "error  lost before  lost after  restarts   dies" in done.stdout
+    assert fault_matrix.LEGEND in done.stdout
+    report = (tmp_path / "latest" / "sign-off.md").read_text()
+    assert "| `A: commit` | · | · | (stuck) | · | · |" in report
+    assert "| `timeout-after` | " in report

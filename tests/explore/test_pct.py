@@ -1,0 +1,137 @@
+"""Samples: what is drawn, the bound on what is missed, and shrinking what was found."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from cronproof.explore.pct import ByPriority, Draw, Drawn, Sample, shrunk
+from tests.explore.test_strategy import READ, WRITE, Machine, explored, schedules
+
+LENGTHS = st.sampled_from([(1, 1), (2, 1), (2, 2), (3, 2), (1, 1, 1), (2, 2, 1)])
+Event = tuple[int, int]
+"""An instance, and which of its steps, both from 0."""
+
+
+def played(drawn: Drawn, lengths: Sequence[int]) -> list[Event]:
+    """The steps in the order in which the run takes them; nobody ever waits."""
+    follow, taken = ByPriority(drawn=drawn), [0] * len(lengths)
+    events: list[Event] = []
+    names = [chr(ord("A") + number) for number in range(len(lengths))]
+    while enabled := [name for name, done, length in zip(names, taken, lengths, strict=True) if done < length]:
+        number = names.index(follow.choose(len(events), enabled, {}, ()))
+        events.append((number, taken[number]))
+        taken[number] += 1
+    return events
+
+
+def every_draw(sample: Sample, steps: int) -> Iterator[Drawn]:
+    """Each run that can be drawn, as often as it can."""
+    limits: list[int] = []
+
+    def lowest(below: int) -> int:
+        limits.append(below)
+        return 0
+
+    def given(values: Iterator[int]) -> Draw:
+        return lambda _: next(values)
+
+    sample.drawn(lowest, steps)
+    for draws in itertools.product(*map(range, limits)):
+        yield sample.drawn(given(iter(draws)), steps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths=LENGTHS, depth=st.integers(1, 3), data=st.data())
+def test_the_bound_holds_for_every_failure_of_its_depth(
+    lengths: Sequence[int], depth: int, data: st.DataObject
+) -> None:
+    steps, instances = sum(lengths), "ABC"[: len(lengths)]
+    events = [(number, step) for number, length in enumerate(lengths) for step in range(length)]
+    pairs = data.draw(st.lists(st.tuples(*[st.sampled_from(events)] * 2), min_size=depth, max_size=depth))
+    runs = [played(drawn, lengths) for drawn in every_draw(Sample(instances, 1, depth), steps)]
+    ways = set(itertools.permutations([number for number, length in enumerate(lengths) for _ in range(length)]))
+    orders = [[(number, way[:at].count(number)) for at, number in enumerate(way)] for way in ways]
+
+    def fails(order: Sequence[Event]) -> bool:
+        return all(order.index(before) < order.index(after) for before, after in pairs)
+
+    assume(any(map(fails, orders)))  # some schedule has all of the pairs in order
+    share = sum(map(fails, runs)) / len(runs)
+    assert share >= 1 / (len(lengths) * steps ** (depth - 1))
+
+
+def test_as_many_are_run_as_asked_for_and_the_seed_decides_which() -> None:
+    machine = Machine([[READ, WRITE]] * 3)
+
+    def of_seed(seed: int) -> list[tuple[str, ...]]:
+        return schedules(explored(Sample(machine.names, 40, 3, seed=seed), machine)[0])
+
+    assert len(of_seed(1)) == 40
+    assert of_seed(1) == of_seed(1) != of_seed(2)
+    assert len(set(of_seed(1))) > 10
+
+
+def test_what_was_drawn_before_the_number_of_steps_was_known_does_not_count() -> None:
+    machine = Machine([[READ, WRITE]] * 2)
+    sample = Sample(machine.names, 11, 2)
+
+    explored(sample, machine)
+
+    assert sample.pending == 0
+    assert sample.assurance.depth == 2
+    assert sample.assurance.probability == pytest.approx(1 - (1 - 1 / (2 * 4)) ** 10)
+
+
+def test_values_to_choose_make_the_bound_smaller() -> None:
+    machine = Machine([[READ, WRITE]] * 2)
+    sample = Sample(machine.names, 11, 2, choices=[3, 2])
+
+    explored(sample, machine)
+
+    assert sample.assurance.probability == pytest.approx(1 - (1 - 1 / (2 * 4 * 3 * 2)) ** 10)
+
+
+def shrunk_from(failing: Drawn, sample: Sample, names: Sequence[str]) -> Drawn:
+    async def fails(drawn: Drawn) -> bool:
+        return drawn.data[0] >= 2 and drawn.order[0] in names and len(set(drawn.falls)) == 2
+
+    return asyncio.run(shrunk(sample, failing, fails))
+
+
+def test_data_and_schedule_are_shrunk_together() -> None:
+    sample = Sample("ABC", 1, 3, choices=[5, 4])
+    draws = iter([4, 3, 2, 0, 9, 1])
+    failing = sample.drawn(lambda _: next(draws), 12)
+    assert (failing.data, failing.order, failing.falls) == ((4, 3), ("C", "A", "B"), (2, 10))
+
+    smallest = shrunk_from(failing, sample, "BC")
+
+    assert (smallest.data, smallest.order) == ((2, 0), ("B", "A", "C"))
+    assert sorted(smallest.falls) == [10, 11]  # as late as two falls can be
+
+
+def test_an_interrupt_ends_the_shrinking() -> None:
+    sample = Sample("AB", 1, 2, choices=[math.factorial(9)])
+    failing = sample.drawn(lambda below: below - 1, 12)
+    runs: list[Drawn] = []
+
+    async def main() -> None:
+        async def fails(drawn: Drawn) -> bool:
+            runs.append(drawn)
+            if len(runs) == 3:
+                task.cancel()
+            return True
+
+        task = asyncio.create_task(shrunk(sample, failing, fails))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert len(runs) == 3

@@ -1,0 +1,110 @@
+"""The container path, with a real Docker engine and the image that CRONPROOF_TEST_IMAGE names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+import pytest
+
+from cronproof.cleanup import CONTAINER_LABEL
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.container
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    """The image; where it is missing, CI fails and everybody else skips."""
+    name = os.environ.get("CRONPROOF_TEST_IMAGE")
+    if name is None:
+        reason = "CRONPROOF_TEST_IMAGE names no image"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return name
+
+
+def verify(image: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "cronproof",
+            "verify",
+            "--postgres",
+            f"container:{image}",
+            "--out",
+            str(folder),
+            *arguments,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def our_containers() -> list[str]:
+    client = docker.from_env()
+    names = [str(container.name) for container in client.containers.list(all=True, filters={"label": CONTAINER_LABEL})]
+    client.close()
+    return names
+
+
+def test_a_container_gives_the_same_results_as_the_embedded_server(image: str, tmp_path: Path) -> None:
+    done = verify(image, tmp_path, "--json")
+    embedded = subprocess.run(
+        [sys.executable, "-m", "cronproof", "verify", "--json", "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _what_was_found(done.stdout) == _what_was_found(embedded.stdout)
+    assert json.loads(done.stdout)["postgres"].endswith(f"container {image}")
+    assert our_containers() == []
+
+
+def test_the_crons_before_the_fix_fail_there_too(image: str, tmp_path: Path) -> None:
+    done = verify(image, tmp_path, "--target", "legacy", "scenarios/3-race")
+
+    assert done.returncode == 1
+    assert "job 32: ********0132 got 2 messages" in done.stdout
+    assert our_containers() == []
+
+
+def test_an_image_that_is_not_to_be_had_is_one_line(image: str, tmp_path: Path) -> None:
+    done = verify("cronproof-no-such-image:0", tmp_path)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "'cronproof-no-such-image:0'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_engine_is_one_line(image: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cronproof", "verify", "--postgres", "container", "--out", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/no.sock"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("cronproof: no Docker engine answers")
+    assert done.stderr.count("\n") == 1
+
+
+def _what_was_found(document: str) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    return [
+        (scenario["id"], [(check["id"], check["verdict"], check["message"]) for check in scenario["checks"]])
+        for scenario in json.loads(document)["scenarios"]
+    ]

@@ -1,0 +1,112 @@
+"""Time that passes: rows are older by as much, and nothing else happens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from cronproof.postgres import time_shift
+from cronproof.postgres.catalog import Catalog, Table
+from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
+from tests.conftest import Await, database_with
+
+pytestmark = pytest.mark.postgres
+
+TABLES = """
+    create table moments (
+        id int primary key, at timestamptz, plain timestamp, day date, hour time, what text,
+        half timestamptz generated always as (at) stored
+    );
+    create table noted (what text);
+    create function note() returns trigger language plpgsql as $$
+    begin
+        insert into noted values ('touched');
+        return new;
+    end $$;
+    create trigger touched before update on moments for each row execute function note();
+"""
+ROWS = [
+    b"insert into moments values (1, '2026-03-08 10:00Z', '2026-03-08 10:00', '2026-03-08', '10:00', 'x')",
+    b"insert into moments (id) values (2)",
+]
+
+
+@pytest.fixture(scope="module")
+def moments(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database of its own, with every kind of time."""
+    file = tmp_path_factory.mktemp("sql") / "moments.sql"
+    file.write_text(TABLES)
+    with database_with([file], await_, postgres) as made:
+        yield made
+
+
+SELECT = "select at::text, plain::text, day::text, hour::text, what, half::text from moments order by id"
+BEFORE = ("2026-03-08 10:00:00+00", "2026-03-08 10:00:00", "2026-03-08", "10:00:00", "x", "2026-03-08 10:00:00+00")
+NOTHING = (None,) * 6
+
+
+@pytest.mark.parametrize(
+    ("time", "after"),
+    [
+        (
+            timedelta(minutes=15),
+            ("2026-03-08 09:45:00+00", "2026-03-08 09:45:00", "2026-03-08", "10:00:00", "x", "2026-03-08 09:45:00+00"),
+        ),
+        (
+            timedelta(days=1),
+            ("2026-03-07 10:00:00+00", "2026-03-07 10:00:00", "2026-03-07", "10:00:00", "x", "2026-03-07 10:00:00+00"),
+        ),
+    ],
+)
+def test_every_point_in_time_moves_back_and_returns(
+    time: timedelta, after: tuple[str, ...], moments: Database, await_: Await
+) -> None:
+    async def main() -> None:
+        await moments.reset(await moments.script(ROWS))
+        await moments.age(time)
+        assert await moments.fetch(SELECT) == [after, NOTHING]
+        await moments.age(-time)
+        assert await moments.fetch(SELECT) == [BEFORE, NOTHING]
+        assert await moments.fetch("select * from noted") == []
+
+    await_(main())
+
+
+def test_without_the_rights_of_a_superuser_triggers_rest_too(moments: Database, await_: Await) -> None:
+    script = time_shift.statements(moments.catalog, timedelta(days=1), is_superuser=False)
+
+    async def main() -> None:
+        await moments.reset(await moments.script(ROWS))
+        async with await psycopg.AsyncConnection.connect(moments.conninfo, autocommit=True) as connection:
+            await connection.execute(script)
+            await connection.execute("update moments set what = 'y' where id = 1")
+        assert await moments.fetch("select day::text from moments where id = 1") == [("2026-03-07",)]
+        assert await moments.fetch("select * from noted") == [("touched",)]
+
+    await_(main())
+
+
+def test_where_an_instance_holds_rows_time_does_not_pass(
+    moments: Database, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronproof.postgres.time_shift.LOCK_SECONDS", 0.05)
+
+    async def main() -> None:
+        await moments.reset(await moments.script(ROWS))
+        async with await psycopg.AsyncConnection.connect(moments.conninfo) as holder:
+            await holder.execute("select from moments for update")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                await moments.age(timedelta(minutes=1))
+        await moments.age(timedelta(minutes=1))
+
+    await_(main())
+
+
+def test_what_has_no_times_is_left_alone() -> None:
+    catalog = Catalog({}, {Table("public", "t"): {"id": "integer"}}, ((Table("public", "t"),),), (), ())
+
+    assert b"update" not in time_shift.statements(catalog, timedelta(days=1), is_superuser=True)

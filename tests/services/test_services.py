@@ -1,0 +1,222 @@
+"""Telegram and GoHighLevel behind both transports, as instances reach them: by addresses of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import respx
+
+from cronproof.gate.fault import REFUSALS, FaultName
+from cronproof.gate.point import Line, OpenGate, Point, Release
+from cronproof.services import in_process
+from cronproof.services.exchange import Response, ServiceName
+from cronproof.services.openphone_errors import ErrorName, error_response
+from cronproof.services.services import Services
+from cronproof.standins.authority import Authority
+from cronproof.standins.endpoints import Door
+from cronproof.standins.supabase.rest import Rest
+from cronproof.standins.supabase.schema import Schema
+
+NO_DATABASE = Rest(lambda role: f"postgresql://{role}@127.0.0.1:1/none", Schema({}, {}, [], []))
+Address = Callable[[str, ServiceName], str]
+
+
+@contextlib.asynccontextmanager
+async def reachable(
+    transport: str, services: Services, folder: Path
+) -> AsyncIterator[tuple[httpx.AsyncClient, Address]]:
+    """A client, and what answers with the address of a service for an instance."""
+    if transport == "over HTTP":
+        authority = Authority.made(folder)
+        doors = {name: Door(name, services, authority, NO_DATABASE) for name in ("A", "B")}
+        async with httpx.AsyncClient() as client, contextlib.AsyncExitStack() as stack:
+            for door in doors.values():
+                await stack.enter_async_context(door.open())
+            yield client, lambda instance, service: doors[instance].url(service)
+    else:
+        with respx.mock(assert_all_called=False) as router:
+            in_process.install(router, services)
+            async with httpx.AsyncClient() as client:
+                yield client, in_process.address
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+def test_each_service_knows_which_instance_calls(transport: str, tmp_path: Path) -> None:
+    services = Services(frozenset())
+
+    async def main() -> list[int]:
+        async with reachable(transport, services, tmp_path) as (client, address):
+            telegram = await client.post(
+                f"{address('A', 'telegram')}/bot100000001:token/sendMessage", json={"chat_id": "700700", "text": "Hi"}
+            )
+            refused = await client.post(
+                f"{address('B', 'telegram')}/bot100000001:token/sendMessage", json={"chat_id": "1"}
+            )
+            ghl = await client.post(
+                f"{address('B', 'ghl')}/conversations/messages",
+                json={"type": "SMS", "contactId": "contact-1", "message": "Hi Eli"},
+                headers={"Authorization": "Bearer token", "Version": "2021-04-15"},
+            )
+            return [telegram.status_code, refused.status_code, ghl.status_code]
+
+    assert asyncio.run(main()) == [200, 400, 200]
+    assert [(m.number, m.service, m.instance, m.accepted) for m in services.messages] == [
+        (1, "telegram", "A", True),
+        (2, "telegram", "B", False),
+        (3, "ghl", "B", True),
+    ]
+    assert sum(one.accepted for one in services.messages) == 2
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_path: Path) -> None:
+    seen: list[tuple[str, str, str, int]] = []
+
+    class Gate(OpenGate):
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+            seen.append((instance, point.kind, point.text, len(services.messages)))
+            return Release(instance)
+
+    services = Services(frozenset({"key"}), gate=Gate())
+    name: ServiceName = "openphone"
+
+    async def main() -> None:
+        async with reachable(transport, services, tmp_path) as (client, address):
+            body = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
+            await client.post(f"{address('A', name)}/v1/messages", json=body, headers={"Authorization": "key"})
+
+    asyncio.run(main())
+    assert seen == [
+        ("A", "call", "openphone POST /v1/messages", 0),
+        ("A", "answer", "openphone POST /v1/messages", 1),
+    ]
+
+
+SMS = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
+
+
+@dataclass
+class Failing(OpenGate):
+    """A gate that lets every call go with one fault."""
+
+    fault: FaultName = "truncated"
+
+    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+        return Release(instance, self.fault if point.kind == "call" else None)
+
+
+async def sent(transport: str, fault: FaultName, folder: Path) -> tuple[httpx.Response | None, Services, str]:
+    services = Services(frozenset({"key"}), gate=Failing(fault=fault))
+    async with reachable(transport, services, folder) as (client, address):
+        try:
+            url = f"{address('A', 'openphone')}/v1/messages"
+            response = await client.post(url, json=SMS, headers={"Authorization": "key"}, timeout=0.2)
+        except httpx.TransportError as error:
+            return None, services, type(error).__name__
+    return response, services, ""
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+@pytest.mark.parametrize(
+    ("fault", "accepted", "broken"),
+    [
+        ("timeout-before", 0, ["ReadTimeout"]),
+        ("timeout-after", 1, ["ReadTimeout"]),
+        ("reset-before", 0, ["ReadError", "RemoteProtocolError"]),
+        ("reset-after", 1, ["ReadError", "RemoteProtocolError"]),
+    ],
+)
+def test_a_call_that_is_lost_gets_no_answer_before_or_after_the_message_is_accepted(
+    transport: str, fault: FaultName, accepted: int, broken: list[str], tmp_path: Path
+) -> None:
+    response, services, error = asyncio.run(sent(transport, fault, tmp_path))
+
+    assert response is None
+    assert error in broken
+    assert sum(one.accepted for one in services.messages) == accepted
+
+
+@pytest.mark.parametrize("transport", ["in process", "over HTTP"])
+def test_an_answer_is_lost_although_the_message_is_accepted(transport: str, tmp_path: Path) -> None:
+    cut, of_cut, _ = asyncio.run(sent(transport, "truncated", tmp_path))
+    page, of_page, _ = asyncio.run(sent(transport, "not-json", tmp_path))
+    failed, of_failed, _ = asyncio.run(sent(transport, "unknown-error-after", tmp_path))
+
+    assert [sum(one.accepted for one in services.messages) for services in (of_cut, of_page, of_failed)] == [1, 1, 1]
+    assert cut is not None
+    assert page is not None
+    assert failed is not None
+    assert (cut.status_code, page.status_code, failed.status_code) == (202, 202, 500)
+    for response in (cut, page):
+        with pytest.raises(ValueError, match=r"."):
+            response.json()
+    assert failed.json()["code"] == "0201500"
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_every_documented_refusal_is_answered_and_the_message_not_accepted(fault: ErrorName, tmp_path: Path) -> None:
+    response, services, _ = asyncio.run(sent("in process", fault, tmp_path))
+
+    assert response is not None
+    assert (response.status_code, response.content) == _shape(error_response(fault, "flat"))
+    assert "ratelimit" in response.headers
+    assert [(message.to, message.accepted) for message in services.messages] == [("+12125550132", False)]
+
+
+def _shape(response: Response) -> tuple[int, bytes]:
+    return response.status, response.body
+
+
+def test_the_other_services_refuse_in_their_own_words(tmp_path: Path) -> None:
+    services = Services(frozenset(), gate=Failing(fault="rate-limited"))
+
+    async def main() -> list[httpx.Response]:
+        async with reachable("in process", services, tmp_path) as (client, address):
+            return [
+                await client.post(
+                    f"{address('A', 'telegram')}/bot100000001:token/sendMessage", json={"chat_id": "7", "text": "Hi"}
+                ),
+                await client.post(
+                    f"{address('A', 'ghl')}/conversations/messages",
+                    json={"type": "SMS", "contactId": "contact-1", "message": "Hi"},
+                    headers={"Authorization": "Bearer token", "Version": "2021-04-15"},
+                ),
+            ]
+
+    telegram, ghl = asyncio.run(main())
+    assert (telegram.status_code, telegram.json()["parameters"]) == (429, {"retry_after": 35})
+    assert (ghl.status_code, ghl.json()["statusCode"]) == (429, 429)
+    assert sum(one.accepted for one in services.messages) == 0
+
+
+def test_when_time_passes_messages_are_older(tmp_path: Path) -> None:
+    response, services, _ = asyncio.run(sent("in process", "slow-after", tmp_path))
+
+    before = services.openphone.sent[0]["createdAt"]
+    services.age(timedelta(minutes=15))
+    assert response is not None
+    aged = datetime.fromisoformat(services.openphone.sent[0]["createdAt"])
+    assert datetime.fromisoformat(before) - aged == timedelta(minutes=15)
+
+
+def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
+    labels: list[str] = []
+
+    class Gate(OpenGate):
+        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+            labels.append(f"{instance}: {point.label}")
+            return Release(instance)
+
+    async def main() -> None:
+        async with reachable("in process", Services(frozenset(), gate=Gate()), tmp_path) as (client, address):
+            await client.post(f"{address('A', 'telegram')}/bot100000001:secret/sendMessage", json={})
+
+    asyncio.run(main())
+    assert labels == ["A: telegram POST sendMessage", "A: telegram POST sendMessage answered"]

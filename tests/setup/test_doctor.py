@@ -1,0 +1,71 @@
+"""`cronproof doctor --target`: what a target does, told cron by cron."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cronproof.engine.runner import Plan
+from cronproof.setup.doctor import examine_target
+from cronproof.targets.config import TargetConfig
+from tests.conftest import Await
+from tests.targets.test_outside import NOT_FOUND, target
+
+pytestmark = pytest.mark.postgres
+
+
+def told(plan: Plan, await_: Await) -> list[str]:
+    async def main() -> list[str]:
+        return [f"{finding.state} {finding.what}" async for finding in examine_target(plan)]
+
+    lines: list[str] = await_(main())
+    return lines
+
+
+def outside(config: TargetConfig, folder: Path) -> Plan:
+    return Plan("server", outside=config, logs=folder)
+
+
+def test_each_cron_is_called_once_and_told_with_what_it_reached(await_: Await) -> None:
+    lines = told(Plan(), await_)
+
+    assert len(lines) == 12
+    assert lines[0].startswith("ok post-job-followup: 200; reached: select id, slug, name")
+    assert "openphone POST /v1/messages (3 times)" in lines[0]
+    assert lines[-1].startswith("ok messages that reached the mocks: openphone")
+
+
+def test_hosts_that_were_refused_are_told(await_: Await, tmp_path: Path) -> None:
+    lines = told(outside(target("phones-home"), tmp_path), await_)
+
+    assert lines[-1].startswith("absent refused: https://telemetry.example.com, ")
+
+
+def test_a_target_that_reaches_nothing_is_told(await_: Await, tmp_path: Path) -> None:
+    lines = told(outside(target("contacts-nothing"), tmp_path), await_)
+
+    assert lines[0] == "missing post-job-followup: A contacted neither the database nor a mocked API"
+    assert "missing no cron has reached the database: give the target {database_url} or {supabase_url}" in lines
+
+
+def test_a_path_that_leads_nowhere_is_told_for_what_it_is(await_: Await, tmp_path: Path) -> None:
+    lines = told(outside(target(command=["node", "-e", NOT_FOUND]), tmp_path), await_)
+
+    assert lines[-2:] == [
+        "missing every cron answers 404: is the target's `path` right?",
+        "absent no cron has called a mocked API: nothing was due, or the calls go elsewhere",
+    ]
+
+
+def test_a_target_that_dies_is_told_once_with_its_last_output(await_: Await, tmp_path: Path) -> None:
+    lines = told(outside(target("dies"), tmp_path), await_)
+
+    assert lines[0] == "missing post-job-followup: A ended without a response"
+    assert not any("monthly-followup" in line for line in lines)
+
+
+def test_a_target_that_does_not_start_is_told(await_: Await, tmp_path: Path) -> None:
+    (line,) = told(outside(target("crashes"), tmp_path), await_)
+
+    assert line.startswith("missing instance A ended with exit code 1 before it could be called")

@@ -1,0 +1,112 @@
+"""`cronproof init`: what it makes of an application, and that what it writes is a configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cronproof.errors import UsageError
+from cronproof.setup.init import write
+from cronproof.targets.config import ConfigFile
+
+
+def application(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    return folder
+
+
+def test_a_next_js_application_with_supabase(tmp_path: Path) -> None:
+    folder = application(
+        tmp_path,
+        {
+            "package.json": json.dumps({"dependencies": {"next": "16"}}),
+            "app/api/cron/post-job-followup/route.ts": "process.env.CRON_SECRET; process.env.SUPABASE_SERVICE_ROLE_KEY!",
+            "src/lib/db.ts": 'process.env.NEXT_PUBLIC_SUPABASE_URL; process.env["OPENPHONE_API_KEY"]; process.env.STRIPE_KEY',
+            "node_modules/next/index.js": "process.env.DATABASE_URL",
+            "supabase/migrations/0001.sql": "",
+            ".env.example": "NEXT_PUBLIC_SUPABASE_ANON_KEY=\nSITE_URL=http://localhost:3000\n",
+        },
+    )
+
+    file, found = write(folder)
+
+    assert (found.kind, found.crons) == ("Next.js", ["post-job-followup"])
+    (target,) = ConfigFile(file).targets.values()
+    assert target.command == ["node_modules/.bin/next", "start", "--hostname", "127.0.0.1", "--port", "{port}"]
+    assert target.migrations == ["supabase/migrations/*.sql"]
+    assert target.env == {
+        "CRON_SECRET": "{cron_secret}",
+        "NEXT_PUBLIC_SUPABASE_ANON_KEY": "{supabase_anon_key}",
+        "NEXT_PUBLIC_SUPABASE_URL": "{supabase_url}",
+        "OPENPHONE_API_KEY": "{openphone_api_key}",
+        "SITE_URL": "http://127.0.0.1:{port}",
+        "SUPABASE_SERVICE_ROLE_KEY": "{supabase_service_role_key}",
+    }
+    assert '# STRIPE_KEY = ""' in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "command"),
+    [
+        ({"package.json": '{"scripts": {"start": "node src/server.js"}}'}, "Node", ["node", "src/server.js"]),
+        ({"package.json": '{"scripts": {"start": "tsx watch x"}}'}, "Node", ["npm", "start"]),
+        (
+            {"pyproject.toml": '[project]\nname = "x"\ndependencies = ["fastapi"]', "app.py": ""},
+            "Python",
+            ["uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}"],
+        ),
+        (
+            {"requirements.txt": "starlette==1\n", "main.py": "", ".venv/bin/uvicorn": ""},
+            "Python",
+            [".venv/bin/uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"],
+        ),
+        ({"requirements.txt": "flask\n", "main.py": ""}, "Python", ["python", "main.py"]),
+        ({"main.go": ""}, "unknown", ["./start-my-server", "{port}"]),
+        ({"package.json": "not JSON"}, "unknown", ["./start-my-server", "{port}"]),
+    ],
+)
+def test_applications_of_other_kinds(files: dict[str, str], kind: str, command: list[str], tmp_path: Path) -> None:
+    file, found = write(application(tmp_path, files))
+
+    (target,) = ConfigFile(file).targets.values()
+    assert (found.kind, target.command) == (kind, command)
+    assert target.env["CRON_SECRET"] == "{cron_secret}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SUPABASE_DB_URL", "{database_url}"),
+        ("POSTGRES_PRISMA_URL", "{database_url}"),
+        ("POSTGRES_URL_NON_POOLING", "{database_url}"),
+        ("SUPABASE_URL", "{supabase_url}"),
+        ("SUPABASE_SECRET_KEY", "{supabase_service_role_key}"),
+        ("QUO_API_KEY", "{openphone_api_key}"),
+        ("QUOTE_API_KEY", None),
+        ("MONGODB_URL", None),
+        ("OPENPHONE_WEBHOOK_KEY", None),
+    ],
+)
+def test_what_a_variable_means(variable: str, value: str | None, tmp_path: Path) -> None:
+    file, _ = write(application(tmp_path, {"package.json": "{}", ".env": f"{variable}=x"}))
+
+    (target,) = ConfigFile(file).targets.values()
+    assert target.env.get(variable) == value
+
+
+def test_what_is_there_already_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "cronproof.toml").write_text("mine")
+
+    with pytest.raises(UsageError, match="is there already; edit it, or remove it first"):
+        write(tmp_path)
+    assert (tmp_path / "cronproof.toml").read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no folder"):
+        write(tmp_path / "nowhere")

@@ -1,0 +1,80 @@
+"""The way out: to the stand-ins by CONNECT and by whole URLs, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cronproof.services.services import Services
+from cronproof.standins.authority import Authority
+from cronproof.standins.endpoints import Door
+from tests.services.test_services import NO_DATABASE
+
+BODY = {"content": "Hi!", "from": "PN1", "to": ["+12125550132"]}
+
+
+async def behind(folder: Path, services: Services, method: str, url: str) -> httpx.Response:
+    authority = Authority.made(folder)
+    door = Door("A", services, authority, NO_DATABASE)
+    async with door.open():
+        trust = ssl.create_default_context(cafile=str(authority.bundle))
+        async with httpx.AsyncClient(proxy=f"http://127.0.0.1:{door.proxy.port}", verify=trust) as client:
+            return await client.request(method, url, json=BODY, headers={"Authorization": "key"})
+
+
+@pytest.mark.parametrize("host", ["api.openphone.com", "api.quo.com"])
+def test_a_host_that_is_stood_in_for_is_answered_by_its_stand_in(host: str, tmp_path: Path) -> None:
+    services = Services(frozenset({"key"}))
+
+    response = asyncio.run(behind(tmp_path, services, "POST", f"https://{host}/v1/messages"))
+
+    assert response.status_code == 202
+    assert [(message.instance, message.to) for message in services.messages] == [("A", "+12125550132")]
+
+
+@pytest.mark.parametrize(
+    ("url", "noted"),
+    [
+        ("https://telemetry.example.com/x", "https://telemetry.example.com"),
+        ("https://api.openphone.com.example.com/", "https://api.openphone.com.example.com"),
+        ("https://api.openphone.com:8443/", "tcp://api.openphone.com:8443"),
+        ("http://api.openphone.com/v1/messages", "http://api.openphone.com/v1/messages"),
+    ],
+)
+def test_everything_else_is_refused_and_noted(url: str, noted: str, tmp_path: Path) -> None:
+    services = Services(frozenset({"key"}))
+
+    try:
+        response = asyncio.run(behind(tmp_path, services, "GET", url))
+        assert response.status_code == 403
+    except httpx.ProxyError:
+        pass
+
+    assert [(escape.instance, escape.url) for escape in services.escapes] == [("A", noted)]
+    assert services.messages == []
+
+
+def test_a_client_that_sends_whole_urls_is_answered_too(tmp_path: Path) -> None:
+    """As some do even for https, instead of asking for a tunnel."""
+    services = Services(frozenset({"key"}))
+    body = b'{"content":"Hi!","from":"PN1","to":["+12125550132"]}'
+    head = (
+        "POST https://api.openphone.com/v1/messages?x=1 HTTP/1.1\r\nHost: api.openphone.com\r\nAuthorization: key\r\n"
+        f"Connection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+
+    async def main() -> bytes:
+        door = Door("A", services, Authority.made(tmp_path), NO_DATABASE)
+        async with door.open():
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.proxy.port)
+            writer.write(head.encode() + body)
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    assert asyncio.run(main()).startswith(b"HTTP/1.1 202 ")
+    assert sum(one.accepted for one in services.messages) == 1

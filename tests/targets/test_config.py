@@ -1,0 +1,100 @@
+"""`cronproof.toml`: what it says, and where its mistakes are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cronproof.errors import InvalidConfig, UsageError
+from cronproof.targets.config import ConfigFile, filled
+
+
+def config(folder: Path, text: str) -> ConfigFile:
+    file = folder / "cronproof.toml"
+    file.write_text(text)
+    return ConfigFile(file)
+
+
+def test_a_target_with_all_that_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    read = config(
+        tmp_path,
+        """
+        [targets.app]
+        command = ["node", "server.js"]
+        cwd = "app"
+        [targets.app.env]
+        PORT = "{port}"
+        """,
+    )
+
+    target = read.named("app")
+
+    assert (target.command, target.cwd, target.path) == (["node", "server.js"], tmp_path / "app", "/api/cron/{cron}")
+    assert target.env == {"PORT": "{port}"}
+    assert read.migrations("app") is None
+
+
+def test_only_placeholders_are_filled_in() -> None:
+    assert filled("http://x:{port}/{unknown}/{}", {"port": "80"}) == "http://x:80/{unknown}/{}"
+
+
+def test_migrations_are_files_and_patterns_next_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    for name in ("2.sql", "1.sql", "10.txt"):
+        (tmp_path / "sql" / name).touch()
+    read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["sql/2.sql", "sql/*.sql"]')
+
+    assert read.migrations("app") == [tmp_path / "sql" / "2.sql", tmp_path / "sql" / "1.sql"]
+
+
+def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
+    read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["db/*.sql"]')
+
+    with pytest.raises(UsageError, match=r"\[targets.app\] migrations: no file fits 'db/\*.sql'"):
+        read.migrations("app")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("[targets.app]\ncommand = [", 2, 1, "not TOML: invalid value"),
+        ('[targets.app]\ncommand = "x" "y"', 2, 15, "not TOML: expected newline or end of document after a statement"),
+        ("", 1, 1, "'targets' is missing; a target begins with `[targets.NAME]`"),
+        ("[targets]", 1, 1, "targets: dictionary should have at least 1 item after validation, not 0"),
+        ('[targets.app]\ncommandd = ["x"]', 2, 1, "unknown word 'commandd'; did you mean 'command'?"),
+        ('[targets.a]\ncommand = ["x"]\n[target.b]\n', 3, 1, "unknown word 'target'; did you mean 'targets'?"),
+        ('[targets.app]\nurl = ["http://x"]', 1, 1, "servers that run already need `ports` for their addresses"),
+        ("[targets.app]\nready = '/'", 1, 1, "a target has either a `command` or a `url`"),
+        ("[targets.app]\ncommand = []", 2, 1, "command: list should have at least 1 item after validation, not 0"),
+        ('[targets.app]\nurl = ["localhost"]', 2, 1, "'localhost' is no address of a server; write for instance http"),
+        (
+            '[targets.app]\nurl = ["http://x"]\nports = 5000\nrestart = true',
+            1,
+            1,
+            "a server that runs already cannot be restarted",
+        ),
+        ('[targets.app]\ncommand = ["x"]\npath = "/cron"', 1, 1, "`path` says where a cron is; it must contain {cron}"),
+        ('[targets.app]\ncommand = ["{prt}"]', 2, 1, "there is no placeholder {prt}; did you mean 'port'?"),
+        (
+            '[targets.app]\ncommand = ["x"]\n[targets.app.env]\n  PORT = 80',
+            4,
+            3,
+            "env.PORT: input should be a valid string",
+        ),
+        ('[targets.app]\ncommand = ["x"]\nready_timeout = -1', 3, 1, "ready_timeout: input should be greater than 0"),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(tmp_path: Path, text: str, line: int, column: int, message: str) -> None:
+    with pytest.raises(InvalidConfig) as invalid:
+        config(tmp_path, text)
+
+    (mistake, *_) = invalid.value.mistakes
+    assert (mistake.line, mistake.column) == (line, column), mistake
+    assert mistake.message.startswith(message), mistake
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read .*cronproof.toml: No such file or directory; `cronproof init`"):
+        ConfigFile(tmp_path / "cronproof.toml")

@@ -1,0 +1,458 @@
+"""Servers outside: verified as they are, kept in, and told apart from what is wrong with how they are started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.runner import Plan, session_on
+from cronproof.errors import EnvironmentFailed
+from cronproof.postgres.server.server import Server
+from cronproof.report.views import fault_matrix
+from cronproof.scenario import reader
+from cronproof.targets.config import TargetConfig
+from cronproof.targets.secrets import api_key
+from tests.conftest import ROOT, Await
+
+pytestmark = pytest.mark.postgres
+
+RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
+SERVER = Path(__file__).with_name("server.py")
+ENV = {
+    "DATABASE_URL": "{database_url}",
+    "OPENPHONE_API_KEY": "{openphone_api_key}",
+    "CRON_SECRET": "{cron_secret}",
+}
+
+Verify = Callable[..., ScenarioResult]
+
+
+def target(mistake: str = "", **changes: object) -> TargetConfig:
+    command = [sys.executable, str(SERVER), "{port}", mistake]
+    return TargetConfig.model_validate({"command": command, "env": ENV, "cwd": ROOT, **changes})
+
+
+@pytest.fixture
+def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
+    """Verifies a target with the race scenario, its recovery and interleavings left out or not."""
+
+    def of(
+        config: TargetConfig, *, overlaps: str = "[step-by-step]", interleavings: str = "", instances: int = 2
+    ) -> ScenarioResult:
+        text = RACE.read_text().replace("instances: 2", f"instances: {instances}")
+        start, end = text.index("  overlaps:"), text.index("then:")
+        file = tmp_path / "race.yaml"
+        file.write_text(f"{text[:start]}  overlaps: {overlaps}\n{interleavings}{text[end:]}")
+
+        async def main() -> ScenarioResult:
+            plan = Plan("server", outside=config, logs=tmp_path / "logs")
+            async with session_on(postgres, plan) as opened:
+                return await opened.verify(reader.read_one(file))
+
+        result: ScenarioResult = await_(main())
+        return result
+
+    return of
+
+
+def test_a_server_that_knows_nothing_of_us_is_verified_in_every_order(verify: Verify) -> None:
+    result = verify(target(), overlaps="[held-after-claim, held-before-send]", interleavings="  interleavings: all\n")
+
+    assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
+    assert result.exploration.exhausted
+    (held, *_) = result.runs
+    assert {step.point.kind for step in held.steps} == {"start", "statement", "call", "answer"}
+
+
+def test_a_call_to_any_other_host_goes_nowhere_and_fails_egress(verify: Verify) -> None:
+    result = verify(target("phones-home"))
+
+    (egress,) = [check for check in result.checks if check.id == "egress"]
+    assert (egress.verdict, "telemetry.example.com" in egress.message) == ("FAIL", True)
+    assert result.verdict == "FAIL"
+
+
+def test_a_server_that_contacts_nothing_proves_nothing(verify: Verify) -> None:
+    result = verify(target("contacts-nothing"))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A and B contacted neither the database nor a mocked API" in str(result.reason)
+
+
+def test_a_server_that_dies_proves_nothing_and_its_last_output_is_kept(verify: Verify, tmp_path: Path) -> None:
+    result = verify(target("dies"))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "ended without a response" in str(result.reason)
+
+
+def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: Path) -> None:
+    result = verify(target("phones-home"))
+
+    (output, *_) = result.output
+    assert (output.instance, output.file) == ("A", tmp_path / "logs" / "server.A.log")
+    assert "403 Forbidden" in "\n".join(output.lines)
+
+
+def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
+    result = verify(target(), overlaps="[one-after-the-other]\n  faults: [dies]")
+
+    killed = list({run.key: run for run in result.runs if run.died == {"A"}}.values())
+    assert [run.steps[-1].instance for run in killed] == ["B", "B", "B"]
+    # Killed at its claim it has not claimed; at its call, the job is claimed and nothing sent; at the answer, it was sent.
+    accepted = {met.point.split()[0]: [s.message.instance for s in run.accepted] for run in killed for met in run.met}
+    assert accepted == {"select": ["B"], "call": [], "answer": ["A"]}
+    (no_loss,) = [check for check in result.checks if check.id == "no-loss"]
+    assert no_loss.verdict == "FAIL"
+    assert result.counterexample is not None
+    assert {"A!dies": "call openphone POST /v1/messages"} in result.counterexample.schedule
+
+
+@pytest.mark.slow
+def test_a_server_outside_meets_every_fault(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cronproof.standins.endpoints.SILENCE_SECONDS", 0.1)
+    result = verify(target(), overlaps="[one-after-the-other]\n  faults: [each]\n  again: 15 minutes")
+
+    assert result.exploration.ended == "complete"
+    words = {(str(one.faults[0].fault), one.faults[0].instance): fault_matrix.word(one) for one in result.consequences}
+    assert len(words) > 25
+    # It commits its claim with the statement, gives back what is refused, and nothing that is not answered.
+    assert words["connection-lost-after", "A"] == "stuck"
+    assert words["timeout-before", "A"] == "stuck"
+    assert words["timeout-after", "A"] == "·"
+    assert words["bad-gateway", "A"] == "·"
+    assert capfd.readouterr().err == ""
+
+
+@pytest.fixture
+def at_once(tmp_path: Path) -> Path:
+    """Two instances of a cron of which nothing is asked but that it answers."""
+    file = tmp_path / "at-once.yaml"
+    file.write_text(
+        "title: at once\nwhy: to see\ntest: race\n"
+        "when: {call: post-job-followup, instances: 2, overlaps: [step-by-step], interleavings: all-unreduced}\n"
+        "then: [{status: 200}]\n"
+    )
+    return file
+
+
+def verified(file: Path, config: TargetConfig, await_: Await, postgres: Server) -> ScenarioResult:
+    async def main() -> ScenarioResult:
+        plan = Plan("server", outside=config, logs=file.parent / "logs")
+        async with session_on(postgres, plan) as opened:
+            return await opened.verify(reader.read_one(file))
+
+    result: ScenarioResult = await_(main())
+    return result
+
+
+def test_statements_of_one_instance_at_once_are_lines_that_come_in_every_order(
+    at_once: Path, await_: Await, postgres: Server
+) -> None:
+    result = verified(at_once, target("at-once"), await_, postgres)
+
+    assert result.verdict == "PASS", result.reason
+    # Two instances with two lines each, every line one statement: 4! orders.
+    assert (result.exploration.schedules, result.exploration.exhausted) == (24, True)
+    (run, *_) = result.runs
+    assert sorted(step.name for step in run.steps) == ["A", "A", "A.2", "B", "B", "B.2"]
+
+
+PROMISE_ALL = """
+const send = (to) => fetch("https://api.openphone.com/v1/messages", {
+  method: "POST",
+  headers: { authorization: process.env.OPENPHONE_API_KEY, "content-type": "application/json" },
+  body: JSON.stringify({ content: "Hi!", from: "PN0000000001", to: [to] }),
+});
+require("http").createServer(async (_, response) => {
+  await Promise.all(["+12125550132", "+12125550134"].map(send));
+  response.end("{}");
+}).listen({port}, "127.0.0.1");
+"""
+
+
+def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Await, postgres: Server) -> None:
+    config = target(command=["node", "-e", PROMISE_ALL])
+    at_once.write_text(at_once.read_text().replace(", interleavings: all-unreduced", ""))
+
+    result = verified(at_once, config, await_, postgres)
+
+    assert result.verdict == "PASS", result.reason
+    (run,) = result.runs
+    lines = [(step.name, step.point.kind) for step in run.steps if step.instance == "A"]
+    assert sorted(lines) == [
+        ("A", "answer"), ("A", "call"), ("A", "start"), ("A.2", "answer"), ("A.2", "call"),
+    ]  # fmt: skip
+    assert [sent.message.to for sent in run.accepted if sent.message.instance == "A"] == [
+        "+12125550132",
+        "+12125550134",
+    ]
+
+
+def test_what_a_server_does_once_and_not_again_is_no_other_schedule(verify: Verify) -> None:
+    """As when a cache has run out: the run is made again."""
+    every = "  interleavings: all-unreduced\n"
+    plain, forgetting = (verify(target(mistake), interleavings=every) for mistake in ("", "forgets-in-call-5"))
+
+    assert (forgetting.verdict, forgetting.exploration.schedules) == ("PASS", plain.exploration.schedules)
+
+
+def test_a_server_that_does_something_else_all_the_time_proves_nothing(verify: Verify) -> None:
+    odd = ",".join(str(number) for number in range(5, 999))
+    result = verify(target(f"forgets-in-call-{odd}"), interleavings="  interleavings: all-unreduced\n")
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "did something else (select count(*) from public.tenants) than in an earlier run" in str(result.reason)
+
+
+def test_what_goes_on_when_a_run_is_over_proves_nothing(verify: Verify) -> None:
+    result = verify(target("late"), interleavings="  interleavings: all-unreduced\n")
+
+    assert result.verdict == "INCONCLUSIVE"
+    # It depends on the machine whether that comes between two runs or into one, where it makes another schedule of it.
+    said = r"a run that is over goes on|depends? on more than their order|did something else|several things at once"
+    assert re.search(said, str(result.reason))
+
+
+def test_node_with_other_options_than_it_was_given_is_not_let_go_on(verify: Verify) -> None:
+    command = ["sh", "-c", "NODE_OPTIONS=--max-old-space-size=512 exec node -e '" + NOT_FOUND.replace("'", '"') + "'"]
+
+    with pytest.raises(EnvironmentFailed, match="runs Node with other NODE_OPTIONS than it was given"):
+        verify(target(command=command))
+
+
+CHILDREN = """
+const { execFile } = require("node:child_process");
+const { Worker } = require("node:worker_threads");
+const call = "fetch('https://leaves.example.com').catch((error) => console.log(error.cause.code))";
+require("http").createServer(async (_, response) => {
+  await new Promise((done) => execFile(process.execPath, ["-e", call], { env: { PATH: process.env.PATH } }, done));
+  await new Promise((done) => new Worker(call, { eval: true, env: {} }).on("exit", done));
+  response.end("{}");
+}).listen({port}, "127.0.0.1");
+"""
+
+
+def test_what_node_starts_is_kept_in_too(at_once: Path, await_: Await, postgres: Server) -> None:
+    at_once.write_text(
+        at_once.read_text().replace(", interleavings: all-unreduced", "").replace("status: 200", "status: 201")
+    )
+
+    result = verified(at_once, target(command=["node", "-e", CHILDREN]), await_, postgres)
+
+    assert [(e.instance, e.url) for e in result.runs[0].escapes] == [
+        ("A", "https://leaves.example.com"), ("A", "https://leaves.example.com"),
+        ("B", "https://leaves.example.com"), ("B", "https://leaves.example.com"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("restart", "starts"), [(False, 2), (True, 6)])
+def test_a_target_can_ask_for_new_processes_in_every_run(
+    restart: bool, starts: int, verify: Verify, tmp_path: Path
+) -> None:
+    counter = tmp_path / "starts"
+    counting = f"echo x >> {counter}; exec {sys.executable} {SERVER} {{port}}"
+
+    result = verify(
+        target(command=["sh", "-c", counting], restart=restart), overlaps="[step-by-step, held-after-claim]"
+    )
+
+    assert result.verdict == "PASS", result.reason
+    assert len(counter.read_text().split()) == starts  # with restart: once to begin with, and once for each of two runs
+
+
+def test_a_server_that_runs_already_cannot_be_killed(verify: Verify) -> None:
+    first = free_ports(22)
+    with running(first, 0) as one, running(first, 1) as other:
+        config = TargetConfig(url=[one, other], ports=first, cron_secret="theirs")
+        result = verify(config, overlaps="[one-after-the-other]\n  faults: [dies]")
+
+    assert result.reason == "exclusive: server is no process that could be killed: name faults without `dies`"
+
+
+def test_a_wrong_secret_is_told_for_what_it_is(verify: Verify) -> None:
+    result = verify(target(env={**ENV, "CRON_SECRET": "another"}))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A answers 401 to the right secret" in str(result.reason)
+
+
+def test_a_wrong_path_is_told_for_what_it_is(verify: Verify) -> None:
+    result = verify(target(command=["node", "-e", NOT_FOUND]))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A answers 404: is there such a cron at the target's `path` (/api/cron/{cron})?" in str(result.reason)
+
+
+NOT_FOUND = "require('http').createServer((_, r) => r.writeHead(404).end()).listen({port}, '127.0.0.1')"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (target(command=["no-such-program"]), "instance [AB] does not start: 'no-such-program' cannot be run"),
+        (target("crashes"), "instance [AB] ended with exit code 1 before it could be called"),
+        (target("crashes"), "its last output:\n    cannot go on: no such module\n  all of it is in "),
+        (target("never-listens", ready_timeout=0.5), "instance [AB] did not listen on port .* within 0.5 s"),
+        (target("never-listens", ready_timeout=0.5), "    thinking"),
+        (target("listens-elsewhere", ready_timeout=0.5), r", but on \d+: give it {port}"),
+    ],
+)
+def test_a_server_that_does_not_start_is_told_with_its_last_output(
+    config: TargetConfig, message: str, verify: Verify
+) -> None:
+    with pytest.raises(EnvironmentFailed, match=message):
+        verify(config)
+
+
+def test_a_path_that_must_answer_is_waited_for(verify: Verify) -> None:
+    broken = "require('http').createServer((_, r) => r.writeHead(503).end()).listen({port}, '127.0.0.1')"
+
+    with pytest.raises(EnvironmentFailed, match=r"instance [AB] did not answer at /healthz on port \d+ within 0.5 s"):
+        verify(target(command=["node", "-e", broken], ready="/healthz", ready_timeout=0.5))
+
+
+def test_nothing_that_was_started_is_left(verify: Verify, tmp_path: Path) -> None:
+    command = ["sh", "-c", f"sleep 1000 & exec {sys.executable} {SERVER} {{port}}"]
+    verify(target(command=command, env={**ENV, "STARTED_BY": str(tmp_path)}))
+
+    assert started_by(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_process(ending: signal.Signals, tmp_path: Path) -> None:
+    environment = "\n".join(f'{variable} = "{value}"' for variable, value in ENV.items())
+    (tmp_path / "cronproof.toml").write_text(
+        f'[targets.server]\ncommand = ["{sys.executable}", "{SERVER}", "{{port}}"]\ncwd = "{ROOT}"\n'
+        f'[targets.server.env]\nSTARTED_BY = "{tmp_path}"\n{environment}\n'
+    )
+    command = [sys.executable, "-m", "cronproof", "explore", str(RACE), "--config", str(tmp_path / "cronproof.toml")]
+    command += ["--out", str(tmp_path / "reports"), "--interleavings", "all-unreduced"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        until(lambda: len(started_by(tmp_path)) == 2)
+        run.send_signal(ending)
+
+    until(lambda: started_by(tmp_path) == [])
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def started_by(test: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if was_started_by(test, process)]
+
+
+def was_started_by(test: Path, process: psutil.Process) -> bool:
+    try:
+        return process.environ().get("STARTED_BY") == str(test)
+    except psutil.Error:
+        return False
+
+
+def free_ports(count: int) -> int:
+    """The first of as many free ports in a row."""
+    for first in range(20_000 + os.getpid() % 1000 * 10, 32_000, count):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError("no free ports")
+
+
+def test_servers_that_run_already_are_verified_at_the_addresses_they_were_given(verify: Verify) -> None:
+    first = free_ports(22)
+    with running(first, 0) as one, running(first, 1) as other:
+        config = TargetConfig(url=[one, other], ports=first, cron_secret="theirs")
+        result = verify(config, overlaps="[held-after-claim]")
+
+    assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
+    assert {sent.message.instance for sent in result.runs[0].accepted} == {"A"}
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+@contextlib.contextmanager
+def running(first: int, number: int) -> Iterator[str]:
+    """A server that was started with the addresses that begin at a port, and its own URL."""
+    port = first + 20 + number
+    environment = {
+        "DATABASE_URL": f"postgresql://cronproof:cronproof@127.0.0.1:{first + number * 10}/cronproof",
+        "OPENPHONE_API_URL": f"http://127.0.0.1:{first + number * 10 + 1}/openphone",
+        "OPENPHONE_API_KEY": api_key("AB"[number]),
+        "CRON_SECRET": "theirs",
+    }
+    command = [sys.executable, str(SERVER), str(port)]
+    with subprocess.Popen(command, env={**os.environ, **environment}) as process:
+        try:
+            wait_for(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def test_one_server_can_be_all_instances(verify: Verify) -> None:
+    first = free_ports(22)
+    with running(first, 0) as url:
+        result = verify(
+            TargetConfig(url=[url], ports=first, cron_secret="theirs"),
+            overlaps="[held-before-claim, held-after-claim, held-before-send]",
+            interleavings="  interleavings: all-unreduced\n",
+        )
+
+    assert [(check.id, check.verdict, check.message) for check in result.checks if check.verdict != "PASS"] == []
+    assert result.exploration.exhausted
+    before, after, _ = result.named
+    # Who is held before its claim comes too late; who is held after it has the job.
+    assert [[sent.message.instance for sent in run.accepted] for run in (before, after)] == [["B"], ["A"]]
+    assert [[mark.instance for mark in run.marks] for run in (before, after)] == [["B"], ["A"]]
+
+
+def test_there_are_servers_for_all_instances_or_one_for_all(verify: Verify, tmp_path: Path) -> None:
+    config = TargetConfig(url=["http://127.0.0.1:9"] * 2, ports=free_ports(30))
+    with pytest.raises(EnvironmentFailed, match="the scenario has an instance C, and `url` names 2 servers"):
+        verify(config, instances=3)
+
+
+def test_a_port_that_is_taken_is_told(verify: Verify) -> None:
+    first = free_ports(20)
+    with (
+        socket.create_server(("127.0.0.1", first)),
+        pytest.raises(
+            EnvironmentFailed, match=f"the port {first} of instance A cannot be used: .*address already in use"
+        ),
+    ):
+        verify(TargetConfig(url=["http://127.0.0.1:9"], ports=first))
+
+
+def test_a_server_that_runs_already_must_answer(verify: Verify) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(EnvironmentFailed, match=f"no server answers at {url} .ConnectError.; start it first"):
+        verify(TargetConfig(url=[url, url], ports=free_ports(20)))

@@ -1,0 +1,152 @@
+"""Nothing that a run starts outlives it, however it ends. The runs are real processes, and really killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cronproof import cleanup
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.postgres
+
+DEADLINE_SECONDS = 20.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.005)
+
+
+def living(folder: Path) -> list[str]:
+    """The processes that work in the folder; a zombie works nowhere."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and any(str(folder) in part for part in process.cmdline()):
+                found.append(process.name())
+    return found
+
+
+RULES = ("scenarios/3-race", "scenarios/5-rules")
+
+
+class Run:
+    """A `cronproof verify` in a process of its own, with a temporary folder of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cronproof", "verify", "--out", str(folder / "reports"), *arguments],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def until_scenarios_run(self) -> Path:
+        """Waits for the first scenario to finish, and returns the folder of the run's server."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if re.search(r"^  PASS", line):
+                break
+        (server,) = self.folder.glob(f"{cleanup.FOLDER_PREFIX}*")
+        return server
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="cp") as folder:
+        Path(folder).chmod(0o755)  # so that the server's user can enter, where that is another one
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder: Path) -> None:
+    run = Run(short_folder)
+    server = run.until_scenarios_run()
+    assert "postgres" in living(server)
+
+    run.process.send_signal(number)
+    _, errors = run.process.communicate()
+
+    wait_until(lambda: not server.exists() and not living(server))
+    if number == signal.SIGKILL:
+        assert run.process.returncode == -signal.SIGKILL
+    else:
+        assert (run.process.returncode, errors) == (130, "cronproof: interrupted; nothing was left behind\n")
+
+
+def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_folder: Path) -> None:
+    run = Run(short_folder)
+    wait_until(lambda: bool(list(short_folder.glob("cronproof-*/data/base"))))
+
+    run.process.kill()
+    run.process.communicate()
+
+    wait_until(lambda: not list(short_folder.glob("cronproof*")) and not living(short_folder))
+
+
+def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> None:
+    run = Run(short_folder, "scenarios/3-race")
+    server = run.until_scenarios_run()
+    (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
+
+    watcher.kill()
+    _, errors = run.process.communicate()
+
+    assert (run.process.returncode, errors) == (0, "")
+    assert not server.exists()
+    assert not living(server)
+
+
+def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path) -> None:
+    run = Run(short_folder)
+    server = run.until_scenarios_run()
+    (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
+
+    watcher.kill()
+    run.process.kill()
+    run.process.communicate()
+    assert living(server)
+
+    Run(short_folder, "scenarios/1-functions").process.communicate()
+    wait_until(lambda: not server.exists() and not living(server))
+
+
+def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
+    run = Run(short_folder, *RULES)
+    server = run.until_scenarios_run()
+
+    run.process.send_signal(signal.SIGSTOP)  # so that it cannot end by itself meanwhile
+    Run(short_folder, "scenarios/1-functions").process.communicate()
+
+    assert server.exists()
+    run.process.send_signal(signal.SIGCONT)
+    run.process.communicate()
+    assert run.process.returncode == 0
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
+    runs = [Run(short_folder, "--json", *RULES), Run(short_folder, "--json", *RULES)]
+
+    outputs = [run.process.communicate() for run in runs]
+
+    assert [run.process.returncode for run in runs] == [0, 0], outputs
+    assert list(short_folder.glob(f"{cleanup.FOLDER_PREFIX}*")) == []
