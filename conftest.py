@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from cronproof.checks import Verdict
+from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
-from cronproof.engine.runner import Plan, Session, session
+from cronproof.engine.session import Session, open_session
+from cronproof.engine.verification import verify_scenario
 from cronproof.errors import CronproofError, InvalidScenario
-from cronproof.report.views.interleavings import drawn
+from cronproof.evidence.finding import Verdict
+from cronproof.report.views.interleavings import draw_timeline
 from cronproof.scenario import reader
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -45,12 +47,12 @@ class WarmSession:
     def __init__(self, plan: Plan) -> None:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._open = contextlib.AsyncExitStack()
-        self._session: Session = self._runner.run(self._open.enter_async_context(session(plan)))
+        self._session: Session = self._runner.run(self._open.enter_async_context(open_session(plan)))
 
     def verify(self, file: reader.ScenarioFile) -> ScenarioResult:
         """Plays one scenario."""
         self._runner.run(self._session.compile([file]))
-        return self._runner.run(self._session.verify(file))
+        return self._runner.run(verify_scenario(self._session, file))
 
     def close(self) -> None:
         """Stops and removes everything."""
@@ -102,7 +104,7 @@ class ScenarioItem(pytest.Item):
         """Plays the scenario."""
         if WARM not in self.config.stash:
             option = self.config.getoption
-            plan = Plan.chosen(
+            plan = Plan.from_options(
                 option("--target"), option("--config"), option("--migration"), postgres=option("--postgres")
             )
             self.config.stash[WARM] = WarmSession(plan)
@@ -120,10 +122,10 @@ class ScenarioItem(pytest.Item):
         lines = [self.file.scenario.title]
         lines += [_line(check.verdict, check.id, check.message) for check in result.checks if check.verdict != "PASS"]
         if result.counterexample is not None and result.timeline is not None:
-            return "\n".join([*lines, "the shortest schedule:", *drawn(result.timeline)])
+            return "\n".join([*lines, "the shortest schedule:", *draw_timeline(result.timeline)])
         order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
-        lines += [f"in the order {order}:" for run in result.runs if run.order == order]
-        lines += [f"    {step}" for run in result.runs if run.order == order for step in run.steps]
+        lines += [f"in the order {order}:" for run in result.evidence if run.order == order]
+        lines += [f"    {step}" for run in result.evidence if run.order == order for step in run.steps]
         return "\n".join(lines)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -19,15 +19,17 @@ from bench.direct import serial_rate
 from bench.hammering import claims, runs_until_duplicate
 from bench.reports import rendering
 from bench.statements import CLAIM, SEND
+from cronproof.engine.evaluate import ExecutionSummary
+from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
-from cronproof.engine.runner import Plan, Session, session_on
-from cronproof.engine.scenario_runner import Glance, Stage
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.session import Session, open_session_on
+from cronproof.engine.verification import verify_scenario
 from cronproof.explore import explorer
 from cronproof.explore.explorer import Coverage
-from cronproof.explore.schedule import Follow
-from cronproof.explore.strategy import Task
-from cronproof.gate.point import OpenGate
-from cronproof.postgres import database as databases
+from cronproof.explore.schedule import ExecutedSchedule, WorkItem
+from cronproof.gate.gate import OpenGate
+from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.postgres.reset import Script
@@ -66,7 +68,7 @@ STEPS: Mapping[str, Sequence[str]] = {
 async def main() -> None:
     """Measures everything, a heading for each."""
     async with server.opened("embedded") as postgres:
-        async with session_on(postgres, Plan()) as opened:
+        async with open_session_on(postgres, Plan()) as opened:
             await control(opened)
             await proxy(opened.database)
         await outside.rates(postgres, RACE, unreduced)
@@ -80,7 +82,7 @@ async def main() -> None:
 
 async def control(opened: Session) -> None:
     """(a) What control costs over the same instances, uncontrolled."""
-    stage = await opened.stage(reader.read_one(RACE))
+    stage = await opened.prepare(reader.read_one(RACE))
     with opened.target.isolated():
         await unreduced(stage)
         coverage, seconds = await unreduced(stage)
@@ -93,13 +95,13 @@ async def control(opened: Session) -> None:
     print(f"    explored / serial: {explored / serial:.2f}; explored / bare: {explored / bare:.2f}\n", flush=True)
 
 
-async def unreduced(stage: Stage, seconds: float = math.inf) -> tuple[Coverage, float]:
+async def unreduced(stage: ScenarioRunner, seconds: float = math.inf) -> tuple[Coverage, float]:
     """Every schedule, or as many as there is time for."""
 
-    async def execute(tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
-        return [await stage.glance(task) for task in tasks]
+    async def execute(tasks: Sequence[WorkItem]) -> Sequence[tuple[ExecutedSchedule, ExecutionSummary]]:
+        return [await stage.summarize(task) for task in tasks]
 
-    search = explorer.strategy("all-unreduced", [instance.name for instance in stage.instances])
+    search = explorer.make_strategy("all-unreduced", [instance.name for instance in stage.instances])
     started = time.monotonic()
     deadline = started + seconds
     coverage, _ = await explorer.explore(search, "all-unreduced", execute, deadline=deadline, progress=lambda _: None)
@@ -129,7 +131,7 @@ async def statement_seconds(conninfo: str) -> float:
 async def sessions(postgres: Server) -> None:
     """(b) The same SQL in Postgres' own isolation tester."""
     with tempfile.TemporaryDirectory() as folder:
-        async with databases.created(postgres) as database:
+        async with lifecycle.created(postgres) as database:
             file = Path(folder) / "counters.sql"
             file.write_text(COUNTERS)
             await database.migrate([file])
@@ -158,8 +160,8 @@ async def explored(
     tables: Sequence[str] = ("counters",),
 ) -> tuple[Coverage, float]:
     """Sessions explored."""
-    async with Sessions(database, programs, script, tables, observing=name == "all").opened() as opened:
-        search = explorer.strategy(name, list(programs))
+    async with Sessions(database, programs, script, tables).opened() as opened:
+        search = explorer.make_strategy(name, list(programs))
         started = time.monotonic()
         coverage, _ = await explorer.explore(search, name, opened.execute, deadline=math.inf, progress=lambda _: None)
         return coverage, time.monotonic() - started
@@ -177,11 +179,11 @@ def isolationtester_seconds(conninfo: str, folder: Path) -> float:
 
 async def race(postgres: Server) -> None:
     """(c) How long until a race is found."""
-    async with session_on(postgres, Plan(target="legacy")) as opened:
+    async with open_session_on(postgres, Plan(target="legacy")) as opened:
         result, seconds = await timed(opened, RACE)
     print("(c) until a race is found")
     print(f"    legacy post-job-followup: {seconds:.2f} s, its shortest schedule included ({result.verdict})")
-    async with databases.created(postgres) as database:
+    async with lifecycle.created(postgres) as database:
         found = await runs_until_duplicate(database)
     print(
         f"    a claim that commits before its UPDATE, explored: {found.explored_seconds:.2f} s ({found.schedules} schedules)"
@@ -195,7 +197,7 @@ async def race(postgres: Server) -> None:
 
 async def peer(postgres: Server) -> None:
     """(d) The closest tool in Python on a claim that is correct."""
-    async with databases.created(postgres) as database:
+    async with lifecycle.created(postgres) as database:
         script = await claims(database)
         asking = [sys.executable, "-m", "bench.peer", database.conninfo]
         done = await asyncio.create_subprocess_exec(*asking, stdout=asyncio.subprocess.PIPE)
@@ -215,17 +217,17 @@ async def timed(opened: Session, file: Path, **changes: object) -> tuple[Scenari
     read = reader.read_one(file)
     when = read.scenario.when
     assert when is not None  # noqa: S101  (it is a race)
-    explored_only = when.model_copy(update={"overlaps": [], **changes})
+    explored_only = when.model_copy(update={"orders": [], **changes})
     scenario = read.scenario.model_copy(update={"when": explored_only})
     started = time.monotonic()
-    result = await opened.verify(reader.ScenarioFile(scenario, read.source))
+    result = await verify_scenario(opened, reader.ScenarioFile(scenario, read.source))
     return result, time.monotonic() - started
 
 
 async def growth(postgres: Server) -> None:
     """(e) How it grows with instances."""
     print("(e) growth: the reference's post-job-followup, reduced")
-    async with session_on(postgres, Plan()) as opened:
+    async with open_session_on(postgres, Plan()) as opened:
         for instances, file in ((2, RACE), (3, RACE), (4, RACE), (2, THREE_JOBS), (3, THREE_JOBS)):
             result, seconds = await timed(opened, file, instances=instances)
             jobs = len(result.file.scenario.given.rows["jobs"])
@@ -244,15 +246,17 @@ async def workers(postgres: Server) -> None:
     """How much a second worker adds."""
     rates = []
     for count in (1, 2):
-        async with session_on(postgres, Plan(workers=count)) as opened:
+        async with open_session_on(postgres, Plan(workers=count)) as opened:
             await timed(opened, THREE_JOBS, interleavings="all")  # until every worker is up
             started = time.monotonic()
             file = reader.read_one(THREE_JOBS)
             when = file.scenario.when
             assert when is not None  # noqa: S101  (it is a race)
-            only = when.model_copy(update={"overlaps": [], "interleavings": "all-unreduced"})
+            only = when.model_copy(update={"orders": [], "interleavings": "all-unreduced"})
             scenario = file.scenario.model_copy(update={"when": only})
-            result = await opened.verify(reader.ScenarioFile(scenario, file.source), deadline=started + WORKERS_SECONDS)
+            result = await verify_scenario(
+                opened, reader.ScenarioFile(scenario, file.source), deadline=started + WORKERS_SECONDS
+            )
             rates.append(result.exploration.schedules / (time.monotonic() - started))
     print("workers: three instances, every schedule, as many as there is time for")
     print(f"    one: {rates[0]:.0f} schedules a second; two: {rates[1]:.0f}; two / one: {rates[1] / rates[0]:.2f}\n")

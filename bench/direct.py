@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 from psycopg import AsyncConnection
 
-from cronproof.engine.runner import Session
-from cronproof.engine.scenario_runner import Stage
-from cronproof.explore.schedule import Follow
-from cronproof.postgres.database import Database, Role
-from cronproof.targets import in_process
+from cronproof.domain.database import Role
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.session import Session
+from cronproof.explore.policy import SchedulePolicy
+from cronproof.postgres.database import Database
+from cronproof.targets import in_process, reference
 
 RUNS = 300
 
@@ -27,13 +28,13 @@ class _Direct(Database):
         return f"postgresql://{self.name}_{role}:{quote(self._password)}@/{self.name}?host={info.host}&port={info.port}"
 
 
-async def serial_rate(opened: Session, stage: Stage) -> tuple[float, float]:
+async def serial_rate(opened: Session, stage: ScenarioRunner) -> tuple[float, float]:
     """Runs a second: of the instances one after the other with a reset before, and of their statements alone."""
     target = in_process.InProcess(
-        "direct", in_process.named("reference").application, _Direct(opened.database), opened.services
+        "direct", reference.find_built_in("reference").application, _Direct(opened.database), opened.services
     )
     async with target.running():
-        await target.prepare({proxy.instance: proxy for proxy in stage.proxies}, "service_role")
+        await target.prepare({proxy.instance: proxy for proxy in stage.rig.proxies}, "service_role")
         with target.isolated():
             started = time.monotonic()
             for _ in range(RUNS):
@@ -42,7 +43,7 @@ async def serial_rate(opened: Session, stage: Stage) -> tuple[float, float]:
                     await target.call(instance, method="GET", secret=target.secret)
             serial = RUNS / (time.monotonic() - started)
     with opened.target.isolated():
-        run = await stage.play("one-after-the-other", Follow())
+        run = await stage.play("one-after-the-other", SchedulePolicy)
     statements = [step.point.text for step in run.steps if step.point.kind == "statement"]
     # Parameters are not kept; statements that need some are replaced by one of the same round trip.
     bare = [text.encode() if "$" not in text else b"select 1" for text in statements]

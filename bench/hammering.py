@@ -15,8 +15,7 @@ from psycopg import AsyncConnection
 
 from bench.statements import MARK, PICK, ROWS, SCHEMA, SEND
 from cronproof.explore import explorer
-from cronproof.explore.schedule import Follow
-from cronproof.explore.strategy import Task
+from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.postgres.database import Database
 from cronproof.postgres.reset import Script
 from tests.explore.sessions import Came, Sessions
@@ -67,14 +66,14 @@ async def runs_until_duplicate(database: Database) -> Found:
 
 async def _explore(database: Database, script: Script) -> int:
     programs = {name: [PICK, MARK, SEND] for name in "AB"}
-    sessions = Sessions(database, programs, script, ["sent"], observing=True)
+    sessions = Sessions(database, programs, script, ["sent"])
 
     async with sessions.opened():
 
-        async def execute(tasks: Sequence[Task]) -> list[tuple[Follow, Came]]:
+        async def execute(tasks: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Came]]:
             return [(follow, _judged(came)) for follow, came in await sessions.execute(tasks)]
 
-        search = explorer.strategy("preemptions:2", list(programs))
+        search = explorer.make_strategy("preemptions:2", list(programs))
         coverage, failing = await explorer.explore(
             search,
             "preemptions:2",

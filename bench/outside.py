@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from cronproof.engine.runner import Plan, session_on
-from cronproof.engine.scenario_runner import Stage
+from cronproof.engine.plan import Plan
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.session import open_session_on
 from cronproof.explore.explorer import Coverage
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
@@ -20,7 +21,7 @@ INSTALLED = {
 }
 RUNS = 300
 
-Unreduced = Callable[[Stage], Awaitable[tuple[Coverage, float]]]
+Unreduced = Callable[[ScenarioRunner], Awaitable[tuple[Coverage, float]]]
 
 
 async def rates(postgres: Server, race: Path, unreduced: Unreduced) -> None:
@@ -30,9 +31,9 @@ async def rates(postgres: Server, race: Path, unreduced: Unreduced) -> None:
         if not (TARGETS / name / mark).exists():
             print(f"    {name}: not installed, `make examples` does it")
             continue
-        plan = Plan.chosen(None, TARGETS / name / "cronproof.toml", None)
-        async with session_on(postgres, plan) as opened:
-            stage = await opened.stage(reader.read_one(race))
+        plan = Plan.from_options(None, TARGETS / name / "cronproof.toml", None)
+        async with open_session_on(postgres, plan) as opened:
+            stage = await opened.prepare(reader.read_one(race))
             await stage.reset()
             coverage, seconds = await unreduced(stage)
             explored = coverage.schedules / seconds

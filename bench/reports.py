@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cronproof.report.data.document import RESULTS, Document, read
+from cronproof.report.data.document import RESULTS, Document, read_document
 from cronproof.report.folder import write
 from cronproof.report.views import html
 from tests.cli.test_app import cronproof
@@ -21,7 +21,7 @@ def rendering() -> None:
     with TemporaryDirectory() as folder:
         place = Path(folder)
         cronproof("verify", *SCENARIOS, "--target", "legacy", "--out", folder)
-        run = grown(read(place / "latest" / RESULTS), scenarios=200, schedules=10_000)
+        run = grown(read_document(place / "latest" / RESULTS), scenarios=200, schedules=10_000)
         json = timed(Document.text, run)
         page = timed(html.render, run)
         whole = timed(lambda one: write(place, one), run)

@@ -12,13 +12,13 @@ import hypothesis
 import pytest
 import uvloop
 
-from cronproof.postgres import database as databases
-from cronproof.postgres import migration
+from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
+from cronproof.targets import reference
 
 # How fast an example is made depends on the machine, and on what else it does.
 hypothesis.settings.register_profile("untimed", suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -46,7 +46,7 @@ def postgres(await_: Await) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def database(await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with the reference schema and the claim functions."""
-    with database_with([*migration.reference_schema(), migration.LOCKING], await_, postgres) as made:
+    with database_with([*reference.schema(), reference.LOCKING], await_, postgres) as made:
         yield made
 
 
@@ -54,7 +54,7 @@ def database(await_: Await, postgres: Server) -> Iterator[Database]:
 def database_with(migrations: Sequence[Path], await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with these migrations, for as long as the block runs."""
     stack = contextlib.AsyncExitStack()
-    made: Database = await_(stack.enter_async_context(databases.created(postgres)))
+    made: Database = await_(stack.enter_async_context(lifecycle.created(postgres)))
     await_(made.migrate(migrations))
     await_(made.prepare())
     yield made

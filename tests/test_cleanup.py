@@ -44,7 +44,7 @@ def living(folder: Path) -> list[str]:
 RULES = ("scenarios/3-race", "scenarios/5-rules")
 
 
-class Run:
+class Started:
     """A `cronproof verify` in a process of its own, with a temporary folder of its own."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
@@ -78,7 +78,7 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder: Path) -> None:
-    run = Run(short_folder)
+    run = Started(short_folder)
     server = run.until_scenarios_run()
     assert "postgres" in living(server)
 
@@ -93,7 +93,7 @@ def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder
 
 
 def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_folder: Path) -> None:
-    run = Run(short_folder)
+    run = Started(short_folder)
     wait_until(lambda: bool(list(short_folder.glob("cronproof-*/data/base"))))
 
     run.process.kill()
@@ -103,7 +103,7 @@ def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_fold
 
 
 def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> None:
-    run = Run(short_folder, "scenarios/3-race")
+    run = Started(short_folder, "scenarios/3-race")
     server = run.until_scenarios_run()
     (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
 
@@ -116,7 +116,7 @@ def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> No
 
 
 def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path) -> None:
-    run = Run(short_folder)
+    run = Started(short_folder)
     server = run.until_scenarios_run()
     (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
 
@@ -125,16 +125,16 @@ def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path)
     run.process.communicate()
     assert living(server)
 
-    Run(short_folder, "scenarios/1-functions").process.communicate()
+    Started(short_folder, "scenarios/1-functions").process.communicate()
     wait_until(lambda: not server.exists() and not living(server))
 
 
 def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
-    run = Run(short_folder, *RULES)
+    run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
 
     run.process.send_signal(signal.SIGSTOP)  # so that it cannot end by itself meanwhile
-    Run(short_folder, "scenarios/1-functions").process.communicate()
+    Started(short_folder, "scenarios/1-functions").process.communicate()
 
     assert server.exists()
     run.process.send_signal(signal.SIGCONT)
@@ -144,7 +144,7 @@ def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
 
 @pytest.mark.slow
 def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
-    runs = [Run(short_folder, "--json", *RULES), Run(short_folder, "--json", *RULES)]
+    runs = [Started(short_folder, "--json", *RULES), Started(short_folder, "--json", *RULES)]
 
     outputs = [run.process.communicate() for run in runs]
 

@@ -13,6 +13,7 @@ The message is what the user reads: what is wrong, where, and what to do about i
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,3 +69,9 @@ class InvalidConfig(InvalidFile):
 
 class InvalidReport(InvalidFile):
     """A file that does not hold the results of a run."""
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """What to add to a message about an unknown word: the nearest valid one, or all."""
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; one of: {', '.join(words)}" if words else ""

@@ -33,8 +33,11 @@ _SECRETS = (
         ),
         rf"\1\2{HIDDEN}",
     ),
-    (re.compile(r"\b(?:sb_secret_|sbp_|sk_|rk_|pit-|whsec_)[\w-]{8,}"), HIDDEN),  # Supabase, Stripe, GoHighLevel
-    (re.compile(r"\b\d{6,12}:[\w-]{30,}"), HIDDEN),  # a Telegram bot's token
+    (
+        re.compile(r"\b(?:sb_secret_|sbp_|sk_|rk_|pit-|whsec_)[\w-]{8,}"),
+        HIDDEN,
+    ),  # keys with the prefix of their provider
+    (re.compile(r"\b\d{6,12}:[\w-]{30,}"), HIDDEN),  # the token of a chat bot
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
-class Parameters(BaseModel):
+class StrictModel(BaseModel):
     """Nothing unknown, nothing changed later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

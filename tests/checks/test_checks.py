@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from cronproof.checks import Check
 from cronproof.checks.batch_limit import BatchLimit
 from cronproof.checks.body import Body
-from cronproof.checks.check import Finding
+from cronproof.checks.claims_agree import ClaimsAgree
 from cronproof.checks.egress import Egress
 from cronproof.checks.exclusive import Exclusive
-from cronproof.checks.flag_agrees import FlagAgrees
 from cronproof.checks.never_waits import NeverWaits
 from cronproof.checks.no_deadlock import NoDeadlock
 from cronproof.checks.no_duplicate import NoDuplicate
@@ -27,13 +26,13 @@ from cronproof.checks.rpc_present import RpcPresent
 from cronproof.checks.sees_rows import SeesRows
 from cronproof.checks.status import Status
 from cronproof.checks.text import Text
-from cronproof.evidence.evidence import CronResponse, Instance, Mark, Run, Sent
-from cronproof.explore.executor import Wait
+from cronproof.domain.database import Function, SqlError
+from cronproof.domain.instance import CronResponse, Instance
+from cronproof.domain.message import BlockedCall, Message, SentMessage
+from cronproof.evidence.evidence import ClaimWrite, Evidence
+from cronproof.evidence.finding import Finding
 from cronproof.gate.point import Point
-from cronproof.postgres.catalog import Function
-from cronproof.postgres.proxy.proxy import SqlError
-from cronproof.services.exchange import Message
-from cronproof.services.services import Escape
+from cronproof.gate.trace import Wait
 
 ADA, BEN = "+12125550132", "+12125550134"
 COLUMN = "followup_sent_at"
@@ -53,34 +52,34 @@ def job(number: int, phone: str | None, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def sent(to: str, instance: str = "A", *, status: int = 202, recovering: bool = False, number: int = 1) -> Sent:
+def sent(to: str, instance: str = "A", *, status: int = 202, recovering: bool = False, number: int = 1) -> SentMessage:
     message_id = "AC1" if status == 202 else None
     message = Message(to, "Hi!", status, message_id, number=number, instance=instance)
-    return Sent("post-job-followup", message, recovering=recovering)
+    return SentMessage("post-job-followup", message, recovering=recovering)
 
 
-def marked(instance: str, number: int, column: str = COLUMN, *, is_set: bool = True) -> Mark:
-    return Mark(instance, number, column, is_set)
+def marked(instance: str, number: int, column: str = COLUMN, *, is_set: bool = True) -> ClaimWrite:
+    return ClaimWrite(instance, number, column, is_set)
 
 
-def lead(text: str, instance: str = "A") -> Sent:
-    return Sent("ghl-followups", Message("contact 1", text, 201, "1", service="ghl", instance=instance))
+def lead(text: str, instance: str = "A") -> SentMessage:
+    return SentMessage("ghl-followups", Message("contact 1", text, 201, "1", service="ghl", instance=instance))
 
 
 TWINS = {"jobs": [job(32, ADA), job(33, ADA)]}
 JOBS = [job(32, ADA), job(34, BEN)]
-RUN = Run(
+RUN = Evidence(
     order="one-after-the-other",
     instances=[Instance("A", "post-job-followup"), Instance("B", "post-job-followup")],
     responses=[CronResponse(name, 200, {"success": True, "processed": 1}) for name in "AB"],
     before={"jobs": JOBS},
     after={"jobs": [job(32, ADA, followup_sent_at=SET), JOBS[1]]},
     sent=[sent(ADA)],
-    marks=[marked("A", 32)],
+    claim_writes=[marked("A", 32)],
 )
 
 
-def run(**changes: Any) -> Run:
+def run(**changes: Any) -> Evidence:
     return replace(RUN, **changes)
 
 
@@ -92,49 +91,49 @@ ALL_SET = after(job(32, ADA, followup_sent_at=SET), job(34, BEN, followup_sent_a
 FUNCTION = Function("f", "a integer, b text DEFAULT 'x'::text", "TABLE(c integer)", ("service_role",), False, None)
 PRESENT = RpcPresent(function="f", arguments=["a integer", "b text = 'x'::text"], returns=["c integer"])
 
-CASES: list[tuple[Check, Run, str, str]] = [
+CASES: list[tuple[Check, Evidence, str, str]] = [
     (Exclusive(), RUN, "PASS", "every claimed job by one instance only"),
-    (Exclusive(), run(marks=[]), "INCONCLUSIVE", "no instance claimed anything: no expected job was eligible"),
-    (Exclusive(), run(marks=[marked("A", 32), marked("B", 32)]), "FAIL", "job 32 was claimed by A and by B (followup_sent_at)"),
-    (Exclusive(), run(marks=[marked("A", 32), marked("A", 32, is_set=False), marked("B", 32)]), "PASS", "every"),
-    (Exclusive(), run(marks=[marked("A", 32), marked("B", 34)]), "PASS", "every"),
-    (Exclusive(), run(marks=[marked("A", 32), marked("B", 32, "frequency_nudge_sent_at")]), "PASS", "every"),
+    (Exclusive(), run(claim_writes=[]), "INCONCLUSIVE", "no instance claimed anything: no expected job was eligible"),
+    (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32)]), "FAIL", "job 32 was claimed by A and by B (followup_sent_at)"),
+    (Exclusive(), run(claim_writes=[marked("A", 32), marked("A", 32, is_set=False), marked("B", 32)]), "PASS", "every"),
+    (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 34)]), "PASS", "every"),
+    (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32, "frequency_nudge_sent_at")]), "PASS", "every"),
     (NoDuplicate(), RUN, "PASS", "1 accepted, none twice"),
     (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, "B", number=2)]), "FAIL", "job 32: ********0132 got 2 messages: #1 by A"),
     (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, recovering=True)]), "FAIL", "job 32: ********0132 got 2 messages"),
     (NoDuplicate(), run(sent=[sent(ADA, status=500), sent(ADA)]), "PASS", "1 accepted"),
-    (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS, marks=[marked("A", 32), marked("B", 33)]), "PASS", "2 accepted"),
-    (NoDuplicate(), run(sent=[sent(ADA)] * 3, before=TWINS, marks=[marked("A", 32), marked("B", 33)]), "FAIL", "jobs 32 and 33: "),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS, claim_writes=[marked("A", 32), marked("B", 33)]), "PASS", "2 accepted"),
+    (NoDuplicate(), run(sent=[sent(ADA)] * 3, before=TWINS, claim_writes=[marked("A", 32), marked("B", 33)]), "FAIL", "jobs 32 and 33: "),
     (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS), "FAIL", "job 32: ********0132 got 2 messages"),
     (NoDuplicate(), run(sent=[]), "INCONCLUSIVE", "no message was accepted: none could come twice"),
     (NoDuplicate(), run(sent=[lead("Hi!"), lead("Hi!", "B")]), "FAIL", "*****ct 1 got 2 messages"),
     (NoDuplicate(), run(sent=[lead("Job 32 is late"), lead("Job 33 is late")]), "PASS", "2 accepted"),
-    (NoLoss(jobs=[32]), RUN, "PASS", "job 32: message accepted"),
-    (NoLoss(jobs=[32, 34]), RUN, "FAIL", "job 34: no message was accepted, though the cron ran until nothing changed (none tried)"),
-    (NoLoss(jobs=[32]), run(sent=[sent(ADA, status=400)]), "FAIL", "job 32: no message was accepted, though the cron ran until nothing changed (1 tried, the last answered 400)"),
-    (NoLoss(jobs=[32]), run(before=after(job(32, None))), "INCONCLUSIVE", "job 32: no phone number"),
-    (NoLoss(jobs=[32, 33]), run(before=after(job(32, ADA), job(33, ADA))), "FAIL", "job 33: no message"),
-    (FlagAgrees(), RUN, "PASS", "set exactly where a message was accepted"),
-    (FlagAgrees(), run(sent=[]), "FAIL", "job 32: followup_sent_at is set, though no message was accepted"),
-    (FlagAgrees(), run(after=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL, though its message was accepted"),
-    (FlagAgrees(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34: monthly_followup_sent_at is set"),
-    (FlagAgrees(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
-    (FlagAgrees(skipped=[34]), RUN, "FAIL", "job 34: followup_sent_at is NULL, though the job was decided"),
-    (FlagAgrees(), run(before=TWINS, after=after(job(32, ADA), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
-    (FlagAgrees(), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: deleted"),
-    (FlagAgrees(), run(recovered=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL"),
-    (OnlyEligible(jobs=[32]), RUN, "PASS", "job 34 untouched"),
-    (OnlyEligible(jobs=[34]), RUN, "FAIL", "job 32 is not eligible, but ********0132 got #1 by A (post-job-followup) 'Hi!'"),
-    (OnlyEligible(jobs=[32]), run(after=after(RUN.after["jobs"][0], job(34, BEN, status="cancelled"))), "FAIL", "job 34 is not eligible, but its row was changed (status)"),
-    (OnlyEligible(jobs=[32]), run(sent=[sent("+12125550199")]), "FAIL", "no job of the scenario is not eligible"),
-    (OnlyEligible(jobs=[32]), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: not eligible, but deleted"),
-    (OnlyEligible(jobs=[32], skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "no message to anybody else"),
+    (NoLoss(units=[32]), RUN, "PASS", "job 32: message accepted"),
+    (NoLoss(units=[32, 34]), RUN, "FAIL", "job 34: no message was accepted, though the cron ran until nothing changed (none tried)"),
+    (NoLoss(units=[32]), run(sent=[sent(ADA, status=400)]), "FAIL", "job 32: no message was accepted, though the cron ran until nothing changed (1 tried, the last answered 400)"),
+    (NoLoss(units=[32]), run(before=after(job(32, None))), "INCONCLUSIVE", "job 32: no phone number"),
+    (NoLoss(units=[32, 33]), run(before=after(job(32, ADA), job(33, ADA))), "FAIL", "job 33: no message"),
+    (ClaimsAgree(), RUN, "PASS", "set exactly where a message was accepted"),
+    (ClaimsAgree(), run(sent=[]), "FAIL", "job 32: followup_sent_at is set, though no message was accepted"),
+    (ClaimsAgree(), run(after=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL, though its message was accepted"),
+    (ClaimsAgree(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34: monthly_followup_sent_at is set"),
+    (ClaimsAgree(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
+    (ClaimsAgree(skipped=[34]), RUN, "FAIL", "job 34: followup_sent_at is NULL, though the job was decided"),
+    (ClaimsAgree(), run(before=TWINS, after=after(job(32, ADA), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
+    (ClaimsAgree(), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: deleted"),
+    (ClaimsAgree(), run(recovered=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL"),
+    (OnlyEligible(units=[32]), RUN, "PASS", "job 34 untouched"),
+    (OnlyEligible(units=[34]), RUN, "FAIL", "job 32 is not eligible, but ********0132 got #1 by A (post-job-followup) 'Hi!'"),
+    (OnlyEligible(units=[32]), run(after=after(RUN.after["jobs"][0], job(34, BEN, status="cancelled"))), "FAIL", "job 34 is not eligible, but its row was changed (status)"),
+    (OnlyEligible(units=[32]), run(sent=[sent("+12125550199")]), "FAIL", "no job of the scenario is not eligible"),
+    (OnlyEligible(units=[32]), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: not eligible, but deleted"),
+    (OnlyEligible(units=[32], skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "no message to anybody else"),
     (BatchLimit(at_most=1), run(recovered=ALL_SET), "PASS", "1 claimed of 2, the oldest"),
     (BatchLimit(at_most=2), run(recovered=ALL_SET), "INCONCLUSIVE", "2 eligible jobs cannot show a limit of 2"),
     (BatchLimit(at_most=1), RUN, "INCONCLUSIVE", "1 eligible jobs cannot show a limit of 1"),
-    (BatchLimit(at_most=1), run(marks=[]), "INCONCLUSIVE", "no instance claimed anything"),
-    (BatchLimit(at_most=1), run(marks=[marked("A", 32), marked("A", 34)]), "FAIL", "A claimed 2 jobs, 1 more than 1"),
-    (BatchLimit(at_most=1), run(marks=[marked("A", 34)], recovered=ALL_SET), "FAIL", "job 32 was passed over, though it was completed before job 34"),
+    (BatchLimit(at_most=1), run(claim_writes=[]), "INCONCLUSIVE", "no instance claimed anything"),
+    (BatchLimit(at_most=1), run(claim_writes=[marked("A", 32), marked("A", 34)]), "FAIL", "A claimed 2 jobs, 1 more than 1"),
+    (BatchLimit(at_most=1), run(claim_writes=[marked("A", 34)], recovered=ALL_SET), "FAIL", "job 32 was passed over, though it was completed before job 34"),
     (NeverWaits(), RUN, "PASS", "no lock wait"),
     (NeverWaits(), run(waits=[Wait("B", Point("statement", "select 1"), ("A",))]), "FAIL", "B waited for A in 'select 1'"),
     (NoDeadlock(), run(errors=[SqlError("A", "40001", "x")]), "PASS", "no deadlock"),
@@ -150,8 +149,8 @@ CASES: list[tuple[Check, Run, str, str]] = [
     (SeesRows(), run(role="anon"), "FAIL", "as anon, A answered 200"),
     (SeesRows(), run(role="anon", sent=[], responses=[CronResponse("A", 500, {})]), "PASS", "as anon: 500, nothing sent"),
     (SeesRows(), run(role="anon", responses=[CronResponse("A", 500, {})]), "FAIL", "as anon, a message was sent"),
-    (Egress(), RUN, "PASS", "database and mocks only"),
-    (Egress(), run(escapes=[Escape("A", "https://example.com/x?y")]), "FAIL", "A called example.com; the call was refused"),
+    (Egress(), RUN, "PASS", "database and services only"),
+    (Egress(), run(blocked_calls=[BlockedCall("A", "https://example.com/x?y")]), "FAIL", "A called example.com; the call was refused"),
     (PRESENT, run(functions=[FUNCTION]), "PASS", "f(a integer, b text = 'x'::text)"),
     (PRESENT, RUN, "FAIL", "there is no function f"),
     (PRESENT, run(functions=[FUNCTION, replace(FUNCTION, arguments="a integer")]), "FAIL", "f exists 2 times"),
@@ -167,7 +166,7 @@ CASES: list[tuple[Check, Run, str, str]] = [
 
 
 @pytest.mark.parametrize(("check", "evidence", "verdict", "message"), CASES, ids=lambda value: getattr(value, "id", ""))
-def test_what_a_check_says(check: Check, evidence: Run, verdict: str, message: str) -> None:
+def test_what_a_check_says(check: Check, evidence: Evidence, verdict: str, message: str) -> None:
     finding = check.examine(evidence)
 
     assert (finding.verdict, finding.message[: len(message)]) == (verdict, message)
@@ -178,18 +177,18 @@ def test_what_a_check_says(check: Check, evidence: Run, verdict: str, message: s
         st.builds(marked, st.sampled_from("AB"), st.sampled_from([32, 34]), is_set=st.booleans()), max_size=8
     )
 )
-def test_exclusive_fails_exactly_when_a_held_job_is_claimed_by_another(marks: list[Mark]) -> None:
+def test_exclusive_fails_exactly_when_a_held_job_is_claimed_by_another(marks: list[ClaimWrite]) -> None:
     holders: dict[int | str, str | None] = {}
     stolen = False
     for mark in marks:
-        holder = holders.get(mark.job_id)
+        holder = holders.get(mark.unit)
         stolen |= mark.is_set and holder is not None and holder != mark.instance
         if not mark.is_set:
-            holders[mark.job_id] = None
+            holders[mark.unit] = None
         elif holder is None:
-            holders[mark.job_id] = mark.instance
+            holders[mark.unit] = mark.instance
 
-    finding: Finding = Exclusive().examine(run(marks=marks))
+    finding: Finding = Exclusive().examine(run(claim_writes=marks))
 
     assert (finding.verdict == "FAIL") is stolen
 
@@ -209,10 +208,10 @@ EVENTS = run(after=RUN.after | {"system_events": [{"id": 1, "job_id": "32"}, {"i
         (Rows({"system_events": [{"nothing": None}]}), EVENTS, "FAIL", 'no row with {"nothing": null}'),
         (BatchLimit(at_most=2), run(recovered=ALL_SET, instances=RUN.instances[:1]), "INCONCLUSIVE", "cannot show"),
         (BatchLimit(at_most=2), run(before=after(*JOBS, job(36, None)), instances=RUN.instances[:1], recovered=after(*ALL_SET["jobs"], job(36, None, followup_sent_at=SET))), "FAIL", "1 were claimed, though 3 were eligible and 2 allowed"),
-        (BatchLimit(at_most=2), run(before=after(*JOBS, job(47, None)), marks=[marked("A", 32), marked("A", 34)], sent=[sent(BEN), sent(ADA)], recovered=after(*ALL_SET["jobs"], job(47, None, followup_sent_at=SET))), "FAIL", "job 32 was messaged after job 34, though it was completed before"),
+        (BatchLimit(at_most=2), run(before=after(*JOBS, job(47, None)), claim_writes=[marked("A", 32), marked("A", 34)], sent=[sent(BEN), sent(ADA)], recovered=after(*ALL_SET["jobs"], job(47, None, followup_sent_at=SET))), "FAIL", "job 32 was messaged after job 34, though it was completed before"),
     ],
 )  # fmt: skip
-def test_what_is_said_written_and_done_in_order(check: Check, seen: Run, verdict: str, message: str) -> None:
+def test_what_is_said_written_and_done_in_order(check: Check, seen: Evidence, verdict: str, message: str) -> None:
     finding = check.examine(seen)
 
     assert (finding.verdict, message in finding.message) == (verdict, True), finding

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from cronproof.checks.check import Finding
 from cronproof.checks.delivery import Delivery
-from cronproof.evidence.evidence import Run
-from cronproof.evidence.message_outcomes import consequences
-from cronproof.explore.executor import Step
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding
+from cronproof.evidence.message_outcomes import find_message_outcomes
 from cronproof.gate.fault import FaultName
 from cronproof.gate.point import Point
+from cronproof.gate.trace import Step
 from tests.checks.test_checks import ADA, SET, after, job, run, sent
 
 CALL = "openphone POST /v1/messages"
 BEFORE = [Step("A", Point("statement", "commit")), Step("A", Point("statement", "commit"))]
 
 
-def met(fault: FaultName, at: str = CALL, **changes: Any) -> Run:
+def met(fault: FaultName, at: str = CALL, **changes: Any) -> Evidence:
     point = Point("call" if at == CALL else "statement", at)
     steps = [*BEFORE, Step("A", point, fault=fault)]
     return run(**{"target": "reference", "steps": steps, "before": after(job(32, ADA))} | changes)
@@ -28,11 +28,11 @@ def met(fault: FaultName, at: str = CALL, **changes: Any) -> Run:
 TWICE: dict[str, Any] = {"sent": [sent(ADA), sent(ADA, recovering=True)]}
 NEVER: dict[str, Any] = {"sent": [], "after": after(job(32, ADA, followup_sent_at=SET))}
 KNOWN: dict[str, Any] = {"fault": "timeout-after", "outcome": "twice", "reason": "no key"}
-DELIVERY = Delivery(jobs=[32])
-LIMITED = Delivery.model_validate({"jobs": [32], "known": [KNOWN]})
-AT_CALL = Delivery.model_validate({"jobs": [32], "known": [KNOWN | {"at": f"A: call {CALL}"}]})
-ALWAYS = Delivery.model_validate({"jobs": [32], "known": [{"outcome": "never", "reason": "poison"}]})
-ELSEWHERE = Delivery.model_validate({"jobs": [32], "known": [KNOWN | {"targets": ["node-pg"]}]})
+DELIVERY = Delivery(units=[32])
+LIMITED = Delivery.model_validate({"units": [32], "known": [KNOWN]})
+AT_CALL = Delivery.model_validate({"units": [32], "known": [KNOWN | {"at": f"A: call {CALL}"}]})
+ALWAYS = Delivery.model_validate({"units": [32], "known": [{"outcome": "never", "reason": "poison"}]})
+ELSEWHERE = Delivery.model_validate({"units": [32], "known": [KNOWN | {"targets": ["node-pg"]}]})
 
 NOT_ONCE = "its message was accepted twice or more, not exactly once"
 
@@ -44,10 +44,10 @@ NOT_ONCE = "its message was accepted twice or more, not exactly once"
         (DELIVERY, met("timeout-after", **TWICE), "FAIL", f"job 32, timeout-after at A: call {CALL}: {NOT_ONCE}"),
         (DELIVERY, met("dies", "commit", **NEVER), "FAIL", "dies at A: commit (3): its message was never"),
         (DELIVERY, run(before=after(job(32, ADA)), **NEVER), "FAIL", "job 32: its message was never accepted"),
-        (Delivery(jobs=[32], expected="at most once"), met("dies", **NEVER), "PASS", "at most once"),
-        (Delivery(jobs=[32], expected="at most once"), met("dies", **TWICE), "FAIL", "twice or more, not at most once"),
-        (Delivery(jobs=[32], expected="at least once"), met("dies", **TWICE), "PASS", "at least once"),
-        (Delivery(jobs=[32], expected="at least once"), met("dies", **NEVER), "FAIL", "never accepted, not at least once"),
+        (Delivery(units=[32], expected="at most once"), met("dies", **NEVER), "PASS", "at most once"),
+        (Delivery(units=[32], expected="at most once"), met("dies", **TWICE), "FAIL", "twice or more, not at most once"),
+        (Delivery(units=[32], expected="at least once"), met("dies", **TWICE), "PASS", "at least once"),
+        (Delivery(units=[32], expected="at least once"), met("dies", **NEVER), "FAIL", "never accepted, not at least once"),
         (LIMITED, met("timeout-after", **TWICE), "PASS", "accepted twice or more, as is known"),
         (LIMITED, met("timeout-after"), "PASS", "exactly once"),  # it need not show at every point
         (LIMITED, met("reset-after", **TWICE), "FAIL", NOT_ONCE),
@@ -60,7 +60,7 @@ NOT_ONCE = "its message was accepted twice or more, not exactly once"
         (ELSEWHERE, met("timeout-after", **TWICE), "FAIL", NOT_ONCE),
     ],
 )  # fmt: skip
-def test_what_is_found(check: Delivery, seen: Run, verdict: str, message: str) -> None:
+def test_what_is_found(check: Delivery, seen: Evidence, verdict: str, message: str) -> None:
     finding = check.examine(seen)
 
     assert (finding.verdict, message in finding.message) == (verdict, True), finding
@@ -76,8 +76,8 @@ def test_what_is_found(check: Delivery, seen: Run, verdict: str, message: str) -
         (ELSEWHERE, [met("timeout-after")], Finding("PASS", "exactly once under 1 faults")),
     ],
 )  # fmt: skip
-def test_what_all_runs_show_together(check: Delivery, seen: list[Run], finding: Finding) -> None:
-    assert check.conclude(seen) == finding
+def test_what_all_runs_show_together(check: Delivery, seen: list[Evidence], finding: Finding) -> None:
+    assert check.conclude(seen, []) == finding
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_what_all_runs_show_together(check: Delivery, seen: list[Run], finding: 
         (met("dies", **NEVER, recovered=after(job(32, ADA))), "never", "free"),
     ],
 )
-def test_the_truth_table_says_what_came_and_how_the_row_was_left(seen: Run, delivered: str, row: str) -> None:
-    (one,) = consequences(seen, [32])
+def test_the_truth_table_says_what_came_and_how_the_row_was_left(seen: Evidence, delivered: str, row: str) -> None:
+    (one,) = find_message_outcomes(seen, [32])
 
     assert (one.cron, one.about, one.delivered, one.row) == ("post-job-followup", "job 32", delivered, row)
-    assert one.said == ["A: 200", "B: 200", "A: died"]
+    assert one.answers == ["A: 200", "B: 200", "A: died"]
 
 
 def test_messages_that_are_of_no_job_are_counted_by_whom_they_are_to_and_what_they_say() -> None:
@@ -107,10 +107,13 @@ def test_messages_that_are_of_no_job_are_counted_by_whom_they_are_to_and_what_th
 
     def of(check: dict[str, Any], **seen: Any) -> list[tuple[str, str, str]]:
         evidence = run(**{"before": tasks, "after": stuck} | seen)
-        return [(one.about, one.delivered, one.amiss or "") for one in Delivery.model_validate(check).of(evidence)]
+        return [
+            (one.about, one.delivered, one.anomaly or "")
+            for one in Delivery.model_validate(check).message_outcomes(evidence)
+        ]
 
     about = "the message to ********0132 that says 'Hi!'"
-    assert of({"messages": [to_ada]}, sent=[sent(ADA), sent(ADA)]) == [(about, "twice", "twice")]
+    assert of({"messages": [to_ada]}, sent=[sent(ADA), sent(ADA)]) == [(about, "twice", "duplicate")]
     assert of({"messages": [to_ada | {"in_time": True}]}, sent=[sent(ADA), sent(ADA, recovering=True)]) == [
         (about, "once", "")
     ]
@@ -127,4 +130,4 @@ def test_messages_that_are_of_no_job_are_counted_by_whom_they_are_to_and_what_th
 def test_jobs_that_share_a_number_share_its_messages() -> None:
     twins = run(before=after(job(32, ADA), job(33, ADA)), sent=[sent(ADA), sent(ADA), sent(ADA)])
 
-    assert [one.delivered for one in consequences(twins)] == ["twice", "once"]
+    assert [one.delivered for one in find_message_outcomes(twins)] == ["twice", "once"]

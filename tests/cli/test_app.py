@@ -101,7 +101,7 @@ def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
     assert race["reason"].startswith("exclusive: job 32 was claimed by ")
     assert race["checks"][0].keys() >= {"id", "verdict", "message"}
     assert race["exploration"].keys() == {
-        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "amiss", "outcomes",
+        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "anomalies", "outcomes",
     }  # fmt: skip
     place = (tmp_path / "latest").resolve() / "3-race.post-job-followup.counterexample.yaml"
     assert Path(race["counterexample"]) == place

@@ -50,7 +50,7 @@ def test_a_known_limit_is_no_failure_and_its_schedule_is_saved_and_replayed(tmp_
     (scenario,) = json.loads(done.stdout)["scenarios"]
     assert (done.returncode, scenario["verdict"]) == (0, "PASS")
     assert scenario["exploration"]["exhausted"] is True
-    assert scenario["exploration"]["amiss"] == {"twice": 4}
+    assert scenario["exploration"]["anomalies"] == {"duplicate": 4}
     (known,) = scenario["known"]
     assert known["message"].endswith("its message was accepted twice or more, as is known")
     again = cronproof("replay", known["counterexample"], "--times", "2")

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
-from cronproof.engine.runner import Plan, session_on
-from cronproof.evidence.message_outcomes import Consequence
+from cronproof.engine.session import open_session_on
+from cronproof.engine.verification import verify_scenario
+from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
-from cronproof.targets import in_process
+from cronproof.targets import reference
 from tests.cli.test_app import cronproof
 from tests.conftest import ROOT, Await
 
@@ -37,11 +39,11 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
             lines = [f"  {key}: {value}" if line.startswith(f"  {key}:") else line for line in lines]
         file = tmp_path / "faults.yaml"
         file.write_text("\n".join(lines))
-        plan = Plan(target, migrations=in_process.named(target).migrations)
+        plan = Plan(target, migrations=reference.find_built_in(target).migrations)
 
         async def main() -> ScenarioResult:
-            async with session_on(postgres, plan) as opened:
-                return await opened.verify(reader.read_one(file))
+            async with open_session_on(postgres, plan) as opened:
+                return await verify_scenario(opened, reader.read_one(file))
 
         result: ScenarioResult = await_(main())
         return result
@@ -49,11 +51,11 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
     return of
 
 
-def table(consequences: list[Consequence]) -> dict[tuple[str, str], str]:
+def table(message_outcomes: list[MessageOutcome]) -> dict[tuple[str, str], str]:
     """What became of the message, by what the first instance met and where."""
     return {
         (str(one.faults[0].fault), one.faults[0].point): fault_matrix.word(one)
-        for one in consequences
+        for one in message_outcomes
         if one.faults[0].instance == "A"
     }
 
@@ -62,31 +64,31 @@ def test_the_reports_design_loses_and_doubles_where_it_is_known_to_and_nowhere_e
     result = verify()
 
     assert result.verdict == "PASS", result.reason
-    words = table(result.consequences)
+    words = table(result.message_outcomes)
     assert {place: word for place, word in words.items() if word != "·"} == {
         ("connection-lost-after", "commit"): "stuck",
         ("dies", "call openphone POST /v1/messages"): "stuck",
-        ("timeout-after", "call openphone POST /v1/messages"): "twice",
-        ("reset-after", "call openphone POST /v1/messages"): "twice",
-        ("unknown-error-after", "call openphone POST /v1/messages"): "twice",
+        ("timeout-after", "call openphone POST /v1/messages"): "duplicate",
+        ("reset-after", "call openphone POST /v1/messages"): "duplicate",
+        ("unknown-error-after", "call openphone POST /v1/messages"): "duplicate",
     }
     assert len(words) > 40
-    assert {fault_matrix.word(one) for one in result.consequences if one.faults[0].instance == "B"} == {"·"}
+    assert {fault_matrix.word(one) for one in result.message_outcomes if one.faults[0].instance == "B"} == {"·"}
 
 
 def test_hardened_closes_every_gap_but_the_one_that_cannot_be(verify: Verify) -> None:
     result = verify("hardened")
 
     assert result.verdict == "PASS", result.reason
-    bad = {place: word for place, word in table(result.consequences).items() if word != "·"}
-    assert bad == {("slow-before", "call openphone POST /v1/messages"): "twice"}
+    bad = {place: word for place, word in table(result.message_outcomes).items() if word != "·"}
+    assert bad == {("slow-before", "call openphone POST /v1/messages"): "duplicate"}
 
 
 def test_what_was_read_before_the_fix_is_sent_again_by_the_next(verify: Verify) -> None:
     result = verify("legacy", faults="[dies]")
 
     assert result.verdict == "FAIL"
-    assert table(result.consequences)["dies", "answer openphone POST /v1/messages"] == "twice"
+    assert table(result.message_outcomes)["dies", "answer openphone POST /v1/messages"] == "duplicate"
     assert result.counterexample is not None
     assert {"A!dies": "answer openphone POST /v1/messages"} in result.counterexample.schedule
 
@@ -99,10 +101,10 @@ def test_under_two_faults_hardened_is_as_good(verify: Verify) -> None:
     )
     result = verify("hardened", faults=f"[pairs, {every_kind}]")
 
-    pairs = fault_matrix.pairs(result.consequences)
+    pairs = fault_matrix.pairs(result.message_outcomes)
     assert sum(pairs.values()) > 500
-    assert {word for word in pairs if word != "·"} <= {"twice", "(twice)"}
-    twice = [one for one in result.consequences if len(one.faults) == 2 and fault_matrix.word(one) == "twice"]
+    assert {word for word in pairs if word != "·"} <= {"duplicate", "(duplicate)"}
+    twice = [one for one in result.message_outcomes if len(one.faults) == 2 and fault_matrix.word(one) == "duplicate"]
     assert {one.faults[0].fault for one in twice} == {"slow-before"}
     assert "lost" not in pairs
     assert "stuck" not in pairs
@@ -110,12 +112,12 @@ def test_under_two_faults_hardened_is_as_good(verify: Verify) -> None:
 
 def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Server) -> None:
     async def main() -> ScenarioResult:
-        async with session_on(postgres, Plan()) as opened:
-            return await opened.verify(reader.read_one(FAULTS / "post-job-followup-at-once.yaml"))
+        async with open_session_on(postgres, Plan()) as opened:
+            return await verify_scenario(opened, reader.read_one(FAULTS / "post-job-followup-at-once.yaml"))
 
     result = await_(main())
     assert result.verdict == "PASS", result.reason
-    died = {(one.faults[0].instance, one.faults[0].point) for one in result.consequences}
+    died = {(one.faults[0].instance, one.faults[0].point) for one in result.message_outcomes}
     assert len(died) == 14  # at each of seven points of each of two instances
     assert result.exploration.strategy == "all"
     assert result.exploration.exhausted
@@ -131,7 +133,7 @@ def test_a_counterexample_with_a_fault_is_replayed(tmp_path: Path) -> None:
     assert (failed.returncode, scenario["verdict"]) == (1, "FAIL")
     assert "A!timeout-after: call openphone POST /v1/messages" in Path(scenario["counterexample"]).read_text()
     (bad,) = [one for one in scenario["faults"] if one["delivered"] == "twice"]
-    assert (bad["faults"][0]["fault"], bad["row"], bad["said"]) == ("timeout-after", "claimed", ["A: 200", "B: 200"])
+    assert (bad["faults"][0]["fault"], bad["row"], bad["answers"]) == ("timeout-after", "claimed", ["A: 200", "B: 200"])
     again = cronproof("replay", scenario["counterexample"], "--times", "3")
     assert (again.returncode, "3 × still fails" in again.stdout) == (1, True), again.stdout
 

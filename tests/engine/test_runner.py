@@ -11,12 +11,16 @@ from typing import cast
 
 import pytest
 
-from cronproof.engine.results import ScenarioResult, worst
-from cronproof.engine.runner import Plan, session_on
-from cronproof.explore.strategy import Task
+from cronproof.engine.plan import Plan
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.session import open_session_on
+from cronproof.engine.verification import verify_scenario
+from cronproof.evidence.finding import worst
+from cronproof.explore.schedule import WorkItem
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.targets.in_process import InProcess
+from cronproof.targets.reference import make_settings
 from fixtures.crons.app import CRONS, create_app
 from fixtures.crons.context import Body, Context, Cron
 from fixtures.crons.tenants import active_tenants
@@ -30,10 +34,10 @@ RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
 def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -> list[ScenarioResult]:
     async def main() -> list[ScenarioResult]:
         crons = {**CRONS, "post-job-followup": cron}
-        async with session_on(
-            postgres, Plan(application=lambda settings, clock: create_app(settings, crons, clock))
+        async with open_session_on(
+            postgres, Plan(application=lambda values, clock: create_app(make_settings(values), crons, clock))
         ) as opened:
-            return [await opened.verify(reader.read_one(file)) for file in files]
+            return [await verify_scenario(opened, reader.read_one(file)) for file in files]
 
     results: list[ScenarioResult] = await_(main())
     return results
@@ -52,7 +56,7 @@ def overlapping(name: str, folder: Path) -> Path:
 def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
     name: str, tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cronproof.explore.executor.AT_REST_SECONDS", 0.3)
+    monkeypatch.setattr("cronproof.explore.quiescence.AT_REST_SECONDS", 0.3)
 
     async def hangs(cron: Context) -> Body:
         async with cron.db.transaction() as transaction:  # whose rollback, once it is given up, nobody may wait for
@@ -73,7 +77,7 @@ def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
 def test_a_recovery_that_hangs_proves_nothing(
     tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cronproof.engine.scenario_runner.CALL_SECONDS", 0.3)
+    monkeypatch.setattr("cronproof.engine.recovery.CALL_SECONDS", 0.3)
     calls = itertools.count()
 
     async def hangs_later(cron: Context) -> Body:
@@ -125,7 +129,7 @@ def test_crons_run_again_until_rows_stay_as_they_are_too(tmp_path: Path, postgre
 def test_crons_that_never_come_to_rest_prove_nothing(
     tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cronproof.engine.scenario_runner.MAX_RECOVERY_ROUNDS", 3)
+    monkeypatch.setattr("cronproof.engine.recovery.MAX_ROUNDS", 3)
 
     async def counts(cron: Context) -> Body:
         await cron.db.execute("update public.jobs set team_id = coalesce(team_id, 0) + 1")
@@ -139,7 +143,7 @@ def test_crons_that_never_come_to_rest_prove_nothing(
 def test_what_has_gone_wrong_by_then_is_certain(
     tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cronproof.engine.scenario_runner.MAX_RECOVERY_ROUNDS", 3)
+    monkeypatch.setattr("cronproof.engine.recovery.MAX_ROUNDS", 3)
 
     numbers = itertools.count(1)
 
@@ -172,12 +176,12 @@ def test_who_sends_the_same_for_ever_has_come_to_rest(tmp_path: Path, postgres: 
 
 def test_runs_of_an_exploration_leave_nothing_in_memory(postgres: Server, await_: Await) -> None:
     async def main() -> list[int]:
-        async with session_on(postgres, Plan()) as opened:
-            scenario_runner = await opened.stage(reader.read_one(RACE))
+        async with open_session_on(postgres, Plan()) as opened:
+            scenario_runner = await opened.prepare(reader.read_one(RACE))
             recorded = []
             with opened.target.isolated():
                 for _ in range(3):
-                    await scenario_runner.glance(Task())
+                    await scenario_runner.summarize(WorkItem())
                     recorded.append(len(cast(InProcess, opened.target)._router.calls))
             return recorded
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import AsyncConnection
 
-from cronproof.explore.executor import Scheduler
-from cronproof.explore.schedule import Follow
-from cronproof.explore.strategy import Task
-from cronproof.gate.point import OpenGate
+from cronproof.explore.executor import Environment, ExecutionSpec, Executor
+from cronproof.explore.explorer import policy_for
+from cronproof.explore.schedule import ExecutedSchedule, WorkItem
+from cronproof.gate.gate import OpenGate
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.postgres.reset import Script
@@ -27,10 +27,10 @@ class Came:
     outcome: str
     waits: int
     summary: str = ""
-    hindrance: str | None = None
+    inconclusive_reason: str | None = None
     failed: bool = False
     known: Sequence[str] = ()
-    amiss: Sequence[str] = ()
+    anomalies: Sequence[str] = ()
     is_recorded: bool = False
 
 
@@ -42,7 +42,6 @@ class Sessions:
     programs: Mapping[str, Sequence[str]]
     script: Script
     tables: Sequence[str]
-    observing: bool = False
     _proxies: dict[str, Proxy] = field(default_factory=dict)
     _connections: dict[str, AsyncConnection] = field(default_factory=dict)
 
@@ -51,7 +50,7 @@ class Sessions:
         """Connected for as long as the block runs."""
         async with contextlib.AsyncExitStack() as stack:
             for name in self.programs:
-                proxy = Proxy(name, self.database.upstream, OpenGate())
+                proxy = Proxy(name, self.database.upstream, OpenGate(), observer=self.database.observer)
                 await stack.enter_async_context(proxy.listening())
                 url = self.database.url(proxy.port, "service_role")
                 connecting = AsyncConnection.connect(url, autocommit=True, prepare_threshold=None)
@@ -59,14 +58,14 @@ class Sessions:
                 self._proxies[name] = proxy
             yield self
 
-    async def execute(self, tasks: Sequence[Task]) -> list[tuple[Follow, Came]]:
-        """The runs of a batch."""
-        return [await self._one(task) for task in tasks]
+    async def execute(self, items: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Came]]:
+        """Executes a batch."""
+        return [await self._one(item) for item in items]
 
-    async def _one(self, task: Task) -> tuple[Follow, Came]:
-        follow = task.follow()
+    async def _one(self, item: WorkItem) -> tuple[ExecutedSchedule, Came]:
+        policy = policy_for(item)
         await self.database.reset(self.script)
-        scheduler = Scheduler(self._blockers)
+        executor = Executor(_Blockers(self), ExecutionSpec(known=item.known, observes=item.observes))
         came: dict[str, list[object]] = {name: [] for name in self.programs}
 
         async def call(name: str) -> None:
@@ -79,21 +78,30 @@ class Sessions:
                     came[name].append(error.sqlstate)
 
         for proxy in self._proxies.values():
-            proxy.gate = scheduler
-            proxy.observer = self.database.observer if self.observing else None
-        scheduler.prepare({name: functools.partial(call, name) for name in self.programs})
+            proxy.gate = executor
+        executor.prepare({name: functools.partial(call, name) for name in self.programs})
         try:
-            await follow(scheduler)
+            trace = await executor.run(policy)
         finally:
-            await scheduler.abandon()
+            await executor.abandon()
             for proxy in self._proxies.values():
-                proxy.gate, proxy.observer = OpenGate(), None
+                proxy.gate = OpenGate()
         for connection in self._connections.values():
             await connection.rollback()
         rows = await self.database.rows(self.tables)
-        return follow, Came(json.dumps([came, rows], default=str, sort_keys=True), len(scheduler.waits))
+        outcome = json.dumps([came, rows], default=str, sort_keys=True)
+        return policy.executed(item, trace), Came(outcome, len(trace.waits))
 
-    async def _blockers(self, name: str) -> list[str]:
+    async def blockers(self, name: str) -> list[str]:
+        """Who holds a lock that a session waits for."""
         whose = {pid: proxy.instance for proxy in self._proxies.values() for pid in proxy.pids}
         blockers = await self.database.blockers(list(self._proxies[name].pids), list(whose))
         return sorted({whose[pid] for pid in blockers if pid in whose})
+
+
+class _Blockers(Environment):
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def blockers(self, instance: str) -> list[str]:
+        return await self._sessions.blockers(instance)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cronproof.errors import InvalidScenario
-from cronproof.explore.counterexample import Counterexample, Replay, read
-from cronproof.explore.schedule import Diverged
+from cronproof.explore.counterexample import Counterexample, CounterexamplePolicy, read_counterexample
+from cronproof.explore.policy import Diverged
 from tests.explore.test_executor import Instances, statements
 
 COUNTEREXAMPLE = Counterexample(
@@ -27,7 +27,7 @@ def test_a_file_is_read_as_it_was_written_and_each_step_is_a_line(tmp_path: Path
     file = tmp_path / "c.yaml"
     file.write_text(COUNTEREXAMPLE.text())
 
-    assert read(file) == COUNTEREXAMPLE
+    assert read_counterexample(file) == COUNTEREXAMPLE
     assert "- A: select tenants\n- B: call openphone POST /v1/messages\n" in file.read_text()
 
 
@@ -49,7 +49,7 @@ def test_what_is_none_is_told_in_a_line(text: str, message: str, tmp_path: Path)
     file.write_text(text)
 
     with pytest.raises(InvalidScenario) as raised:
-        read(file)
+        read_counterexample(file)
     assert str(raised.value).startswith(f"{file}:1:1: {message}")
     assert "\n" not in str(raised.value)
 
@@ -57,12 +57,14 @@ def test_what_is_none_is_told_in_a_line(text: str, message: str, tmp_path: Path)
 def replayed(steps: Sequence[tuple[str, str]], **programs: Sequence[str]) -> tuple[list[str], list[str]]:
     async def main() -> tuple[list[str], list[str]]:
         instances = Instances(**{name: statements(*texts) for name, texts in programs.items()})
-        replay = Replay(steps)
+        policy = CounterexamplePolicy(steps)
         try:
-            await replay(instances.scheduler)
+            trace = await instances.executor.run(policy)
         finally:
-            await instances.scheduler.abandon()
-        return [str(step) for step in instances.scheduler.steps], replay.passed
+            await instances.executor.abandon()
+        if policy.position < len(steps):
+            raise Diverged(policy.divergence)
+        return [str(step) for step in trace.steps], policy.extra
 
     return asyncio.run(main())
 

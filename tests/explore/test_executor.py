@@ -1,21 +1,19 @@
-"""The scheduler on instances that are plain coroutines: one at a time, in the order that is asked for."""
+"""The executor on instances that are plain coroutines: one at a time, in the order that is asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
 
-from cronproof.explore import named_orders
-from cronproof.explore.executor import NotAtRest, Scheduler
+from cronproof.explore.executor import Environment, Executor
+from cronproof.explore.named_orders import HeldAtStep, RunToEnd, StepByStep, make_named_policy
+from cronproof.explore.policy import NeverReached, Policy
+from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.point import Point
-
-
-async def nobody(_: str) -> Sequence[str]:
-    return []
 
 
 class Instances:
@@ -23,13 +21,13 @@ class Instances:
 
     def __init__(self, **points: Sequence[Point]) -> None:
         self.done: list[str] = []
-        self.scheduler = Scheduler(nobody)
+        self.executor = Executor()
         self._points = points
-        self.scheduler.prepare({name: functools.partial(self._run, name) for name in points})
+        self.executor.prepare({name: functools.partial(self._run, name) for name in points})
 
     async def _run(self, name: str) -> None:
         for point in self._points[name]:
-            await self.scheduler.arrive(name, point)
+            await self.executor.arrive(name, point)
             self.done.append(f"{name}{point.text}")
 
 
@@ -49,60 +47,61 @@ A_WHOLE, B_WHOLE = [f"A{t}" for t in (T, C, M, S, S)], [f"B{t}" for t in (T, C, 
 
 
 @pytest.mark.parametrize(
-    ("play", "done"),
+    ("make_policy", "done"),
     [
-        (named_orders.one_after_the_other, [*A_WHOLE, *B_WHOLE]),
-        (named_orders.step_by_step, [text for pair in zip(A_WHOLE, B_WHOLE, strict=True) for text in pair]),
-        (named_orders.held_at("held-before-claim"), [*A_WHOLE[:1], *B_WHOLE, *A_WHOLE[1:]]),
-        (named_orders.held_at("held-after-claim"), [*A_WHOLE[:2], *B_WHOLE, *A_WHOLE[2:]]),
-        (named_orders.held_at("held-before-send"), [*A_WHOLE[:3], *B_WHOLE, *A_WHOLE[3:]]),
-        (named_orders.held_at("held-after-send"), [*A_WHOLE[:4], *B_WHOLE, *A_WHOLE[4:]]),
-        (named_orders.held_at_step(1), [*B_WHOLE, *A_WHOLE]),
-        (named_orders.held_at_step(5), [*A_WHOLE[:4], *B_WHOLE, *A_WHOLE[4:]]),
+        (RunToEnd, [*A_WHOLE, *B_WHOLE]),
+        (StepByStep, [text for pair in zip(A_WHOLE, B_WHOLE, strict=True) for text in pair]),
+        (functools.partial(make_named_policy, "held-before-claim"), [*A_WHOLE[:1], *B_WHOLE, *A_WHOLE[1:]]),
+        (functools.partial(make_named_policy, "held-after-claim"), [*A_WHOLE[:2], *B_WHOLE, *A_WHOLE[2:]]),
+        (functools.partial(make_named_policy, "held-before-send"), [*A_WHOLE[:3], *B_WHOLE, *A_WHOLE[3:]]),
+        (functools.partial(make_named_policy, "held-after-send"), [*A_WHOLE[:4], *B_WHOLE, *A_WHOLE[4:]]),
+        (functools.partial(HeldAtStep, 1), [*B_WHOLE, *A_WHOLE]),
+        (functools.partial(HeldAtStep, 5), [*A_WHOLE[:4], *B_WHOLE, *A_WHOLE[4:]]),
     ],
     ids=["one-after-the-other", "step-by-step", "before-claim", "after-claim", "before-send", "after-send", "1", "5"],
 )
-def test_the_named_overlaps_are_what_they_say(play: named_orders.Play, done: list[str]) -> None:
+def test_the_named_orders_are_what_they_say(make_policy: Callable[[], Policy], done: list[str]) -> None:
     async def main() -> list[str]:
         instances = Instances(A=CRON, B=CRON)
-        await play(instances.scheduler)
+        await instances.executor.run(make_policy())
         return instances.done
 
     assert asyncio.run(main()) == done
 
 
 def test_a_place_that_is_never_reached_is_said() -> None:
-    async def main(play: named_orders.Play) -> None:
+    async def main(policy: Policy) -> None:
         instances = Instances(A=statements("select 1"), B=CRON)
         try:
-            await play(instances.scheduler)
+            await instances.executor.run(policy)
         finally:
-            await instances.scheduler.abandon()
+            await instances.executor.abandon()
 
-    with pytest.raises(named_orders.NeverReached, match="^A ended without being held-before-send$"):
-        asyncio.run(main(named_orders.held_at("held-before-send")))
-    with pytest.raises(named_orders.NeverReached, match="^A has fewer than 2 points$"):
-        asyncio.run(main(named_orders.held_at_step(2)))
+    with pytest.raises(NeverReached, match="^A ended without being held-before-send$"):
+        asyncio.run(main(make_named_policy("held-before-send")))
+    with pytest.raises(NeverReached, match="^A ended without being at step 2$"):
+        asyncio.run(main(HeldAtStep(2)))
 
 
 def test_three_instances_take_turns() -> None:
     async def main() -> list[str]:
         instances = Instances(A=statements("1", "2"), B=statements("1"), C=statements("1", "2", "3"))
-        await named_orders.step_by_step(instances.scheduler)
+        await instances.executor.run(StepByStep())
         return instances.done
 
     assert asyncio.run(main()) == ["A1", "B1", "C1", "A2", "C2", "C3"]
 
 
 def test_a_wait_is_asked_of_the_server_and_ends_when_the_server_says_so() -> None:
-    async def main() -> Scheduler:
+    async def main() -> Executor:
         lock = asyncio.Lock()
         held_by: list[str] = []
 
-        async def blockers(name: str) -> Sequence[str]:
-            return [] if name in held_by else list(held_by)
+        class Locked(Environment):
+            async def blockers(self, instance: str) -> Sequence[str]:
+                return [] if instance in held_by else list(held_by)
 
-        waiting = Scheduler(blockers)
+        waiting = Executor(Locked())
 
         async def run(name: str) -> None:
             await waiting.arrive(name, Point("statement", "lock"))
@@ -112,20 +111,20 @@ def test_a_wait_is_asked_of_the_server_and_ends_when_the_server_says_so() -> Non
                 held_by.clear()
 
         waiting.prepare({name: functools.partial(run, name) for name in "AB"})
-        await named_orders.step_by_step(waiting)
+        await waiting.run(StepByStep())
         return waiting
 
     played = asyncio.run(main())
 
-    assert [(wait.instance, wait.point.text, wait.blockers) for wait in played.waits] == [("B", "lock", ("A",))]
-    assert [str(step) for step in played.steps] == [
+    assert [(wait.instance, wait.point.text, wait.blockers) for wait in played.trace.waits] == [("B", "lock", ("A",))]
+    assert [str(step) for step in played.trace.steps] == [
         "A: start", "B: start", "A: lock", "B: lock", "A: commit", "B: commit",
     ]  # fmt: skip
 
 
 def test_an_instance_that_gives_up_where_it_is_parked_is_parked_no_more() -> None:
     async def main() -> bool:
-        patient = Scheduler(nobody)
+        patient = Executor()
 
         async def run() -> None:
             impatient = asyncio.create_task(patient.arrive("A", Point("call", "send")))
@@ -145,10 +144,10 @@ def test_an_instance_that_gives_up_where_it_is_parked_is_parked_no_more() -> Non
 
 
 def test_an_instance_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cronproof.explore.executor.AT_REST_SECONDS", 0.05)
+    monkeypatch.setattr("cronproof.explore.quiescence.AT_REST_SECONDS", 0.05)
 
     async def main() -> None:
-        hanging = Scheduler(nobody)
+        hanging = Executor()
         hanging.prepare({"A": asyncio.Event().wait})  # type: ignore[dict-item]  # returns True, which nobody asks for
         try:
             await hanging.step("A")
@@ -161,7 +160,7 @@ def test_an_instance_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_call_that_raises_is_not_passed_over() -> None:
     async def main() -> None:
-        failing = Scheduler(nobody)
+        failing = Executor()
 
         async def run() -> None:
             raise LookupError("a bug of the harness")
@@ -177,8 +176,8 @@ def test_a_call_that_raises_is_not_passed_over() -> None:
 def test_only_a_parked_instance_can_be_stepped() -> None:
     async def main() -> None:
         instances = Instances(A=statements("1"))
-        await named_orders.one_after_the_other(instances.scheduler)
-        await instances.scheduler.step("A")
+        await instances.executor.run(RunToEnd())
+        await instances.executor.step("A")
 
     with pytest.raises(ValueError, match="^instance A is not parked$"):
         asyncio.run(main())
@@ -186,7 +185,7 @@ def test_only_a_parked_instance_can_be_stepped() -> None:
 
 @dataclass(eq=False)
 class Connection:
-    """A line of a pretended instance: it is busy from its release until its statement is answered."""
+    """A channel of a pretended instance: it is busy from its release until its statement is answered."""
 
     content: bytes
     is_busy: bool = False
@@ -196,64 +195,63 @@ class Connection:
         return self.is_busy
 
 
-class Lines:
+class Channels(Environment):
     """A does two things at once, of which one wants the lock that B holds until its last step."""
 
     def __init__(self) -> None:
-        self.scheduler = Scheduler(self.blockers)
-        self.scheduler.looks = self
+        self.executor = Executor(self, probe=self)
         self.free = asyncio.Event()
         self.of_a = [Connection(b"locks"), Connection(b"looks")]
 
-    async def blockers(self, name: str) -> list[str]:
-        busy = [line for line in self.of_a if line.is_busy]
-        waits = name == "A" and busy == self.of_a[:1] and not self.free.is_set()
+    async def blockers(self, instance: str) -> list[str]:
+        busy = [channel for channel in self.of_a if channel.is_busy]
+        waits = instance == "A" and busy == self.of_a[:1] and not self.free.is_set()
         return ["B"] if waits else []
 
     def is_idle(self, name: str) -> bool:
         return True
 
     def is_busy(self, name: str) -> bool:
-        return name == "A" and any(line.is_busy for line in self.of_a)
+        return name == "A" and any(channel.is_busy for channel in self.of_a)
 
     def activity(self, name: str) -> int:
         return 0
 
-    async def statement(self, line: Connection, *, takes_seconds: float) -> None:
-        await self.scheduler.arrive("A", Point("statement", line.content.decode()), line)
+    async def statement(self, channel: Connection, *, takes_seconds: float) -> None:
+        await self.executor.arrive("A", Point("statement", channel.content.decode()), channel)
         await asyncio.sleep(0)  # as it takes a moment until the server has it
-        line.is_busy = True
-        if line.content == b"locks":
+        channel.is_busy = True
+        if channel.content == b"locks":
             await self.free.wait()
         await asyncio.sleep(takes_seconds)
-        line.is_busy = False
+        channel.is_busy = False
 
     async def a(self) -> None:
-        await asyncio.gather(*(self.statement(line, takes_seconds=0.01) for line in self.of_a))
-        await self.scheduler.arrive("A", Point("statement", "last"), Connection(b""))
+        await asyncio.gather(*(self.statement(channel, takes_seconds=0.01) for channel in self.of_a))
+        await self.executor.arrive("A", Point("statement", "last"), Connection(b""))
 
     async def b(self) -> None:
-        await self.scheduler.arrive("B", Point("statement", "commit"), Connection(b""))
+        await self.executor.arrive("B", Point("statement", "commit"), Connection(b""))
         self.free.set()
 
 
-def test_an_instance_of_several_lines_that_waited_is_at_rest_before_the_next_step() -> None:
+def test_an_instance_of_several_channels_that_waited_is_at_rest_before_the_next_step() -> None:
     async def main() -> None:
-        lines = Lines()
-        executor = lines.scheduler
-        executor.prepare({"A": lines.a, "B": lines.b})
+        channels = Channels()
+        executor = channels.executor
+        executor.prepare({"A": channels.a, "B": channels.b})
         await executor.step("A")
         await executor.step("B")
-        assert list(executor.enabled) == ["A", "A.2", "B"]
+        assert list(executor.choices) == ["A", "A.2", "B"]
         await executor.step("A")  # wants the lock
-        assert [str(wait.blockers) for wait in executor.waits] == ["('B',)"]
-        assert list(executor.enabled) == ["A.2", "B"]
-        await executor.step("A.2")  # its other line goes on meanwhile, and is waited for
-        assert not lines.of_a[1].is_busy
-        assert len(executor.waits) == 1
+        assert [str(wait.blockers) for wait in executor.trace.waits] == ["('B',)"]
+        assert list(executor.choices) == ["A.2", "B"]
+        await executor.step("A.2")  # its other channel goes on meanwhile, and is waited for
+        assert not channels.of_a[1].is_busy
+        assert len(executor.trace.waits) == 1
         await executor.step("B")  # frees the lock: then A comes to its next point
-        assert not lines.of_a[0].is_busy
-        assert (list(executor.enabled), executor.next_point("A")) == (["A"], Point("statement", "last"))
+        assert not channels.of_a[0].is_busy
+        assert (list(executor.choices), executor.next_point("A")) == (["A"], Point("statement", "last"))
         await executor.step("A")
         assert executor.finished("A")
         assert executor.finished("B")

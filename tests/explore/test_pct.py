@@ -11,7 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cronproof.explore.pct import ByPriority, Draw, Drawn, Sample, shrunk
+from cronproof.explore.pct import Draw, PctItem, PctPolicy, PctStrategy, shrink
+from cronproof.gate.footprint import NOTHING
+from cronproof.gate.point import Point
+from cronproof.gate.trace import Decision, Trace
 from tests.explore.test_strategy import READ, WRITE, Machine, explored, schedules
 
 LENGTHS = st.sampled_from([(1, 1), (2, 1), (2, 2), (3, 2), (1, 1, 1), (2, 2, 1)])
@@ -19,19 +22,20 @@ Event = tuple[int, int]
 """An instance, and which of its steps, both from 0."""
 
 
-def played(drawn: Drawn, lengths: Sequence[int]) -> list[Event]:
+def played(drawn: PctItem, lengths: Sequence[int]) -> list[Event]:
     """The steps in the order in which the run takes them; nobody ever waits."""
-    follow, taken = ByPriority(drawn=drawn), [0] * len(lengths)
+    policy, taken, trace = PctPolicy(drawn), [0] * len(lengths), Trace()
     events: list[Event] = []
     names = [chr(ord("A") + number) for number in range(len(lengths))]
     while enabled := [name for name, done, length in zip(names, taken, lengths, strict=True) if done < length]:
-        number = names.index(follow.choose(len(events), enabled, {}, ()))
+        number = names.index(policy.choose(dict.fromkeys(enabled, Point("statement")), trace))
+        trace.decisions.append(Decision(tuple(enabled), names[number], NOTHING))
         events.append((number, taken[number]))
         taken[number] += 1
     return events
 
 
-def every_draw(sample: Sample, steps: int) -> Iterator[Drawn]:
+def every_draw(sample: PctStrategy, steps: int) -> Iterator[PctItem]:
     """Each run that can be drawn, as often as it can."""
     limits: list[int] = []
 
@@ -42,9 +46,9 @@ def every_draw(sample: Sample, steps: int) -> Iterator[Drawn]:
     def given(values: Iterator[int]) -> Draw:
         return lambda _: next(values)
 
-    sample.drawn(lowest, steps)
+    sample.make_item(lowest, steps)
     for draws in itertools.product(*map(range, limits)):
-        yield sample.drawn(given(iter(draws)), steps)
+        yield sample.make_item(given(iter(draws)), steps)
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,7 +59,7 @@ def test_the_bound_holds_for_every_failure_of_its_depth(
     steps, instances = sum(lengths), "ABC"[: len(lengths)]
     events = [(number, step) for number, length in enumerate(lengths) for step in range(length)]
     pairs = data.draw(st.lists(st.tuples(*[st.sampled_from(events)] * 2), min_size=depth, max_size=depth))
-    runs = [played(drawn, lengths) for drawn in every_draw(Sample(instances, 1, depth), steps)]
+    runs = [played(drawn, lengths) for drawn in every_draw(PctStrategy(instances, 1, depth), steps)]
     ways = set(itertools.permutations([number for number, length in enumerate(lengths) for _ in range(length)]))
     orders = [[(number, way[:at].count(number)) for at, number in enumerate(way)] for way in ways]
 
@@ -71,7 +75,7 @@ def test_as_many_are_run_as_asked_for_and_the_seed_decides_which() -> None:
     machine = Machine([[READ, WRITE]] * 3)
 
     def of_seed(seed: int) -> list[tuple[str, ...]]:
-        return schedules(explored(Sample(machine.names, 40, 3, seed=seed), machine)[0])
+        return schedules(explored(PctStrategy(machine.names, 40, 3, seed=seed), machine)[0])
 
     assert len(of_seed(1)) == 40
     assert of_seed(1) == of_seed(1) != of_seed(2)
@@ -80,7 +84,7 @@ def test_as_many_are_run_as_asked_for_and_the_seed_decides_which() -> None:
 
 def test_what_was_drawn_before_the_number_of_steps_was_known_does_not_count() -> None:
     machine = Machine([[READ, WRITE]] * 2)
-    sample = Sample(machine.names, 11, 2)
+    sample = PctStrategy(machine.names, 11, 2)
 
     explored(sample, machine)
 
@@ -91,24 +95,24 @@ def test_what_was_drawn_before_the_number_of_steps_was_known_does_not_count() ->
 
 def test_values_to_choose_make_the_bound_smaller() -> None:
     machine = Machine([[READ, WRITE]] * 2)
-    sample = Sample(machine.names, 11, 2, choices=[3, 2])
+    sample = PctStrategy(machine.names, 11, 2, choices=[3, 2])
 
     explored(sample, machine)
 
     assert sample.assurance.probability == pytest.approx(1 - (1 - 1 / (2 * 4 * 3 * 2)) ** 10)
 
 
-def shrunk_from(failing: Drawn, sample: Sample, names: Sequence[str]) -> Drawn:
-    async def fails(drawn: Drawn) -> bool:
+def shrunk_from(failing: PctItem, sample: PctStrategy, names: Sequence[str]) -> PctItem:
+    async def fails(drawn: PctItem) -> bool:
         return drawn.data[0] >= 2 and drawn.order[0] in names and len(set(drawn.falls)) == 2
 
-    return asyncio.run(shrunk(sample, failing, fails))
+    return asyncio.run(shrink(sample, failing, fails))
 
 
 def test_data_and_schedule_are_shrunk_together() -> None:
-    sample = Sample("ABC", 1, 3, choices=[5, 4])
+    sample = PctStrategy("ABC", 1, 3, choices=[5, 4])
     draws = iter([4, 3, 2, 0, 9, 1])
-    failing = sample.drawn(lambda _: next(draws), 12)
+    failing = sample.make_item(lambda _: next(draws), 12)
     assert (failing.data, failing.order, failing.falls) == ((4, 3), ("C", "A", "B"), (2, 10))
 
     smallest = shrunk_from(failing, sample, "BC")
@@ -118,18 +122,18 @@ def test_data_and_schedule_are_shrunk_together() -> None:
 
 
 def test_an_interrupt_ends_the_shrinking() -> None:
-    sample = Sample("AB", 1, 2, choices=[math.factorial(9)])
-    failing = sample.drawn(lambda below: below - 1, 12)
-    runs: list[Drawn] = []
+    sample = PctStrategy("AB", 1, 2, choices=[math.factorial(9)])
+    failing = sample.make_item(lambda below: below - 1, 12)
+    runs: list[PctItem] = []
 
     async def main() -> None:
-        async def fails(drawn: Drawn) -> bool:
+        async def fails(drawn: PctItem) -> bool:
             runs.append(drawn)
             if len(runs) == 3:
                 task.cancel()
             return True
 
-        task = asyncio.create_task(shrunk(sample, failing, fails))
+        task = asyncio.create_task(shrink(sample, failing, fails))
         with pytest.raises(asyncio.CancelledError):
             await task
 

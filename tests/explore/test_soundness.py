@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from cronproof.explore import explorer
 from cronproof.explore.explorer import Coverage
-from cronproof.explore.schedule import Follow
-from cronproof.explore.strategy import Task
+from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
 from tests.conftest import Await, database_with
@@ -77,18 +76,18 @@ def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFac
 
 async def explored(
     database: Database, programs: Mapping[str, Sequence[str]], name: str
-) -> tuple[Coverage, list[Follow]]:
+) -> tuple[Coverage, list[ExecutedSchedule]]:
     script = await database.script(ROWS)
-    sessions = Sessions(database, programs, script, ["one", "two", "log"], observing=name == "all")
-    runs: list[Follow] = []
+    sessions = Sessions(database, programs, script, ["one", "two", "log"])
+    runs: list[ExecutedSchedule] = []
     async with sessions.opened():
 
-        async def execute(tasks: Sequence[Task]) -> list[tuple[Follow, Came]]:
+        async def execute(tasks: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Came]]:
             came = await sessions.execute(tasks)
             runs.extend(follow for follow, _ in came)
             return came
 
-        search = explorer.strategy(name, list(programs))
+        search = explorer.make_strategy(name, list(programs))
         coverage, _ = await explorer.explore(search, name, execute, deadline=math.inf, progress=lambda _: None)
     assert coverage.stopped is None
     return coverage, runs

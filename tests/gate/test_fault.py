@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from cronproof.domain.service_names import REFUSALS
 from cronproof.gate.fault import (
     DESCRIPTIONS,
     DIES,
     FAULT_NAMES,
     LOST_ANSWERS,
-    REFUSALS,
     SLOWNESS,
     SQL_FAULTS,
     Faults,
+    channel_of,
     instance_of,
-    line_of,
-    possible,
-    split,
+    parse_choice,
+    possible_faults,
     with_fault,
 )
 from cronproof.gate.point import Point
@@ -28,18 +28,18 @@ SENDS = Point("call", "openphone POST /v1/messages")
 def test_a_choice_is_a_line_and_its_fault(fault: str | None) -> None:
     choice = "A.2" if fault is None else f"A.2!{fault}"
 
-    assert split(choice) == ("A.2", fault)
-    assert with_fault(*split(choice)) == choice
-    assert (line_of(choice), instance_of(choice)) == ("A.2", "A")
+    assert parse_choice(choice) == ("A.2", fault)
+    assert with_fault(*parse_choice(choice)) == choice
+    assert (channel_of(choice), instance_of(choice)) == ("A.2", "A")
 
 
 def test_a_fault_that_does_not_exist_is_none() -> None:
     with pytest.raises(ValueError, match="there is no fault 'naps'"):
-        split("A!naps")
+        parse_choice("A!naps")
 
 
 def test_every_fault_is_described_and_can_happen_somewhere() -> None:
-    somewhere = {fault for point in (SENDS, Point("statement", "select 1")) for fault in possible(point)}
+    somewhere = {fault for point in (SENDS, Point("statement", "select 1")) for fault in possible_faults(point)}
 
     assert set(DESCRIPTIONS) == set(FAULT_NAMES) == somewhere
 
@@ -55,14 +55,20 @@ def test_every_fault_is_described_and_can_happen_somewhere() -> None:
     ],
 )
 def test_at_a_point_only_what_makes_sense_there(point: Point, faults: set[str]) -> None:
-    assert set(possible(point)) == faults
+    assert set(possible_faults(point)) == faults
 
 
 def test_what_only_asks_cannot_be_accepted_and_lost() -> None:
-    asks = set(possible(Point("call", "openphone GET /v1/messages")))
+    wants_footprint = set(possible_faults(Point("call", "openphone GET /v1/messages")))
 
-    assert not asks & {"timeout-after", "reset-after", "unknown-error-after", "slow-after", "not-enough-credits"}
-    assert asks > {"timeout-before", "unknown-error", "not-json"}
+    assert not wants_footprint & {
+        "timeout-after",
+        "reset-after",
+        "unknown-error-after",
+        "slow-after",
+        "not-enough-credits",
+    }
+    assert wants_footprint > {"timeout-before", "unknown-error", "not-json"}
 
 
 def test_only_those_that_are_asked_for_are_put_in() -> None:

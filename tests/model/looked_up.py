@@ -30,7 +30,7 @@ OWNERS = [None, "+12125550101", "+12125550102"]
 PHONES = [f"+1212555{number:04d}" for number in range(103, 107)]
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """A message as far as it is foreseen: by which service, and to whom; of a briefing, how many jobs it speaks of."""
 
     service: Service
@@ -112,7 +112,7 @@ class Lead:
 
 
 @dataclass
-class Task:
+class WorkItem:
     number: int
     tenant: Tenant
     kind: str
@@ -138,14 +138,14 @@ class World:
     customers: list[Customer]
     old: list[Old]
     leads: list[Lead]
-    tasks: list[Task]
+    tasks: list[WorkItem]
     remembers: bool = False
     """Whether a briefing is sent once a day, however often it is asked for."""
     briefed: set[tuple[int, date]] = field(default_factory=set)
 
-    def run(self, cron: str, refused: set[str]) -> Counter[Sent]:
+    def run(self, cron: str, refused: set[str]) -> Counter[SentMessage]:
         """Decides what is due, and returns which messages must be accepted; no number of OpenPhone's in `refused` is reached."""
-        sends: dict[str, Iterator[Sent]] = {
+        sends: dict[str, Iterator[SentMessage]] = {
             "check-timeouts": self._timeouts(refused),
             "send-reminders": self._reminders(),
             "crew-briefing": self._briefings(),
@@ -156,14 +156,14 @@ class World:
         }
         return Counter(sends[cron])
 
-    def _timeouts(self, refused: set[str]) -> Iterator[Sent]:
+    def _timeouts(self, refused: set[str]) -> Iterator[SentMessage]:
         for visit in self.visits:
             tenant, waits = visit.tenant, self.now - visit.offered_at
             if not tenant.active or visit.status != "pending":
                 continue
             if waits >= QUARTER and visit.cleaner.hears and "urgent" not in visit.told:
                 visit.told.add("urgent")
-                yield Sent("telegram", str(visit.cleaner.telegram))
+                yield SentMessage("telegram", str(visit.cleaner.telegram))
             if (
                 waits >= 2 * QUARTER
                 and tenant.owner is not None
@@ -171,9 +171,9 @@ class World:
                 and tenant.owner not in refused
             ):
                 visit.told.add("owner")
-                yield Sent("openphone", tenant.owner)
+                yield SentMessage("openphone", tenant.owner)
 
-    def _reminders(self) -> Iterator[Sent]:
+    def _reminders(self) -> Iterator[SentMessage]:
         for visit in self.visits:
             cleaner, tenant = visit.cleaner, visit.tenant
             is_on = visit.status in {"accepted", "confirmed"} and visit.job_status in {"scheduled", "in_progress"}
@@ -182,7 +182,7 @@ class World:
             for reminder in self._due_reminders(visit):
                 if reminder not in visit.told:
                     visit.told.add(reminder)
-                    yield Sent("telegram", str(cleaner.telegram))
+                    yield SentMessage("telegram", str(cleaner.telegram))
 
     def _due_reminders(self, visit: Visit) -> Iterator[str]:
         local, scheduled = visit.tenant.local(self.now), visit.tenant.local(visit.scheduled_at)
@@ -194,7 +194,7 @@ class World:
         if -QUARTER < ahead <= timedelta():
             yield "job_start"
 
-    def _briefings(self) -> Iterator[Sent]:
+    def _briefings(self) -> Iterator[SentMessage]:
         for cleaner in self.cleaners:
             tenant = cleaner.tenant
             today = cleaner.id, tenant.local(self.now).date()
@@ -206,9 +206,9 @@ class World:
                     and tenant.local(visit.scheduled_at).date() == tenant.local(self.now).date()
                     for visit in self.visits
                 )
-                yield Sent("telegram", str(cleaner.telegram), jobs)
+                yield SentMessage("telegram", str(cleaner.telegram), jobs)
 
-    def _campaigns(self, refused: set[str]) -> Iterator[Sent]:
+    def _campaigns(self, refused: set[str]) -> Iterator[SentMessage]:
         for customer in self.customers:
             tenant = customer.tenant
             if not tenant.active or not tenant.config.get("seasonal_reminders_enabled"):
@@ -218,29 +218,29 @@ class World:
                 is_in_date = campaign["start"] <= today <= campaign["end"]
                 if is_in_date and campaign["id"] not in customer.had and customer.phone not in refused:
                     customer.had.add(campaign["id"])
-                    yield Sent("openphone", customer.phone)
+                    yield SentMessage("openphone", customer.phone)
 
-    def _monthly(self, refused: set[str]) -> Iterator[Sent]:
+    def _monthly(self, refused: set[str]) -> Iterator[SentMessage]:
         for job in self.old:
             if job.days > 30 and not job.is_marked and job.customer.phone not in refused:
                 job.is_marked = True
-                yield Sent("openphone", job.customer.phone)
+                yield SentMessage("openphone", job.customer.phone)
 
-    def _leads(self) -> Iterator[Sent]:
+    def _leads(self) -> Iterator[SentMessage]:
         for lead in self.leads:
             if lead.tenant.active and lead.is_open and lead.due_at <= self.now:
                 lead.is_open = False
                 if lead.contact:
-                    yield Sent("ghl", lead.contact)
+                    yield SentMessage("ghl", lead.contact)
 
-    def _tasks(self, refused: set[str]) -> Iterator[Sent]:
+    def _tasks(self, refused: set[str]) -> Iterator[SentMessage]:
         for task in self.tasks:
             if not (task.tenant.active and task.is_open and task.due_at <= self.now):
                 continue
             is_reached = task.to not in refused if task.kind == "send_sms" else task.tenant.has_bot
             if task.kind in {"send_sms", "send_telegram"} and is_reached and task.to != UNKNOWN_TO_TELEGRAM:
                 task.is_open = False
-                yield Sent("openphone" if task.kind == "send_sms" else "telegram", task.to)
+                yield SentMessage("openphone" if task.kind == "send_sms" else "telegram", task.to)
             else:
                 task.attempts += 1
                 task.is_open = task.attempts < task.at_most
@@ -323,14 +323,16 @@ def _configs(draw: st.DrawFn, day: date) -> dict[str, Any]:
 
 
 @st.composite
-def _tasks(draw: st.DrawFn, tenants: list[Tenant], now: datetime) -> list[Task]:
+def _tasks(draw: st.DrawFn, tenants: list[Tenant], now: datetime) -> list[WorkItem]:
     tasks = []
     for number in range(1, draw(st.integers(0, 3)) + 1):
         kind = draw(st.sampled_from(["send_sms", "send_telegram", "make_coffee"]))
         to = draw(st.sampled_from(PHONES if kind == "send_sms" else ["700000105", UNKNOWN_TO_TELEGRAM]))
         due_at = now + draw(st.integers(-1, 1)) * QUARTER
         tasks.append(
-            Task(number, draw(st.sampled_from(tenants)), kind, to, due_at, attempts=0, at_most=draw(st.integers(1, 3)))
+            WorkItem(
+                number, draw(st.sampled_from(tenants)), kind, to, due_at, attempts=0, at_most=draw(st.integers(1, 3))
+            )
         )
     return tasks
 

@@ -13,17 +13,19 @@ from typing import Any, ClassVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from cronproof.engine.runner import Plan, Session, session_on
-from cronproof.engine.scenario_runner import Stage
-from cronproof.explore import named_orders
-from cronproof.explore.executor import Scheduler
-from cronproof.gate import fault as faulty
-from cronproof.gate.fault import FaultName
+from cronproof.domain.message import Message
+from cronproof.engine.plan import Plan
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.session import Session, open_session_on
+from cronproof.explore.named_orders import RunToEnd
+from cronproof.explore.policy import Enabled
+from cronproof.gate.fault import FaultName, Faults, channel_of, is_fault
+from cronproof.gate.trace import Trace
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
-from cronproof.services.exchange import CallClock, Message
+from cronproof.services.exchange import CallClock
 from cronproof.services.openphone import Scripted
-from cronproof.targets import in_process
+from cronproof.targets import reference
 from fixtures.crons.app import create_app
 from tests.conftest import Await
 
@@ -38,26 +40,19 @@ class Clock:
         return self.now
 
 
-@dataclass(frozen=True)
 class AtRandom:
-    """Instances that go on in random order, and at most one fault, at the first point from a certain step where it can be."""
+    """Instances go on in random order, and meet at most one fault, at the first point from a certain step where it can be."""
 
-    seed: int
-    fault: FaultName | None = None
-    at_step: int = 0
+    def __init__(self, seed: int, fault: FaultName | None = None, at_step: int = 0) -> None:
+        self.faults = None if fault is None else Faults(frozenset({fault}))
+        self._chance = random.Random(seed)  # noqa: S311  (chooses, and keeps no secret)
+        self._at_step = at_step
 
-    async def __call__(self, scheduler: Scheduler) -> None:
-        chance, fault = random.Random(self.seed), self.fault  # noqa: S311  (chooses, and keeps no secret)
-        while parked := [name for name in scheduler.instances if scheduler.next_point(name) is not None]:
-            name = chance.choice([name for name in parked if name not in scheduler.slow] or parked)
-            point = scheduler.next_point(name)
-            assert point is not None
-            if fault is not None and len(scheduler.steps) >= self.at_step and fault in faulty.possible(point):
-                await scheduler.step(faulty.with_fault(name, fault))
-                fault = None
-            else:
-                await scheduler.step(name)
-        await named_orders.one_after_the_other(scheduler)
+    def choose(self, enabled: Enabled, trace: Trace) -> str:
+        names = [choice for choice in enabled if not is_fault(choice)]
+        name = self._chance.choice([name for name in names if name not in trace.slow] or names)
+        met = [choice for choice in enabled if is_fault(choice) and channel_of(choice) == name]
+        return met[0] if met and len(trace.steps) >= self._at_step else name
 
 
 class Machine(RuleBasedStateMachine):
@@ -66,7 +61,7 @@ class Machine(RuleBasedStateMachine):
     opened: ClassVar[Session]
     waiting: ClassVar[Await]
     clock: ClassVar[Clock]
-    stages: ClassVar[Mapping[tuple[str, int], Stage]]
+    runners: ClassVar[Mapping[tuple[str, int], ScenarioRunner]]
 
     def await_(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return type(self).waiting(coroutine)
@@ -87,28 +82,31 @@ class Machine(RuleBasedStateMachine):
         rows: list[tuple[Any, ...]] = self.await_(self.opened.database.fetch(query))
         return rows
 
-    def perform(self, cron: str, instances: int, play: named_orders.Play, refused: Sequence[str] = ()) -> list[Message]:
+    def perform(
+        self, cron: str, instances: int, policy: AtRandom | RunToEnd, refused: Sequence[str] = ()
+    ) -> list[Message]:
         """Plays a cron, and returns the messages that were accepted meanwhile. Nothing in it may be left undecided."""
-        stage = self.stages[cron, instances]
+        runner = self.runners[cron, instances]
+        faults = policy.faults if isinstance(policy, AtRandom) else None
 
         async def main() -> tuple[int, str | None]:
-            await self._reconnect(stage)
+            await self._reconnect(runner)
             before = len(self.opened.services.messages)
             self.opened.services.openphone.scripted = [Scripted("rate-limited", number) for number in refused]
-            performed = await stage.perform(play)
-            return before, performed.hindrance
+            execution = await runner.execute(policy, replace(runner.spec, faults=faults))
+            return before, execution.inconclusive_reason
 
-        before, hindrance = self.await_(main())
-        if hindrance is not None:
-            raise RuntimeError(hindrance)
+        before, inconclusive_reason = self.await_(main())
+        if inconclusive_reason is not None:
+            raise RuntimeError(inconclusive_reason)
         return [message for message in self.opened.services.messages[before:] if message.accepted]
 
-    async def _reconnect(self, stage: Stage) -> None:
+    async def _reconnect(self, runner: ScenarioRunner) -> None:
         """Whose connection was ended comes to a new one, by a call of a cron that changes nothing."""
-        for instance in stage.instances:
-            if (instance.name, "service_role") not in stage.shaken:
+        for instance in runner.instances:
+            if (instance.name, "service_role") not in runner.rig.must_reconnect:
                 continue
-            stage.shaken.discard((instance.name, "service_role"))
+            runner.rig.must_reconnect.discard((instance.name, "service_role"))
             for _ in range(3):
                 reads = replace(instance, cron="crew-briefing")
                 answer = await self.opened.target.call(reads, method="GET", secret=self.opened.target.secret)
@@ -122,21 +120,21 @@ def opened(
 ) -> Iterator[type[Machine]]:
     """The machine on a session of its own, with a built-in target and these crons, of each so many instances at most."""
     stack, clock = contextlib.AsyncExitStack(), Clock()
-    built_in = in_process.named(target)
+    built_in = reference.find_built_in(target)
     plan = Plan(
         target,
         migrations=built_in.migrations,
-        application=lambda settings, _: create_app(settings, built_in.module.CRONS, clock),
+        application=lambda values, _: create_app(reference.make_settings(values), built_in.module.CRONS, clock),
     )
-    session: Session = await_(stack.enter_async_context(session_on(postgres, plan)))
-    stages = {}
+    session: Session = await_(stack.enter_async_context(open_session_on(postgres, plan)))
+    runners = {}
     for cron, at_most in crons.items():
         for instances in range(1, at_most + 1):
             file = folder / f"{cron}-{instances}.yaml"
             several = f"\n  instances: {instances}" if instances > 1 else ""
             file.write_text(f"title: t\nwhy: w\ntest: rules\nwhen:\n  call: {cron}{several}\nthen:\n  - egress\n")
-            stages[cron, instances] = await_(session.stage(reader.read_one(file)))
-    members = {"opened": session, "waiting": staticmethod(await_), "clock": clock, "stages": stages}
+            runners[cron, instances] = await_(session.prepare(reader.read_one(file)))
+    members = {"opened": session, "waiting": staticmethod(await_), "clock": clock, "runners": runners}
     with session.target.isolated():
         yield type(machine.__name__, (machine,), members)
     await_(stack.aclose())

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from cronproof.domain.crons import SENT_COLUMNS
-from cronproof.explore import named_orders
+from cronproof.domain.message import Message
+from cronproof.explore.named_orders import RunToEnd
 from cronproof.gate.fault import DIES, FAULT_NAMES, FaultName
 from cronproof.postgres.server.server import Server
-from cronproof.services.exchange import Message
 from tests.conftest import Await
 from tests.model.claimed import DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
@@ -48,8 +48,8 @@ class OfJobs(Machine):
     @rule(time=st.sampled_from([timedelta(minutes=15), HOUR, DAY, 7 * DAY]))
     def pass_time(self, time: timedelta) -> None:
         self.given.pass_time(time)
-        self.await_(self.opened.database.age(time))
-        self.opened.services.age(time)
+        self.await_(self.opened.database.shift_time(time))
+        self.opened.services.shift_time(time)
 
     @invariant()
     def nothing_is_sent_twice(self) -> None:
@@ -112,7 +112,7 @@ class Hardened(OfJobs):
         expected = self.given.run(cron, set())
         for _ in range(MOST_ROUNDS):
             self.pass_time(timedelta(minutes=15))
-            received += self.perform(cron, 1, named_orders.one_after_the_other)
+            received += self.perform(cron, 1, RunToEnd())
             expected += self.given.run(cron, set())
             if self.undecided() == 0:
                 break

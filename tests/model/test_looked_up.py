@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from cronproof.domain.crons import CRON_NAMES, SENT_COLUMNS
+from cronproof.domain.message import Message
 from cronproof.postgres.server.server import Server
-from cronproof.services.exchange import Message
 from tests.conftest import Await
-from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, Sent, World, inserts, worlds
+from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, SentMessage, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -43,15 +43,15 @@ class LookedUp(Machine):
         refused=st.sets(st.sampled_from([*filter(None, OWNERS), *PHONES]), max_size=2),
     )
     def call(self, data: st.DataObject, seed: int, refused: set[str]) -> None:
-        cron = data.draw(st.sampled_from(sorted({cron for cron, _ in self.stages})))
+        cron = data.draw(st.sampled_from(sorted({cron for cron, _ in self.runners})))
         self.clock.now = self.given.now
         received = self.perform(cron, self.instances, AtRandom(seed), sorted(refused))
-        expected: Counter[Sent] = Counter()
+        expected: Counter[SentMessage] = Counter()
         for _ in range(self.instances):
             expected += self.given.run(cron, refused)
         self.compare(cron, foreseen(received), expected)
 
-    def compare(self, cron: str, received: Counter[Sent], expected: Counter[Sent]) -> None:
+    def compare(self, cron: str, received: Counter[SentMessage], expected: Counter[SentMessage]) -> None:
         assert received == expected, cron
 
     @rule(time=st.sampled_from([QUARTER, QUARTER, HOUR, 8 * HOUR]))
@@ -75,7 +75,7 @@ class AtOnce(LookedUp):
     instances = 2
     doubled: ClassVar[set[str]] = set()
 
-    def compare(self, cron: str, received: Counter[Sent], expected: Counter[Sent]) -> None:
+    def compare(self, cron: str, received: Counter[SentMessage], expected: Counter[SentMessage]) -> None:
         if received != expected:
             self.doubled.add(cron)
             assert received > expected, cron
@@ -92,7 +92,7 @@ class Hardened(LookedUp):
         world.remembers = True
         super().begin(world)
 
-    def compare(self, cron: str, received: Counter[Sent], expected: Counter[Sent]) -> None:
+    def compare(self, cron: str, received: Counter[SentMessage], expected: Counter[SentMessage]) -> None:
         super().compare(cron, received, expected)
         self.fetch(f"{_WAITED} select")
 
@@ -119,11 +119,13 @@ _WAITED = """
 """
 
 
-def foreseen(messages: Iterable[Message]) -> Counter[Sent]:
+def foreseen(messages: Iterable[Message]) -> Counter[SentMessage]:
     """The messages, as far as the model foresees them."""
     jobs = [re.search(r"Jobs today: (\d+)", message.content) for message in messages]
     found = zip(messages, jobs, strict=True)
-    return Counter(Sent(message.service, message.to, int(count[1]) if count else None) for message, count in found)
+    return Counter(
+        SentMessage(message.service, message.to, int(count[1]) if count else None) for message, count in found
+    )
 
 
 def test_the_crons_send_what_the_model_says(await_: Await, postgres: Server, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from cronproof.domain.database import ROLES
 from cronproof.errors import EnvironmentFailed, UsageError
-from cronproof.postgres import catalog, migration
-from cronproof.postgres import database as databases
+from cronproof.postgres import catalog, lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
+from cronproof.targets import reference
 from tests.conftest import Await
 
 pytestmark = pytest.mark.postgres
@@ -41,47 +42,47 @@ def names(sql: psycopg.Connection, query: str) -> set[str]:
 
 
 DATABASES = "select datname from pg_database"
-ROLES = "select rolname from pg_roles"
+ROLE_NAMES = "select rolname from pg_roles"
 
 
 def test_a_given_server_is_left_as_it_was(given: Server, sql: psycopg.Connection, await_: Await) -> None:
-    before = names(sql, DATABASES), names(sql, ROLES)
+    before = names(sql, DATABASES), names(sql, ROLE_NAMES)
 
     async def main() -> None:
-        async with databases.created(given) as database:
-            await database.migrate([*migration.reference_schema(), migration.LOCKING])
+        async with lifecycle.created(given) as database:
+            await database.migrate([*reference.schema(), reference.LOCKING])
             assert database.name in names(sql, DATABASES)
 
     await_(main())
     assert names(sql, DATABASES) <= before[0]
-    assert names(sql, ROLES) <= before[1]
+    assert names(sql, ROLE_NAMES) <= before[1]
 
 
 def test_also_when_the_run_fails(given: Server, sql: psycopg.Connection, await_: Await) -> None:
-    before = names(sql, DATABASES), names(sql, ROLES)
+    before = names(sql, DATABASES), names(sql, ROLE_NAMES)
 
     async def main() -> None:
-        async with databases.created(given):
+        async with lifecycle.created(given):
             raise LookupError
 
     with contextlib.suppress(LookupError):
         await_(main())
     assert names(sql, DATABASES) <= before[0]
-    assert names(sql, ROLES) <= before[1]
+    assert names(sql, ROLE_NAMES) <= before[1]
 
 
 def test_what_a_killed_run_left_is_dropped_by_the_next(given: Server, sql: psycopg.Connection, await_: Await) -> None:
     sql.execute("create database cronproof_abandoned")
-    sql.execute(f"comment on database cronproof_abandoned is '{databases.OURS}'".encode())
+    sql.execute(f"comment on database cronproof_abandoned is '{lifecycle.OURS}'".encode())
     sql.execute("create role cronproof_abandoned_anon")
 
     async def main() -> None:
-        async with databases.created(given):
+        async with lifecycle.created(given):
             pass
 
     await_(main())
     assert "cronproof_abandoned" not in names(sql, DATABASES)
-    assert "cronproof_abandoned_anon" not in names(sql, ROLES)
+    assert "cronproof_abandoned_anon" not in names(sql, ROLE_NAMES)
 
 
 def test_a_database_that_only_looks_like_ours_is_not_touched(
@@ -90,7 +91,7 @@ def test_a_database_that_only_looks_like_ours_is_not_touched(
     sql.execute("create database cronproof_of_somebody")
 
     async def main() -> None:
-        async with databases.created(given):
+        async with lifecycle.created(given):
             pass
 
     await_(main())
@@ -100,10 +101,10 @@ def test_a_database_that_only_looks_like_ours_is_not_touched(
 
 def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> None:
     async def main() -> None:
-        async with databases.created(given) as first, databases.created(given) as second:
+        async with lifecycle.created(given) as first, lifecycle.created(given) as second:
             assert first.name != second.name
             for database in (first, second):
-                await database.migrate([*migration.reference_schema(), migration.LOCKING])
+                await database.migrate([*reference.schema(), reference.LOCKING])
                 await database.prepare()
             await first.reset(await first.script([b"insert into tenants (name, slug) values ('one', 'one')"]))
             assert (await second.rows(["tenants"]))["tenants"] == []
@@ -115,10 +116,10 @@ def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Aw
     async def main() -> None:
         async with server.opened("embedded") as fresh:  # with none of the roles yet
             given = replace(fresh, disposable=False)
-            async with databases.created(given) as first:
-                async with databases.created(given):
+            async with lifecycle.created(given) as first:
+                async with lifecycle.created(given):
                     pass
-                logins = [(f"{first.name}_{role}", role) for role in databases.ROLES]
+                logins = [(f"{first.name}_{role}", role) for role in ROLES]
                 for login, role in logins:
                     assert await first.fetch("select pg_has_role(%s, %s, 'usage')", [login, role]) == [(True,)]
 
@@ -135,7 +136,7 @@ def test_a_login_without_the_rights_is_told_which(
     sql.execute(f"create role weak login {rights}".encode())
 
     async def main() -> None:
-        async with databases.created(replace(given, conninfo=given.conninfo.replace("user=postgres", "user=weak"))):
+        async with lifecycle.created(replace(given, conninfo=given.conninfo.replace("user=postgres", "user=weak"))):
             pass
 
     try:
@@ -151,10 +152,10 @@ def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
             with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
                 sql.execute("create role fair login createdb createrole bypassrls")
                 sql.execute("create database cronproof_of_another_login")
-                sql.execute(f"comment on database cronproof_of_another_login is '{databases.OURS}'".encode())
+                sql.execute(f"comment on database cronproof_of_another_login is '{lifecycle.OURS}'".encode())
                 conninfo = fresh.conninfo.replace("user=postgres", "user=fair")
-                async with databases.created(replace(fresh, conninfo=conninfo, disposable=False)) as d:
-                    await d.migrate([*migration.reference_schema(), migration.LOCKING])
+                async with lifecycle.created(replace(fresh, conninfo=conninfo, disposable=False)) as d:
+                    await d.migrate([*reference.schema(), reference.LOCKING])
                     await d.prepare()
                 assert "cronproof_of_another_login" in names(sql, DATABASES)
 
@@ -163,7 +164,7 @@ def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
 
 def test_an_unreachable_server_is_said_in_one_line(await_: Await) -> None:
     async def main() -> None:
-        async with databases.created(Server("host=127.0.0.1 port=1", "given 127.0.0.1:1", disposable=False)):
+        async with lifecycle.created(Server("host=127.0.0.1 port=1", "given 127.0.0.1:1", disposable=False)):
             pass
 
     with pytest.raises(EnvironmentFailed, match="^no Postgres answers at given 127.0.0.1:1: ") as raised:
@@ -173,12 +174,12 @@ def test_an_unreachable_server_is_said_in_one_line(await_: Await) -> None:
 
 def test_every_migration_can_be_applied_twice(postgres: Server, await_: Await) -> None:
     async def main() -> tuple[Any, Any]:
-        async with databases.created(postgres) as database:
-            files = [*migration.reference_schema(), migration.LOCKING]
+        async with lifecycle.created(postgres) as database:
+            files = [*reference.schema(), reference.LOCKING]
             await database.migrate(files)
-            once = await catalog.read(database._control, databases.ROLES)
+            once = await catalog.read_catalog(database._control, ROLES)
             await database.migrate(files)
-            return once, await catalog.read(database._control, databases.ROLES)
+            return once, await catalog.read_catalog(database._control, ROLES)
 
     once, twice = await_(main())
     assert once == twice
@@ -201,7 +202,7 @@ def test_an_error_is_shown_where_it_stands(
     file.write_text(text)
 
     async def main() -> None:
-        async with databases.created(postgres) as database:
+        async with lifecycle.created(postgres) as database:
             await database.migrate([file])
 
     with pytest.raises(UsageError) as raised:
@@ -220,8 +221,8 @@ def test_the_claim_functions_are_guarded_under_supabases_new_defaults_too(
     )
 
     async def main() -> None:
-        async with databases.created(postgres) as database:
-            await database.migrate([*migration.reference_schema(), revoked, migration.LOCKING])
+        async with lifecycle.created(postgres) as database:
+            await database.migrate([*reference.schema(), revoked, reference.LOCKING])
             await database.prepare()
             assert [function.executable_by for function in database.catalog.functions] == [["service_role"]] * 4
 
@@ -242,7 +243,7 @@ def test_a_migration_is_whole_or_refused(
     file.write_text(text)
 
     async def main() -> None:
-        async with databases.created(postgres) as database:
+        async with lifecycle.created(postgres) as database:
             await database.migrate([file])
 
     with pytest.raises(UsageError, match=f"^{file}{message}"):
@@ -254,8 +255,8 @@ def test_what_a_migration_sets_for_its_session_ends_with_it(tmp_path: Path, post
     file.write_text("\ufeffset role anon; set statement_timeout = '1ms';\n", encoding="utf-8")
 
     async def main() -> None:
-        async with databases.created(postgres) as database:
-            await database.migrate([*migration.reference_schema(), file])
+        async with lifecycle.created(postgres) as database:
+            await database.migrate([*reference.schema(), file])
             await database.prepare()
             await database.reset(await database.script([]))
 
@@ -303,7 +304,7 @@ def test_a_reset_leaves_nothing_whatever_the_schema(
     file.write_text(schema)
 
     async def main() -> None:
-        async with databases.created(postgres) as database:
+        async with lifecycle.created(postgres) as database:
             await database.migrate([file])
             await database.prepare()
             script = await database.script([])
@@ -345,7 +346,7 @@ def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Pat
     file.write_text('create schema "Of App"; create table "Of App".sent (id serial, job_id int); create sequence free')
 
     async def main() -> list[tuple[int, int]]:
-        async with databases.created(postgres) as database:
+        async with lifecycle.created(postgres) as database:
             await database.migrate([file])
             await database.prepare()
             for _ in range(2):
@@ -366,9 +367,9 @@ def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, awai
             await database._control.execute(f"update jobs set followup_sent_at = {value}".encode())
         await database._control.execute("begin; update jobs set frequency_nudge_sent_at = now(); rollback")
         await database._control.execute("update jobs set status = 'cancelled', followup_sent_at = followup_sent_at")
-        writes = (await database.digest()).flag_writes
+        writes = (await database.digest()).claim_writes
         assert {write.backend_pid for write in writes} == {database._control.info.backend_pid}
-        return [(write.job_id, write.sent_column, write.is_set) for write in writes]
+        return [(write.unit, write.column, write.is_set) for write in writes]
 
     assert await_(main()) == [(1, "followup_sent_at", True), (1, "followup_sent_at", False)]
 

@@ -9,14 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from cronproof.postgres import migration
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
+from cronproof.targets import reference
 from tests.conftest import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
-BEFORE = [*migration.reference_schema(), migration.LOCKING, migration.LEASES]
+BEFORE = [*reference.schema(), reference.LOCKING, reference.BUILT_IN["hardened"].migrations[1]]
 TENANT = "00000000-0000-4000-8000-000000000001"
 ROWS = f"""
     insert into tenants (id, name, slug) values ('{TENANT}', 'Northside', 'northside');
@@ -39,7 +39,7 @@ def migrated(await_: Await, postgres: Server) -> Iterator[tuple[Database, list[s
     """A database that had these rows when the migration came, which was applied twice; and what it said the first time."""
     with database_with(BEFORE, await_, postgres) as database:
         warnings = warned(database)
-        await_(database.migrate([migration.NOTICES]))
+        await_(database.migrate([reference.BUILT_IN["hardened"].migrations[2]]))
         yield database, warnings
 
 
@@ -48,7 +48,7 @@ def warned(database: Database) -> list[str]:
     with psycopg.connect(database.conninfo) as connection:
         connection.add_notice_handler(lambda notice: warnings.append(f"{notice.severity}: {notice.message_primary}"))
         connection.execute(ROWS.encode())
-        connection.execute(migration.NOTICES.read_bytes())
+        connection.execute(reference.BUILT_IN["hardened"].migrations[2].read_bytes())
     return [warning for warning in warnings if warning.startswith("WARNING")]
 
 
@@ -138,4 +138,4 @@ def test_a_task_whose_last_worker_has_died_is_given_up(migrated: tuple[Database,
 
 
 def test_the_migration_is_among_those_of_hardened() -> None:
-    assert Path(migration.REFERENCE / "08-message-notices.sql") == migration.NOTICES
+    assert Path(reference.LOCKING.parent / "08-message-notices.sql") == reference.BUILT_IN["hardened"].migrations[2]

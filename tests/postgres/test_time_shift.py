@@ -67,9 +67,9 @@ def test_every_point_in_time_moves_back_and_returns(
 ) -> None:
     async def main() -> None:
         await moments.reset(await moments.script(ROWS))
-        await moments.age(time)
+        await moments.shift_time(time)
         assert await moments.fetch(SELECT) == [after, NOTHING]
-        await moments.age(-time)
+        await moments.shift_time(-time)
         assert await moments.fetch(SELECT) == [BEFORE, NOTHING]
         assert await moments.fetch("select * from noted") == []
 
@@ -77,7 +77,7 @@ def test_every_point_in_time_moves_back_and_returns(
 
 
 def test_without_the_rights_of_a_superuser_triggers_rest_too(moments: Database, await_: Await) -> None:
-    script = time_shift.statements(moments.catalog, timedelta(days=1), is_superuser=False)
+    script = time_shift.shift_statements(moments.catalog, timedelta(days=1), is_superuser=False)
 
     async def main() -> None:
         await moments.reset(await moments.script(ROWS))
@@ -100,8 +100,8 @@ def test_where_an_instance_holds_rows_time_does_not_pass(
         async with await psycopg.AsyncConnection.connect(moments.conninfo) as holder:
             await holder.execute("select from moments for update")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                await moments.age(timedelta(minutes=1))
-        await moments.age(timedelta(minutes=1))
+                await moments.shift_time(timedelta(minutes=1))
+        await moments.shift_time(timedelta(minutes=1))
 
     await_(main())
 
@@ -109,4 +109,4 @@ def test_where_an_instance_holds_rows_time_does_not_pass(
 def test_what_has_no_times_is_left_alone() -> None:
     catalog = Catalog({}, {Table("public", "t"): {"id": "integer"}}, ((Table("public", "t"),),), (), ())
 
-    assert b"update" not in time_shift.statements(catalog, timedelta(days=1), is_superuser=True)
+    assert b"update" not in time_shift.shift_statements(catalog, timedelta(days=1), is_superuser=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cronproof.postgres import migration
 from cronproof.prove import cron_mutants
-from cronproof.prove.proof import FUNCTIONS, MUTATED
+from cronproof.targets import reference
 
 SOURCE = '''
 async def run(cron):
@@ -59,13 +58,13 @@ def test_texts_are_nobodys_logic_and_methods_are_named_with_their_class() -> Non
     assert [m.name for m in cron_mutants.mutants(SOURCE, ["Client.other"])] == ["Client.other: False"]
 
 
-@pytest.mark.parametrize("module", MUTATED)
-def test_those_of_the_reference_differ_compile_and_have_names_of_their_own(module: str) -> None:
-    text = (migration.REFERENCE.parent / "fixtures" / "crons" / f"{module}.py").read_text()
-    mutants = list(cron_mutants.mutants(text, FUNCTIONS.get(module, ())))
+@pytest.mark.parametrize("file", reference.MUTATED)
+def test_those_of_the_reference_differ_compile_and_have_names_of_their_own(file: str) -> None:
+    text = (reference.ROOT / file).read_text()
+    mutants = list(cron_mutants.mutants(text, reference.MUTATED_FUNCTIONS.get(file, ())))
 
     assert mutants
     assert len({mutant.name for mutant in mutants}) == len(mutants)
     for mutant in mutants:
-        compile(mutant.text, module, "exec")
+        compile(mutant.text, file, "exec")
         assert "\n" not in mutant.name

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from cronproof.prove import kill_matrix
-from cronproof.prove.proof import Proof, equivalent, subjects
+from cronproof.prove.proof import Proof, subjects
 from cronproof.prove.trial import Outcome, Subject, Trial
+from cronproof.targets.reference import find_equivalent
 from tests.cli.test_app import cronproof
 from tests.conftest import ROOT
 from tests.test_cleanup import wait_until
@@ -82,8 +83,8 @@ def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
     names = [subject.name for subject in subjects()]
 
     assert len(set(names)) == len(names)
-    assert set(equivalent()) <= set(names)
-    assert all(reason.endswith(".") for reason in equivalent().values())
+    assert set(find_equivalent()) <= set(names)
+    assert all(reason.endswith(".") for reason in find_equivalent().values())
 
 
 @pytest.mark.postgres

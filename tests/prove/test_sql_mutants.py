@@ -7,11 +7,11 @@ import difflib
 import pglast
 import pytest
 
-from cronproof.postgres import migration
 from cronproof.prove import sql_mutants
 from cronproof.prove.sql_mutants import SqlMutant
+from cronproof.targets import reference
 
-TEXT = migration.LOCKING.read_text()
+TEXT = reference.LOCKING.read_text()
 MUTANTS = list(sql_mutants.mutants(TEXT))
 
 

@@ -10,7 +10,7 @@ import pytest
 from cronproof.checks import CHECKS
 from cronproof.postgres.server.server import Server
 from cronproof.prove import trial
-from cronproof.prove.trial import Subject, Trial, in_order, tried
+from cronproof.prove.trial import Subject, Trial, in_order, try_subject
 from cronproof.scenario.reader import ScenarioFile
 from fixtures.saboteurs import SABOTEURS, VARIANTS, Saboteur, Variant
 from fixtures.saboteurs.saboteur import Edit, edited
@@ -60,8 +60,8 @@ def test_scenarios_with_the_check_that_is_named_come_first_then_the_cheap_ones(
 ) -> None:
     ordered = in_order(scenario_files, of("newest_first"))
 
-    asks = [any(check.id == "batch-limit" for check in file.scenario.checks) for file in ordered]
-    assert asks == sorted(asks, reverse=True)
+    wants_footprint = [any(check.id == "batch-limit" for check in file.scenario.checks) for file in ordered]
+    assert wants_footprint == sorted(wants_footprint, reverse=True)
     assert ordered[-1].scenario.test == "remaining"
     assert {file.id for file in ordered} >= {"1-functions/claim_jobs_for_followup", "3-race/post-job-followup"}
     others = [file.id for file in ordered if "monthly" in file.id]
@@ -78,7 +78,7 @@ def test_what_is_explained_is_tried_on_neither_races_nor_faults(scenario_files: 
 def put_on_trial(await_: Await, postgres: Server, scenario_files: list[ScenarioFile]) -> OnTrial:
     def on_trial(subject: Subject, files: Sequence[str] = ()) -> Trial:
         chosen = [file for file in scenario_files if not files or file.id in files]
-        found: Trial = await_(tried(postgres, subject, chosen))
+        found: Trial = await_(try_subject(postgres, subject, chosen))
         return found
 
     return on_trial

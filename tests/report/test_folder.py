@@ -187,9 +187,9 @@ def test_shards_are_merged_and_none_may_be_missing(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("{", "results.json:1:2: no JSON: "),
-        ("[]", "results.json:1:1: says no version; this cronproof reads version 1"),
-        ('{"version": 2}', "results.json:1:1: is of version 2; this cronproof reads version 1"),
-        ('{"version": 1}', "results.json:1:1: no results of a run: id: field required"),
+        ("[]", "results.json:1:1: says no version; this cronproof reads version 2"),
+        ('{"version": 3}', "results.json:1:1: is of version 3; this cronproof reads version 2"),
+        ('{"version": 2}', "results.json:1:1: no results of a run: id: field required"),
     ],
 )
 def test_what_holds_no_results_is_one_clear_line(text: str, said: str, tmp_path: Path) -> None:

@@ -15,21 +15,24 @@ import pytest
 from rich.console import Console
 
 from cronproof import redaction
-from cronproof.checks import Verdict
-from cronproof.engine.results import CheckResult, Exploration, ScenarioResult
-from cronproof.evidence.evidence import Instance, Run, Sent
-from cronproof.explore.executor import Step
+from cronproof.domain.instance import Instance
+from cronproof.domain.message import Message, SentMessage
+from cronproof.engine.evaluate import CheckResult, evaluate
+from cronproof.engine.results import Exploration, ScenarioResult
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Verdict
 from cronproof.gate.point import Point
-from cronproof.report.data import provenance, risk_table
+from cronproof.gate.trace import Step
+from cronproof.report.data import provenance
 from cronproof.report.data.document import Document, FileEntry
 from cronproof.report.data.provenance import Provenance
 from cronproof.report.data.record import record
-from cronproof.report.views import attestation, ctrf, html, junit, markdown
+from cronproof.report.data.risk import measure_risks
+from cronproof.report.views import attestation, ctrf, html, junit, markdown, risk_table
 from cronproof.report.views.table import cell
 from cronproof.report.views.terminal import Terminal
-from cronproof.scenario.model import Scenario
 from cronproof.scenario.reader import ScenarioFile, Source
-from cronproof.services.exchange import Message
+from cronproof.scenario.scenario import Scenario
 
 HOSTILE = '</x> & "quotes" [bold]|pipe|\x00\x1b\ufffe 🙂\nline'
 SCENARIO = Scenario.model_validate(
@@ -47,8 +50,8 @@ RESULT = ScenarioResult(
         CheckResult("exclusive", "FAIL", HOSTILE, "step-by-step"),
         CheckResult("egress", "INCONCLUSIVE", "cannot tell"),
     ],
-    [Run(order="step-by-step")],
-    Exploration("overlaps", 1, exhausted=False, distinct_outcomes=1, blocked_waits=0, seconds=0.5),
+    [Evidence(order="step-by-step")],
+    Exploration("orders", 1, exhausted=False, distinct_outcomes=1, blocked_waits=0, seconds=0.5),
 )
 ABOUT = Provenance(
     target="reference",
@@ -141,10 +144,14 @@ def test_markdown_says_of_each_function_what_was_said_of_it() -> None:
 def test_markdown_takes_a_retry_without_a_call_or_with_a_job_that_is_gone() -> None:
     scenario = SCENARIO.model_copy(update={"test": "retry"})
     job = {"id": 32, "phone_number": "+12125550132", "followup_sent_at": None}
-    runs = [Run(order="1", instances=[Instance("A", "post-job-followup")], before={"jobs": [job]}, after={"jobs": []})]
+    runs = [
+        Evidence(order="1", instances=[Instance("A", "post-job-followup")], before={"jobs": [job]}, after={"jobs": []})
+    ]
 
     report = markdown.render(
-        documented(replace(RESULT, file=replace(RESULT.file, scenario=scenario), runs=[*runs, Run(order="catalog")]))
+        documented(
+            replace(RESULT, file=replace(RESULT.file, scenario=scenario), evidence=[*runs, Evidence(order="catalog")])
+        )
     )
 
     assert "| post-job-followup | job 32 | not tried | deleted | not tried |" in report
@@ -156,19 +163,23 @@ def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.
     assert provenance.checkout() == provenance.Checkout()
 
 
-def of_cron(run: Run | None = None, verdict: Verdict = "PASS", **when: Any) -> ScenarioResult:
+def of_cron(run: Evidence | None = None, verdict: Verdict = "PASS", **when: Any) -> ScenarioResult:
     called = {"call": "ghl-followups", "instances": 2} | when
     then = [{"delivery": {"messages": [{"to": "contact1"}]}}]
     scenario = Scenario.model_validate({"title": "t", "why": "w", "test": "remaining", "when": called, "then": then})
     file = ScenarioFile(scenario, Source(Path("scenarios/8-remaining/some.yaml"), {}))
-    played = Exploration("all", 6, True, 1, 0, 0.1, amiss={"twice": 4} if run is None and verdict == "FAIL" else {})
-    return ScenarioResult(file, [CheckResult("delivery", verdict, "why")], [] if run is None else [run], played)
+    played = Exploration(
+        "all", 6, True, 1, 0, 0.1, anomalies={"duplicate": 4} if run is None and verdict == "FAIL" else {}
+    )
+    return ScenarioResult(
+        file, [CheckResult("delivery", verdict, "why")], [] if run is None else [evaluate(scenario.checks, run)], played
+    )
 
 
-def with_fault(messages: int, *, fault: bool = True) -> Run:
-    sent = [Sent("ghl-followups", Message("contact1", "Hi", 200, "1", service="ghl"))] * messages
+def with_fault(messages: int, *, fault: bool = True) -> Evidence:
+    sent = [SentMessage("ghl-followups", Message("contact1", "Hi", 200, "1", service="ghl"))] * messages
     steps = [Step("A", Point("call", "ghl POST /x"), fault="dies" if fault else None)]
-    return Run(order="x", key=f"{messages} {fault}", steps=steps, sent=sent)
+    return Evidence(order="x", key=f"{messages} {fault}", steps=steps, sent=sent)
 
 
 BY_ORDER = of_cron(interleavings="all")
@@ -178,17 +189,17 @@ BY_ORDER = of_cron(interleavings="all")
     ("results", "verdict"),
     [
         ([BY_ORDER, of_cron(with_fault(1), faults=["each"])], "**low**: nothing in 6 schedules and 1 faults"),
-        ([BY_ORDER, of_cron(with_fault(2), faults=["each"])], "**medium**: twice in 1 of 1 faults, no schedule without one"),
-        ([BY_ORDER, of_cron(with_fault(2, fault=False), faults=["each"])], "**high**: twice in 1 of 7 schedules"),
-        ([of_cron(verdict="FAIL", interleavings="all")], "**high**: twice in 4 of 6 schedules"),
-        ([BY_ORDER], "**not known**: either schedules or faults were not played"),
+        ([BY_ORDER, of_cron(with_fault(2), faults=["each"])], "**medium**: duplicate in 1 of 1 faults, no schedule without one"),
+        ([BY_ORDER, of_cron(with_fault(2, fault=False), faults=["each"])], "**high**: duplicate in 1 of 7 schedules"),
+        ([of_cron(verdict="FAIL", interleavings="all")], "**high**: duplicate in 4 of 6 schedules"),
+        ([BY_ORDER], "**not known**: either schedules or faults were not executed"),
         ([BY_ORDER, of_cron(with_fault(1), "INCONCLUSIVE", faults=["each"])], "**not known**: delivery: why"),
     ],
 )  # fmt: skip
 def test_the_risk_of_a_cron_has_its_numbers_and_is_not_low_for_want_of_them(
     results: list[ScenarioResult], verdict: str
 ) -> None:
-    (row,) = risk_table.rows(risk_table.measured(results))
+    (row,) = risk_table.rows(measure_risks(results))
 
     assert (row[0], cell(row[-1])) == ("ghl-followups", verdict)
 

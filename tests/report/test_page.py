@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cronproof.report.data.document import read
+from cronproof.report.data.document import read_document
 from cronproof.report.views import html
 from tests.cli.test_app import cronproof
 from tests.conftest import ROOT
@@ -122,7 +122,7 @@ def test_a_stranger_finds_what_was_tested_what_is_not_covered_and_how_to_see_it_
     again.get_by_role("button", name="Copy").click()
     again.get_by_role("button", name="Copied").wait_for(timeout=5000)
     assert "cronproof verify" in page.locator("#verified .command").inner_text()
-    assert page.locator("#faults .matrix td.amiss").count() > 0
+    assert page.locator("#faults .matrix td.anomaly").count() > 0
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -150,7 +150,7 @@ def test_in_print_all_steps_are_there_and_no_buttons(browser: Browser, page_file
 
 
 def test_a_large_run_is_less_than_five_megabytes(run_once: Path) -> None:
-    run = grown(read(run_once / "results.json"), scenarios=200, schedules=10_000)
+    run = grown(read_document(run_once / "results.json"), scenarios=200, schedules=10_000)
 
     text = html.render(run)
 

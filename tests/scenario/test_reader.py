@@ -24,7 +24,7 @@ when:
   instances: 2
 then:
   - exclusive
-  - no-loss: {jobs: [32]}
+  - no-loss: {units: [32]}
   - status: 200
 """
 
@@ -85,19 +85,19 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         ("  - exclusive", "  - text: {77: [Hi]}", ["12:12: no job 77 is given; the jobs are: 32"]),
         ("  instances: 2", "  instance: 2", ["10:3: unknown word 'instance'; did you mean 'instances'?"]),
         ("  - exclusive", "  - exclusiv", ["12:5: 'exclusiv' is not known; did you mean 'exclusive'?"]),
-        ("no-loss: {jobs: [32]}", "no-los: {jobs: [32]}", ["13:5: unknown word 'no-los'; did you mean 'no-loss'?"]),
+        ("no-loss: {units: [32]}", "no-los: {units: [32]}", ["13:5: unknown word 'no-los'; did you mean 'no-loss'?"]),
         (
-            "{jobs: [32]}",
-            "{job: [32]}",
-            ["13:5: 'jobs' is missing", "13:15: unknown word 'job'; did you mean 'jobs'?"],
+            "{units: [32]}",
+            "{unit: [32]}",
+            ["13:5: 'units' is missing", "13:15: unknown word 'unit'; did you mean 'units'?"],
         ),
-        ("{jobs: [32]}", "{jobs: [33]}", ["13:22: no job 33 is given; the jobs are: 32"]),
+        ("{units: [32]}", "{units: [33]}", ["13:23: no job 33 is given; the jobs are: 32"]),
         ("status: 200", "status: ok", None),
         ("  - status: 200", "  - exclusive", ["14:5: exclusive is there twice"]),
         ("  - status: 200", "  - {status: 200, body: {}}", ["14:5: each item of the list is one check"]),
         (
             "  instances: 2",
-            "  overlaps: [step-by-step]",
+            "  orders: [step-by-step]",
             ["10:3: one instance cannot overlap; say `instances: 2`, or more"],
         ),
         (
@@ -121,9 +121,9 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
             ["7:18: `any` chooses from two values or more"],
         ),
         ("call: post-job-followup", "call: [post-job-followup, monthly-followup]", None),
-        ("no-loss: {jobs: [32]}", "no-loss", ["13:5: no-loss needs parameters; write `- no-loss: …`"]),
+        ("no-loss: {units: [32]}", "no-loss", ["13:5: no-loss needs parameters; write `- no-loss: …`"]),
         ("  - exclusive", "  - exclusive: {}", ["12:5: exclusive takes no parameters; write `- exclusive`"]),
-        ("{jobs: [32]}", "{jobs: [32, 32]}", ["13:26: job 32 is there twice"]),
+        ("{units: [32]}", "{units: [32, 32]}", ["13:27: job 32 is there twice"]),
         ("  instances: 2", "  instances: '2'", ["10:3: input should be a valid integer, not '2'"]),
         ("then:", "then: [", None),
         ("title: A title", "title: A title\ntitle: another", None),

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from cronproof.scenario.model import Scenario
+from cronproof.scenario.scenario import Scenario
 from tests.conftest import ROOT
 
 COMMITTED = ROOT / "scenarios" / "scenario.schema.json"

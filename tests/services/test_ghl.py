@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from cronproof.services.exchange import CallClock, Request, Response, Tried
+from cronproof.domain.message import Attempt
+from cronproof.services.exchange import CallClock, Request, Response
 from cronproof.services.ghl import GoHighLevel
 
 HEADERS = {"authorization": "Bearer token", "version": "2021-04-15"}
 SMS = {"type": "SMS", "contactId": "contact-1", "message": "Hi Eli"}
 
 
-def send(body: Any, headers: dict[str, str] = HEADERS) -> tuple[Response, list[Tried]]:
-    logged: list[Tried] = []
+def send(body: Any, headers: dict[str, str] = HEADERS) -> tuple[Response, list[Attempt]]:
+    logged: list[Attempt] = []
     request = Request("POST", "/conversations/messages", headers=headers, body=json.dumps(body).encode())
     return GoHighLevel().handle(request, logged.append), logged
 
@@ -60,7 +61,7 @@ def test_answers_html_where_there_is_no_route() -> None:
 
 
 def test_more_than_a_hundred_requests_in_ten_seconds_are_refused_and_each_response_tells_what_is_left() -> None:
-    ghl, logged = GoHighLevel(clock=CallClock(seconds_per_call=0.05)), list[Tried]()
+    ghl, logged = GoHighLevel(clock=CallClock(seconds_per_call=0.05)), list[Attempt]()
     request = Request("POST", "/conversations/messages", headers=HEADERS, body=json.dumps(SMS).encode())
     responses = [ghl.handle(request, logged.append) for _ in range(101)]
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 import respx
 
+from cronproof.domain.message import BlockedCall
 from cronproof.services import in_process
-from cronproof.services.services import Escape, Services
+from cronproof.services.services import Services
 
 
 def test_refuses_and_notes_every_other_host() -> None:
@@ -26,7 +27,7 @@ def test_refuses_and_notes_every_other_host() -> None:
         with pytest.raises(httpx.ConnectError, match="api.openphone.com cannot be reached from here"):
             asyncio.run(call())
 
-    assert services.escapes == [Escape("B", "https://api.openphone.com/v1/messages")]
+    assert services.blocked_calls == [BlockedCall("B", "https://api.openphone.com/v1/messages")]
 
 
 def test_refuses_synchronous_calls_too() -> None:

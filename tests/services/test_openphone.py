@@ -16,13 +16,15 @@ import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cronproof.domain.service_names import ErrorName
 from cronproof.services import in_process
 from cronproof.services.exchange import CallClock, Request
-from cronproof.services.openphone import OpenPhone, Scripted
-from cronproof.services.openphone_errors import ERRORS, Envelope, ErrorName
+from cronproof.services.given import ServicesGiven
+from cronproof.services.openphone import OpenPhone
+from cronproof.services.openphone_errors import ERRORS, Envelope
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
-from cronproof.standins.endpoints import Door
+from cronproof.standins.endpoints import InstanceEndpoints
 from tests.services.test_services import NO_DATABASE
 
 KEY = "key-of-northside"
@@ -74,7 +76,7 @@ async def _in_process(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 @contextlib.asynccontextmanager
 async def _over_http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     with tempfile.TemporaryDirectory() as folder:
-        door = Door("A", services, Authority.made(Path(folder)), NO_DATABASE)
+        door = InstanceEndpoints("A", services, Authority.made(Path(folder)), NO_DATABASE)
         async with door.open(), httpx.AsyncClient(base_url=door.url("openphone")) as client:
             yield client
 
@@ -194,12 +196,16 @@ def test_wants_the_raw_key(headers: dict[str, str], message: str, call: Call, se
     assert services.messages == []
 
 
+def refusing(envelope: Envelope = "flat", **refusal: object) -> ServicesGiven:
+    return ServicesGiven.model_validate({"openphone": {"refuses": [refusal], "envelope": envelope}})
+
+
 @pytest.mark.parametrize("name", [*ERRORS, "bad-gateway"])
 @pytest.mark.parametrize("envelope", get_args(Envelope))
 def test_answers_every_documented_error_in_both_envelopes(
     name: ErrorName, envelope: Envelope, call: Call, services: Services
 ) -> None:
-    services.reset([Scripted(name)], envelope)
+    services.reset(refusing(error=name, envelope=envelope))
 
     response = call("POST", "/v1/messages", json=SEND)
 
@@ -218,7 +224,7 @@ def test_answers_every_documented_error_in_both_envelopes(
 
 
 def test_a_scripted_error_can_be_for_one_number_and_for_once(call: Call, services: Services) -> None:
-    services.reset([Scripted("unknown-error", to=TO, times=1)])
+    services.reset(refusing(error="unknown-error", to=TO, times=1))
 
     other = call("POST", "/v1/messages", json=SEND | {"to": ["+12125550133"]})
     statuses = [call("POST", "/v1/messages", json=SEND).status_code for _ in range(2)]
@@ -227,7 +233,7 @@ def test_a_scripted_error_can_be_for_one_number_and_for_once(call: Call, service
 
 
 def test_invalid_messages_do_not_use_up_a_scripted_error(call: Call, services: Services) -> None:
-    services.reset([Scripted("unknown-error", times=1)])
+    services.reset(refusing(error="unknown-error", times=1))
 
     assert call("POST", "/v1/messages", json=SEND | {"content": ""}).status_code == 400
     assert call("POST", "/v1/messages", json=SEND).status_code == 500

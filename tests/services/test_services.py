@@ -13,14 +13,16 @@ import httpx
 import pytest
 import respx
 
-from cronproof.gate.fault import REFUSALS, FaultName
-from cronproof.gate.point import Line, OpenGate, Point, Release
+from cronproof.domain.service_names import REFUSALS, ErrorName, ServiceName
+from cronproof.gate.fault import FaultName
+from cronproof.gate.gate import Channel, OpenGate, Release
+from cronproof.gate.point import Point
 from cronproof.services import in_process
-from cronproof.services.exchange import Response, ServiceName
-from cronproof.services.openphone_errors import ErrorName, error_response
+from cronproof.services.exchange import Response
+from cronproof.services.openphone_errors import error_response
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
-from cronproof.standins.endpoints import Door
+from cronproof.standins.endpoints import InstanceEndpoints
 from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
 
@@ -35,7 +37,7 @@ async def reachable(
     """A client, and what answers with the address of a service for an instance."""
     if transport == "over HTTP":
         authority = Authority.made(folder)
-        doors = {name: Door(name, services, authority, NO_DATABASE) for name in ("A", "B")}
+        doors = {name: InstanceEndpoints(name, services, authority, NO_DATABASE) for name in ("A", "B")}
         async with httpx.AsyncClient() as client, contextlib.AsyncExitStack() as stack:
             for door in doors.values():
                 await stack.enter_async_context(door.open())
@@ -80,7 +82,7 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
     seen: list[tuple[str, str, str, int]] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+        async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
             seen.append((instance, point.kind, point.text, len(services.messages)))
             return Release(instance)
 
@@ -108,7 +110,7 @@ class Failing(OpenGate):
 
     fault: FaultName = "truncated"
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+    async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
         return Release(instance, self.fault if point.kind == "call" else None)
 
 
@@ -200,7 +202,7 @@ def test_when_time_passes_messages_are_older(tmp_path: Path) -> None:
     response, services, _ = asyncio.run(sent("in process", "slow-after", tmp_path))
 
     before = services.openphone.sent[0]["createdAt"]
-    services.age(timedelta(minutes=15))
+    services.shift_time(timedelta(minutes=15))
     assert response is not None
     aged = datetime.fromisoformat(services.openphone.sent[0]["createdAt"])
     assert datetime.fromisoformat(before) - aged == timedelta(minutes=15)
@@ -210,7 +212,7 @@ def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
     labels: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+        async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
             labels.append(f"{instance}: {point.label}")
             return Release(instance)
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from cronproof.services.exchange import CallClock, Request, Response, Tried
+from cronproof.domain.message import Attempt
+from cronproof.services.exchange import CallClock, Request, Response
 from cronproof.services.telegram import Telegram
 
 PATH = "/bot100000001:token/sendMessage"
 
 
-def send(body: dict[str, Any], path: str = PATH) -> tuple[Response, list[Tried]]:
-    logged: list[Tried] = []
+def send(body: dict[str, Any], path: str = PATH) -> tuple[Response, list[Attempt]]:
+    logged: list[Attempt] = []
     request = Request("POST", path, headers={"content-type": "application/json"}, body=json.dumps(body).encode())
     return Telegram().handle(request, logged.append), logged
 
@@ -29,7 +30,7 @@ def test_accepts_a_message() -> None:
 
 
 def test_takes_a_form_as_well() -> None:
-    logged: list[Tried] = []
+    logged: list[Attempt] = []
     request = Request("POST", PATH, body=b"chat_id=700700&text=Hi+Dee")
 
     assert Telegram().handle(request, logged.append).status == 200
@@ -60,7 +61,7 @@ def test_wants_a_bot_and_a_method(path: str, status: int) -> None:
 
 
 def test_a_chat_that_gets_more_than_one_a_second_is_refused_after_a_burst_and_the_others_are_not() -> None:
-    telegram, logged = Telegram(clock=CallClock(seconds_per_call=0.5)), list[Tried]()
+    telegram, logged = Telegram(clock=CallClock(seconds_per_call=0.5)), list[Attempt]()
 
     def to(chat_id: str) -> Response:
         body = json.dumps({"chat_id": chat_id, "text": "Hi"}).encode()
@@ -78,7 +79,7 @@ def test_a_chat_that_gets_more_than_one_a_second_is_refused_after_a_burst_and_th
 def test_a_bot_that_sends_more_than_thirty_a_second_is_refused() -> None:
     telegram = Telegram(clock=CallClock(seconds_per_call=0.01))
     responses = [
-        telegram.handle(Request("POST", PATH, body=f"chat_id={number}&text=Hi".encode()), list[Tried]().append)
+        telegram.handle(Request("POST", PATH, body=f"chat_id={number}&text=Hi".encode()), list[Attempt]().append)
         for number in range(1, 32)
     ]
 

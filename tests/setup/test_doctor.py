@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cronproof.engine.runner import Plan
+from cronproof.engine.plan import Plan
 from cronproof.setup.doctor import examine_target
 from cronproof.targets.config import TargetConfig
 from tests.conftest import Await
-from tests.targets.test_outside import NOT_FOUND, target
+from tests.targets.test_external import NOT_FOUND, target
 
 pytestmark = pytest.mark.postgres
 
@@ -24,7 +24,7 @@ def told(plan: Plan, await_: Await) -> list[str]:
 
 
 def outside(config: TargetConfig, folder: Path) -> Plan:
-    return Plan("server", outside=config, logs=folder)
+    return Plan("server", external=config, logs=folder)
 
 
 def test_each_cron_is_called_once_and_told_with_what_it_reached(await_: Await) -> None:
@@ -45,7 +45,7 @@ def test_hosts_that_were_refused_are_told(await_: Await, tmp_path: Path) -> None
 def test_a_target_that_reaches_nothing_is_told(await_: Await, tmp_path: Path) -> None:
     lines = told(outside(target("contacts-nothing"), tmp_path), await_)
 
-    assert lines[0] == "missing post-job-followup: A contacted neither the database nor a mocked API"
+    assert lines[0] == "missing post-job-followup: A contacted neither the database nor a service"
     assert "missing no cron has reached the database: give the target {database_url} or {supabase_url}" in lines
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
-from cronproof.standins.endpoints import Door
+from cronproof.standins.endpoints import InstanceEndpoints
 from tests.services.test_services import NO_DATABASE
 
 BODY = {"content": "Hi!", "from": "PN1", "to": ["+12125550132"]}
@@ -19,7 +19,7 @@ BODY = {"content": "Hi!", "from": "PN1", "to": ["+12125550132"]}
 
 async def behind(folder: Path, services: Services, method: str, url: str) -> httpx.Response:
     authority = Authority.made(folder)
-    door = Door("A", services, authority, NO_DATABASE)
+    door = InstanceEndpoints("A", services, authority, NO_DATABASE)
     async with door.open():
         trust = ssl.create_default_context(cafile=str(authority.bundle))
         async with httpx.AsyncClient(proxy=f"http://127.0.0.1:{door.proxy.port}", verify=trust) as client:
@@ -54,7 +54,7 @@ def test_everything_else_is_refused_and_noted(url: str, noted: str, tmp_path: Pa
     except httpx.ProxyError:
         pass
 
-    assert [(escape.instance, escape.url) for escape in services.escapes] == [("A", noted)]
+    assert [(escape.instance, escape.url) for escape in services.blocked_calls] == [("A", noted)]
     assert services.messages == []
 
 
@@ -68,7 +68,7 @@ def test_a_client_that_sends_whole_urls_is_answered_too(tmp_path: Path) -> None:
     )
 
     async def main() -> bytes:
-        door = Door("A", services, Authority.made(tmp_path), NO_DATABASE)
+        door = InstanceEndpoints("A", services, Authority.made(tmp_path), NO_DATABASE)
         async with door.open():
             reader, writer = await asyncio.open_connection("127.0.0.1", door.proxy.port)
             writer.write(head.encode() + body)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cronproof.errors import InvalidConfig, UsageError
-from cronproof.targets.config import ConfigFile, filled
+from cronproof.targets.config import ConfigFile, fill_placeholders
 
 
 def config(folder: Path, text: str) -> ConfigFile:
@@ -29,15 +29,15 @@ def test_a_target_with_all_that_it_needs(tmp_path: Path) -> None:
         """,
     )
 
-    target = read.named("app")
+    target = read.find_target("app")
 
     assert (target.command, target.cwd, target.path) == (["node", "server.js"], tmp_path / "app", "/api/cron/{cron}")
     assert target.env == {"PORT": "{port}"}
-    assert read.migrations("app") is None
+    assert read.find_migrations("app") is None
 
 
 def test_only_placeholders_are_filled_in() -> None:
-    assert filled("http://x:{port}/{unknown}/{}", {"port": "80"}) == "http://x:80/{unknown}/{}"
+    assert fill_placeholders("http://x:{port}/{unknown}/{}", {"port": "80"}) == "http://x:80/{unknown}/{}"
 
 
 def test_migrations_are_files_and_patterns_next_to_the_file(tmp_path: Path) -> None:
@@ -46,14 +46,14 @@ def test_migrations_are_files_and_patterns_next_to_the_file(tmp_path: Path) -> N
         (tmp_path / "sql" / name).touch()
     read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["sql/2.sql", "sql/*.sql"]')
 
-    assert read.migrations("app") == [tmp_path / "sql" / "2.sql", tmp_path / "sql" / "1.sql"]
+    assert read.find_migrations("app") == [tmp_path / "sql" / "2.sql", tmp_path / "sql" / "1.sql"]
 
 
 def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
     read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["db/*.sql"]')
 
     with pytest.raises(UsageError, match=r"\[targets.app\] migrations: no file fits 'db/\*.sql'"):
-        read.migrations("app")
+        read.find_migrations("app")
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,40 @@
-"""Edited crons: modules of their own for each instance, and nothing of them elsewhere."""
+"""Edited packages: modules of their own for each import, and nothing of them elsewhere."""
 
 from __future__ import annotations
 
 import sys
 
-from cronproof.targets import edited
+from cronproof.targets import reference
+from cronproof.targets.edited import import_edited
 from fixtures.crons import post_job_followup
 from fixtures.crons.app import now
-from fixtures.crons.settings import Settings
 
 FILE = "fixtures/crons/post_job_followup.py"
-SETTINGS = Settings("postgresql://127.0.0.1:1/none", "secret", "key")
+VALUES = {
+    "database_url": "postgresql://127.0.0.1:1/none",
+    "cron_secret": "secret",
+    "openphone_api_key": "key",
+    "openphone_url": "http://openphone",
+    "telegram_url": "http://telegram",
+    "ghl_url": "http://ghl",
+    "app_url": "http://app",
+}
 
 
-def test_each_instance_has_modules_of_its_own_and_the_rest_stays() -> None:
+def test_each_import_has_modules_of_its_own_and_the_rest_stays() -> None:
     before = set(sys.modules)
-    text = (edited.FOLDER / "crons" / "post_job_followup.py").read_text() + "\nMADE = []\n"
-    make = edited.application({FILE: text}, "fixtures.crons.app")
+    text = (reference.ROOT / FILE).read_text() + "\nMADE = []\n"
 
-    one, other = make(SETTINGS, now), make(SETTINGS, now)
+    ((one,), (other,)) = (
+        import_edited("fixtures", {FILE: text}, ["fixtures.crons.post_job_followup"]) for _ in range(2)
+    )
 
-    assert one is not other
+    assert one.MADE is not other.MADE
     assert not hasattr(post_job_followup, "MADE")
     assert {name for name in set(sys.modules) - before if name.startswith("edited_")} == set()
 
 
-def test_the_crons_are_those_of_the_module_that_is_named() -> None:
-    routes = edited.application({}, "fixtures.hardened")(SETTINGS, now).routes
+def test_an_edited_target_is_an_application() -> None:
+    make = reference.find_built_in("hardened").edited_application({})
 
-    assert len(routes) == 1
+    assert len(make(VALUES, now).routes) == 1

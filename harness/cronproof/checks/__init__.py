@@ -1,12 +1,13 @@
-"""The checks: properties that must hold in every run, one module for each kind."""
+"""The checks: properties that must hold in every execution, one module for each."""
 
 from cronproof.checks.batch_limit import BatchLimit
 from cronproof.checks.body import Body
-from cronproof.checks.check import Check, Finding, Verdict
+from cronproof.checks.check import Check
+from cronproof.checks.claims_agree import ClaimsAgree
 from cronproof.checks.delivery import Delivery
 from cronproof.checks.egress import Egress
 from cronproof.checks.exclusive import Exclusive
-from cronproof.checks.flag_agrees import FlagAgrees
+from cronproof.checks.max_attempts import MaxAttempts
 from cronproof.checks.never_waits import NeverWaits
 from cronproof.checks.no_deadlock import NoDeadlock
 from cronproof.checks.no_duplicate import NoDuplicate
@@ -19,14 +20,13 @@ from cronproof.checks.rpc_present import RpcPresent
 from cronproof.checks.sees_rows import SeesRows
 from cronproof.checks.status import Status
 from cronproof.checks.text import Text
-from cronproof.checks.tries import Tries
 
 CHECKS: tuple[type[Check], ...] = (
     Exclusive,
     NoDuplicate,
     NoLoss,
     Delivery,
-    FlagAgrees,
+    ClaimsAgree,
     OnlyEligible,
     BatchLimit,
     NeverWaits,
@@ -34,7 +34,7 @@ CHECKS: tuple[type[Check], ...] = (
     Body,
     Text,
     Rows,
-    Tries,
+    MaxAttempts,
     NoInterference,
     RpcPresent,
     RpcGuarded,
@@ -43,4 +43,4 @@ CHECKS: tuple[type[Check], ...] = (
     Egress,
 )
 
-__all__ = ["CHECKS", "Check", "Finding", "Verdict"]
+__all__ = ["CHECKS", "Check"]

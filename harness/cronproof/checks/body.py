@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue, RootModel
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
 
 
 class Body(RootModel[dict[str, JsonValue]], Check):
@@ -16,9 +17,9 @@ class Body(RootModel[dict[str, JsonValue]], Check):
 
     id: ClassVar[str] = "body"
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Compares each instance's response, member by member."""
-        for response in run.responses:
+        for response in evidence.responses:
             difference = _difference("", self.root, response.body)
             if difference:
                 return failed(

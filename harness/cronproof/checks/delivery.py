@@ -1,6 +1,4 @@
-"""delivery: how often each message was accepted, faults and the runs after them included, and where that is known to fall
-short.
-"""
+"""delivery: how often each message was accepted, faults and the recovery included, and where that is known to fall short."""
 
 from __future__ import annotations
 
@@ -10,12 +8,16 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from cronproof.checks.check import Check, Finding, failed, listed, passed
-from cronproof.checks.known import Limit
-from cronproof.evidence.evidence import JobId, Met, Run
-from cronproof.evidence.message_outcomes import Amiss, Awaited, Consequence, Delivered, consequences
+from cronproof.checks.check import Check, as_list
+from cronproof.checks.known_limit import KnownLimit
+from cronproof.domain.work import UnitId
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.message_outcome import Anomaly, Delivered, ExpectedMessage, MessageOutcome
+from cronproof.evidence.message_outcomes import find_message_outcomes
 from cronproof.gate.fault import FaultName
-from cronproof.strict_model import Parameters
+from cronproof.gate.trace import InjectedFault
+from cronproof.strict_model import StrictModel
 
 Expected = Literal["exactly once", "at most once", "at least once"]
 _ALLOWED: dict[Expected, frozenset[Delivered]] = {
@@ -23,112 +25,109 @@ _ALLOWED: dict[Expected, frozenset[Delivered]] = {
     "at most once": frozenset({"never", "once"}),
     "at least once": frozenset({"once", "twice"}),
 }
+_IN_WORDS: dict[Delivered, str] = {
+    "never": "its message was never accepted",
+    "once": "its message was accepted once",
+    "twice": "its message was accepted twice or more",
+}
 
 
-class Known(Limit):
-    """A limit that is known: what comes of a fault, or of instances that run at once, and why it is so. It does not fail;
-    when it is gone, that does.
-    """
+class KnownOutcome(KnownLimit):
+    """A known limit: what comes of a fault, or of instances that run at once, and the reason."""
 
     fault: Annotated[
         list[FaultName],
-        BeforeValidator(listed, json_schema_input_type=FaultName | list[FaultName]),
-        Field(description="The fault, or several of which this is so; any or none, when left out."),
+        BeforeValidator(as_list, json_schema_input_type=FaultName | list[FaultName]),
+        Field(description="The fault, or several; any or none when left out."),
     ] = []
     at: Annotated[
         list[str],
-        BeforeValidator(listed, json_schema_input_type=str | list[str]),
-        Field(description="Only at some of these points, by the names that the matrix has; at any, when left out."),
+        BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+        Field(description="Only at these points, by the names that the fault matrix has; at any when left out."),
     ] = []
-    to: Annotated[str | None, Field(description="Only of messages to them; of any, when left out.")] = None
+    to: Annotated[str | None, Field(description="Only of messages to this recipient; of any when left out.")] = None
     outcome: Annotated[Delivered, Field(description="How often the message is accepted then.")]
 
-    def covers(self, target: str, one: Consequence, to: str | None) -> bool:
-        """Whether what became of a message is within the limit, on a target; `to` says to whom it is, if it is of no job."""
+    def covers(self, target: str, outcome: MessageOutcome, to: str | None) -> bool:
+        """Whether the limit allows an outcome on a target. `to`: the recipient of a message that belongs to no unit."""
         if self.to not in {None, to}:
             return False
-        met = not self.fault or any(met.fault in self.fault and self._is_at(met) for met in one.faults)
-        return self.is_of(target) and self.outcome == one.delivered and met
+        met = not self.fault or any(fault.fault in self.fault and self._is_at(fault) for fault in outcome.faults)
+        return self.applies_to(target) and self.outcome == outcome.delivered and met
 
-    def _is_at(self, met: Met) -> bool:
-        return not self.at or f"{met.instance}: {met.point}" in self.at
+    def _is_at(self, fault: InjectedFault) -> bool:
+        return not self.at or f"{fault.instance}: {fault.point}" in self.at
 
     def __str__(self) -> str:
         where = f" at {' or '.join(self.at)}" if self.at else ""
-        return f"{', '.join(self.fault) or 'any run'}{where}: {self.outcome}"
+        return f"{', '.join(self.fault) or 'any execution'}{where}: {self.outcome}"
 
 
-class Delivery(Parameters, Check):
-    """Each of these messages is accepted exactly once (or as often as is said), the runs of the recovery included; where a
-    limit is known, it may be otherwise.
+class Delivery(StrictModel, Check):
+    """Each of these messages is accepted exactly once (or as often as is said), the recovery included. Known limits may
+    differ.
     """
 
     id: ClassVar[str] = "delivery"
     needs_recovery: ClassVar[bool] = True
-    asks_for_more: ClassVar[bool] = True
-    of_jobs: ClassVar[bool] = True
-    jobs: Annotated[list[JobId], Field(description="The jobs whose messages are counted, by id.")] = []
-    messages: Annotated[list[Awaited], Field(description="Messages that are about no job with a mark.")] = []
-    expected: Annotated[Expected, Field(description="How often each message is to be accepted.")] = "exactly once"
-    known: Annotated[list[Known], Field(description="Where it is known to be otherwise.")] = []
+    may_change_in_recovery: ClassVar[bool] = True
+    of_units: ClassVar[bool] = True
+    units: Annotated[list[UnitId], Field(description="The units whose messages are counted, by id.")] = []
+    messages: Annotated[list[ExpectedMessage], Field(description="Messages that belong to no unit of work.")] = []
+    expected: Annotated[Expected, Field(description="How often each message must be accepted.")] = "exactly once"
+    known: Annotated[list[KnownOutcome], Field(description="Where it is known to be otherwise.")] = []
 
     @model_validator(mode="after")
     def _something_is_counted(self) -> Self:
-        if not self.jobs and not self.messages:
-            raise ValueError("name `jobs` or `messages` to count")
+        if not self.units and not self.messages:
+            raise ValueError("name `units` or `messages` to count")
         return self
 
     @property
     def tables(self) -> list[str]:
-        """The tables that the messages' rows are in."""
+        """The tables of the messages' rows."""
         return [table for message in self.messages for table in message.row]
 
-    def examine(self, run: Run) -> Finding:
-        """Counts each message. Where a limit is known it may show."""
+    def examine(self, evidence: Evidence) -> Finding:
+        """Counts each message. A known limit passes."""
         reasons: list[str] = []
         shown = ""
-        for one in self.of(run):
+        for one in self.message_outcomes(evidence):
             if one.delivered in _ALLOWED[self.expected]:
                 continue
             if one.known is None:
-                return failed(f"{one.about}{one.where}: {_said(one.delivered)}, not {self.expected}")
+                return failed(f"{one.about}{one.where}: {_IN_WORDS[one.delivered]}, not {self.expected}")
             reasons.append(one.known)
-            shown = shown or f"{one.about}{one.where}: {_said(one.delivered)}, as is known"
+            shown = shown or f"{one.about}{one.where}: {_IN_WORDS[one.delivered]}, as is known"
         return Finding("PASS", shown or self.expected, tuple(dict.fromkeys(reasons)))
 
-    def of(self, run: Run) -> list[Consequence]:
-        """What became of each message, and why, if that is known."""
-        return [replace(one, known=self._reason(run.target, one, to)) for one, to in self._came(run)]
+    def message_outcomes(self, evidence: Evidence) -> list[MessageOutcome]:
+        """What became of each message, with the reason of the known limit that covers it."""
+        return [replace(one, known=self._reason(evidence.target, one, to)) for one, to in self._outcomes(evidence)]
 
-    def _came(self, run: Run) -> Iterator[tuple[Consequence, str | None]]:
-        """What became of each message, with the recipient of those that are of no job."""
-        for one in consequences(run, self.jobs):
+    def _outcomes(self, evidence: Evidence) -> Iterator[tuple[MessageOutcome, str | None]]:
+        """What became of each message, with the recipient of a message that belongs to no unit."""
+        for one in find_message_outcomes(evidence, self.units):
             yield one, None
         for message in self.messages:
-            for one in consequences(run, [], [message]):
+            for one in find_message_outcomes(evidence, [], [message]):
                 yield one, message.to
 
-    def amiss(self, run: Run) -> Sequence[Amiss]:
-        """Messages that came twice or never."""
-        wrong = [one.amiss for one in self.of(run) if one.delivered not in _ALLOWED[self.expected]]
-        return list(dict.fromkeys(filter(None, wrong)))
+    def anomalies(self, evidence: Evidence) -> Sequence[Anomaly]:
+        """Messages that were accepted twice or never."""
+        wrong = [one for one in self.message_outcomes(evidence) if one.delivered not in _ALLOWED[self.expected]]
+        return list(dict.fromkeys(one.anomaly for one in wrong if one.anomaly is not None))
 
-    def _reason(self, target: str, one: Consequence, to: str | None) -> str | None:
-        return next((known.reason for known in self.known if known.covers(target, one, to)), None)
+    def _reason(self, target: str, outcome: MessageOutcome, to: str | None) -> str | None:
+        return next((known.reason for known in self.known if known.covers(target, outcome, to)), None)
 
-    def conclude(self, runs: Sequence[Run]) -> Finding:
-        """Looks whether every known limit has shown, and says which have."""
-        came = [(run.target, one, to) for run in runs for one, to in self._came(run)]
-        of_target = [known for known in self.known if known.is_of(runs[0].target if runs else "")]
-        gone = [str(known) for known in of_target if not any(known.covers(*one) for one in came)]
+    def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding:  # noqa: ARG002  (counts anew)
+        """Looks whether every known limit has shown, and says how many faults were counted."""
+        outcomes = [(one.target, outcome, to) for one in evidence for outcome, to in self._outcomes(one)]
+        of_target = [known for known in self.known if known.applies_to(evidence[0].target if evidence else "")]
+        gone = [str(known) for known in of_target if not any(known.covers(*outcome) for outcome in outcomes)]
         if gone:
             return failed(f"a known limit is gone, take it out: {'; '.join(gone)}")
-        faults = sum(1 for run in runs if run.met)
+        faults = sum(1 for one in evidence if one.injected_faults)
         counted = f"{self.expected} under {faults} faults" if faults else self.expected
         return passed(counted + (f", {len(of_target)} known limits apart" if of_target else ""))
-
-
-def _said(delivered: Delivered) -> str:
-    return {"never": "its message was never accepted", "once": "its message was accepted once"}.get(
-        delivered, "its message was accepted twice or more"
-    )

@@ -1,24 +1,23 @@
-"""egress: the target contacted nothing but the database and the mocks."""
+"""egress: the target contacted nothing but the database and the declared services."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
-from cronproof.strict_model import Parameters
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.strict_model import StrictModel
 
 
-class Egress(Parameters, Check):
-    """No instance called a host other than the database and the mocked APIs. Such calls are refused and noted."""
+class Egress(StrictModel, Check):
+    """No instance called a host other than the database and the services. Such calls are blocked and noted."""
 
     id: ClassVar[str] = "egress"
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Names the first host that was called."""
-        for escape in run.escapes:
-            return failed(
-                f"{escape.instance or 'an instance'} called {urlsplit(escape.url).netloc}; the call was refused"
-            )
-        return passed("database and mocks only")
+        for call in evidence.blocked_calls:
+            return failed(f"{call.instance or 'an instance'} called {urlsplit(call.url).netloc}; the call was refused")
+        return passed("database and services only")

@@ -1,32 +1,34 @@
-"""exclusive: no row is claimed by two instances."""
+"""exclusive: no unit of work is claimed by two instances."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from cronproof.checks.check import Check, Finding, failed, inconclusive, passed
-from cronproof.evidence.evidence import JobId, Run
-from cronproof.strict_model import Parameters
+from cronproof.checks.check import Check
+from cronproof.domain.work import UNIT, UnitId
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
+from cronproof.strict_model import StrictModel
 
 
-class Exclusive(Parameters, Check):
-    """No job is claimed by two instances: once one has set its *_sent_at, no other sets it, unless it was cleared."""
+class Exclusive(StrictModel, Check):
+    """No unit is claimed by two instances: once one has claimed it, no other claims it before it was given back."""
 
     id: ClassVar[str] = "exclusive"
-    of_jobs: ClassVar[bool] = True
+    of_units: ClassVar[bool] = True
 
-    def examine(self, run: Run) -> Finding:
-        """Follows the writes of each mark in their order."""
-        if not any(mark.is_set for mark in run.marks):
-            return inconclusive("no instance claimed anything: no expected job was eligible")
-        holders: dict[tuple[JobId, str], str] = {}
-        for mark in run.marks:
-            job_mark = (mark.job_id, mark.sent_column)
-            holder = holders.get(job_mark)
-            if not mark.is_set:
-                holders.pop(job_mark, None)
-            elif holder not in (None, mark.instance):
-                return failed(f"job {mark.job_id} was claimed by {holder} and by {mark.instance} ({mark.sent_column})")
+    def examine(self, evidence: Evidence) -> Finding:
+        """Follows the claims of each unit in their order."""
+        if not any(write.is_set for write in evidence.claim_writes):
+            return inconclusive(f"no instance claimed anything: no expected {UNIT} was eligible")
+        holders: dict[tuple[UnitId, str], str] = {}
+        for write in evidence.claim_writes:
+            claim = (write.unit, write.column)
+            holder = holders.get(claim)
+            if not write.is_set:
+                holders.pop(claim, None)
+            elif holder not in (None, write.instance):
+                return failed(f"{UNIT} {write.unit} was claimed by {holder} and by {write.instance} ({write.column})")
             else:
-                holders[job_mark] = mark.instance
-        return passed("every claimed job by one instance only")
+                holders[claim] = write.instance
+        return passed(f"every claimed {UNIT} by one instance only")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
-from cronproof.strict_model import Parameters
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.strict_model import StrictModel
 
 DEADLOCK_DETECTED = "40P01"
 
 
-class NoDeadlock(Parameters, Check):
+class NoDeadlock(StrictModel, Check):
     """No instance is told by Postgres that it was part of a deadlock."""
 
     id: ClassVar[str] = "no-deadlock"
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Looks for SQLSTATE 40P01 among the errors that the server sent."""
-        for error in run.errors:
+        for error in evidence.errors:
             if error.sqlstate == DEADLOCK_DETECTED:
                 return failed(f"{error.instance} was the victim of a deadlock: {error.message}")
         return passed("no deadlock")

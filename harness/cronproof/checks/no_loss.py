@@ -1,4 +1,4 @@
-"""no-loss: after enough fault-free runs, every eligible job has its accepted message."""
+"""no-loss: after enough fault-free calls, every eligible unit's message was accepted."""
 
 from __future__ import annotations
 
@@ -6,36 +6,40 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from cronproof.checks.check import Check, Finding, failed, inconclusive, named, passed
-from cronproof.evidence.evidence import JobId, Run
-from cronproof.strict_model import Parameters
+from cronproof.checks.check import Check
+from cronproof.domain.work import UnitId, name_units
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
+from cronproof.strict_model import StrictModel
 
 
-class NoLoss(Parameters, Check):
-    """Each of these jobs has its message once the cron has run again, without faults, until nothing changes."""
+class NoLoss(StrictModel, Check):
+    """The message of each of these units is accepted once the cron has run again, without faults, until nothing changes."""
 
     id: ClassVar[str] = "no-loss"
     needs_recovery: ClassVar[bool] = True
-    asks_for_more: ClassVar[bool] = True
-    of_jobs: ClassVar[bool] = True
-    jobs: Annotated[list[JobId], Field(min_length=1, description="The jobs that must get a message, by id.")]
+    may_change_in_recovery: ClassVar[bool] = True
+    of_units: ClassVar[bool] = True
+    units: Annotated[list[UnitId], Field(min_length=1, description="The units that must get a message, by id.")]
 
-    def examine(self, run: Run) -> Finding:
-        """Looks for the messages to each job's number; jobs that share one need as many."""
-        unreachable = [job for job in self.jobs if run.jobs[job].phone is None]
+    def examine(self, evidence: Evidence) -> Finding:
+        """Looks for a message to each unit's recipient. Units that share one need as many messages."""
+        unreachable = [unit for unit in self.units if evidence.units[unit].recipient is None]
         if unreachable:
-            return inconclusive(f"{named(unreachable)}: no phone number, so no message can be expected")
+            return inconclusive(f"{name_units(unreachable)}: no phone number, so no message can be expected")
         lost = []
-        for purpose in run.purposes:
-            arrived = [sent.message.to for sent in run.accepted if sent.purpose == purpose]
-            for job_id in self.jobs:
-                phone = run.jobs[job_id].phone
-                if phone in arrived:
-                    arrived.remove(phone)
+        for purpose in evidence.purposes:
+            arrived = [sent.message.to for sent in evidence.accepted if sent.purpose == purpose]
+            for unit in self.units:
+                recipient = evidence.units[unit].recipient
+                if recipient in arrived:
+                    arrived.remove(recipient)
                 else:
-                    lost.append(job_id)
+                    lost.append(unit)
         if not lost:
-            return passed(f"{named(self.jobs)}: message accepted")
-        tried = [sent for sent in run.sent if sent.message.to in {run.jobs[job].phone for job in lost}]
+            return passed(f"{name_units(self.units)}: message accepted")
+        tried = [sent for sent in evidence.sent if sent.message.to in {evidence.units[unit].recipient for unit in lost}]
         refused = f" ({len(tried)} tried, the last answered {tried[-1].message.status})" if tried else " (none tried)"
-        return failed(f"{named(lost)}: no message was accepted, though the cron ran until nothing changed{refused}")
+        return failed(
+            f"{name_units(lost)}: no message was accepted, though the cron ran until nothing changed{refused}"
+        )

@@ -6,35 +6,37 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from cronproof.checks.check import Check, Finding, failed, named, passed
-from cronproof.evidence.evidence import JobId, Run, in_order
+from cronproof.checks.check import Check
+from cronproof.domain.work import UNIT, UnitId, in_order, name_units
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
 from cronproof.redaction import masked
-from cronproof.strict_model import Parameters
+from cronproof.strict_model import StrictModel
 
 
-class OnlyEligible(Parameters, Check):
-    """Only these jobs' customers get a message; the rows of all other jobs, other tenants' too, are untouched."""
+class OnlyEligible(StrictModel, Check):
+    """Only the recipients of these units get a message. The rows of all other units, other tenants' too, are untouched."""
 
     id: ClassVar[str] = "only-eligible"
-    jobs: Annotated[list[JobId], Field(description="The jobs that may get a message, by id.")]
-    skipped: Annotated[list[JobId], Field(description="Jobs that may be decided, but not messaged.")] = []
+    units: Annotated[list[UnitId], Field(description="The units that may get a message, by id.")]
+    skipped: Annotated[list[UnitId], Field(description="Units that may be decided, but not messaged.")] = []
 
-    def examine(self, run: Run) -> Finding:
-        """Looks at who got a message, then at the rows of everybody else."""
-        eligible = {run.jobs[job].phone for job in self.jobs}
-        for sent in run.accepted:
+    def examine(self, evidence: Evidence) -> Finding:
+        """Looks at who got a message, then at the rows of all other units."""
+        eligible = {evidence.units[unit].recipient for unit in self.units}
+        for sent in evidence.accepted:
             if sent.message.to not in eligible:
-                jobs = run.jobs_of(sent.message.to)
-                whose = f"job {jobs[0].id}" if jobs else "no job of the scenario"
+                units = evidence.units_of(sent.message.to)
+                whose = f"{UNIT} {units[0].id}" if units else f"no {UNIT} of the scenario"
                 return failed(f"{whose} is not eligible, but {masked(sent.message.to)} got {sent}")
-        outside = set(run.jobs) - set(self.jobs) - set(self.skipped)
-        before = {row["id"]: row for row in run.before.get("jobs", [])}
-        rows = run.recovered.get("jobs") if run.recovered else run.after.get("jobs")
-        gone = in_order(outside - {row["id"] for row in rows or []})
+        outside = set(evidence.units) - set(self.units) - set(self.skipped)
+        before = {row["id"]: row for row in evidence.unit_rows_before}
+        rows = evidence.unit_rows(recovered=True)
+        gone = in_order(outside - {row["id"] for row in rows})
         if gone:
-            return failed(f"{named(gone)}: not eligible, but deleted")
-        for row in rows or []:
+            return failed(f"{name_units(gone)}: not eligible, but deleted")
+        for row in rows:
             if row["id"] in outside and row != before[row["id"]]:
                 changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
-                return failed(f"job {row['id']} is not eligible, but its row was changed ({changed})")
-        return passed(f"{named(in_order(outside))} untouched" if outside else "no message to anybody else")
+                return failed(f"{UNIT} {row['id']} is not eligible, but its row was changed ({changed})")
+        return passed(f"{name_units(in_order(outside))} untouched" if outside else "no message to anybody else")

@@ -7,14 +7,15 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, JsonValue, RootModel
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
 
 Row = dict[str, JsonValue]
 
 
 class Rows(RootModel[Annotated[dict[str, list[Row]], Field(min_length=1)]], Check):
-    """After the run each of these rows is there, by table: with these values, whatever else is in it. There may be more."""
+    """After the execution each of these rows is there, by table, with at least these values. There may be more rows."""
 
     id: ClassVar[str] = "rows"
 
@@ -23,10 +24,10 @@ class Rows(RootModel[Annotated[dict[str, list[Row]], Field(min_length=1)]], Chec
         """The tables that are named."""
         return list(self.root)
 
-    def examine(self, run: Run) -> Finding:
-        """Looks for a row of its own for each."""
+    def examine(self, evidence: Evidence) -> Finding:
+        """Looks for a different row for each."""
         for table, wanted in self.root.items():
-            left = list(run.after.get(table, []))
+            left = list(evidence.after.get(table, []))
             for row in wanted:
                 found = next((one for one in left if _has(one, row)), None)
                 if found is None:

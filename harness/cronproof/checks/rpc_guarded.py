@@ -6,21 +6,22 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
-from cronproof.strict_model import Parameters
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.strict_model import StrictModel
 
 
-class RpcGuarded(Parameters, Check):
+class RpcGuarded(StrictModel, Check):
     """anon and authenticated cannot execute the function, service_role can; a definer's search_path is pinned."""
 
     id: ClassVar[str] = "rpc-guarded"
     of_the_database: ClassVar[bool] = True
     function: Annotated[str, Field(description="Its name, in the schema public.")]
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Asks Postgres itself who may execute it: two separate grants have to be revoked, and it is easy to miss one."""
-        found = [function for function in run.functions if function.name == self.function]
+        found = [function for function in evidence.functions if function.name == self.function]
         if not found:
             return failed(f"there is no function {self.function}")
         for function in found:

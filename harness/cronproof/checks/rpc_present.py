@@ -7,12 +7,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
-from cronproof.strict_model import Parameters
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.strict_model import StrictModel
 
 
-class RpcPresent(Parameters, Check):
+class RpcPresent(StrictModel, Check):
     """The function exists once, with exactly these arguments and returned columns."""
 
     id: ClassVar[str] = "rpc-present"
@@ -24,9 +25,9 @@ class RpcPresent(Parameters, Check):
     ]
     returns: Annotated[list[str], Field(description="The columns that it returns, each as `name type`, in order.")]
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Compares with what Postgres' catalog says."""
-        found = [function for function in run.functions if function.name == self.function]
+        found = [function for function in evidence.functions if function.name == self.function]
         if not found:
             return failed(f"there is no function {self.function}")
         if len(found) > 1:

@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, RootModel
 
-from cronproof.checks.check import Check, Finding, failed, passed
-from cronproof.evidence.evidence import Run
+from cronproof.checks.check import Check
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
 
 BODY_CHARACTERS = 160
 
@@ -18,12 +19,12 @@ class Status(RootModel[Annotated[int, Field(ge=100, le=599, strict=True)]], Chec
 
     id: ClassVar[str] = "status"
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Compares each instance's response."""
-        for response in run.responses:
+        for response in evidence.responses:
             if response.status != self.root:
                 body = json.dumps(response.body, ensure_ascii=False)[:BODY_CHARACTERS]
                 return failed(f"{response.instance} answered {response.status}, not {self.root}: {body}")
-        if not run.responses:
+        if not evidence.responses:
             return passed("nobody was left to answer")
-        return passed(f"{len(run.responses)} × {self.root}" if len(run.responses) > 1 else str(self.root))
+        return passed(f"{len(evidence.responses)} × {self.root}" if len(evidence.responses) > 1 else str(self.root))

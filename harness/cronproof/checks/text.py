@@ -6,32 +6,37 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, RootModel
 
-from cronproof.checks.check import Check, Finding, failed, inconclusive, passed
-from cronproof.evidence.evidence import JobId, Run
+from cronproof.checks.check import Check
+from cronproof.domain.work import UNIT, UnitId
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.redaction import masked
 
 
-class Text(RootModel[Annotated[dict[JobId, list[str]], Field(min_length=1)]], Check):
-    """Every message to a job's number holds all of these words. By the job's id; jobs without messages do not matter."""
+class Text(RootModel[Annotated[dict[UnitId, list[str]], Field(min_length=1)]], Check):
+    """Every message to a unit's recipient contains all of these words, by the unit's id. Units without messages do not
+    matter.
+    """
 
     id: ClassVar[str] = "text"
 
     @property
-    def jobs(self) -> list[JobId]:
-        """The jobs that are named."""
+    def units(self) -> list[UnitId]:
+        """The units that are named."""
         return list(self.root)
 
-    def examine(self, run: Run) -> Finding:
+    def examine(self, evidence: Evidence) -> Finding:
         """Looks through each accepted message."""
         seen = 0
-        for job_id, words in self.root.items():
-            phone = run.jobs[job_id].phone
-            for sent in run.accepted:
-                if sent.message.to == phone:
-                    seen += 1
-                    missing = [word for word in words if word not in sent.message.content]
-                    if missing:
-                        return failed(f"job {job_id}: {masked(phone)} got {sent}, without {missing[0]!r}")
+        for unit, words in self.root.items():
+            recipient = evidence.units[unit].recipient
+            for sent in evidence.accepted:
+                if sent.message.to != recipient:
+                    continue
+                seen += 1
+                missing = [word for word in words if word not in sent.message.content]
+                if missing:
+                    return failed(f"{UNIT} {unit}: {masked(recipient)} got {sent}, without {missing[0]!r}")
         return (
             passed(f"{seen} say what they should")
             if seen

@@ -31,3 +31,38 @@ SENT_COLUMNS: dict[str, str] = {
 def purpose(cron: str) -> str:
     """What a cron's messages are for: crons that remember by the same column send for the same purpose."""
     return SENT_COLUMNS.get(cron, cron)
+
+
+CLAIM_FUNCTIONS: dict[str, str] = {
+    "post-job-followup": "claim_jobs_for_followup",
+    "monthly-followup": "claim_jobs_for_monthly_followup",
+    "monthly-reengagement": "claim_jobs_for_monthly_reengagement",
+    "frequency-nudge": "claim_jobs_for_frequency_nudge",
+}
+"""The function of the database by which a cron claims."""
+
+REPORTED_RISKS: dict[CronName, str] = {
+    "check-timeouts": "Medium: adequate for Telegram",
+    "send-reminders": "Medium: a unique constraint could be added",
+    "seasonal-reminders": "Medium: not atomic, but daily and in batches",
+    "ghl-followups": "Medium: still to be investigated",
+    "process-scheduled-tasks": "Low: locks optimistically",
+    "crew-briefing": "Low: duplicates do no harm",
+    "unified-daily": "Low: an orchestrator, no more",
+}
+"""What the hand-made report said of the remaining crons' risk."""
+
+EXAMPLE_ROWS: dict[str, list[dict[str, object]]] = {
+    "customers": [{"id": 1, "first_name": "Ada", "phone_number": "+12125550132"}],
+    "jobs": [
+        {"id": 32, "customer_id": 1, "status": "completed", "completed_at": "3 hours ago"},
+        {"id": 33, "customer_id": 1, "status": "completed", "completed_at": "24 days ago"},
+        {"id": 34, "customer_id": 1, "status": "completed", "completed_at": "30 days 12 hours ago"},
+    ],
+}
+"""Rows that give each cron that claims something to do."""
+
+
+def called_by(cron: str) -> str | None:
+    """The cron that calls this one, if one does."""
+    return "unified-daily" if cron == "monthly-followup" else None

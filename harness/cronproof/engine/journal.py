@@ -1,8 +1,8 @@
-"""The runs of an exploration in a file, so that a search that was interrupted can go on.
+"""The journal: the executions of an exploration in a file, so that an exploration can continue after an interruption.
 
-What a search does next is decided by what came of its runs. So to go on, it is begun again, and for the runs that are in
-the file it gets what is written there: it comes to where it was without making them. Only of each outcome one run is made
-again, since what the checks are asked about is not in the file; it must come to the same.
+What a strategy gives out next depends on what came of earlier executions. So to continue, the exploration begins again, and
+what is in the journal is read instead of executed. Only the first execution of each outcome is repeated, since its evidence
+is not in the journal. It must come to the same.
 """
 
 from __future__ import annotations
@@ -18,21 +18,26 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from cronproof.engine.scenario_runner import Glance
+from cronproof.domain.choice import Data
+from cronproof.engine.evaluate import ExecutionSummary
+from cronproof.engine.plan import Plan
 from cronproof.errors import UsageError
-from cronproof.explore.schedule import Data, Decision, Follow, Schedule
-from cronproof.explore.strategy import Task
+from cronproof.explore.schedule import ExecutedSchedule, Schedule, SleepSet, WorkItem
+from cronproof.gate.trace import Decision
+from cronproof.postgres.database import Database
+from cronproof.scenario.reader import ScenarioFile
 
-Execute = Callable[[Sequence[Task]], Awaitable[Sequence[tuple[Follow, Glance]]]]
+Execute = Callable[[Sequence[WorkItem]], Awaitable[Sequence[tuple[ExecutedSchedule, ExecutionSummary]]]]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One run: which one it was, what was decided in it, and what it came to."""
+    """One execution: its schedule, what was decided in it, and what it came to."""
 
     schedule: Schedule
     data: Data
-    decisions: list[Decision]
+    decisions: Sequence[Decision]
+    sleep_sets: Sequence[SleepSet]
     redundant_from: int | None
     key: str
     failed: bool
@@ -40,68 +45,69 @@ class Entry:
     summary: str
     waits: int
     known: Sequence[str] = ()
-    amiss: Sequence[str] = ()
+    anomalies: Sequence[str] = ()
 
     @classmethod
-    def of(cls, task: Task, follow: Follow, glance: Glance) -> Entry:
-        """What is written of a run."""
+    def from_execution(cls, executed: ExecutedSchedule, summary: ExecutionSummary) -> Entry:
+        """What is written of an execution."""
         return cls(
-            task.schedule,
-            task.data,
-            follow.decisions,
-            follow.redundant_from,
-            glance.key,
-            glance.failed,
-            glance.outcome,
-            glance.summary,
-            glance.waits,
-            glance.known,
-            glance.amiss,
+            executed.item.schedule,
+            executed.item.data,
+            executed.decisions,
+            executed.sleep_sets,
+            executed.redundant_from,
+            summary.key,
+            summary.failed,
+            summary.outcome,
+            summary.summary,
+            summary.waits,
+            summary.known,
+            summary.anomalies,
         )
 
-    def told(self) -> tuple[Follow, Glance]:
-        """What a search is told of the run."""
-        follow = Follow(self.schedule, {}, self.data, (), self.decisions, self.redundant_from)
-        glance = Glance(
+    def replay(self, item: WorkItem) -> tuple[ExecutedSchedule, ExecutionSummary]:
+        """What is read of an execution."""
+        executed = ExecutedSchedule(item, self.decisions, self.sleep_sets, self.redundant_from)
+        summary = ExecutionSummary(
             self.key,
             self.failed,
             None,
             self.outcome,
             self.summary,
             self.waits,
-            run=None,
+            evidence=None,
             known=self.known,
-            amiss=self.amiss,
+            anomalies=self.anomalies,
             is_recorded=True,
         )
-        return follow, glance
+        return executed, summary
 
 
 _ENTRY = TypeAdapter(Entry)
 
 
 class Journal:
-    """A file with a line for each run, below one that says what is searched."""
+    """A file with a line for each execution, below one that says what is explored."""
 
-    def __init__(self, file: Path, about: Mapping[str, str], *, goes_on: bool) -> None:
-        """Opens the file to go on with it, or to begin anew.
+    def __init__(self, file: Path, about: Mapping[str, str], *, continues: bool) -> None:
+        """Opens the file to continue it, or to begin anew.
 
         Raises:
-            UsageError: there is nothing to go on with, or it is of another search, or of one that is still under way.
+            UsageError: there is nothing to continue, or it is of another exploration, or of one that is under way.
         """
         self._path = file
         self._evident: set[str] = set()
-        """The outcomes of which a run was made since."""
+        """The outcomes of which there is evidence."""
         with contextlib.ExitStack() as on_failure:
             try:
-                descriptor = os.open(file, os.O_RDWR | (0 if goes_on else os.O_CREAT), 0o666)
+                descriptor = os.open(file, os.O_RDWR | (0 if continues else os.O_CREAT), 0o666)
                 self._file: BinaryIO = on_failure.enter_context(os.fdopen(descriptor, "r+b"))
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UsageError(f"another run writes its search to {file}; choose another folder with --out") from None
             except OSError as error:
                 raise UsageError(f"there is no search to go on with: {file}: {error.strerror}") from None
-            if goes_on:
+            if continues:
                 self._compare(about)
             else:
                 self._file.truncate()
@@ -110,41 +116,41 @@ class Journal:
         self._recorded = self._entries()
 
     def close(self, *, is_over: bool) -> None:
-        """Closes the file, and removes it when there is nothing left to go on with."""
+        """Closes the file, and removes it when there is nothing left to continue."""
         if is_over:
             self._path.unlink(missing_ok=True)
         self._file.close()
 
     def keeping(self, execute: Execute) -> Execute:
-        """Answers from the file as long as there is something in it, has all other runs made, and writes them there."""
+        """Replays recorded executions, then executes and appends the rest."""
 
-        async def kept(tasks: Sequence[Task]) -> Sequence[tuple[Follow, Glance]]:
-            entries = [next(self._recorded, None) for _ in tasks]
-            told: dict[int, tuple[Follow, Glance]] = {}
-            for position, (task, entry) in enumerate(zip(tasks, entries, strict=True)):
-                if entry is not None and (entry.schedule, entry.data) != (task.schedule, task.data):
+        async def keep(items: Sequence[WorkItem]) -> Sequence[tuple[ExecutedSchedule, ExecutionSummary]]:
+            entries = [next(self._recorded, None) for _ in items]
+            results: dict[int, tuple[ExecutedSchedule, ExecutionSummary]] = {}
+            for position, (item, entry) in enumerate(zip(items, entries, strict=True)):
+                if entry is not None and (entry.schedule, entry.data) != (item.schedule, item.data):
                     raise UsageError(self._broken("it has other schedules"))
                 if entry is not None and entry.key in self._evident:
-                    told[position] = entry.told()
+                    results[position] = entry.replay(item)
                 elif entry is not None:
                     self._evident.add(entry.key)
-            missing = [position for position in range(len(tasks)) if position not in told]
-            made = await execute([tasks[position] for position in missing]) if missing else []
-            for position, (follow, glance) in zip(missing, made, strict=True):
-                told[position] = follow, glance
+            missing = [position for position in range(len(items)) if position not in results]
+            made = await execute([items[position] for position in missing]) if missing else []
+            for position, (executed, summary) in zip(missing, made, strict=True):
+                results[position] = executed, summary
                 entry = entries[position]
-                if entry is None and glance.hindrance is None:
-                    self._evident.add(glance.key)
-                    self._write(_ENTRY.dump_json(Entry.of(tasks[position], follow, glance), exclude_defaults=True))
-                elif entry is not None and glance.key != entry.key:
+                if entry is None and summary.inconclusive_reason is None:
+                    self._evident.add(summary.key)
+                    self._write(_ENTRY.dump_json(Entry.from_execution(executed, summary), exclude_defaults=True))
+                elif entry is not None and summary.key != entry.key:
                     raise UsageError(self._broken("a schedule comes to something else now"))
             self._file.flush()
-            return [told[position] for position in range(len(tasks))]
+            return [results[position] for position in range(len(items))]
 
-        return kept
+        return keep
 
     def _entries(self) -> Iterator[Entry]:
-        """The runs of the file. What a killed process has left half written behind them is cut off."""
+        """The executions of the file. What a killed process has left half written behind them is cut off."""
         while True:
             start = self._file.tell()
             line = self._file.readline()
@@ -172,3 +178,24 @@ class Journal:
 
     def _broken(self, reason: str) -> str:
         return f"the search in {self._path} cannot go on: {reason}; begin anew without --continue"
+
+
+def open_journal(plan: Plan, file: ScenarioFile, database: Database) -> Journal | None:
+    """The journal of a scenario's exploration, if the plan asks for one.
+
+    Raises:
+        UsageError: the plan asks to continue an exploration of something else.
+    """
+    when = file.scenario.when
+    if plan.journal is None or when is None:
+        return None
+    about = {
+        "scenario": f"{file.id} {file.source.sha256}",
+        "interleavings": str(when.interleavings),
+        "faults": str(when.faults),
+        "target": plan.target,
+        "seed": str(plan.seed),
+        "postgres": database.version,
+        "migrations": ", ".join(f"{path.name} {sha256[:12]}" for path, sha256 in database.applied),
+    }
+    return Journal(plan.journal, about, continues=plan.continues)

@@ -1,4 +1,4 @@
-"""Replay: a saved counterexample is run again, as often as wanted, and step by step if wanted."""
+"""Replay: a saved counterexample is executed again, as often as wanted, and step by step if wanted."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
-from cronproof.checks import Verdict
-from cronproof.checks.check import Finding
-from cronproof.engine.results import worst
-from cronproof.engine.runner import Plan, session
-from cronproof.engine.scenario_runner import Stage, examine
+from cronproof.domain.choice import Data
+from cronproof.engine.plan import Plan
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.session import open_session
 from cronproof.errors import UsageError
-from cronproof.explore.counterexample import Counterexample, Replay
-from cronproof.explore.schedule import Data
+from cronproof.evidence.finding import Finding, Verdict, inconclusive, worst
+from cronproof.explore.counterexample import Counterexample, CounterexamplePolicy
+from cronproof.gate.names import step_name
+from cronproof.gate.point import Point
 from cronproof.scenario import choices
 from cronproof.scenario.reader import ScenarioFile
 
-SAID: dict[Verdict, str] = {"FAIL": "still fails", "PASS": "no longer fails", "INCONCLUSIVE": "diverged"}
+IN_WORDS: dict[Verdict, str] = {"FAIL": "still fails", "PASS": "no longer fails", "INCONCLUSIVE": "diverged"}
+Tell = Callable[[str], None]
 
 
 async def replay(
-    plan: Plan,
-    file: ScenarioFile,
-    counterexample: Counterexample,
-    *,
-    times: int,
-    pause: bool,
-    tell: Callable[[str], None],
+    plan: Plan, file: ScenarioFile, counterexample: Counterexample, *, times: int, pause: bool, tell: Tell
 ) -> Verdict:
-    """Runs a counterexample again and says what became of it: FAIL, it still fails; PASS; INCONCLUSIVE, it diverged.
+    """Executes a counterexample again. FAIL: it still fails; PASS: no longer; INCONCLUSIVE: it diverged.
 
     Raises:
         UsageError: its scenario, or the check in it, is not there any more.
@@ -39,55 +35,66 @@ async def replay(
     if file.scenario.when is None or all(check.id != counterexample.check for check in file.scenario.checks):
         raise UsageError(f"{file.source.file} does not ask for {counterexample.check} any more")
     try:
-        data = choices.found(file.scenario, counterexample.data)
+        data = choices.find_choice(file.scenario, counterexample.data)
     except ValueError as error:
         raise UsageError(f"{file.source.file} does not have the rows of the counterexample any more: {error}") from None
-    async with session(plan) as opened:
-        await opened.compile([file])
-        stage = await opened.stage(file)
-        database = opened.database
+    async with open_session(plan) as session:
+        await session.compile([file])
+        runner = await session.prepare(file)
+        database = session.database
         tell(f"{file.id} on {plan.target}, PostgreSQL {database.version}, {database.where}")
         if pause:
             tell(f"Look into the database with: psql '{database.conninfo}'")
         findings = []
-        with opened.target.isolated():
+        with session.target.isolated():
             for number in range(times):
-                finding = await _once(stage, counterexample, data, pause=pause, tell=tell)
+                finding = await _replay_once(runner, counterexample, data, pause=pause, tell=tell)
                 findings.append(finding)
                 if number == 0 or finding != findings[0]:
-                    tell(f"{SAID[finding.verdict]}: {counterexample.check}: {finding.message}")
+                    tell(f"{IN_WORDS[finding.verdict]}: {counterexample.check}: {finding.message}")
     verdict = worst([finding.verdict for finding in findings])
     if verdict == "INCONCLUSIVE":
         tell(f"If the code does other things now, its schedules are others: cronproof explore {file.source.file}")
     if times > 1:
         counts = Counter(finding.verdict for finding in findings)
-        tell(f"{times} times: " + ", ".join(f"{count} × {SAID[verdict]}" for verdict, count in counts.most_common()))
+        tell(
+            f"{times} times: " + ", ".join(f"{count} × {IN_WORDS[verdict]}" for verdict, count in counts.most_common())
+        )
     return verdict
 
 
-async def _once(
-    stage: Stage, counterexample: Counterexample, data: Data, *, pause: bool, tell: Callable[[str], None]
+async def _replay_once(
+    runner: ScenarioRunner, counterexample: Counterexample, data: Data, *, pause: bool, tell: Tell
 ) -> Finding:
-    async def before_step(number: int, instance: str, name: str) -> None:
-        tell(f"{number:3}  {instance}: {name}   [Enter]")
-        await _enter()
+    policies: list[CounterexamplePolicy] = []
 
-    played = Replay(counterexample.steps, before_step if pause else None)
-    run = await stage.play("replay", played, data)
-    if not run.hindrance and played.passed:
-        tell(f"on the way, and not in the file: {'; '.join(played.passed)}")
-    findings = {check.id: examine(check, run) for check in stage.checks}
+    def make_policy() -> CounterexamplePolicy:
+        policies.append(CounterexamplePolicy(counterexample.steps))
+        return policies[-1]
+
+    async def before_step(choice: str, point: Point) -> None:
+        if not policies[-1].is_over:
+            tell(f"{policies[-1].number:3}  {choice}: {step_name(point)}   [Enter]")
+            await _wait_for_enter()
+
+    evidence = await runner.play("replay", make_policy, data, before_step=before_step if pause else None)
+    policy = policies[-1]
+    if not evidence.inconclusive_reason and policy.extra:
+        tell(f"on the way, and not in the file: {'; '.join(policy.extra)}")
+    if not evidence.inconclusive_reason and policy.position < len(policy.steps):
+        return inconclusive(policy.divergence)
+    findings = {check.id: finding for check, finding in zip(runner.checks, evidence.findings, strict=True)}
     finding = findings[counterexample.check]
-    if counterexample.known in finding.known:  # the check lets it pass, and it is there all the same
+    if counterexample.known in finding.known:  # the check passes it, and it is there all the same
         return Finding("FAIL", f"{finding.message}: {counterexample.known}")
     if finding.verdict == "PASS":
-        others = [(check, other) for check, other in findings.items() if other.verdict == "FAIL"]
-        for check, other in others:
-            return Finding("FAIL", f"{finding.message}, but {check} fails: {other.message}")
+        for check, other in findings.items():
+            if other.verdict == "FAIL":
+                return Finding("FAIL", f"{finding.message}, but {check} fails: {other.message}")
     return finding
 
 
-async def _enter() -> None:
+async def _wait_for_enter() -> None:
     """Waits for a line of standard input, and lets an interrupt through meanwhile."""
     loop, line = asyncio.get_running_loop(), asyncio.Event()
     try:

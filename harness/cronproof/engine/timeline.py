@@ -1,4 +1,4 @@
-"""A run as data: what happened at each step, and at which a check broke, if one did."""
+"""A timeline: what happened at each step of an execution, and at which step a check broke."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cronproof.checks import Check
-from cronproof.evidence.evidence import Run
-from cronproof.explore.executor import Step
+from cronproof.domain.work import UNIT
+from cronproof.evidence.evidence import Evidence
 from cronproof.gate.names import step_name
+from cronproof.gate.trace import Step
 from cronproof.redaction import masked
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that came of a step, of one instance: not always that which took the step.
+    """Something that came of a step, for one instance: not always the one that took the step.
 
-    result   what the server or an API said
+    result   what the server or a service said
     wait     it waits for a lock of `blockers`
-    mark     it has set or cleared the mark of a job
+    claim    it has claimed a unit of work, or given it back
     message  a message of it was accepted or refused
     error    the database has refused something
     answer   it has answered its call
     """
 
-    kind: Literal["result", "wait", "mark", "message", "error", "answer"]
+    kind: Literal["result", "wait", "claim", "message", "error", "answer"]
     text: str
     instance: str
     blockers: Sequence[str] = ()
@@ -59,9 +60,9 @@ class Timeline:
     broken: Broken | None = None
 
 
-def of(after_each_step: Sequence[Run]) -> Timeline:
-    """The timeline of a run that was looked at after each of its steps."""
-    nothing = Run(order="")
+def make_timeline(after_each_step: Sequence[Evidence]) -> Timeline:
+    """Makes the timeline of an execution from the evidence after each of its steps."""
+    nothing = Evidence(order="")
     moments = [
         Moment(
             after.steps[-1].instance,
@@ -74,8 +75,8 @@ def of(after_each_step: Sequence[Run]) -> Timeline:
     return Timeline([i.name for i in after_each_step[-1].instances], moments)
 
 
-def broken(check: Check, message: str, after_each_step: Sequence[Run]) -> Broken:
-    """Where in a run that was looked at after each of its steps the check broke, with the words of `message`."""
+def find_broken_step(check: Check, message: str, after_each_step: Sequence[Evidence]) -> Broken:
+    """Finds the step at which a check broke, from the evidence after each step. `message` is what the check said."""
     at = len(after_each_step) - 1
     # What comes too late, or never, is not broken before the end.
     is_from_the_start = check.examine(after_each_step[0]).verdict == "FAIL"
@@ -85,13 +86,13 @@ def broken(check: Check, message: str, after_each_step: Sequence[Run]) -> Broken
 
 
 def _step(step: Step) -> str:
-    """What is done, and by which of several lines of the instance."""
+    """What is done, and on which of several channels of the instance."""
     name = step_name(step.point)
-    line = "" if step.line == 1 else f" (line {step.line})"
-    return name + line + (f" [{step.fault}]" if step.fault else "")
+    channel = "" if step.channel == 1 else f" (channel {step.channel})"
+    return name + channel + (f" [{step.fault}]" if step.fault else "")
 
 
-def _notes(before: Run, after: Run) -> Iterator[Note]:
+def _notes(before: Evidence, after: Evidence) -> Iterator[Note]:
     """What is there after a step that was not there before it."""
     step, names = after.steps[-1], {instance.name for instance in after.instances}
     for result in step.results:
@@ -99,9 +100,10 @@ def _notes(before: Run, after: Run) -> Iterator[Note]:
         yield Note("result", result, other if other in names else step.instance)
     for wait in after.waits[len(before.waits) :]:
         yield Note("wait", f"{wait.instance} waits for {' and '.join(wait.blockers)}", wait.instance, wait.blockers)
-    for mark in after.marks[len(before.marks) :]:
-        verb = "set" if mark.is_set else "cleared"
-        yield Note("mark", f"job {mark.job_id}: {mark.sent_column} {verb} by {mark.instance}", mark.instance)
+    for write in after.claim_writes[len(before.claim_writes) :]:
+        verb = "set" if write.is_set else "cleared"
+        text = f"{UNIT} {write.unit}: {write.column} {verb} by {write.instance}"
+        yield Note("claim", text, write.instance)
     for sent in after.sent[len(before.sent) :]:
         verb = "accepted" if sent.message.accepted else f"refused with {sent.message.status}"
         text = f"message #{sent.message.number} to {masked(sent.message.to)} {verb}"

@@ -1,125 +1,41 @@
-"""What one execution of a scenario has left behind: plain data, from which the checks decide."""
+"""The evidence of one execution: plain data, from which checks decide."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from cronproof.domain.crons import purpose
-from cronproof.explore.executor import Step, Wait
-from cronproof.gate.fault import DIES, FaultName
-from cronproof.gate.names import step_name
-from cronproof.postgres.catalog import Function
-from cronproof.postgres.database import Role, Rows
-from cronproof.postgres.proxy.proxy import SqlError
-from cronproof.redaction import cut
-from cronproof.services.exchange import Message
-from cronproof.services.services import Escape
-
-JobId = int | str
-"""The primary key of a job, as JSON has it: a number, or the text of a UUID."""
-
-
-def in_order(ids: Iterable[JobId]) -> list[JobId]:
-    """Sorted: numbers by their value."""
-    return sorted(ids, key=lambda job_id: (isinstance(job_id, str), job_id))
+from cronproof.domain.database import Function, Role, Rows, SqlError
+from cronproof.domain.instance import CronResponse, Instance
+from cronproof.domain.message import BlockedCall, SentMessage
+from cronproof.domain.work import MAIN_SERVICE, UNITS, Unit, UnitId, units_of_rows
+from cronproof.evidence.finding import Finding
+from cronproof.evidence.message_outcome import MessageOutcome
+from cronproof.gate.fault import DIES
+from cronproof.gate.trace import InjectedFault, Step, Wait, find_injected_faults
 
 
 @dataclass(frozen=True)
-class Instance:
-    """One invocation of a cron: A, B, C and so on."""
-
-    name: str
-    cron: str
-
-
-@dataclass(frozen=True)
-class CronResponse:
-    """What a cron answered. `body` is the JSON, or the text where it is not JSON."""
+class ClaimWrite:
+    """An instance claimed a unit of work, or gave it back: it set or cleared a claim column."""
 
     instance: str
-    status: int
-    body: Any
-
-
-@dataclass(frozen=True)
-class Output:
-    """The last lines that an instance outside has written, and the file that has all of them."""
-
-    instance: str
-    file: Path
-    lines: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job of the scenario, as far as checks ask about it."""
-
-    id: JobId
-    phone: str | None
-    completed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message that a cron tried to send, with the cron's name. `recovering` ones came after the run itself."""
-
-    cron: str
-    message: Message
-    recovering: bool = False
-
-    @property
-    def purpose(self) -> str:
-        """What it was sent for."""
-        return purpose(self.cron)
-
-    def __str__(self) -> str:
-        by = f"{self.cron} again" if self.recovering else f"{self.message.instance} ({self.cron})"
-        return f"#{self.message.number} by {by} {cut(self.message.content)!r}"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """An instance set or cleared a job's `*_sent_at`."""
-
-    instance: str
-    job_id: JobId
-    sent_column: str
+    unit: UnitId
+    column: str
     is_set: bool
 
 
 @dataclass(frozen=True)
-class Met:
-    """An instance met a fault at a point, which has the name of what was done there: `commit`, and the second time
-    `commit (2)`.
-    """
+class Evidence:
+    """One execution: the instances of a scenario, played in one order on fresh rows, and what they left behind.
 
-    fault: FaultName
-    instance: str
-    point: str
-    step: int
-    """Which of the run's steps it was, from 0."""
-
-    def __str__(self) -> str:
-        return f"{self.fault} at {self.instance}: {self.point}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One execution: a scenario's instances, played in one order, on fresh rows.
-
-    `before`, `after` and `recovered` are the rows of the tables that the scenario names; `recovered` is what they are
-    after the crons have run again, without faults, until nothing changed. `comparable` is `after` with nothing of times
-    but whether they are there; runs of the same `key` have the same evidence, times aside. `is_explored` ones
-    belong to the interleavings, and their order is a schedule. `hindrance` says why the execution proves
-    nothing, if it does not; `unsettled` that its recovery came to no end, so that only what went wrong is certain;
-    `never_reached` that this is for want of the place at which an instance was to be held.
+    Evidence of the same `key` differs in times only. `findings` are those of the scenario's checks, in the order of the
+    file: they are evaluated once, and travel with the evidence.
     """
 
     order: str
@@ -130,46 +46,58 @@ class Run:
     steps: Sequence[Step] = ()
     waits: Sequence[Wait] = ()
     errors: Sequence[SqlError] = ()
-    sent: Sequence[Sent] = ()
-    escapes: Sequence[Escape] = ()
-    marks: Sequence[Mark] = ()
+    sent: Sequence[SentMessage] = ()
+    blocked_calls: Sequence[BlockedCall] = ()
+    claim_writes: Sequence[ClaimWrite] = ()
     before: Rows = field(default_factory=dict)
+    """The rows of the tables that the scenario is about, before the execution."""
     after: Rows = field(default_factory=dict)
+    """The same rows after it."""
     recovered: Rows = field(default_factory=dict)
+    """The same rows after the recovery: the crons were called again, without faults, until nothing changed."""
     functions: Sequence[Function] = ()
     comparable: Rows = field(default_factory=dict)
+    """`after`, with each point in time replaced by whether it is there."""
     key: str = ""
     is_explored: bool = False
-    hindrance: str | None = None
-    unsettled: str | None = None
+    """Whether the order is a schedule of an exploration, and not a named one."""
+    inconclusive_reason: str | None = None
+    """Why the execution proves nothing, if it does not."""
+    did_not_settle: str | None = None
+    """Why the recovery did not end, if it did not. Then only failures that no later message can undo are certain."""
     never_reached: bool = False
+    """Whether it proves nothing because the instance never came to the place at which it was to be held."""
+    findings: Sequence[Finding] = ()
+    anomalies: Sequence[str] = ()
+    message_outcomes: Sequence[MessageOutcome] = ()
 
     @property
     def died(self) -> set[str]:
-        """The instances that were killed: they answer nothing."""
-        return {met.instance for met in self.met if met.fault == DIES}
+        """The instances that were killed. They answer nothing."""
+        return {fault.instance for fault in self.injected_faults if fault.fault == DIES}
 
     @cached_property
-    def met(self) -> list[Met]:
-        """The faults that were put in, in their order."""
-        return faults_met(self.steps)
+    def injected_faults(self) -> list[InjectedFault]:
+        """The faults that were injected, in order."""
+        return find_injected_faults(self.steps)
 
     @cached_property
-    def jobs(self) -> dict[JobId, Job]:
-        """The scenario's jobs by id, as they were before the run."""
-        phones = {customer["id"]: customer.get("phone_number") for customer in self.before.get("customers", [])}
-        return {
-            row["id"]: Job(
-                row["id"],
-                phones.get(row.get("customer_id")) or row.get("phone_number"),
-                _time(row.get("completed_at")),
-            )
-            for row in self.before.get("jobs", [])
-        }
+    def units(self) -> dict[UnitId, Unit]:
+        """The units of work by id, as they were before the execution."""
+        return units_of_rows(self.before)
+
+    @property
+    def unit_rows_before(self) -> list[dict[str, Any]]:
+        """The rows of the units before the execution."""
+        return self.before.get(UNITS, [])
+
+    def unit_rows(self, *, recovered: bool = False) -> list[dict[str, Any]]:
+        """The rows of the units after the execution or, if so asked and there was one, after the recovery."""
+        return (self.recovered if recovered and self.recovered else self.after).get(UNITS, [])
 
     @property
     def outcome(self) -> str:
-        """What the run came to, comparable between runs: rows, accepted messages, responses; without times."""
+        """What the execution came to, comparable: rows, accepted messages, responses, without times."""
         messages = sorted([sent.message.instance, sent.message.to, sent.message.content] for sent in self.delivered)
         responses = sorted([r.instance, r.status, json.dumps(r.body, sort_keys=True)] for r in self.responses)
         return json.dumps([self.comparable, messages, responses], sort_keys=True)
@@ -183,48 +111,27 @@ class Run:
         return "; ".join(f"{i.name}: {answered.get(i.name, 'nothing')}, {sent[i.name]} sent" for i in self.instances)
 
     @property
-    def accepted(self) -> list[Sent]:
-        """The SMS that OpenPhone accepted."""
-        return [sent for sent in self.sent if sent.message.accepted and sent.message.service == "openphone"]
+    def accepted(self) -> list[SentMessage]:
+        """The messages that the units' service accepted."""
+        return [sent for sent in self.delivered if sent.message.service == MAIN_SERVICE]
 
     @property
-    def delivered(self) -> list[Sent]:
+    def delivered(self) -> list[SentMessage]:
         """The messages that any service accepted."""
         return [sent for sent in self.sent if sent.message.accepted]
 
-    def marked(self, column: str) -> set[JobId]:
-        """The jobs that got this `*_sent_at` during the run or its recovery, whether or not they kept it."""
-        empty = {row["id"] for row in self.before.get("jobs", []) if row.get(column) is None}
-        rows = [*self.after.get("jobs", []), *self.recovered.get("jobs", [])]
-        marked = {mark.job_id for mark in self.marks if mark.sent_column == column and mark.is_set}
-        return empty & (marked | {row["id"] for row in rows if row.get(column) is not None})
+    def claimed(self, column: str) -> set[UnitId]:
+        """The units that were free and then claimed by this column, whether or not they stayed so."""
+        free = {row["id"] for row in self.unit_rows_before if row.get(column) is None}
+        rows = [*self.after.get(UNITS, []), *self.recovered.get(UNITS, [])]
+        claimed = {write.unit for write in self.claim_writes if write.column == column and write.is_set}
+        return free & (claimed | {row["id"] for row in rows if row.get(column) is not None})
 
     @property
     def purposes(self) -> list[str]:
-        """What the called crons' messages are for, each once."""
+        """The purposes of the called crons' messages, each once."""
         return sorted({purpose(instance.cron) for instance in self.instances})
 
-    def jobs_of(self, phone: str) -> list[Job]:
-        """The scenario's jobs that are messaged at this number."""
-        return [job for job in self.jobs.values() if job.phone == phone]
-
-
-def faults_met(steps: Sequence[Step]) -> list[Met]:
-    """The faults among steps, with their points."""
-    if all(step.fault is None for step in steps):  # as of most runs of an exploration
-        return []
-    met, times = [], Counter[tuple[str, str]]()
-    for number, step in enumerate(steps):
-        name = step_name(step.point)
-        times[step.instance, name] += 1
-        again = times[step.instance, name]
-        if step.fault is not None:
-            met.append(Met(step.fault, step.instance, name if again == 1 else f"{name} ({again})", number))
-    return met
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):  # NULL, or a time that Python has no year for
-        return None
+    def units_of(self, recipient: str) -> list[Unit]:
+        """The units whose messages go to a recipient."""
+        return [unit for unit in self.units.values() if unit.recipient == recipient]

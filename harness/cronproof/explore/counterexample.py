@@ -1,12 +1,12 @@
-"""A counterexample as a file: the schedule of a FAIL, by names that survive edits, readable and easy to compare.
+"""A counterexample as a file: the schedule of a FAIL, by names that survive edits of the application.
 
-`cronproof replay FILE` runs it again.
+`cronproof replay FILE` executes it again.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,52 +16,52 @@ from ruamel.yaml import YAML
 
 from cronproof.domain.crons import CronName
 from cronproof.errors import InvalidScenario, Mistake
-from cronproof.explore.executor import Scheduler
-from cronproof.explore.schedule import Diverged, shown
-from cronproof.gate.fault import instance_of, line_of, possible, split, with_fault
+from cronproof.explore.policy import Diverged, Enabled
+from cronproof.explore.schedule import abbreviate
+from cronproof.gate.fault import channel_of, instance_of, parse_choice, possible_faults
 from cronproof.gate.names import step_name
-from cronproof.strict_model import Parameters
+from cronproof.gate.trace import Trace
+from cronproof.strict_model import StrictModel
 
-HEAD = (
-    "# A counterexample: `cronproof replay` with this file runs it again. Each step is an instance and what it does.\n"
-)
+HEAD = "# A counterexample: `cronproof replay` with this file executes it again. Each step is an instance and what it does.\n"
 
 
 def _known_fault(step: dict[str, str]) -> dict[str, str]:
     for choice in step:
-        split(choice)
+        parse_choice(choice)
     return step
 
 
 Step = Annotated[dict[str, str], Field(min_length=1, max_length=1), AfterValidator(_known_fault)]
 
 
-class Counterexample(Parameters):
-    """A schedule on which a check failed, or shows a limit that is known."""
+class Counterexample(StrictModel):
+    """A schedule on which a check failed, or which shows a known limit."""
 
     scenario: Annotated[str, Field(description="The scenario file, relative to the working directory.")]
-    target: Annotated[str, Field(description="What was verified.")]
-    config: Annotated[str | None, Field(description="The configuration that the target is from.")] = None
-    migrations: Annotated[list[str], Field(description="What was applied after the schema.")]
+    target: Annotated[str, Field(description="The target that was verified.")]
+    config: Annotated[str | None, Field(description="The configuration that describes the target.")] = None
+    migrations: Annotated[list[str], Field(description="The migrations that were applied after the schema.")]
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
-    known: Annotated[str | None, Field(description="Why the check lets it pass, where the limit is known.")] = None
+    known: Annotated[str | None, Field(description="The reason of the known limit, where the check passes it.")] = None
     pair: Annotated[
-        list[CronName] | None, Field(min_length=2, max_length=2, description="The crons, of a scenario of many pairs.")
+        list[CronName] | None,
+        Field(min_length=2, max_length=2, description="The crons, where the scenario is about every pair of several."),
     ] = None
-    data: Annotated[dict[str, Any], Field(description="Values that were drawn, other than the first ones.")] = {}
+    data: Annotated[dict[str, Any], Field(description="Drawn values, where they are not the first ones.")] = {}
     schedule: Annotated[
         list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`, or `INSTANCE!FAULT: name`.")
     ]
 
     @property
-    def shown(self) -> str:
-        """The schedule in a few characters: A3 B5 A2, who goes on for how many steps; a fault where it is met."""
-        return shown([choice for choice, _ in self.steps])
+    def abbreviated(self) -> str:
+        """The schedule in a few characters: A3 B5 A2, with faults where they are met."""
+        return abbreviate([choice for choice, _ in self.steps])
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """The schedule: instance and name of each step."""
+        """The schedule: the choice and the name of each step."""
         return [next(iter(step.items())) for step in self.schedule]
 
     def text(self) -> str:
@@ -73,7 +73,7 @@ class Counterexample(Parameters):
         return HEAD + buffer.getvalue()
 
 
-def read(file: Path) -> Counterexample:
+def read_counterexample(file: Path) -> Counterexample:
     """The counterexample of a file.
 
     Raises:
@@ -94,52 +94,51 @@ def read(file: Path) -> Counterexample:
 
 
 @dataclass
-class Replay:
-    """Plays the steps of a counterexample. What an instance does besides, since it was edited, it does on the way."""
+class CounterexamplePolicy:
+    """Replays the steps of a counterexample. Other steps of an instance on the way there, since it was edited, are taken too."""
 
     steps: Sequence[tuple[str, str]]
-    pause: Callable[[int, str, str], Awaitable[None]] | None = None
-    """Awaited before each step: its number from 1, the instance, the name."""
-    passed: list[str] = field(default_factory=list)
-    """Steps on the way that the counterexample does not have."""
+    extra: list[str] = field(default_factory=list)
+    """The steps on the way that the counterexample does not have."""
+    position: int = 0
+    """How many of its steps were taken."""
+    number: int = 0
+    """The number of the step that was chosen last, from 1."""
+    is_over: bool = False
+    """Whether what was chosen last comes behind the counterexample."""
+    _passed: list[str] = field(default_factory=list)
 
-    async def __call__(self, scheduler: Scheduler) -> None:
-        """Plays the schedule, then everything to its end, without preemption.
+    def choose(self, enabled: Enabled, trace: Trace) -> str | None:
+        """Chooses the channel of the next step, with the step's fault if it is at that step; at the end, any.
 
         Raises:
-            Diverged: an instance ended, or waits, and has not come by a step that it should have taken.
+            Diverged: the channel cannot go on, or cannot meet the fault.
         """
-        for number, (choice, name) in enumerate(self.steps, start=1):
-            line = line_of(choice)
-            if instance_of(line) not in scheduler.instances:
-                raise Diverged(f"step {number} is one of {line}, which the scenario does not have")
-            instead: list[str] = []
-            while (came := await self._step(scheduler, number, choice, name)) != name:
-                if came is None:
-                    what = f"{line} came to {instead[0]!r} instead" if instead else f"{line} does nothing more"
-                    raise Diverged(f"step {number} should be {line}: {name!r}; {what}")
-                instead.append(came)
-            self.passed += [f"{line}: {step}" for step in instead]
-        running = line_of(self.steps[-1][0])
-        while not all(map(scheduler.finished, scheduler.instances)):
-            if not scheduler.enabled:
-                await scheduler.until_something_moves()
-            else:
-                running = scheduler.without_preemption(running)
-                await scheduler.step(running)
+        if self.position == len(self.steps):
+            self.is_over = True
+            return None
+        self.number = self.position + 1
+        choice, name = self.steps[self.position]
+        channel, fault = parse_choice(choice)
+        if instance_of(channel) not in trace.instances:
+            raise Diverged(f"step {self.position + 1} is one of {channel}, which the scenario does not have")
+        point = enabled.get(channel)
+        if point is None:
+            raise Diverged(self.divergence)
+        if step_name(point) != name:
+            self._passed.append(step_name(point))
+            return channel
+        if fault is not None and fault not in possible_faults(point):
+            raise Diverged(f"step {self.position + 1} should meet {fault}, which cannot happen at {name!r}")
+        self.position += 1
+        self.extra += [f"{channel}: {step}" for step in self._passed]
+        self._passed.clear()
+        return choice
 
-    async def _step(self, scheduler: Scheduler, number: int, choice: str, expected: str) -> str | None:
-        """Takes one step, with its fault if it is the expected one, and returns its name; None if there is none to take."""
-        line = line_of(choice)
-        while (point := scheduler.next_point(line)) is None:
-            if scheduler.enabled or all(map(scheduler.finished, scheduler.instances)):
-                return None
-            await scheduler.until_something_moves()
-        name = step_name(point)
-        if self.pause is not None:
-            await self.pause(number, choice, name)
-        fault = split(choice)[1] if name == expected else None
-        if fault is not None and fault not in possible(point):
-            raise Diverged(f"step {number} should meet {fault}, which cannot happen at {name!r}")
-        await scheduler.step(with_fault(line, fault))
-        return name
+    @property
+    def divergence(self) -> str:
+        """What is missing, when the next step does not come."""
+        choice, name = self.steps[self.position]
+        channel = channel_of(choice)
+        what = f"{channel} came to {self._passed[0]!r} instead" if self._passed else f"{channel} does nothing more"
+        return f"step {self.position + 1} should be {channel}: {name!r}; {what}"

@@ -1,7 +1,6 @@
-"""The explorer: runs what a strategy gives out, until it is exhausted, something fails, or time is up.
+"""The explorer: executes what a strategy gives out, until it is exhausted, something fails, or time is up.
 
-Of what fails it finds the shortest: of all failing schedules with the fewest preemptions that with the fewest switches,
-then with the fewest steps. It is run once more before anybody hears of it.
+Of the failing schedules it finds the shortest: the fewest preemptions, then the fewest faults, switches and steps.
 """
 
 from __future__ import annotations
@@ -14,30 +13,40 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cronproof.explore.dpor import Reduced
-from cronproof.explore.pct import Sample
-from cronproof.explore.schedule import Follow, Schedule, faults, preemptions, switches
-from cronproof.explore.strategy import Assurance, ByFaults, ByPreemptions, Search, Task
+from cronproof.explore.dpor import DporStrategy
+from cronproof.explore.exhaustive import PreemptionBoundedStrategy
+from cronproof.explore.fault_strategy import FaultStrategy
+from cronproof.explore.pct import PctItem, PctPolicy, PctStrategy
+from cronproof.explore.policy import SchedulePolicy
+from cronproof.explore.schedule import (
+    ExecutedSchedule,
+    Schedule,
+    WorkItem,
+    count_faults,
+    count_preemptions,
+    count_switches,
+)
+from cronproof.explore.strategy import Assurance, Strategy
 
 INTERRUPTED = "interrupted"
-MAX_SHORTENING_RUNS = 10_000
+MAX_SHORTENING_EXECUTIONS = 10_000
 MAX_SHORTENING_SECONDS = 30.0  # then the shortest that was found has to do
 
 
-class Result(Protocol):
-    """What a run came to, as far as the explorer asks."""
+class Summary(Protocol):
+    """What an execution came to, as far as the explorer asks."""
 
     @property
     def failed(self) -> bool:
-        """Whether something that must hold did not."""
+        """Whether a check failed."""
 
     @property
-    def hindrance(self) -> str | None:
-        """Why the run proves nothing, if it does not."""
+    def inconclusive_reason(self) -> str | None:
+        """Why the execution proves nothing, if it does not."""
 
     @property
     def outcome(self) -> str:
-        """What it came to: equal outcomes count once."""
+        """The outcome as text. Equal outcomes count once."""
 
     @property
     def summary(self) -> str:
@@ -49,30 +58,30 @@ class Result(Protocol):
 
     @property
     def known(self) -> Sequence[str]:
-        """Limits that are known and have shown, each by its reason."""
+        """The reasons of the known limits that have shown."""
 
     @property
-    def amiss(self) -> Sequence[str]:
-        """What has become of messages that are not as they should be."""
+    def anomalies(self) -> Sequence[str]:
+        """The kinds of anomalies."""
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the run was made some time ago."""
+        """Whether the execution was made earlier, and is read from a journal."""
 
 
-Execute = Callable[[Sequence[Task]], Awaitable[Sequence[tuple[Follow, Result]]]]
-"""Makes the runs of a batch, and returns what became of them in the same order."""
+Execute = Callable[[Sequence[WorkItem]], Awaitable[Sequence[tuple[ExecutedSchedule, Summary]]]]
+"""Executes a batch of items, and returns what became of them in the same order."""
 
 
 @dataclass
 class Coverage:
-    """What was run so far. `stopped` says why it ended before the strategy did."""
+    """What was executed so far."""
 
     strategy: str
     schedules: int = 0
     pending: int = 1
     outcomes: Counter[str] = field(default_factory=Counter)
-    """How many runs came to each."""
+    """How many executions came to each outcome."""
     summaries: dict[str, str] = field(default_factory=dict)
     """Each outcome in a few words."""
     waits: int = 0
@@ -81,33 +90,33 @@ class Coverage:
     exhausted: bool = False
     """Whether there is no further schedule at all."""
     stopped: str | None = None
-    failing: list[Follow] = field(default_factory=list)
-    known: dict[str, Follow] = field(default_factory=dict)
-    """Of each known limit that has shown the shortest run, by its reason."""
-    amiss: Counter[str] = field(default_factory=Counter)
-    """In how many runs messages are not as they should be: `twice`, `lost`, `stuck`."""
+    """Why it ended before the strategy did, if it did."""
+    failing: list[ExecutedSchedule] = field(default_factory=list)
+    known: dict[str, ExecutedSchedule] = field(default_factory=dict)
+    """The shortest schedule that shows each known limit, by its reason."""
+    anomalies: Counter[str] = field(default_factory=Counter)
+    """In how many executions each kind of anomaly shows."""
     assurance: Assurance | None = None
-    """What is known of what was not run, where chance decided which was."""
     recorded: int = 0
-    """How many of the runs were made before, and only told of."""
+    """How many executions were read from a journal."""
     estimate: int | None = None
-    """How many schedules there will have been, about."""
+    """About how many schedules there are in all, where that can be told."""
     started: float = field(default_factory=time.monotonic)
 
-    def note(self, follow: Follow, result: Result) -> None:
-        """One more run."""
+    def record(self, executed: ExecutedSchedule, summary: Summary) -> None:
+        """Adds one execution."""
         self.schedules += 1
-        self.recorded += result.is_recorded
-        self.outcomes[result.outcome] += 1
-        self.summaries[result.outcome] = result.summary
-        self.waits += result.waits
+        self.recorded += summary.is_recorded
+        self.outcomes[summary.outcome] += 1
+        self.summaries[summary.outcome] = summary.summary
+        self.waits += summary.waits
         if self.strategy == "all-unreduced":
-            self.estimate = _shuffles(follow)
-        self.amiss.update(result.amiss)
-        if result.failed:
-            self.failing.append(follow)
-        for reason in result.known:
-            self.known[reason] = min(self.known.get(reason, follow), follow, key=_simplicity)
+            self.estimate = _count_shuffles(executed)
+        self.anomalies.update(summary.anomalies)
+        if summary.failed:
+            self.failing.append(executed)
+        for reason in summary.known:
+            self.known[reason] = min(self.known.get(reason, executed), executed, key=_simplicity)
 
     @property
     def rate(self) -> float:
@@ -118,89 +127,95 @@ class Coverage:
 Progress = Callable[[Coverage], None]
 
 
-def strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices: Sequence[int] = ()) -> Search:
-    """The search that a name stands for: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults alone.
+def make_strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices: Sequence[int] = ()) -> Strategy:
+    """Makes the strategy of a name: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults.
 
-    `choices` says of each datum that a sample draws how many values there are.
+    `choices` has the number of values of each datum that a sample draws.
     """
     match name.split(":"):
         case ["all"]:
-            return Reduced()
+            return DporStrategy()
         case ["faults"]:
-            return ByFaults()
+            return FaultStrategy()
         case ["all-unreduced"]:
-            return ByPreemptions(instances)
+            return PreemptionBoundedStrategy(instances)
         case ["preemptions", bound]:
-            return ByPreemptions(instances, int(bound))
+            return PreemptionBoundedStrategy(instances, int(bound))
         case ["sample", count, depth]:
-            return Sample(instances, int(count), int(depth), seed=seed, choices=choices)
+            return PctStrategy(instances, int(count), int(depth), seed=seed, choices=choices)
     raise ValueError(name)
 
 
-async def explore(
-    search: Search, name: str, execute: Execute, *, deadline: float, progress: Progress, at_most: float = math.inf
-) -> tuple[Coverage, Follow | None]:
-    """Runs the search. Returns what was covered, and of the failing schedules that were found the shortest.
+def policy_for(item: WorkItem) -> SchedulePolicy | PctPolicy:
+    """Makes the policy that plays an item."""
+    return PctPolicy(item) if isinstance(item, PctItem) else SchedulePolicy(item.schedule, item.sleep_set)
 
-    After a failure the runs with as many preemptions are still made, so that the shortest is among them.
+
+async def explore(
+    strategy: Strategy, name: str, execute: Execute, *, deadline: float, progress: Progress, at_most: float = math.inf
+) -> tuple[Coverage, ExecutedSchedule | None]:
+    """Executes a strategy. Returns what was covered, and the shortest failing schedule that was found.
+
+    After a failure, schedules with as many preemptions are still executed, so that the shortest is among them.
     """
     coverage = Coverage(name)
     try:
-        while tasks := search.take(search.batch):
-            is_found = bool(coverage.failing) and not search.tells_all
-            if is_found and search.level != preemptions(coverage.failing[0].decisions):
+        while items := strategy.take(strategy.batch):
+            is_found = bool(coverage.failing) and not strategy.explores_all_failures
+            if is_found and strategy.level != count_preemptions(coverage.failing[0].decisions):
                 break
             if time.monotonic() > deadline or coverage.schedules >= at_most:
                 coverage.stopped = "the budget had ended"
                 break
-            for task, (follow, result) in zip(tasks, await execute(tasks), strict=True):
-                if result.hindrance is not None:
-                    coverage.stopped = result.hindrance
-                    return coverage, shortest(coverage.failing)
-                search.ran(task, follow)
-                coverage.note(follow, result)
-            coverage.pending, coverage.assurance = search.pending, search.assurance
+            for executed, summary in await execute(items):
+                if summary.inconclusive_reason is not None:
+                    coverage.stopped = summary.inconclusive_reason
+                    return coverage, find_shortest(coverage.failing)
+                strategy.observe(executed)
+                coverage.record(executed, summary)
+            coverage.pending, coverage.assurance = strategy.pending, strategy.assurance
             progress(coverage)
-            if coverage.failing and search.level is None and not search.tells_all:
+            if coverage.failing and strategy.level is None and not strategy.explores_all_failures:
                 break
         else:
-            coverage.complete, coverage.exhausted = True, search.exhaustive
-    except asyncio.CancelledError:  # Ctrl-C: what was found until then is told
+            coverage.complete, coverage.exhausted = True, strategy.exhaustive
+    except asyncio.CancelledError:  # Ctrl-C: what was found until then is reported
         coverage.stopped = INTERRUPTED
-    return coverage, shortest(coverage.failing)
+    return coverage, find_shortest(coverage.failing)
 
 
-def _shuffles(follow: Follow) -> int:
-    """In how many orders the steps of a run could come, if each instance did the same in all of them."""
-    counts = Counter(decision.chosen for decision in follow.decisions)
-    return math.factorial(counts.total()) // math.prod(map(math.factorial, counts.values()))
-
-
-async def shorten(failing: Follow, instances: Sequence[str], execute: Execute, *, deadline: float) -> Follow:
-    """The shortest failing schedule on the same rows, given one that was found in another way."""
-    search = ByPreemptions(instances, preemptions(failing.decisions), failing.data)
+async def shorten(
+    failing: ExecutedSchedule, instances: Sequence[str], execute: Execute, *, deadline: float
+) -> ExecutedSchedule:
+    """Finds the shortest failing schedule on the same rows, given one that was found in another way."""
     coverage, found = await explore(
-        search,
+        PreemptionBoundedStrategy(instances, count_preemptions(failing.decisions), failing.data),
         "shorten",
         execute,
         deadline=min(deadline, time.monotonic() + MAX_SHORTENING_SECONDS),
         progress=lambda _: None,
-        at_most=MAX_SHORTENING_RUNS,
+        at_most=MAX_SHORTENING_EXECUTIONS,
     )
     if coverage.stopped == INTERRUPTED:
         raise asyncio.CancelledError
     return found or failing
 
 
-def shortest(failing: Sequence[Follow]) -> Follow | None:
-    """Of schedules with equally few preemptions that with the fewest faults, then switches, then steps."""
+def find_shortest(failing: Sequence[ExecutedSchedule]) -> ExecutedSchedule | None:
+    """Of schedules with equally many preemptions, the one with the fewest faults, then switches, then steps."""
     return min(failing, key=_length, default=None)
 
 
-def _simplicity(follow: Follow) -> tuple[int, tuple[int, int, int, Schedule]]:
-    return preemptions(follow.decisions), _length(follow)
+def _count_shuffles(executed: ExecutedSchedule) -> int:
+    """In how many orders the steps could come, if each instance did the same in all of them."""
+    counts = Counter(executed.schedule)
+    return math.factorial(counts.total()) // math.prod(map(math.factorial, counts.values()))
 
 
-def _length(follow: Follow) -> tuple[int, int, int, Schedule]:
-    schedule = follow.schedule_taken
-    return faults(schedule), switches(schedule), len(schedule), schedule
+def _simplicity(executed: ExecutedSchedule) -> tuple[int, tuple[int, int, int, Schedule]]:
+    return count_preemptions(executed.decisions), _length(executed)
+
+
+def _length(executed: ExecutedSchedule) -> tuple[int, int, int, Schedule]:
+    schedule = executed.schedule
+    return count_faults(schedule), count_switches(schedule), len(schedule), schedule

@@ -1,18 +1,21 @@
-"""The overlaps that scenarios name: which instance goes on while another one is held, and where.
+"""The orders that scenarios name: which instance goes on while another one is held, and where.
 
-Each is played by points that every implementation has, so that a scenario fits any target: before its claim, after its
+Each is a policy over points that every implementation has, so that a scenario fits any target: before its claim, after its
 claim, before its message is accepted, after that. Nothing is timed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from cronproof.explore.executor import Scheduler
+from cronproof.explore.policy import Enabled, NeverReached, Policy
+from cronproof.gate.fault import instance_of
 from cronproof.gate.point import Point
+from cronproof.gate.trace import Trace
 
-OverlapName = Literal[
+OrderName = Literal[
     "one-after-the-other",
     "step-by-step",
     "held-before-claim",
@@ -20,123 +23,132 @@ OverlapName = Literal[
     "held-before-send",
     "held-after-send",
     "held-anywhere",
-    "jobs-locked",
+    "rows-locked",
 ]
+ROWS_LOCKED: OrderName = "rows-locked"
 
-DESCRIPTIONS: dict[str, str] = {
+DESCRIPTIONS: Mapping[str, str] = {
     "one-after-the-other": "A runs to its end, then B does",
     "step-by-step": "A and B take one step each, in turn, to their ends",
     "held-before-claim": "A is held before its claim, B runs to its end, A goes on",
     "held-after-claim": "A is held between its claim and whatever it does next (its commit, where it has one), "
     "B runs to its end, A goes on",
-    "held-before-send": "A is held before its SMS reaches OpenPhone, B runs to its end, A goes on",
-    "held-after-send": "A is held after OpenPhone has accepted its SMS, B runs to its end, A goes on",
+    "held-before-send": "A is held before its message reaches the service, B runs to its end, A goes on",
+    "held-after-send": "A is held after the service has accepted its message, B runs to its end, A goes on",
     "held-anywhere": "A is held at each of its points in turn, on fresh rows each time, B runs to its end, A goes on",
-    "jobs-locked": "somebody else has every job locked, as in the middle of a claim; A and B run as far as they can, then the "
-    "jobs are let go",
+    "rows-locked": "somebody else has every row locked, as in the middle of a claim; A and B run as far as they can, then the "
+    "rows are let go",
 }
 
 
-class NeverReached(Exception):
-    """The instance that was to be held ran to its end without reaching the place."""
+def first_choice_of(instance: str, enabled: Enabled) -> str | None:
+    """The first enabled choice of an instance, if any."""
+    return next((choice for choice in enabled if instance_of(choice) == instance), None)
 
 
-Play = Callable[[Scheduler], Awaitable[None]]
+@dataclass
+class RunToEnd:
+    """Each instance runs as far as it can before the next one goes on."""
+
+    _running: str | None = None
+
+    def choose(self, enabled: Enabled, trace: Trace) -> str:  # noqa: ARG002  (the order alone matters)
+        """Chooses the running instance, else the first one."""
+        choice = None if self._running is None else first_choice_of(self._running, enabled)
+        choice = choice or next(iter(enabled))
+        self._running = instance_of(choice)
+        return choice
 
 
-async def one_after_the_other(scheduler: Scheduler) -> None:
-    """Each instance runs to its end before the next begins."""
-    await _all_to_their_ends(scheduler)
+@dataclass
+class StepByStep:
+    """Each instance takes one step, in turn."""
+
+    _round: list[str] = field(default_factory=list)
+
+    def choose(self, enabled: Enabled, trace: Trace) -> str:  # noqa: ARG002  (the order alone matters)
+        """Chooses the next instance of the round that can go on."""
+        while True:
+            if not self._round:
+                self._round = list(dict.fromkeys(map(instance_of, enabled)))
+            if choice := first_choice_of(self._round.pop(0), enabled):
+                return choice
 
 
-async def step_by_step(scheduler: Scheduler) -> None:
-    """One step each, in turn."""
-    while True:
-        parked = [name for name in scheduler.instances if scheduler.next_point(name) is not None]
-        if not parked:
-            break
-        for name in parked:
-            if scheduler.next_point(name) is not None:
-                await scheduler.step(name)
-    await _all_to_their_ends(scheduler)
+@dataclass
+class Held:
+    """The first instance is held at a place while the others run as far as they can, each once. Then all run to their ends.
+
+    `is_place` gets the point that the instance passed last, and the one at which it is.
+    """
+
+    place: str
+    is_place: Callable[[Point | None, Point], bool]
+    _before: Point | None = None
+    _others: list[str] | None = None
+    _rest: RunToEnd = field(default_factory=RunToEnd)
+
+    def choose(self, enabled: Enabled, trace: Trace) -> str:
+        """Chooses the first instance until it is at the place, then the others, then all.
+
+        Raises:
+            NeverReached: the first instance ended, or waits, before it came to the place.
+        """
+        if self._others is None:
+            first, *others = trace.instances
+            choice = first_choice_of(first, enabled)
+            if choice is None:
+                raise NeverReached(f"{first} ended without being {self.place}")
+            if not self.is_place(self._before, enabled[choice]):
+                self._before = enabled[choice]
+                return choice
+            self._others = others
+        while self._others:
+            if choice := first_choice_of(self._others[0], enabled):
+                return choice
+            self._others.pop(0)
+        return self._rest.choose(enabled, trace)
 
 
-def held_at_step(count: int) -> Play:
-    """The first instance takes `count` steps and is held there while the others run to their ends."""
+class HeldAtStep(Held):
+    """The first instance takes `count` steps, and is held there."""
 
-    async def play(scheduler: Scheduler) -> None:
-        await _first_takes(scheduler, count)
-        await _others_then_all(scheduler)
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._taken = 0
+        super().__init__(f"at step {count}", self._is_taken)
 
-    return play
-
-
-async def jobs_locked(scheduler: Scheduler) -> None:
-    """Each instance runs as far as it can while somebody else has the jobs locked."""
-    if scheduler.jobs_locked is None:
-        raise NeverReached("nobody can lock the jobs")
-    async with scheduler.jobs_locked():
-        for name in scheduler.instances:
-            await _to_its_end(scheduler, name)
-    await _all_to_their_ends(scheduler)
+    def _is_taken(self, before: Point | None, point: Point) -> bool:  # noqa: ARG002  (steps are counted)
+        self._taken += 1
+        return self._taken > self._count
 
 
-def held_at(place: OverlapName) -> Play:
-    """The first instance is held at a named place while the others run to their ends."""
-
-    async def play(scheduler: Scheduler) -> None:
-        first = scheduler.instances[0]
-        before: Point | None = None
-        while not _is_at(place, before, point := scheduler.next_point(first)):
-            if point is None:
-                raise NeverReached(f"{first} ended without being {place}")
-            before = point
-            await scheduler.step(first)
-        await _others_then_all(scheduler)
-
-    return play
+def _before_claim(_: Point | None, point: Point) -> bool:
+    return point.is_claim
 
 
-def _is_at(place: OverlapName, before: Point | None, point: Point | None) -> bool:
-    if point is None:
-        return False
-    match place:
-        case "held-before-claim":
-            return point.is_claim
-        case "held-after-claim":
-            return before is not None and before.is_claim
-        case "held-before-send":
-            return point.kind == "call"
-        case "held-after-send":
-            return point.kind == "answer"
-        case _:
-            raise ValueError(f"{place} is not a place")
+def _after_claim(before: Point | None, _: Point) -> bool:
+    return before is not None and before.is_claim
 
 
-async def _first_takes(scheduler: Scheduler, count: int) -> None:
-    first = scheduler.instances[0]
-    for _ in range(count):
-        await scheduler.step(first)
-        if scheduler.next_point(first) is None:
-            raise NeverReached(f"{first} has fewer than {count} points")
+def _before_send(_: Point | None, point: Point) -> bool:
+    return point.kind == "call"
 
 
-async def _others_then_all(scheduler: Scheduler) -> None:
-    for name in scheduler.instances[1:]:
-        await _to_its_end(scheduler, name)
-    await _all_to_their_ends(scheduler)
+def _after_send(_: Point | None, point: Point) -> bool:
+    return point.kind == "answer"
 
 
-async def _to_its_end(scheduler: Scheduler, name: str) -> None:
-    """Runs one instance as far as it can go: to its end, or until it waits for somebody who is held."""
-    while scheduler.next_point(name) is not None:
-        await scheduler.step(name)
+_PLACES: Mapping[OrderName, Callable[[Point | None, Point], bool]] = {
+    "held-before-claim": _before_claim,
+    "held-after-claim": _after_claim,
+    "held-before-send": _before_send,
+    "held-after-send": _after_send,
+}
 
 
-async def _all_to_their_ends(scheduler: Scheduler) -> None:
-    while not all(map(scheduler.finished, scheduler.instances)):
-        parked = [name for name in scheduler.instances if scheduler.next_point(name) is not None]
-        if parked:
-            await _to_its_end(scheduler, parked[0])
-        else:
-            await scheduler.until_something_moves()
+def make_named_policy(name: OrderName) -> Policy:
+    """A policy that plays a named order once. Of `held-anywhere` there is one for each step: `HeldAtStep`."""
+    if name in _PLACES:
+        return Held(name, _PLACES[name])
+    return StepByStep() if name == "step-by-step" else RunToEnd()

@@ -1,15 +1,14 @@
-"""A sample of the schedules, for what is too large to be run whole: drawn at random, with a bound on what was missed.
+"""Probabilistic concurrency testing: a random sample of the schedules, with a bound on what was missed.
 
-Probabilistic concurrency testing: S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte, "A randomized scheduler with
-probabilistic guarantees of finding bugs", ASPLOS 2010. Each instance gets a priority at random, and whoever has the
-highest of those who can go on does; before d - 1 steps drawn at random, the one that would take it falls behind all
-others. A failure that shows whenever d pairs of steps come in a certain order, one step of each before the other, is met
-in one run with a probability of at least 1 / (n · k^(d-1)), for n instances and at most k steps in all. The bound holds
-for draws that are uniform and independent of each other, so they are made here and not by Hypothesis, which prefers what
-has found something before.
+S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte, "A randomized scheduler with probabilistic guarantees of finding
+bugs", ASPLOS 2010. Each instance gets a random priority, and of those that can go on the one with the highest does. Before
+d - 1 randomly drawn steps, the instance that would take the step falls behind all others. A failure that shows whenever d
+pairs of steps come in a certain order is found in one execution with a probability of at least 1 / (n · k^(d-1)), for n
+instances and at most k steps in all. The bound holds for draws that are uniform and independent of each other. So they are
+made here, and not by Hypothesis, which prefers what has found something before.
 
-Rows of which a scenario gives several values are drawn along with the schedule. When a run fails, Hypothesis gets its
-draws and looks for smaller ones that fail too: earlier values, fewer and later falls.
+Rows of which a scenario gives several values are drawn along with the schedule. When an execution fails, Hypothesis gets
+its draws and looks for smaller ones that fail too: earlier values, fewer and later falls.
 """
 
 from __future__ import annotations
@@ -19,12 +18,15 @@ import contextlib
 import math
 import random
 import unittest
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cronproof.explore.schedule import Asleep, Data, Follow
-from cronproof.explore.strategy import Assurance, Task
+from cronproof.domain.choice import Data
+from cronproof.explore.policy import Enabled, first_unstarted
+from cronproof.explore.schedule import ExecutedSchedule, WorkItem
+from cronproof.explore.strategy import Assurance
 from cronproof.gate.fault import instance_of
+from cronproof.gate.trace import Trace
 
 MAX_SHRINKS = 500
 
@@ -32,28 +34,44 @@ Draw = Callable[[int], int]
 """Returns a number from 0 to below its argument. The smaller, the simpler."""
 
 
-@dataclass
-class ByPriority(Follow):
-    """Releases whoever has the highest priority. Whoever would take a step of `falls` falls behind all others first."""
+@dataclass(frozen=True)
+class PctItem(WorkItem):
+    """A work item that goes by priorities, what was drawn for it, and how many steps it was expected to have."""
 
-    drawn: Drawn = field(default_factory=lambda: Drawn())  # noqa: PLW0108  (the class stands below)
+    order: tuple[str, ...] = ()
+    """The instances, the one with the highest priority first."""
+    falls: tuple[int, ...] = ()
+    """The steps before which an instance falls, from 0."""
+    draws: tuple[int, ...] = ()
+    steps: int = 0
+
+    def __hash__(self) -> int:
+        return hash(self.draws)
+
+
+@dataclass
+class PctPolicy:
+    """Chooses the highest priority. Before each step of `falls`, the instance that would take it falls behind all others."""
+
+    item: PctItem
     _fallen: dict[str, int] = field(default_factory=dict)
     _due: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._due = list(range(len(self.drawn.falls)))
+        self._due = list(range(len(self.item.falls)))
 
-    def choose(
-        self,
-        position: int,
-        enabled: Sequence[str],
-        asleep: Asleep,  # noqa: ARG002  (nobody is)
-        slow: Collection[str],  # noqa: ARG002  (as above)
-    ) -> str:
-        """Who of those who can go on is released."""
+    def executed(self, item: WorkItem, trace: Trace) -> ExecutedSchedule:
+        """The item with what was decided."""
+        return ExecutedSchedule(item, trace.decisions)
+
+    def choose(self, enabled: Enabled, trace: Trace) -> str:
+        """Chooses the enabled choice with the highest priority. All instances are called first."""
+        if unstarted := first_unstarted(enabled, trace):
+            return unstarted
         while True:
             chosen = max(enabled, key=self._priority)
-            fall = next((number for number in self._due if self.drawn.falls[number] == position), None)
+            position = len(trace.decisions)
+            fall = next((number for number in self._due if self.item.falls[number] == position), None)
             if fall is None:
                 return chosen
             self._due.remove(fall)
@@ -62,37 +80,17 @@ class ByPriority(Follow):
     def _priority(self, name: str) -> int:
         if name in self._fallen:
             return self._fallen[name]
-        order = self.drawn.order
-        return len(self.drawn.falls) + len(order) - order.index(instance_of(name))
+        order = self.item.order
+        return len(self.item.falls) + len(order) - order.index(instance_of(name))
 
 
-@dataclass(frozen=True)
-class Drawn(Task):
-    """A run by priorities, what was drawn for it, and how many steps it was thought to have.
-
-    `order` has the instances, the one of the highest priority first; `falls` are positions of steps, from 0.
-    """
-
-    order: tuple[str, ...] = ()
-    falls: tuple[int, ...] = ()
-    draws: tuple[int, ...] = ()
-    steps: int = 0
-
-    def __hash__(self) -> int:
-        return hash(self.draws)
-
-    def follow(self) -> Follow:
-        """What plays it."""
-        return ByPriority(data=self.data, drawn=self)
-
-
-class Sample:
-    """As many schedules as are asked for. The first one is run to learn how many steps there are."""
+class PctStrategy:
+    """Draws as many schedules as are asked for. The first one is executed to learn how many steps there are."""
 
     level: int | None = None
     exhaustive = False
     batch = 32
-    tells_all = False
+    explores_all_failures = False
 
     def __init__(
         self, instances: Sequence[str], count: int, depth: int, *, seed: int = 0, choices: Sequence[int] = ()
@@ -106,11 +104,11 @@ class Sample:
         self._steps = 0
         self._taken = 0
         self._counting = 0
-        """How many runs were drawn with as many steps in mind as there turned out to be."""
+        """How many executions were drawn for as many steps as there turned out to be."""
 
     @property
     def pending(self) -> int:
-        """The runs that are left."""
+        """How many items are left."""
         return self._count - self._taken
 
     @property
@@ -119,17 +117,17 @@ class Sample:
         in_one_run = 1 / (len(self._instances) * max(self._steps, 1) ** (self._depth - 1) * math.prod(self._choices))
         return Assurance(self._depth, 1 - (1 - in_one_run) ** self._counting)
 
-    def take(self, at_most: int) -> list[Task]:
+    def take(self, at_most: int) -> list[WorkItem]:
         """The next draws."""
         if self._taken == 0:
             self._taken = 1
-            return [Task()]
-        tasks = [self.drawn(self._random.randrange, self._steps) for _ in range(min(at_most, self.pending))]
-        self._taken += len(tasks)
-        return list(tasks)
+            return [WorkItem()]
+        items = [self.make_item(self._random.randrange, self._steps) for _ in range(min(at_most, self.pending))]
+        self._taken += len(items)
+        return list(items)
 
-    def drawn(self, draw: Draw, steps: int) -> Drawn:
-        """A run made of draws: the data, then who comes first, then before which steps somebody falls behind."""
+    def make_item(self, draw: Draw, steps: int) -> PctItem:
+        """Makes an item of draws: the data, then the priorities, then the steps before which somebody falls behind."""
         draws: list[int] = []
 
         def number(below: int) -> int:
@@ -142,48 +140,48 @@ class Sample:
         left = list(self._instances)
         order = [left.pop(number(len(left))) for _ in self._instances]
         falls = [steps - 1 - number(steps) for _ in range(self._depth - 1)]
-        return Drawn(data=data, order=tuple(order), falls=tuple(falls), draws=tuple(draws), steps=steps)
+        return PctItem(data=data, order=tuple(order), falls=tuple(falls), draws=tuple(draws), steps=steps)
 
-    def ran(self, task: Task, followed: Follow) -> None:
-        """Learns how many steps there are. Runs that were drawn for fewer do not count for the bound."""
-        if len(followed.decisions) > self._steps:
-            self._steps, self._counting = len(followed.decisions), 0
-        if isinstance(task, Drawn):
-            self._counting += task.steps == self._steps
+    def observe(self, executed: ExecutedSchedule) -> None:
+        """Learns how many steps there are. Executions that were drawn for fewer do not count for the bound."""
+        if len(executed.decisions) > self._steps:
+            self._steps, self._counting = len(executed.decisions), 0
+        if isinstance(executed.item, PctItem):
+            self._counting += executed.item.steps == self._steps
 
 
-Fails = Callable[[Drawn], Coroutine[None, None, bool]]
-"""Makes a run, and says whether it fails."""
+Fails = Callable[[PctItem], Coroutine[None, None, bool]]
+"""Executes an item, and says whether it fails."""
 
 
 class _Stopped(BaseException):
     """Nobody wants the result any more. No error, which Hypothesis would take for a failure."""
 
 
-async def shrunk(sample: Sample, failing: Drawn, fails: Fails) -> Drawn:
-    """The simplest run that Hypothesis finds to fail as well, beginning with the draws of one that does."""
+async def shrink(strategy: PctStrategy, failing: PctItem, fails: Fails) -> PctItem:
+    """The simplest item that Hypothesis finds to fail too, beginning with the draws of one that does."""
     loop = asyncio.get_running_loop()
     stopped = False
 
-    def fails_too(drawn: Drawn) -> bool:
+    def fails_too(item: PctItem) -> bool:
         if stopped:
             raise _Stopped
-        return asyncio.run_coroutine_threadsafe(fails(drawn), loop).result()
+        return asyncio.run_coroutine_threadsafe(fails(item), loop).result()
 
-    searching = asyncio.create_task(asyncio.to_thread(_smallest, sample, failing, fails_too))
+    searching = asyncio.create_task(asyncio.to_thread(_smallest, strategy, failing, fails_too))
     try:
         return await asyncio.shield(searching)
     except asyncio.CancelledError:
         stopped = True
-        await asyncio.gather(searching, return_exceptions=True)  # it ends with the run that is being made
+        await asyncio.gather(searching, return_exceptions=True)  # it ends with the execution that is under way
         raise
 
 
 class _FoundError(Exception):
-    """A run fails."""
+    """An execution fails."""
 
 
-def _smallest(sample: Sample, failing: Drawn, fails: Callable[[Drawn], bool]) -> Drawn:
+def _smallest(strategy: PctStrategy, failing: PctItem, fails: Callable[[PctItem], bool]) -> PctItem:
     # Half a second to import, and only a failing sample needs it.
     from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings  # noqa: PLC0415
     from hypothesis import strategies as st  # noqa: PLC0415
@@ -203,8 +201,8 @@ def _smallest(sample: Sample, failing: Drawn, fails: Callable[[Drawn], bool]) ->
             pass
 
     @st.composite
-    def runs(draw: st.DrawFn) -> Drawn:
-        return sample.drawn(lambda below: draw(st.integers(0, below - 1)), failing.steps)
+    def runs(draw: st.DrawFn) -> PctItem:
+        return strategy.make_item(lambda below: draw(st.integers(0, below - 1)), failing.steps)
 
     smallest = failing
 
@@ -219,10 +217,10 @@ def _smallest(sample: Sample, failing: Drawn, fails: Callable[[Drawn], bool]) ->
     )
     @seed(0)  # below the settings: it would take the database out of them
     @given(runs())
-    def smaller(drawn: Drawn) -> None:
+    def smaller(item: PctItem) -> None:
         nonlocal smallest
-        if fails(drawn):
-            smallest = drawn
+        if fails(item):
+            smallest = item
             raise _FoundError
 
     with contextlib.suppress(_FoundError, unittest.SkipTest):  # it skips when it is told to begin with nothing known

@@ -1,6 +1,6 @@
-"""Faults: failures that are put in at a point, as events of a schedule.
+"""Faults: failures that are injected at a point, as events of a schedule.
 
-A choice of a schedule is a line that goes on, `A` or `A.2`, or one that goes on with a fault: `A!timeout-after`.
+A choice of a schedule is a channel that goes on, `A` or `A.2`, or one that meets a fault: `A!timeout-after`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from cronproof.domain.service_names import REFUSALS, ErrorName, refusals_of
 from cronproof.gate.point import Point
-from cronproof.services.openphone_errors import ErrorName
 
 SqlFault = Literal["sql-error", "connection-lost-before", "connection-lost-after", "database-restarts"]
 LostCall = Literal["timeout-before", "reset-before"]
@@ -20,7 +20,6 @@ Slowness = Literal["slow-before", "slow-after"]
 FaultName = Literal[SqlFault, ErrorName, LostCall, LostAnswer, Slowness, "dies"]
 
 SQL_FAULTS: tuple[SqlFault, ...] = get_args(SqlFault)
-REFUSALS: tuple[ErrorName, ...] = get_args(ErrorName)
 LOST_CALLS: tuple[LostCall, ...] = get_args(LostCall)
 LOST_ANSWERS: tuple[LostAnswer, ...] = get_args(LostAnswer)
 SLOWNESS: tuple[Slowness, ...] = get_args(Slowness)
@@ -32,70 +31,69 @@ DESCRIPTIONS: Mapping[FaultName, str] = {
     "connection-lost-before": "the connection is gone before the statement has reached the server",
     "connection-lost-after": "the statement is done, a COMMIT has taken effect, and the connection is gone before the answer",
     "database-restarts": "every connection of every instance ends, as by a restart of the server; open transactions are gone",
-    **dict.fromkeys(REFUSALS, "OpenPhone answers with this error, and has not accepted the message"),
-    "timeout-before": "the call is never answered, and has not reached OpenPhone",
-    "timeout-after": "OpenPhone has accepted the message, and the call is never answered",
-    "reset-before": "the connection to OpenPhone breaks before the request has arrived",
-    "reset-after": "OpenPhone has accepted the message, and the connection breaks before the answer",
-    "unknown-error-after": "OpenPhone has accepted the message, and answers 500",
-    "truncated": "OpenPhone has accepted the message, and the body of its 202 ends in the middle",
-    "not-json": "OpenPhone has accepted the message, and the body of its 202 is a page of HTML",
-    "slow-before": "the call takes until the cron is due again, and reaches OpenPhone when the others have run",
-    "slow-after": "OpenPhone has accepted the message, and answers when the cron was due again and the others have run",
+    **dict.fromkeys(REFUSALS, "the service answers with this error, and has not accepted the message"),
+    "timeout-before": "the call is never answered, and has not reached the service",
+    "timeout-after": "the service has accepted the message, and the call is never answered",
+    "reset-before": "the connection to the service breaks before the request has arrived",
+    "reset-after": "the service has accepted the message, and the connection breaks before the answer",
+    "unknown-error-after": "the service has accepted the message, and answers 500",
+    "truncated": "the service has accepted the message, and the body of its 202 ends in the middle",
+    "not-json": "the service has accepted the message, and the body of its 202 is a page of HTML",
+    "slow-before": "the call takes until the cron is due again, and reaches the service when the others have run",
+    "slow-after": "the service has accepted the message, and answers when the cron was due again and the others have run",
     "dies": "the instance is killed, and does nothing any more",
 }
 
-_OF_EVERY_SERVICE: tuple[ErrorName, ...] = ("unauthorized", "rate-limited", "unknown-error", "bad-gateway")
 _SEPARATOR = "!"
 _TAKES_BACK = re.compile(r"\s*rollback\b", re.IGNORECASE)
 
 
-def split(choice: str) -> tuple[str, FaultName | None]:
-    """The line of a choice, and its fault, if it has one.
+def parse_choice(choice: str) -> tuple[str, FaultName | None]:
+    """Parses a choice: its channel, and its fault, if it has one.
 
     Raises:
         ValueError: there is no such fault.
     """
-    line, _, name = choice.partition(_SEPARATOR)
+    channel, _, name = choice.partition(_SEPARATOR)
     if not name:
-        return line, None
+        return channel, None
     if name not in FAULT_NAMES:
         raise ValueError(f"there is no fault {name!r}")
-    return line, name
+    return channel, name
 
 
-def line_of(choice: str) -> str:
-    """The line that goes on: `A`, `A.2`."""
+def channel_of(choice: str) -> str:
+    """The channel that goes on: `A`, `A.2`."""
     return choice.partition(_SEPARATOR)[0]
 
 
 def instance_of(choice: str) -> str:
     """The instance that goes on."""
-    return line_of(choice).partition(".")[0]
+    return channel_of(choice).partition(".")[0]
 
 
 def is_fault(choice: str) -> bool:
-    """Whether the line goes on with a fault."""
+    """Whether the choice is a fault."""
     return _SEPARATOR in choice
 
 
-def with_fault(line: str, fault: FaultName | None) -> str:
-    """The choice that a line goes on with a fault, or without one."""
-    return line if fault is None else f"{line}{_SEPARATOR}{fault}"
+def with_fault(channel: str, fault: FaultName | None) -> str:
+    """The choice that a channel goes on, with a fault or without one."""
+    return channel if fault is None else f"{channel}{_SEPARATOR}{fault}"
 
 
-def possible(point: Point) -> Iterator[FaultName]:
+def possible_faults(point: Point) -> Iterator[FaultName]:
     """The faults that make sense at a point."""
     match point.kind:
         case "statement":
-            # What takes a transaction back can only be lost: it cannot fail.
+            # A rollback cannot fail. It can only be lost.
             yield from SQL_FAULTS[1:] if _TAKES_BACK.match(point.text) else SQL_FAULTS
         case "call":
             service, method, _ = point.text.split(" ", 2)
             sends = method == "POST"
-            yield from REFUSALS if sends and service == "openphone" else _OF_EVERY_SERVICE
+            yield from refusals_of(service, sends=sends)
             yield from LOST_CALLS
-            # Of a question nothing is left that an answer could have told of too late.
+            # A question leaves nothing behind, so an answer that is lost in the middle is like one that never came.
             yield from LOST_ANSWERS if sends else LOST_ANSWERS[-2:]
             yield from SLOWNESS if sends else ()
         case "start":
@@ -107,11 +105,11 @@ def possible(point: Point) -> Iterator[FaultName]:
 
 @dataclass(frozen=True)
 class Faults:
-    """Which faults are put in: any of `names`, at most so many in one run."""
+    """Which faults are injected: any of `names`, at most so many in one execution."""
 
     names: frozenset[FaultName]
     at_most: int = 1
 
     def at(self, point: Point) -> list[FaultName]:
-        """Those that can happen at a point, in an order that is always the same."""
-        return [fault for fault in possible(point) if fault in self.names]
+        """The faults that can happen at a point, always in the same order."""
+        return [fault for fault in possible_faults(point) if fault in self.names]

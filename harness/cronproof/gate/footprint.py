@@ -2,7 +2,7 @@
 
 Two neighbouring steps of different instances are independent when either order leads to the same state and lets both be
 done. That is so when they touch nothing in common, or touch what they have in common in ways that do not meet. An object
-is a table, a sequence, or a mocked API; of a table, where it is known, single rows. Never too little is counted as
+is a table, a sequence, or a service; of a table, where it is known, single rows. Never too little is counted as
 touched, so that what is called independent is.
 """
 

@@ -12,23 +12,15 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from cronproof.domain.database import Function
 from cronproof.postgres.proxy.named_rows import FUNCTIONS, KeyedTable
+from cronproof.sql_files import load_queries
+
+_SQL = load_queries(__file__)
 
 TIME_TYPES = ("timestamp", "date", "time")
 TIME_IN_JSON = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?"
 """A point in time as the texts of JSON have it, for Python and for Postgres."""
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of the schema public, as the catalog has it. Roles are those who may execute it."""
-
-    name: str
-    arguments: str
-    result: str
-    executable_by: Sequence[str]
-    security_definer: bool
-    search_path: str | None
 
 
 @dataclass(frozen=True, order=True)
@@ -103,32 +95,32 @@ def _without_time(kind: str, value: Any) -> Any:
     return value
 
 
-async def read(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
+async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
     """The catalog of the connection's database; `roles` are those whose right to execute is looked up."""
     kinds: dict[Table, dict[str, str]] = {}
     generated: dict[Table, set[str]] = {}
-    for schema, name, column, kind, is_generated in await (await connection.execute(_COLUMNS)).fetchall():
+    for schema, name, column, kind, is_generated in await (
+        await connection.execute(_SQL["columns"].encode())
+    ).fetchall():
         kinds.setdefault(Table(schema, name), {})[column] = kind
         if is_generated:
             generated.setdefault(Table(schema, name), set()).add(column)
     columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
-        tables = await (await cursor.execute(_TABLES)).fetchall()
+        tables = await (await cursor.execute(_SQL["tables"].encode())).fetchall()
     references: dict[Table, set[Table]] = {table: set() for table in tables}
-    for schema, name, of_schema, of_name in await (await connection.execute(_REFERENCES)).fetchall():
+    for schema, name, of_schema, of_name in await (await connection.execute(_SQL["references"].encode())).fetchall():
         table, referenced = Table(schema, name), Table(of_schema, of_name)
         if table != referenced and {table, referenced} <= references.keys():
             references[referenced].add(table)
     async with connection.cursor(row_factory=class_row(NumberSequence)) as cursor:
-        sequences = await (await cursor.execute(_SEQUENCES)).fetchall()
+        sequences = await (await cursor.execute(_SQL["sequences"].encode())).fetchall()
     async with connection.cursor(row_factory=class_row(Function)) as cursor:
-        functions = await (await cursor.execute(_FUNCTIONS, [list(roles)])).fetchall()
-    opaque = [reason for (reason,) in await (await connection.execute(_OPAQUE, [_TELLING])).fetchall()]
-    ((deferred,),) = await (
-        await connection.execute("select exists (select from pg_trigger where tginitdeferred)")
-    ).fetchall()
-    keyed = await (await connection.execute(_KEYED, [list(FUNCTIONS)])).fetchall()
-    ((triggers_on_delete,),) = await (await connection.execute(_TRIGGERS_ON_DELETE)).fetchall()
+        functions = await (await cursor.execute(_SQL["functions"].encode(), [list(roles)])).fetchall()
+    opaque = [reason for (reason,) in await (await connection.execute(_SQL["opaque"].encode(), [_TELLING])).fetchall()]
+    ((deferred,),) = await (await connection.execute(_SQL["deferred"].encode())).fetchall()
+    keyed = await (await connection.execute(_SQL["keyed"].encode(), [list(FUNCTIONS)])).fetchall()
+    ((triggers_on_delete,),) = await (await connection.execute(_SQL["triggers_on_delete"].encode())).fetchall()
     return Catalog(
         columns,
         kinds,
@@ -159,157 +151,10 @@ def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...
             return
 
 
-_TRIGGERS_ON_DELETE = """
-    select exists (
-        select from pg_trigger as t join pg_class as c on c.oid = t.tgrelid join pg_namespace as n on n.oid = c.relnamespace
-        where not t.tgisinternal and t.tgtype::int & 8 > 0 and n.nspname not in ('pg_catalog', 'information_schema')
-    ) or exists (select from pg_rewrite where ev_type = '4')
-"""
-
-_COLUMNS = """
-    select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
-    from pg_class as c
-    join pg_namespace as n on n.oid = c.relnamespace
-    join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-    order by 1, 2, a.attnum
-"""
-
-# What a migration can have made, without what an extension has brought along.
-_OF_MIGRATIONS = """
-    n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and c.relpersistence <> 't'
-        and not exists (
-            select from pg_depend as d
-            where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
-        )
-"""
-
-_TABLES = f"""
-    select n.nspname as schema, c.relname as name
-    from pg_class as c
-    join pg_namespace as n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and not c.relispartition and {_OF_MIGRATIONS}
-    order by 1, 2
-"""  # noqa: S608  (a constant of this module)
-
-_REFERENCES = """
-    select of_child.nspname, child.relname, of_parent.nspname, parent.relname
-    from pg_constraint as k
-    join pg_class as child on child.oid = k.conrelid
-    join pg_namespace as of_child on of_child.oid = child.relnamespace
-    join pg_class as parent on parent.oid = k.confrelid
-    join pg_namespace as of_parent on of_parent.oid = parent.relnamespace
-    where k.contype = 'f'
-"""
-
-_SEQUENCES = f"""
-    select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, s.seqstart as start,
-        quote_ident(owner_n.nspname) || '.' || quote_ident(owner.relname) as table, quote_ident(a.attname) as column
-    from pg_class as c
-    join pg_namespace as n on n.oid = c.relnamespace
-    join pg_sequence as s on s.seqrelid = c.oid
-    left join pg_depend as d on d.classid = 'pg_class'::regclass and d.objid = c.oid
-        and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
-    left join pg_class as owner on owner.oid = d.refobjid
-    left join pg_namespace as owner_n on owner_n.oid = owner.relnamespace
-    left join pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-    where c.relkind = 'S' and {_OF_MIGRATIONS}
-    order by 1, 2
-"""  # noqa: S608  (as above)
-
 # In a function's body: what gives up locks before the end, or learns or does what no lock shows.
 _TELLING = r"""(?xi)
     \m exception \s+ when \M | \m (
         pg_ (?! catalog\M | sleep\M | temp\M | trigger_depth\M | typeof\M ) \w+
         | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | notify | listen | isolation
     ) \M
-"""
-
-_OPAQUE = """
-    select format('the function %%s does what locks do not show', p.proname)
-    from pg_proc as p
-    join pg_namespace as n on n.oid = p.pronamespace
-    join pg_language as l on l.oid = p.prolang
-    where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f', 'p')
-        and not exists (
-            select from pg_depend as d
-            where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
-        )
-        and (
-            l.lanname not in ('sql', 'plpgsql')
-            or concat(p.prosrc, pg_get_function_sqlbody(p.oid)) ~ %s
-        )
-    union all
-    select format('the extension %%s can do what locks do not show', extname)
-    from pg_extension
-    where extname not in (
-        'plpgsql', 'pgcrypto', 'uuid-ossp', 'citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'intarray', 'ltree',
-        'unaccent', 'fuzzystrmatch', 'tablefunc', 'moddatetime', 'pg_stat_statements'
-    )
-    union all
-    select 'transactions are not READ COMMITTED by default'
-    where current_setting('default_transaction_isolation') <> 'read committed'
-        or exists (select from pg_db_role_setting where array_to_string(setconfig, ',') like '%%isolation%%')
-"""
-
-# Tables of public with a key of one column, where nothing that a statement sets off looks at other rows: no triggers, rules
-# or inheritance, no reference to itself, no policy that looks at tables, no policy, default, check or index with a function
-# that may. Nothing but the table has its name, so that a statement cannot mean another; operators and the functions that
-# statements may call are Postgres' own.
-_KEYED = r"""
-    with of_migrations as (
-        select oid, proname, concat(prosrc, pg_get_function_sqlbody(oid)) as body from pg_proc
-        where pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) and prokind in ('f', 'p')
-    ), looking as (
-        select oid from of_migrations as f
-        where body ~* '\m(from|table|insert|update|delete|merge|execute|perform|call)\M' or exists (
-            select from of_migrations as g where g.oid <> f.oid and f.body ~ ('\m' || g.proname || '\M')
-        )
-    )
-    select c.relname, a.attname, case when a.atttypid = 'uuid'::regtype then 'uuid' else 'integer' end, array(
-        select of_index.attname::text
-        from pg_index as i
-        join pg_attribute as of_index on of_index.attrelid = c.oid and of_index.attnum = any (i.indkey)
-        where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)
-    )
-    from pg_class as c
-    join pg_index as p on p.indrelid = c.oid and p.indisprimary and p.indnkeyatts = 1
-    join pg_attribute as a on a.attrelid = c.oid and a.attnum = p.indkey[0]
-    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relpersistence = 'p'
-        and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype)
-        and (select count(*) from pg_class where relname = c.relname) = 1
-        and not exists (select from pg_inherits where c.oid in (inhrelid, inhparent))
-        and not exists (select from pg_rewrite where ev_class = c.oid)
-        and not exists (select from pg_constraint where conrelid = c.oid and (confrelid = c.oid or contype = 'x'))
-        and not exists (
-            select from pg_depend join pg_policy as p on classid = 'pg_policy'::regclass and objid = p.oid
-            where polrelid = c.oid and refclassid = 'pg_class'::regclass and refobjid <> c.oid
-        )
-        and not exists (select from pg_trigger where tgrelid = c.oid and not tgisinternal)
-        and not exists (
-            select from pg_index where indrelid = c.oid and concat(indexprs, indpred) <> '' and indisunique
-        )
-        and not exists (
-            select from pg_depend as d join looking as f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
-            where (
-                (d.classid = 'pg_constraint'::regclass and d.objid in (select oid from pg_constraint where conrelid = c.oid))
-                or (d.classid = 'pg_attrdef'::regclass and d.objid in (select oid from pg_attrdef where adrelid = c.oid))
-                or (d.classid = 'pg_policy'::regclass and d.objid in (select oid from pg_policy where polrelid = c.oid))
-                or (d.classid = 'pg_class'::regclass and d.objid in (select indexrelid from pg_index where indrelid = c.oid))
-            )
-        )
-        and not exists (select from pg_operator where oprnamespace <> 'pg_catalog'::regnamespace)
-        and not exists (
-            select from pg_proc where proname = any (%s) and pronamespace <> 'pg_catalog'::regnamespace
-        )
-"""
-
-_FUNCTIONS = """
-    select p.proname as name, pg_get_function_arguments(p.oid) as arguments, pg_get_function_result(p.oid) as result,
-        array(select r from unnest(%s::text[]) as r where has_function_privilege(r, p.oid, 'execute')) as executable_by,
-        p.prosecdef as security_definer,
-        (select setting from unnest(p.proconfig) as setting where setting like 'search_path=%%') as search_path
-    from pg_proc as p
-    where p.pronamespace = 'public'::regnamespace and p.prokind = 'f'
-    order by p.proname, p.oid
 """

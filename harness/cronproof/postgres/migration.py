@@ -12,18 +12,8 @@ from psycopg.pq import TransactionStatus
 
 from cronproof.errors import UsageError
 
-REFERENCE = Path(__file__).parents[3] / "sql"
-LOCKING = REFERENCE / "06-cron-locking.sql"
-LEASES = REFERENCE / "07-claim-leases.sql"
-NOTICES = REFERENCE / "08-message-notices.sql"
 
-
-def reference_schema() -> list[Path]:
-    """The files of sql/ that come before the claim functions, in order."""
-    return sorted(file for file in REFERENCE.glob("*.sql") if file.name < LOCKING.name)
-
-
-async def apply(connection: AsyncConnection, file: Path, edited: str | None = None) -> str:
+async def apply_migration(connection: AsyncConnection, file: Path, edited: str | None = None) -> str:
     """Applies one file, or an edited text of it, and returns the SHA-256 of what was applied.
 
     Raises:

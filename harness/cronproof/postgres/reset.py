@@ -16,7 +16,9 @@ from datetime import datetime
 from psycopg import sql
 
 from cronproof.postgres.catalog import Catalog, NumberSequence, Table
+from cronproof.sql_files import load_queries
 
+_SQL = load_queries(__file__)
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -58,7 +60,7 @@ class Script:
         return call.format(sql.Identifier(self.name)).as_bytes()
 
     def _joined(self, calling: bytes, emptying: bytes) -> bytes:
-        """The statements behind those that empty the tables; `calling` is the word by which functions are called."""
+        """The statements behind those that empty the tables. `calling` is the word by which functions are called."""
         restart = sql.SQL(", ").join(
             sql.SQL("setval({}, {}, false)").format(sql.Literal(name), number) for name, number in self.numbers
         )
@@ -68,7 +70,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Emptying:
-    """What deletes all rows, and what was logged of marks: as statements, and as a block of PL/pgSQL."""
+    """What deletes all rows, and the log of claims: as statements, and as a block of PL/pgSQL."""
 
     catalog: Catalog
 
@@ -108,18 +110,15 @@ def _emptied(names: Sequence[sql.Identifier]) -> sql.Composed:
     return sql.SQL(statement).format(sql.SQL(", ").join(names))
 
 
-_FORGET = sql.SQL("delete from cronproof.flag_writes")
+_FORGET = sql.SQL("delete from cronproof.claim_writes")
 
 
-def following(sequences: Sequence[NumberSequence]) -> str:
-    """The query for the number behind those that rows were given, of each sequence; NULL, where it gave them all."""
-    return "select " + ", ".join(map(_following, sequences))
+def next_numbers(sequences: Sequence[NumberSequence]) -> str:
+    """The query for the next value of each sequence after explicit ids; NULL where the sequence gave them all."""
+    return "select " + ", ".join(map(_next_number, sequences))
 
 
-def _following(sequence: NumberSequence) -> str:
+def _next_number(sequence: NumberSequence) -> str:
     if sequence.table is None:
         return str(sequence.start)
-    return f"""(
-        select case when highest.id > s.last_value or not s.is_called then highest.id + 1 end
-        from {sequence.name} as s, (select max({sequence.column}) as id from {sequence.table}) as highest
-    )"""  # noqa: S608  (names as SQL has them)
+    return _SQL["next_number"].format(**vars(sequence))  # names as SQL has them

@@ -1,4 +1,4 @@
-"""Letting time pass: every point in time of every row moves into the past, as if the clock had gone on.
+"""Time shift: every point in time of every row moves into the past, as if the clock had gone on.
 
 The clock of the server cannot be set for one database, and `now()` cannot be replaced where a function pins its
 search_path. What crons compare with it can be moved instead, to the same effect.
@@ -16,8 +16,8 @@ from cronproof.postgres.catalog import Catalog
 LOCK_SECONDS = 2  # an instance that waits for an answer in the middle of a transaction may hold rows
 
 
-def statements(catalog: Catalog, time: timedelta, *, is_superuser: bool) -> bytes:
-    """What makes all rows older by a time, in one transaction; a negative time makes them younger.
+def shift_statements(catalog: Catalog, time: timedelta, *, is_superuser: bool) -> bytes:
+    """What makes all rows older by a time, in one transaction. A negative time makes them younger.
 
     Dates, which have no hours, move by whole days only. Triggers are not set off.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import multiprocessing
 import os
@@ -18,42 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from ruamel.yaml import YAML
 
+from cronproof.domain.crons import CLAIM_FUNCTIONS
 from cronproof.errors import EnvironmentFailed
-from cronproof.postgres import migration
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.prove import cron_mutants, sql_mutants
-from cronproof.prove.trial import CLAIM_OF, Kind, Outcome, Subject, Trial, tried
+from cronproof.prove.trial import Kind, Outcome, Subject, Trial, try_subject
 from cronproof.scenario.reader import ScenarioFile
-from cronproof.targets import edited
-from fixtures.saboteurs import SABOTEURS, VARIANTS
+from cronproof.targets import reference
 
-ROOT = migration.REFERENCE.parent
-EQUIVALENT = edited.FOLDER / "saboteurs" / "equivalent.yaml"
 LEAST_CAUGHT = 0.98
-
-MUTATED: Mapping[str, Sequence[str]] = {
-    "post_job_followup": ["post-job-followup"],
-    "monthly_followup": ["monthly-followup"],
-    "monthly_reengagement": ["monthly-reengagement"],
-    "frequency_nudge": ["frequency-nudge"],
-    "jobs": list(CLAIM_OF),
-    "services": list(CLAIM_OF),
-    "tenants": list(CLAIM_OF),
-}
-"""The modules of the reference that are mutated, and the crons by which they are tried."""
-FUNCTIONS: Mapping[str, Sequence[str]] = {"services": ["OpenPhone.send", "_failure", "_post"]}
-"""Those that are mutated, of modules in which not all are."""
 
 
 def subjects() -> Iterator[Subject]:
     """Everything that is put on trial."""
     yield Subject("reference", "variant", {})
-    for variant in VARIANTS:
+    saboteurs, variants = reference.find_saboteurs()
+    for variant in variants:
         yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target)
-    for saboteur in SABOTEURS:
+    for saboteur in saboteurs:
         yield Subject(
             saboteur.name,
             "saboteur",
@@ -67,24 +50,18 @@ def subjects() -> Iterator[Subject]:
 
 
 def _mutants() -> Iterator[Subject]:
-    name = f"{migration.LOCKING.parent.name}/{migration.LOCKING.name}"
-    cron_of = {function: cron for cron, function in CLAIM_OF.items()}
-    for mutant in sql_mutants.mutants(migration.LOCKING.read_text(encoding="utf-8")):
-        crons = [cron_of[mutant.function]] if mutant.function else list(CLAIM_OF)
-        explained = mutant.name in equivalent()
+    equivalent = reference.find_equivalent()
+    name = f"{reference.LOCKING.parent.name}/{reference.LOCKING.name}"
+    cron_of = {function: cron for cron, function in CLAIM_FUNCTIONS.items()}
+    for mutant in sql_mutants.mutants(reference.LOCKING.read_text(encoding="utf-8")):
+        crons = [cron_of[mutant.function]] if mutant.function else list(CLAIM_FUNCTIONS)
+        explained = mutant.name in equivalent
         yield Subject(mutant.name, "mutant", {name: mutant.text}, crons, is_explained=explained)
-    for module, of_module in MUTATED.items():
-        file = f"fixtures/crons/{module}.py"
-        for made in cron_mutants.mutants((ROOT / file).read_text(encoding="utf-8"), FUNCTIONS.get(module, ())):
-            title = f"{module}: {made.name}"
-            yield Subject(title, "mutant", {file: made.text}, of_module, is_explained=title in equivalent())
-
-
-@functools.cache
-def equivalent() -> Mapping[str, str]:
-    """The mutants that no check can catch since they change nothing that matters, each with the reason."""
-    found: Mapping[str, str] = YAML(typ="safe", pure=True).load(EQUIVALENT.read_text(encoding="utf-8")) or {}
-    return found
+    for file, of_file in reference.MUTATED.items():
+        text = (reference.ROOT / file).read_text(encoding="utf-8")
+        for made in cron_mutants.mutants(text, reference.MUTATED_FUNCTIONS.get(file, ())):
+            title = f"{Path(file).stem}: {made.name}"
+            yield Subject(title, "mutant", {file: made.text}, of_file, is_explained=title in equivalent)
 
 
 @dataclass(frozen=True)
@@ -144,12 +121,12 @@ class Proof:
 
 _ANY: tuple[Outcome, ...] = ("caught", "caught by another check", "missed", "timed out", "broken")
 
-Told = Callable[[Trial, int, int], None]
+Observer = Callable[[Trial, int, int], None]
 """Told of each trial as it ends, with how many have, of how many."""
 
 
-async def proven(
-    postgres: str, files: Sequence[ScenarioFile], chosen: Sequence[Subject], *, workers: int, told: Told
+async def prove(
+    postgres: str, files: Sequence[ScenarioFile], chosen: Sequence[Subject], *, workers: int, observe: Observer
 ) -> Proof:
     """Puts all on trial.
 
@@ -167,7 +144,7 @@ async def proven(
             for ended in asyncio.as_completed(pending):
                 trial = await ended
                 trials.append(trial)
-                told(trial, len(trials), len(pending))
+                observe(trial, len(trials), len(pending))
         except BrokenProcessPool:
             raise EnvironmentFailed("a process of the proof has died: is there enough memory?") from None
         finally:
@@ -175,7 +152,7 @@ async def proven(
                 one.cancel()
     places = {subject.name: place for place, subject in enumerate(chosen)}
     trials.sort(key=lambda trial: places[trial.subject.name])
-    return Proof(trials, equivalent(), time.monotonic() - started)
+    return Proof(trials, reference.find_equivalent(), time.monotonic() - started)
 
 
 @contextlib.asynccontextmanager
@@ -207,9 +184,4 @@ def _end_with_the_run() -> None:
 
 
 def _try(opened: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
-    return uvloop.run(tried(opened, subject, files))
-
-
-def scenario_folder() -> Path:
-    """The scenarios of this repository, wherever the command is called."""
-    return ROOT / "scenarios"
+    return uvloop.run(try_subject(opened, subject, files))

@@ -12,8 +12,10 @@ from pglast import ast, enums
 from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
+from cronproof.domain.crons import SENT_COLUMNS
+
 CREATE = re.compile(r"create or replace function public\.(\w+)\(.*?\nas \$\$(.*?)\$\$;", re.DOTALL)
-SENT = ("followup_sent_at", "monthly_followup_sent_at", "frequency_nudge_sent_at")
+SENT = tuple(dict.fromkeys(SENT_COLUMNS.values()))
 
 
 @dataclass(frozen=True)

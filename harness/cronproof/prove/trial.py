@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cronproof.checks import Verdict
 from cronproof.checks.rpc_guarded import RpcGuarded
 from cronproof.checks.rpc_present import RpcPresent
+from cronproof.domain.crons import CLAIM_FUNCTIONS, called_by
+from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
-from cronproof.engine.runner import Plan, session_on
+from cronproof.engine.session import open_session_on
+from cronproof.engine.verification import verify_scenario
 from cronproof.errors import CronproofError
+from cronproof.evidence.finding import Verdict
 from cronproof.postgres.server.server import Server
 from cronproof.scenario.reader import ScenarioFile
-from cronproof.targets import edited, in_process
+from cronproof.targets import reference
 
 TRIAL_SECONDS = 90.0
 
@@ -57,21 +60,21 @@ class Trial:
     """Scenarios that were INCONCLUSIVE, with the reason: they catch nothing."""
 
 
-async def tried(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
+async def try_subject(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
     """Puts one implementation on trial."""
     found = _Found(subject, time.monotonic())
-    built_in = in_process.named(subject.target)
+    built_in = reference.find_built_in(subject.target)
     plan = Plan(
         subject.target,
         migrations=built_in.migrations,
-        application=edited.application(subject.sources, built_in.module.__name__),
+        application=built_in.edited_application(subject.sources),
         edited=subject.sources,
         seeks_failures=True,
     )
     try:
-        async with asyncio.timeout(TRIAL_SECONDS), session_on(server, plan) as opened:
+        async with asyncio.timeout(TRIAL_SECONDS), open_session_on(server, plan) as session:
             for file in in_order(files, subject):
-                found.add(await opened.verify(file))
+                found.add(await verify_scenario(session, file))
                 if found.is_decided:
                     break
     except TimeoutError:
@@ -129,8 +132,8 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
         concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 
     def rank(file: ScenarioFile) -> tuple[bool, int]:
-        asks = any(check.id == subject.proves for check in file.scenario.checks)
-        return not asks, _COST.index(file.scenario.test)
+        wants_footprint = any(check.id == subject.proves for check in file.scenario.checks)
+        return not wants_footprint, _COST.index(file.scenario.test)
 
     return sorted(concerned, key=rank)
 
@@ -139,14 +142,6 @@ def concerns(file: ScenarioFile, crons: Sequence[str]) -> bool:
     """Whether a scenario calls one of the crons, or asks about its claim function."""
     when = file.scenario.when
     if when is not None:
-        return bool(set(when.call) & {*crons, *(["unified-daily"] if "monthly-followup" in crons else [])})
+        return bool(set(when.call) & {*crons, *map(called_by, crons)})
     functions = [check.function for check in file.scenario.checks if isinstance(check, RpcPresent | RpcGuarded)]
-    return any(CLAIM_OF.get(cron) in functions for cron in crons)
-
-
-CLAIM_OF = {
-    "post-job-followup": "claim_jobs_for_followup",
-    "monthly-followup": "claim_jobs_for_monthly_followup",
-    "monthly-reengagement": "claim_jobs_for_monthly_reengagement",
-    "frequency-nudge": "claim_jobs_for_frequency_nudge",
-}
+    return any(CLAIM_FUNCTIONS.get(cron) in functions for cron in crons)

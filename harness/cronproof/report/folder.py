@@ -33,7 +33,7 @@ FORMATS: Mapping[str, Callable[[Document], str]] = {
 }
 
 
-def made(out: Path, started: datetime) -> Path:
+def make_folder(out: Path, started: datetime) -> Path:
     """A new folder for a run. Until the run is done there is no `latest`: nobody takes an earlier one for it.
 
     Raises:

@@ -20,8 +20,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from cronproof.domain.crons import CronName
-from cronproof.errors import InvalidScenario, Mistake, UsageError
-from cronproof.scenario.model import BY_NAME, Scenario, contradictions
+from cronproof.errors import InvalidScenario, Mistake, UsageError, nearest
+from cronproof.scenario.contradictions import find_contradictions
+from cronproof.scenario.scenario import Scenario
+from cronproof.scenario.then import BY_NAME
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 # Of unions: in an error's location, but not in the file.
@@ -161,16 +163,10 @@ def read_one(file: Path) -> ScenarioFile:
         scenario = Scenario.model_validate(data)
     except ValidationError as invalid:
         raise InvalidScenario([_mistake(source, error) for error in invalid.errors()]) from None
-    found = [source.mistake(path, message) for path, message in contradictions(scenario)]
+    found = [source.mistake(path, message) for path, message in find_contradictions(scenario)]
     if found:
         raise InvalidScenario(found)
     return ScenarioFile(scenario, source)
-
-
-def nearest(word: str, words: Sequence[str]) -> str:
-    """What to add to a message about an unknown word: the nearest valid one, or all."""
-    near = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; one of: {', '.join(words)}" if words else ""
 
 
 def _mistake(source: Source, error: ErrorDetails) -> Mistake:

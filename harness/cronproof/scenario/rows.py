@@ -17,12 +17,12 @@ from psycopg import sql
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from cronproof.errors import InvalidScenario, Mistake, UsageError
+from cronproof.domain.tenants import TENANT_COLUMN, find_slugs
+from cronproof.domain.work import COMPARED_TABLES
+from cronproof.errors import InvalidScenario, Mistake, UsageError, nearest
 from cronproof.postgres.catalog import Catalog
-from cronproof.scenario.model import Row, rows_of
-from cronproof.scenario.reader import ScenarioFile, nearest
-
-SEED = Path(__file__).parents[3] / "fixtures" / "seed.yaml"
+from cronproof.scenario.given import Row, rows_of
+from cronproof.scenario.reader import ScenarioFile
 
 _AMOUNTS = r"(?P<amounts>\d+ (?:second|minute|hour|day|week|month|year)s?(?: \d+ (?:second|minute|hour|day|week|month|year)s?)*)"
 _TIME = re.compile(rf"^(?:(?P<now>now)|{_AMOUNTS} ago|in {_AMOUNTS.replace('amounts', 'ahead')})$")
@@ -31,9 +31,9 @@ _PHONE = re.compile(r"^\+\d{5,15}$")
 
 
 class Seed:
-    """The rows that every scenario has: those of fixtures/seed.yaml, or of a target's own file."""
+    """The rows that every scenario of a target has."""
 
-    def __init__(self, file: Path = SEED) -> None:
+    def __init__(self, file: Path) -> None:
         """Reads them.
 
         Raises:
@@ -48,16 +48,6 @@ class Seed:
         if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
             raise UsageError(f"{file}: rows are given by table, each a list: `tenants: [{{name: …}}]`")
         self.rows: dict[str, list[Row]] = rows
-
-    @property
-    def tenants(self) -> list[Row]:
-        """Its tenants, the first of which a row belongs to that names none."""
-        return self.rows.get("tenants", [])
-
-    @property
-    def api_keys(self) -> set[str]:
-        """The OpenPhone keys of its tenants."""
-        return {tenant["openphone_api_key"] for tenant in self.tenants if tenant.get("openphone_api_key")}
 
 
 @dataclass(frozen=True)
@@ -88,12 +78,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     ]
     clock = file.scenario.given.clock
     now = sql.SQL("now()") if clock is None else sql.Literal(clock)
-    slugs = {tenant["slug"]: tenant["id"] for tenant in seed.tenants if {"slug", "id"} <= tenant.keys()}
-    slugs |= {
-        row["slug"]: row["id"]
-        for _, _, row in rows_of(given.get("tenants", []))
-        if isinstance(row.get("slug"), str) and isinstance(row.get("id"), str)
-    }
+    slugs = find_slugs([seed.rows, file.scenario.given.flat_rows])
     found: list[Insert] = []
     for table in catalog.insertable:
         of_seed = functools.partial(Mistake, seed.file, 1, 1)
@@ -119,12 +104,6 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     return found
 
 
-def api_keys(file: ScenarioFile, seed: Seed) -> set[str]:
-    """The OpenPhone keys of all tenants that a scenario has."""
-    given = [row for _, _, row in rows_of(file.scenario.given.rows.get("tenants", []))]
-    return seed.api_keys | {row["openphone_api_key"] for row in given if row.get("openphone_api_key")}
-
-
 def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     columns = catalog.columns[table]
     for column, value in row.items():
@@ -133,7 +112,7 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
             yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
         elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
             yield column, f"{value!r} is no time; say for instance `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
-        elif column == "tenant_id" and value is not None and str(value) not in slugs and not _is_uuid(value):
+        elif column == TENANT_COLUMN and value is not None and str(value) not in slugs and not _is_uuid(value):
             yield column, f"there is no tenant {value!r}{nearest(str(value), list(slugs))}"
         elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):
             yield column, f"{column} is a whole number, not {value!r}"
@@ -147,8 +126,8 @@ def _insert(
     table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], now: sql.Composable, repetition: int = 0
 ) -> bytes:
     columns = catalog.columns[table]
-    if slugs and "tenant_id" in columns and "tenant_id" not in row:
-        row = {**row, "tenant_id": next(iter(slugs))}
+    if slugs and TENANT_COLUMN in columns and TENANT_COLUMN not in row:
+        row = {**row, TENANT_COLUMN: next(iter(slugs))}
     values = [_value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()]
     if not row:
         return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
@@ -165,7 +144,7 @@ def _value(
         amount, sign = (time["ahead"], sql.SQL("+")) if time["ahead"] else (time["amounts"] or "0 hours", sql.SQL("-"))
         back = sql.Literal(f"{repetition} minutes")
         return sql.SQL("{} {} {}::interval - {}::interval").format(now, sign, sql.Literal(amount), back)
-    if column == "tenant_id":
+    if column == TENANT_COLUMN:
         value = slugs.get(str(value), value)
     elif isinstance(value, dict | list):
         value = json.dumps(value, default=str)
@@ -193,8 +172,6 @@ def _is_uuid(value: Any) -> bool:
 
 
 def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
-    """The tables that checks look at: those that they name or that the scenario gives rows to, and always customers and
-    jobs.
-    """
+    """The tables that checks look at: those that they name, those that the scenario gives rows to, and those of units."""
     named = {table for check in file.scenario.checks for table in check.tables}
-    return [table for table in catalog.columns if table in {"customers", "jobs", *named, *file.scenario.given.rows}]
+    return [table for table in catalog.columns if table in COMPARED_TABLES | named or table in file.scenario.given.rows]

@@ -7,11 +7,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import parse_qs
 
-ServiceName = Literal["openphone", "telegram", "ghl"]
-SERVICE_NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
+from cronproof.domain.message import Attempt
 
 
 @dataclass(frozen=True)
@@ -64,34 +63,6 @@ class NoAnswer(Exception):
     hangs: bool
 
 
-@dataclass(frozen=True)
-class Tried:
-    """A message that was in a request, and what became of it: only an accepted one has an id."""
-
-    to: str
-    content: str
-    status: int
-    message_id: str | None = None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the service took it, so that it will be delivered."""
-        return self.message_id is not None
-
-
-@dataclass(frozen=True)
-class Message(Tried):
-    """A message that an instance tried to send. `number` counts the messages of a run from 1, over all services.
-
-    `cron` is the one that sent it, where that is another than the one that was called, and known.
-    """
-
-    number: int = 0
-    service: ServiceName = "openphone"
-    instance: str = ""
-    cron: str | None = None
-
-
 SECONDS_PER_CALL = 0.125
 
 
@@ -107,7 +78,7 @@ class CallClock:
         self.now += self.seconds_per_call
         return self.now
 
-    def age(self, time: timedelta) -> None:
+    def shift_time(self, time: timedelta) -> None:
         """Lets time pass; a negative time turns it back."""
         self.now += time.total_seconds()
 
@@ -136,7 +107,7 @@ class RateLimit:
         return max(recent[0] + self.seconds - now, 0.0) if len(recent) >= self.requests else 0.0
 
 
-Log = Callable[[Tried], None]
+Log = Callable[[Attempt], None]
 """Told of every message that a service finds in a request."""
 
 

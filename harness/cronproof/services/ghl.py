@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Tried, not_found
-from cronproof.services.openphone_errors import ERRORS, ErrorName
+from cronproof.domain.message import Attempt
+from cronproof.domain.service_names import ErrorName
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, not_found
+from cronproof.services.openphone_errors import ERRORS
 
 VERSION = "2021-04-15"
 BURST_REQUESTS, BURST_SECONDS = 100, 10
@@ -68,12 +70,12 @@ class GoHighLevel:
         mistakes = _mistakes(fields)
         if refusal is not None or mistakes:
             refusal = refusal or _unprocessable(mistakes)
-            log(Tried(contact, text, refusal.status))
+            log(Attempt(contact, text, refusal.status))
             return refusal
         number = len(self.sent) + 1
         self.sent.append({"contactId": contact, "message": text})
         message_id = f"ghl{number:020d}"
-        log(Tried(contact, text, 200, message_id))
+        log(Attempt(contact, text, 200, message_id))
         content = {"conversationId": f"conversation-{contact}", "messageId": message_id, "status": "pending"}
         return Response.of_json(200, content)
 

@@ -13,8 +13,10 @@ import httpx
 import respx
 from respx.types import SideEffectTypes
 
-from cronproof.services.exchange import SERVICE_NAMES, NoAnswer, Request, ServiceName
-from cronproof.services.services import Escape, Services
+from cronproof.domain.message import BlockedCall
+from cronproof.domain.service_names import SERVICE_NAMES, ServiceName
+from cronproof.services.exchange import NoAnswer, Request
+from cronproof.services.services import Services
 
 ORIGIN = "http://mocks.cronproof.invalid"
 
@@ -40,7 +42,7 @@ def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
     """Adds the route that catches every other host. It belongs behind all others."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
-        services.escapes.append(Escape(caller.get(), str(request.url)))
+        services.blocked_calls.append(BlockedCall(caller.get(), str(request.url)))
         raise httpx.ConnectError(f"{request.url.host} cannot be reached from here", request=request)
 
     router.route().mock(side_effect=refuse)

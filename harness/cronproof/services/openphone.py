@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Tried, not_found
-from cronproof.services.openphone_errors import ERRORS, Envelope, ErrorName, error_response
+from cronproof.domain.message import Attempt
+from cronproof.domain.service_names import ErrorName
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, not_found
+from cronproof.services.openphone_errors import ERRORS, Envelope, error_response
 
 REQUESTS_PER_SECOND = 10
 _E164 = re.compile(r"^\+[1-9]\d{1,14}$")
@@ -64,7 +66,7 @@ class OpenPhone:
         }
         if refusal is not None:
             if request.method == "POST":
-                log(Tried(*_recipient_and_content(_content(request)), refusal.status))
+                log(Attempt(*_recipient_and_content(_content(request)), refusal.status))
             return replace(refusal, headers={**refusal.headers, **headers})
         response = self._answer(request, key, limit, log)
         return replace(response, headers={**response.headers, **headers})
@@ -73,7 +75,7 @@ class OpenPhone:
         """How the API refuses."""
         return error_response(name, self.envelope)
 
-    def age(self, time: timedelta) -> None:
+    def shift_time(self, time: timedelta) -> None:
         """Moves what was sent into the past."""
         for message in self.sent:
             message |= {name: _iso(datetime.fromisoformat(message[name]) - time) for name in ("createdAt", "updatedAt")}
@@ -99,11 +101,11 @@ class OpenPhone:
         to, content = _recipient_and_content(body)
         response = self._refusal(body, to, limit)
         if response is not None:
-            log(Tried(to, content, response.status))
+            log(Attempt(to, content, response.status))
             return response
         message = self._accepted(body)
         self.sent.append(message)
-        log(Tried(to, content, 202, message["id"]))
+        log(Attempt(to, content, 202, message["id"]))
         return Response.of_json(202, {"data": message})
 
     def _refusal(self, body: Any, to: str, limit: int) -> Response | None:

@@ -14,24 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cronproof.domain.service_names import ErrorName
 from cronproof.services.exchange import Response
 
 Envelope = Literal["flat", "wrapped"]
-ErrorName = Literal[
-    "invalid-request",
-    "a2p-not-approved",
-    "unauthorized",
-    "not-enough-credits",
-    "subscription-expired",
-    "not-phone-number-user",
-    "daily-cap-reached",
-    "not-found",
-    "conflict",
-    "rate-limited",
-    "unknown-error",
-    "bad-gateway",
-]
-
 DOCS = "https://quo.com/docs"
 TRACE = "6480612490142498014"
 

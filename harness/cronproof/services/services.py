@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
+from cronproof.domain.message import Attempt, BlockedCall, Message
+from cronproof.domain.service_names import REFUSALS, ErrorName, ServiceName
 from cronproof.gate import fault as faulty
 from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import Footprint
-from cronproof.gate.point import Gate, OpenGate, Point, Release
-from cronproof.services.exchange import CallClock, Log, Message, NoAnswer, Request, Response, ServiceName, Tried
+from cronproof.gate.gate import Gate, OpenGate, Release
+from cronproof.gate.point import Point
+from cronproof.services.exchange import CallClock, Log, NoAnswer, Request, Response
 from cronproof.services.ghl import GoHighLevel
+from cronproof.services.given import ServicesGiven
 from cronproof.services.openphone import OpenPhone, Scripted
-from cronproof.services.openphone_errors import BAD_GATEWAY, Envelope, ErrorName
+from cronproof.services.openphone_errors import BAD_GATEWAY
 from cronproof.services.telegram import Telegram
 
 
@@ -34,14 +38,6 @@ LONG_ENOUGH = timedelta(minutes=1)
 """Longer than any service counts requests."""
 
 
-@dataclass(frozen=True)
-class Escape:
-    """An instance called a host that is no mock. The call was refused."""
-
-    instance: str
-    url: str
-
-
 @dataclass(eq=False)
 class _Call:
     """A call, from its first point to its second. It is held, or it is over: it is never busy."""
@@ -58,17 +54,19 @@ class Services:
     api_keys: frozenset[str]
     gate: Gate = field(default_factory=OpenGate)
     messages: list[Message] = field(default_factory=list)
-    escapes: list[Escape] = field(default_factory=list)
+    blocked_calls: list[BlockedCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.reset()
 
-    def reset(self, scripted: Sequence[Scripted] = (), envelope: Envelope = "flat") -> None:
-        """Forgets everything and answers as scripted from now on."""
-        self.openphone = OpenPhone(self.api_keys, scripted=scripted, envelope=envelope)
+    def reset(self, given: ServicesGiven | None = None) -> None:
+        """Forgets everything, and behaves from now on as a scenario says."""
+        openphone = (given or ServicesGiven()).openphone
+        refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in openphone.refuses]
+        self.openphone = OpenPhone(self.api_keys, scripted=refuses, envelope=openphone.envelope)
         self.telegram = Telegram()
         self.ghl = GoHighLevel()
-        self.messages, self.escapes = [], []
+        self.messages, self.blocked_calls = [], []
 
     def recover(self) -> None:
         """From now on nothing is refused that is valid; what was sent stays sent, though nobody counts it any more."""
@@ -81,11 +79,11 @@ class Services:
 
     def _let_pass(self, time: timedelta) -> None:
         for api in self._apis.values():
-            api.clock.age(time)
+            api.clock.shift_time(time)
 
-    def age(self, time: timedelta) -> None:
+    def shift_time(self, time: timedelta) -> None:
         """Lets time pass: what was sent moves into the past, and is forgotten by those who count it."""
-        self.openphone.age(time)
+        self.openphone.shift_time(time)
         self._let_pass(time)
 
     async def exchange(
@@ -102,7 +100,7 @@ class Services:
         call = _Call(request.body)
         release = await self.gate.arrive(instance, Point("call", text), call)
         response = self._handle(release, service, request, cron)
-        self.gate.touched(Footprint({service: "write"}))
+        self.gate.record_footprint(Footprint({service: "write"}))
         if isinstance(response, NoAnswer):
             raise response
         await self.gate.arrive(release.instance, Point("answer", text), call)
@@ -111,7 +109,7 @@ class Services:
     def _handle(
         self, release: Release, service: ServiceName, request: Request, cron: str | None
     ) -> Response | NoAnswer:
-        def log(tried: Tried) -> None:
+        def log(tried: Attempt) -> None:
             message = Message(
                 **vars(tried), number=len(self.messages) + 1, service=service, instance=release.instance, cron=cron
             )
@@ -123,7 +121,7 @@ class Services:
         if release.fault == "bad-gateway":
             refusal: Response | None = BAD_GATEWAY
         else:
-            refusal = api.refusal(release.fault) if release.fault in faulty.REFUSALS else None
+            refusal = api.refusal(release.fault) if release.fault in REFUSALS else None
         response = api.handle(request, log, refusal)
         return _lost(release.fault, response, api.refusal("unknown-error"))
 

@@ -11,8 +11,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Tried
-from cronproof.services.openphone_errors import ERRORS, ErrorName
+from cronproof.domain.message import Attempt
+from cronproof.domain.service_names import ErrorName
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response
+from cronproof.services.openphone_errors import ERRORS
 
 _PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
 _TOKEN = re.compile(r"^\d+:[\w-]+$")
@@ -50,11 +52,11 @@ class Telegram:
         chat_id, text = str(fields.get("chat_id", "")), str(fields.get("text", ""))
         refusal = refusal or self._limited(path[1], chat_id)
         if refusal is not None:
-            log(Tried(chat_id, text, refusal.status))
+            log(Attempt(chat_id, text, refusal.status))
             return refusal
         mistake = _mistake(chat_id, text)
         if mistake is not None:
-            log(Tried(chat_id, text, 400))
+            log(Attempt(chat_id, text, 400))
             return _error(400, mistake)
         message = {
             "message_id": len(self.sent) + 1,
@@ -64,7 +66,7 @@ class Telegram:
             "text": text,
         }
         self.sent.append(message)
-        log(Tried(chat_id, text, 200, str(message["message_id"])))
+        log(Attempt(chat_id, text, 200, str(message["message_id"])))
         return Response.of_json(200, {"ok": True, "result": message})
 
     def _limited(self, bot: str, chat_id: str) -> Response | None:

@@ -15,16 +15,19 @@ from typing import Literal
 import docker
 import requests
 
-from cronproof.domain.crons import CRON_NAMES, CronName
-from cronproof.engine.runner import Plan, Session, session
+from cronproof.domain.crons import CRON_NAMES, EXAMPLE_ROWS, CronName
+from cronproof.domain.instance import NAMES
+from cronproof.engine.plan import Plan
+from cronproof.engine.session import Session, open_session
 from cronproof.errors import CronproofError, InvalidScenario
-from cronproof.evidence.evidence import Run
-from cronproof.explore.named_orders import one_after_the_other
-from cronproof.postgres import database, migration
+from cronproof.evidence.evidence import Evidence
+from cronproof.explore.named_orders import RunToEnd
+from cronproof.postgres import lifecycle
 from cronproof.postgres.server import server
-from cronproof.scenario.model import Given, Repeated, Row, Scenario, When
 from cronproof.scenario.reader import ScenarioFile, Source
-from cronproof.targets.outside import NAMES, Outside
+from cronproof.scenario.scenario import Scenario
+from cronproof.targets import reference
+from cronproof.targets.external import External
 
 MINIMUM_PYTHON = (3, 11)
 
@@ -37,7 +40,7 @@ class Finding:
     what: str
 
 
-async def examine(postgres: str) -> AsyncIterator[Finding]:
+async def examine_machine(postgres: str) -> AsyncIterator[Finding]:
     """Looks at the machine, then makes and drops a database on the chosen Postgres, as a run would."""
     for finding in _machine():
         yield finding
@@ -63,8 +66,8 @@ def _machine() -> Iterator[Finding]:
 
 async def _postgres(choice: str) -> Finding:
     try:
-        async with server.opened(choice) as opened, database.created(opened) as created:
-            await created.migrate([*migration.reference_schema(), migration.LOCKING])
+        async with server.opened(choice) as opened, lifecycle.created(opened) as created:
+            await created.migrate([*reference.schema(), reference.LOCKING])
             return Finding(
                 "ok", f"PostgreSQL {created.version}, {created.where}: a database was made, migrated, dropped"
             )
@@ -72,31 +75,20 @@ async def _postgres(choice: str) -> Finding:
         return Finding("missing", str(error))
 
 
-# A row for each cron that claims, so that there is something to do.
-_ROWS: dict[str, list[Repeated | Row]] = {
-    "customers": [{"id": 1, "first_name": "Ada", "phone_number": "+12125550132"}],
-    "jobs": [
-        {"id": 32, "customer_id": 1, "status": "completed", "completed_at": "3 hours ago"},
-        {"id": 33, "customer_id": 1, "status": "completed", "completed_at": "24 days ago"},
-        {"id": 34, "customer_id": 1, "status": "completed", "completed_at": "30 days 12 hours ago"},
-    ],
-}
-
-
 async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
     """Starts a target, calls each cron once, and says what each has reached."""
     try:
-        async with session(plan) as opened:
-            seen: list[Run] = []
-            if isinstance(opened.target, Outside):
-                for finding in _addresses(opened.target, plan):
+        async with open_session(plan) as session:
+            seen: list[Evidence] = []
+            if isinstance(session.target, External):
+                for finding in _addresses(session.target, plan):
                     yield finding
             for cron in CRON_NAMES:
-                run = await _called(opened, cron)
+                run = await _called(session, cron)
                 seen.append(run)
                 yield _of_cron(cron, run)
-                if run.hindrance is not None and not run.responses:  # the others would end in the same way
-                    for output in opened.target.output():
+                if run.inconclusive_reason is not None and not run.responses:  # the others would end in the same way
+                    for output in session.target.output():
                         yield Finding("missing", f"{output.instance} has written ({output.file}):")
                         for line in output.lines:
                             yield Finding("missing", f"    {line}")
@@ -107,50 +99,51 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
         yield Finding("missing", str(error))
 
 
-def _addresses(target: Outside, plan: Plan) -> Iterator[Finding]:
+def _addresses(target: External, plan: Plan) -> Iterator[Finding]:
     """What servers that run already must have been started with."""
-    for name, url in zip(NAMES, (plan.outside.url if plan.outside else None) or [], strict=False):
+    for name, url in zip(NAMES, (plan.external.url if plan.external else None) or [], strict=False):
         given = " ".join(f"{variable}={shlex.quote(value)}" for variable, value in target.addresses(name).items())
         yield Finding("ok", f"instance {name} is {url}; it must have been started with: {given}")
 
 
-async def _called(opened: Session, cron: CronName) -> Run:
+async def _called(session: Session, cron: CronName) -> Evidence:
     """One call of a cron: on rows that give it something to do or, where the schema is another, on none."""
-    nothing: dict[str, list[Repeated | Row]] = {}
-    for rows in (_ROWS, nothing):
-        scenario = Scenario(
-            title=cron,
-            why="to see",
-            test="responses",
-            given=Given(rows=rows),
-            when=When(call=[cron]),
-            then=["egress"],
+    for rows in (EXAMPLE_ROWS, {}):
+        given = {"rows": rows}
+        scenario = Scenario.model_validate(
+            {
+                "title": cron,
+                "why": "to see",
+                "test": "responses",
+                "given": given,
+                "when": {"call": cron},
+                "then": ["egress"],
+            }
         )
-        root = {"given": {"rows": rows}}
-        file = ScenarioFile(scenario, Source(Path(cron), root))
+        file = ScenarioFile(scenario, Source(Path(cron), {"given": given}))
         try:
-            stage = await opened.stage(file)
-            with opened.target.isolated():
-                return await stage.play(cron, one_after_the_other)
+            runner = await session.prepare(file)
+            with session.target.isolated():
+                return await runner.play(cron, RunToEnd)
         except InvalidScenario as invalid:
             refused = invalid
     raise refused
 
 
-def _of_cron(cron: str, run: Run) -> Finding:
+def _of_cron(cron: str, run: Evidence) -> Finding:
     points = Counter(step.point.label for step in run.steps if step.point.kind in {"statement", "call"})
     reached = ", ".join(f"{label} ({count} times)" if count > 1 else label for label, count in points.items())
     answered = f"{cron}: {run.responses[0].status}" if run.responses else f"{cron}: no response"
     if run.responses and run.responses[0].status in {404, 405}:
         return Finding("absent", f"{answered}; no such cron")
-    if run.hindrance is not None:
-        return Finding("missing", f"{cron}: {run.hindrance}")
+    if run.inconclusive_reason is not None:
+        return Finding("missing", f"{cron}: {run.inconclusive_reason}")
     if run.responses[0].status >= 400:
         return Finding("missing", f"{answered} {str(run.responses[0].body)[:200]}; reached: {reached or 'nothing'}")
     return Finding("ok", f"{answered}; reached: {reached}")
 
 
-def _of_all(runs: list[Run]) -> Iterator[Finding]:
+def _of_all(runs: list[Evidence]) -> Iterator[Finding]:
     steps = [step for run in runs for step in run.steps]
     statements = sum(step.point.kind == "statement" for step in steps)
     services = Counter(sent.message.service for run in runs for sent in run.sent)
@@ -166,6 +159,6 @@ def _of_all(runs: list[Run]) -> Iterator[Finding]:
         yield Finding("absent", "no cron has called a mocked API: nothing was due, or the calls go elsewhere")
     else:
         yield Finding("ok", f"messages that reached the mocks: {sent}")
-    hosts = Counter(escape.url for run in runs for escape in run.escapes)
+    hosts = Counter(escape.url for run in runs for escape in run.blocked_calls)
     for host, count in hosts.items():
         yield Finding("absent", f"refused: {host}, {count} times; egress will fail")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cronproof.errors import UsageError
+from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
 from cronproof.targets.config import DEFAULT_FILE, Placeholder
 
 # The first pattern that fits the name of an environment variable says what it gets.
@@ -20,10 +21,7 @@ _MEANINGS: Sequence[tuple[str, Placeholder]] = (
     (r"SUPABASE.*(ANON|PUBLISHABLE).*KEY", "supabase_anon_key"),
     (r"SUPABASE.*JWT", "supabase_jwt_secret"),
     (r"SUPABASE.*URL", "supabase_url"),
-    (r"(^|_)(OPENPHONE|QUO)_(API_)?(KEY|TOKEN)$", "openphone_api_key"),
-    (r"(^|_)(OPENPHONE|QUO)_(API_)?(URL|HOST|BASE|BASE_URL)$", "openphone_url"),
-    (r"(^|_)TELEGRAM_(API_)?(URL|HOST|BASE|BASE_URL)$", "telegram_url"),
-    (r"(^|_)(GHL|LEADCONNECTOR|HIGHLEVEL)_(API_)?(URL|HOST|BASE|BASE_URL)$", "ghl_url"),
+    *USUAL_VARIABLES,
     (r"CRON.*SECRET", "cron_secret"),
     (r"^PORT$", "port"),
 )
@@ -53,7 +51,7 @@ class Found:
     crons: Sequence[str]
 
 
-def write(folder: Path) -> tuple[Path, Found]:
+def write_config(folder: Path) -> tuple[Path, Found]:
     """Writes the file, and says what was found.
 
     Raises:
@@ -62,11 +60,11 @@ def write(folder: Path) -> tuple[Path, Found]:
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
     file = folder / DEFAULT_FILE
-    found = look(folder)
+    found = find_application(folder)
     name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-") or "app"
     try:
         with file.open("x", encoding="utf-8") as output:
-            output.write(text(name, found))
+            output.write(render_config(name, found))
     except FileExistsError:
         raise UsageError(f"{file} is there already; edit it, or remove it first") from None
     except OSError as error:
@@ -74,7 +72,7 @@ def write(folder: Path) -> tuple[Path, Found]:
     return file, found
 
 
-def look(folder: Path) -> Found:
+def find_application(folder: Path) -> Found:
     """What is in a folder, by the files that are customary."""
     crons = _crons(folder)
     variables = sorted(_variables(folder))
@@ -103,7 +101,7 @@ def look(folder: Path) -> Found:
     return Found("unknown", ["./start-my-server", "{port}"], None, variables, migrations, crons)
 
 
-def text(name: str, found: Found) -> str:
+def render_config(name: str, found: Found) -> str:
     """The configuration, with what can be said in it."""
     lines = [
         "# What cronproof verifies: https://toml.io, with the words of docs/your-app.md.",
@@ -128,8 +126,8 @@ def text(name: str, found: Found) -> str:
         ),
         "",
         f"[targets.{name}.env]",
-        "# Each instance has addresses of its own. OpenPhone, Telegram and GoHighLevel need none: calls of",
-        "# https://api.openphone.com and so on are led to the mocks, and every other host is refused.",
+        f"# Each instance has addresses of its own. {TITLES} need none: calls of",
+        f"# https://{EXAMPLE_HOST} and so on are led to stand-ins, and every other host is refused.",
     ]
     lines += _environment(found)
     return "\n".join(lines) + "\n"

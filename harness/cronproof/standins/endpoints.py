@@ -18,14 +18,16 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope, Send
 
 from cronproof.cleanup import MARK
-from cronproof.explore.executor import AbandonedError
-from cronproof.gate.point import SHARED
-from cronproof.services.exchange import SERVICE_NAMES, NoAnswer, Request, Response, ServiceName, not_found
+from cronproof.domain.message import BlockedCall
+from cronproof.domain.service_names import SERVICE_NAMES, ServiceName
+from cronproof.gate.gate import SHARED, AbandonedError
+from cronproof.services.exchange import NoAnswer, Request, Response, not_found
+from cronproof.services.hosts import HOSTS
 from cronproof.services.http_server import BREAK, serving
-from cronproof.services.services import Escape, Services
+from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.egress import EgressProxy
-from cronproof.standins.hosts import SERVICES, SUPABASE, StandIn, stand_in
+from cronproof.standins.hosts import SUPABASE, StandIn, stand_in
 from cronproof.standins.supabase.rest import Rest, RestRequest
 
 PRELOAD = Path(__file__).with_name("preload.cjs")
@@ -34,7 +36,7 @@ HERE = "127.0.0.1,localhost,::1"
 
 
 @dataclass
-class Door:
+class InstanceEndpoints:
     """One instance's addresses, while they are `open`."""
 
     instance: str
@@ -88,7 +90,7 @@ class Door:
             "NEXT_TELEMETRY_DISABLED": "1",  # https://nextjs.org/telemetry: it would be refused, and fail egress
         }
         interception = {
-            "hosts": list(SERVICES),
+            "hosts": list(HOSTS),
             "domain": SUPABASE,
             "tlsPort": self.tls_port,
             "proxyPort": self.proxy.port,
@@ -102,7 +104,7 @@ class Door:
         return self._exchanged + self.proxy.activity
 
     def _refused(self, url: str) -> None:
-        self.services.escapes.append(Escape("" if self.instance == SHARED else self.instance, url))
+        self.services.blocked_calls.append(BlockedCall("" if self.instance == SHARED else self.instance, url))
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, rest = scope["path"].removeprefix("/").partition("/")

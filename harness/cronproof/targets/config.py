@@ -1,4 +1,4 @@
-"""`cronproof.toml`: the targets outside this process. Every mistake is reported at once, each where it stands."""
+"""`cronproof.toml`: the targets that run in processes of their own. Every mistake is reported at once, each where it stands."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from cronproof.errors import InvalidConfig, Mistake, UsageError
-from cronproof.scenario.reader import nearest
+from cronproof.errors import InvalidConfig, Mistake, UsageError, nearest
+from cronproof.services.placeholders import ServicePlaceholder
 
 DEFAULT_FILE = Path("cronproof.toml")
 
 Placeholder = Literal[
     "port",
     "database_url",
-    "openphone_url",
-    "openphone_api_key",
-    "telegram_url",
-    "ghl_url",
+    ServicePlaceholder,
     "supabase_url",
     "supabase_anon_key",
     "supabase_service_role_key",
@@ -63,7 +60,7 @@ class TargetConfig(_Table):
     migrations: list[str] | None = None
     """Files and patterns, relative to the file, instead of the reference schema."""
     seed: Path | None = None
-    """Rows that every scenario has, instead of fixtures/seed.yaml; relative to the file."""
+    """Rows that every scenario has, instead of those of the reference; relative to the file."""
     restart: bool = False
     """Whether every run begins with new processes."""
     cron_secret: str | None = None
@@ -140,7 +137,7 @@ class ConfigFile:
             raise InvalidConfig([_mistake(file, text, error) for error in invalid.errors()]) from None
         self.targets: Mapping[str, TargetConfig] = config.targets
 
-    def named(self, name: str) -> TargetConfig:
+    def find_target(self, name: str) -> TargetConfig:
         """A target with its paths resolved.
 
         Raises:
@@ -155,7 +152,7 @@ class ConfigFile:
         seed = None if target.seed is None else self.folder / target.seed
         return target.model_copy(update={"cwd": cwd, "seed": seed})
 
-    def migrations(self, name: str) -> list[Path] | None:
+    def find_migrations(self, name: str) -> list[Path] | None:
         """The migrations of a target in place of the reference schema; None, where it names none.
 
         Raises:
@@ -183,7 +180,7 @@ class ConfigFile:
         return (file for file in fixed.glob("/".join(parts)) if file.is_file())
 
 
-def chosen(file: Path | None) -> ConfigFile | None:
+def find_config(file: Path | None) -> ConfigFile | None:
     """The configuration that is named or, if none is, the one of the working directory; None, where there is none.
 
     Raises:
@@ -195,7 +192,7 @@ def chosen(file: Path | None) -> ConfigFile | None:
     return None if file is None else ConfigFile(file)
 
 
-def filled(text: str, values: Mapping[Placeholder, str]) -> str:
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """A text with its placeholders replaced; every other brace stays as it is."""
     for placeholder, value in values.items():
         text = text.replace(f"{{{placeholder}}}", value)

@@ -1,6 +1,6 @@
-"""The crons of this repository with some of their files edited: as a package of its own, once for each instance.
+"""Imports modules of a package with some of its files edited, as a package of its own.
 
-An instance is a process elsewhere. Here each has modules of its own, so that what one remembers the others do not know.
+Each instance gets modules of its own, as it would in a process of its own: what one remembers the others do not know.
 """
 
 from __future__ import annotations
@@ -10,53 +10,32 @@ import importlib.abc
 import importlib.machinery
 import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from starlette.applications import Starlette
-
-import fixtures
-from fixtures.crons.app import Clock
-from fixtures.crons.settings import Settings
-
-FOLDER = Path(fixtures.__file__).parent
-PACKAGE = fixtures.__name__
-
 _numbers = itertools.count(1)
 
-Sources = Mapping[str, str]
-"""The texts of files that differ, by their names from the root of the repository: `fixtures/crons/jobs.py`."""
 
-
-def application(sources: Sources, crons: str) -> Callable[[Settings, Clock], Starlette]:
-    """What makes an instance's application, with the `CRONS` of a module, given by its name."""
-
-    def make(settings: Settings, clock: Clock) -> Starlette:
-        alias = f"edited_{next(_numbers)}"
-        finder = _Finder(alias, sources)
-        sys.meta_path.insert(0, finder)
-        try:
-            app = importlib.import_module(finder.renamed("fixtures.crons.app"))
-            chosen = importlib.import_module(finder.renamed(crons))
-        finally:
-            sys.meta_path.remove(finder)
-            for name in [name for name in sys.modules if name == alias or name.startswith(f"{alias}.")]:
-                del sys.modules[name]
-        made: Starlette = app.create_app(settings, chosen.CRONS, clock)
-        return made
-
-    return make
+def import_edited(package: str, sources: Mapping[str, str], names: Sequence[str]) -> list[ModuleType]:
+    """Imports modules of a package. `sources` are the texts of edited files, by their names from the package's parent."""
+    alias = f"edited_{next(_numbers)}"
+    finder = _Finder(package, alias, sources)
+    sys.meta_path.insert(0, finder)
+    try:
+        return [importlib.import_module(alias + name.removeprefix(package)) for name in names]
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if name == alias or name.startswith(f"{alias}.")]:
+            del sys.modules[name]
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, alias: str, sources: Sources) -> None:
+    def __init__(self, package: str, alias: str, sources: Mapping[str, str]) -> None:
+        self._package = package
         self._alias = alias
         self._sources = sources
-
-    def renamed(self, name: str) -> str:
-        """A module of `fixtures` by its name in the package that stands for it."""
-        return self._alias + name.removeprefix(PACKAGE)
+        self._folder = Path(str(importlib.import_module(package).__file__)).parent
 
     def find_spec(
         self,
@@ -66,13 +45,13 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != self._alias and not fullname.startswith(f"{self._alias}."):
             return None
-        parts = fullname.split(".")[1:]
-        folder = FOLDER.joinpath(*parts)
+        folder = self._folder.joinpath(*fullname.split(".")[1:])
         file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
         if not file.exists():
             return None
-        text = self._sources.get(str(Path(PACKAGE) / file.relative_to(FOLDER)), file.read_text(encoding="utf-8"))
-        loader = _Loader(text.replace(f"from {PACKAGE}", f"from {self._alias}"), str(file))
+        name = str(Path(self._package) / file.relative_to(self._folder))
+        text = self._sources.get(name, file.read_text(encoding="utf-8"))
+        loader = _Loader(text.replace(f"from {self._package}", f"from {self._alias}"), str(file))
         return importlib.machinery.ModuleSpec(fullname, loader, is_package=folder.is_dir())
 
 

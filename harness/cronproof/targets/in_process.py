@@ -1,4 +1,4 @@
-"""The built-in targets: crons of this repository, each instance an ASGI application of its own in this process.
+"""Targets in this process: each instance is an ASGI application of its own.
 
 An instance dies when its call is cancelled, after its connections were cut and everything that it may still try is refused:
 what the outside sees is what it sees of a process that is killed.
@@ -10,10 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from types import ModuleType
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -22,60 +19,21 @@ from psycopg_pool import PoolTimeout
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from cronproof.errors import EnvironmentFailed, UsageError
-from cronproof.evidence.evidence import CronResponse, Instance, Output
-from cronproof.explore.executor import IsIdle
-from cronproof.postgres import migration
-from cronproof.postgres.database import Database, Role
+from cronproof.domain.database import Role
+from cronproof.domain.instance import CronResponse, Instance, Output
+from cronproof.errors import EnvironmentFailed
+from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
-from cronproof.scenario.reader import nearest
-from cronproof.services import in_process
+from cronproof.services import in_process, placeholders
 from cronproof.services.services import Services
 from cronproof.targets import asgi_call
 from cronproof.targets.secrets import API_KEY, CRON_SECRET
-from fixtures import hardened, legacy
-from fixtures.crons import app as reference
-from fixtures.crons.app import Clock, create_app, now
-from fixtures.crons.settings import Settings
+from cronproof.targets.target import IsIdle
 
-
-@dataclass(frozen=True)
-class BuiltIn:
-    """Crons of this repository: the module that has them as `CRONS`, and the migrations that they need after the schema."""
-
-    module: ModuleType
-    migrations: Sequence[Path] = (migration.LOCKING,)
-
-    def application(self, settings: Settings, clock: Clock) -> Starlette:
-        """One instance's."""
-        return create_app(settings, self.module.CRONS, clock)
-
-
-BUILT_IN: Mapping[str, BuiltIn] = {
-    "reference": BuiltIn(reference),
-    "legacy": BuiltIn(legacy),
-    "hardened": BuiltIn(hardened, (migration.LOCKING, migration.LEASES, migration.NOTICES)),
-}
-DESCRIPTIONS: Mapping[str, str] = {
-    "reference": "the crons of cronproof itself, after the fix: they claim, then send",
-    "legacy": "the crons of cronproof itself as they were before the fix: they read, send, then mark",
-    "hardened": "the crons of cronproof itself with claims that expire and outcomes that are looked up",
-}
-Application = Callable[[Settings, Clock], Starlette]
-"""Makes the application of an instance."""
+Clock = Callable[[], datetime]
+Application = Callable[[Mapping[str, str], Clock], Starlette]
+"""Makes the application of an instance, given the values of the configuration's placeholders and `app_url`."""
 APPS = "http://apps.cronproof.invalid"
-
-
-def named(name: str) -> BuiltIn:
-    """The built-in target of this name.
-
-    Raises:
-        UsageError: there is no such target.
-    """
-    try:
-        return BUILT_IN[name]
-    except KeyError:
-        raise UsageError(f"there is no target {name!r}{nearest(name, list(BUILT_IN))}") from None
 
 
 class InProcess:
@@ -84,7 +42,7 @@ class InProcess:
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
     can_die = True
-    is_outside = False
+    is_external = False
     restarts = False
     is_shared = False
 
@@ -182,17 +140,13 @@ class InProcess:
         return CronResponse(instance.name, response.status, body)
 
     async def _start(self, name: str, proxy: Proxy, role: Role) -> ASGIApp:
-        settings = Settings(
-            database_url=self._database.url(proxy.port, role),
-            cron_secret=CRON_SECRET,
-            openphone_api_key=API_KEY,
-            openphone_url=in_process.address(name, "openphone"),
-            telegram_url=in_process.address(name, "telegram"),
-            ghl_url=in_process.address(name, "ghl"),
-            ghl_api_key=API_KEY,
-            app_url=f"{APPS}/{name}",
-        )
-        app = self._application(settings, lambda: self._time or now())
+        values = {
+            "database_url": self._database.url(proxy.port, role),
+            "cron_secret": CRON_SECRET,
+            "app_url": f"{APPS}/{name}",
+            **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY),
+        }
+        app = self._application(values, lambda: self._time or datetime.now(UTC))
         try:
             await self._running.enter_async_context(app.router.lifespan_context(app))
         except PoolTimeout as timeout:

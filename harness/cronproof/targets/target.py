@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from cronproof.evidence.evidence import CronResponse, Instance, Output
-from cronproof.explore.executor import IsIdle
-from cronproof.postgres.database import Role
+from cronproof.domain.database import Role
+from cronproof.domain.instance import CronResponse, Instance, Output
 from cronproof.postgres.proxy.proxy import Proxy
+
+IsIdle = Callable[[str], bool]
+"""Answers whether nothing of an instance's process runs."""
 
 
 class Target(Protocol):
@@ -24,7 +26,7 @@ class Target(Protocol):
     can_die: bool
     """Whether its instances can be killed."""
 
-    is_outside: bool
+    is_external: bool
     """Whether its instances are servers that may remember something from call to call."""
     restarts: bool
     """Whether every run begins with new processes."""

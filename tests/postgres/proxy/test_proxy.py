@@ -12,9 +12,11 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from cronproof.domain.database import Role
 from cronproof.gate.footprint import Footprint
-from cronproof.gate.point import Line, OpenGate, Point, Release
-from cronproof.postgres.database import Database, Role
+from cronproof.gate.gate import Channel, OpenGate, Release
+from cronproof.gate.point import Point
+from cronproof.postgres.database import Database
 from cronproof.postgres.proxy import wire
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.standins.authority import Authority
@@ -32,7 +34,7 @@ class Turnstile(OpenGate):
         self.open.set()
         self.somebody = asyncio.Event()
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+    async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
         self.arrived.append(f"{instance}: {point.text}")
         self.somebody.set()
         await self.open.wait()
@@ -75,9 +77,9 @@ def test_the_end_of_a_transaction_touches_what_it_changed_whenever_one_began_to_
     lock = "select from public.tenants for update skip locked"
 
     class Asking(Turnstile):
-        asks = False
+        wants_footprint = False
 
-        def touched(self, footprint: Footprint) -> None:
+        def record_footprint(self, footprint: Footprint) -> None:
             self.footprint = footprint
 
     async def main() -> Footprint:
@@ -86,7 +88,7 @@ def test_the_end_of_a_transaction_touches_what_it_changed_whenever_one_began_to_
         async with proxy.listening(), connected(database, proxy) as connection:
             await database.reset(await database.script([b"insert into tenants (name, slug) values ('N', 'ends')"]))
             for number, statement in enumerate(["begin", update, insert, lock, "commit"]):
-                gate.asks = number >= asked_from
+                gate.wants_footprint = number >= asked_from
                 await connection.execute(statement.encode())
         return gate.footprint
 
@@ -97,7 +99,7 @@ def test_the_end_of_a_transaction_touches_what_it_changed_whenever_one_began_to_
 
 def test_nobody_learns_what_is_touched_unless_he_asks(database: Database, await_: Await) -> None:
     class Silent(Turnstile):
-        def touched(self, footprint: Footprint) -> None:
+        def record_footprint(self, footprint: Footprint) -> None:
             raise AssertionError(footprint)
 
     async def main() -> None:

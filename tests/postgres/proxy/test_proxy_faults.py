@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -12,7 +12,8 @@ import pytest
 from psycopg import AsyncConnection
 
 from cronproof.gate.fault import FaultName
-from cronproof.gate.point import Line, OpenGate, Point, Release
+from cronproof.gate.gate import Channel, OpenGate, Release
+from cronproof.gate.point import Point
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from tests.conftest import Await
@@ -31,7 +32,7 @@ class Failing(OpenGate):
     fault: FaultName | None = None
     met: list[str] = field(default_factory=list)
 
-    async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+    async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
         if self.fault is not None and point.text.lower().startswith(self.beginning):
             self.met.append(point.text)
             fault, self.fault = self.fault, None
@@ -39,15 +40,24 @@ class Failing(OpenGate):
         return Release(instance)
 
 
+@dataclass
+class Ending:
+    """Ends connections of the one proxy that there is."""
+
+    database: Database
+    proxy: Proxy
+
+    async def end(self, pids: Sequence[int]) -> None:
+        await self.database.end(pids)
+
+    async def restart(self) -> None:
+        await self.database.end(list(self.proxy.pids))
+
+
 @contextlib.asynccontextmanager
 async def behind(database: Database, gate: Failing) -> AsyncIterator[tuple[Proxy, AsyncConnection]]:
     proxy = Proxy("A", database.upstream, gate)
-    proxy.end = database.end
-
-    async def end_all() -> None:
-        await database.end(list(proxy.pids))
-
-    proxy.end_all = end_all
+    proxy.connections = Ending(database, proxy)
     async with proxy.listening():
         url = database.url(proxy.port, "service_role")
         connection = await AsyncConnection.connect(url, autocommit=True, prepare_threshold=None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from cronproof.evidence.evidence import Met
-from cronproof.evidence.message_outcomes import Consequence, Delivered, RowState
-from cronproof.gate.fault import REFUSALS, FaultName
+from cronproof.domain.service_names import REFUSALS
+from cronproof.evidence.message_outcome import Delivered, MessageOutcome, RowState
+from cronproof.gate.fault import FaultName
+from cronproof.gate.trace import InjectedFault
 from cronproof.report.views import fault_matrix
 
 
 def met(fault: FaultName, point: str, delivered: Delivered = "once", *, instance: str = "A", step: int = 1,
-        row: RowState = "claimed", known: str | None = None) -> Consequence:  # fmt: skip
-    return Consequence("post-job-followup", [Met(fault, instance, point, step)], "job 32", delivered, row, [], known)
+        row: RowState = "claimed", known: str | None = None) -> MessageOutcome:  # fmt: skip
+    return MessageOutcome(
+        "post-job-followup", [InjectedFault(fault, instance, point, step)], "job 32", delivered, row, [], known
+    )
 
 
 TABLE = [
@@ -38,25 +41,27 @@ def test_faults_of_calls_are_listed_by_what_came_of_them() -> None:
 
     assert (point, by_cell) == (
         "A: call",
-        {"open": ["reset-after"], "twice": ["timeout-after"], "·": ["every refusal"]},
+        {"open": ["reset-after"], "duplicate": ["timeout-after"], "·": ["every refusal"]},
     )
 
 
 def test_where_several_things_happened_all_are_told_but_what_is_fine() -> None:
     table = [met("dies", "call"), met("dies", "call", "never", row="stuck"), met("dies", "call", "twice", known="x")]
 
-    assert fault_matrix.rows(table) == [("A: call", ["", "", "", "", "stuck (twice)"])]
+    assert fault_matrix.rows(table) == [("A: call", ["", "", "", "", "stuck (duplicate)"])]
 
 
 def test_two_faults_in_one_run_are_counted() -> None:
-    one = Met("dies", "A", "call", 1)
+    one = InjectedFault("dies", "A", "call", 1)
     table = [
-        Consequence("c", [one, one], "job 32", "once", "claimed", []),
-        Consequence("c", [one, one], "job 32", "never", "stuck", []),
+        MessageOutcome("c", [one, one], "job 32", "once", "claimed", []),
+        MessageOutcome("c", [one, one], "job 32", "never", "stuck", []),
     ]
 
-    assert list(fault_matrix.drawn([*table, met("dies", "begin")]))[2] == "two faults in one run: 1 × ·, 1 × stuck"
+    assert (
+        list(fault_matrix.draw_matrix([*table, met("dies", "begin")]))[2] == "two faults in one run: 1 × ·, 1 × stuck"
+    )
 
 
 def test_without_faults_there_is_no_matrix() -> None:
-    assert list(fault_matrix.drawn([])) == []
+    assert list(fault_matrix.draw_matrix([])) == []

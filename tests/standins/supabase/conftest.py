@@ -16,18 +16,18 @@ import ephemeral_port_reserve
 import httpx
 import pytest
 
-from cronproof.gate.point import OpenGate
-from cronproof.postgres import database as databases
-from cronproof.postgres import migration
+from cronproof.gate.gate import OpenGate
+from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.postgres.reset import Script
 from cronproof.postgres.server.server import Server
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
-from cronproof.standins.endpoints import Door
+from cronproof.standins.endpoints import InstanceEndpoints
 from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
+from cronproof.targets import reference
 from tests.conftest import Await
 
 LITE = Path(__file__).parent / "lite"
@@ -123,14 +123,14 @@ def api(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactor
     async def opened() -> AsyncIterator[Api]:
         functions = folder / "functions.sql"
         functions.write_text(FUNCTIONS)
-        async with databases.created(postgres) as database:
-            await database.migrate([*migration.reference_schema(), migration.LOCKING, functions])
+        async with lifecycle.created(postgres) as database:
+            await database.migrate([*reference.schema(), reference.LOCKING, functions])
             await database.prepare()
             script = await database.script([statement.encode() for statement in ROWS.split(";\n")])
             proxy = Proxy("A", database.upstream, OpenGate())
             async with proxy.listening():
                 rest = Rest(lambda role: database.url(proxy.port, role), await schema.read(database.fetch))
-                door = Door("A", Services(frozenset()), Authority.made(folder), rest)
+                door = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder), rest)
                 async with door.open():
                     yield Api(database, proxy, door.url(), script, await_)
 

@@ -14,7 +14,8 @@ import jwt
 import pytest
 from postgrest import CountMethod, SyncPostgrestClient
 
-from cronproof.gate.point import Line, OpenGate, Point, Release
+from cronproof.gate.gate import Channel, OpenGate, Release
+from cronproof.gate.point import Point
 from cronproof.standins.supabase import keys
 from tests.conftest import Await
 from tests.standins.supabase.conftest import NORTH, Answer, Api
@@ -303,7 +304,7 @@ def test_each_request_is_one_statement(api: Api, await_: Await) -> None:
     seen: list[str] = []
 
     class Gate(OpenGate):
-        async def arrive(self, instance: str, point: Point, line: Line | None = None) -> Release:
+        async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
             seen.append(f"{instance} {point.kind}")
             return Release(instance)
 

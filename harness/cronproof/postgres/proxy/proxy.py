@@ -1,85 +1,28 @@
 """The wire proxy: an address of its own for each instance, where every statement can be held.
 
-It forwards bytes as they are and reads only the framing. A batch, that is all a client sends until it waits for an
-answer, passes the gate once, whole, and only when the batches before it are answered. What executes nothing (parsing,
-describing, the data of a COPY, a login) is not a scheduling point. TLS ends here or is refused politely, as a server
-without certificates does; cancel requests are passed on.
+It forwards bytes as they are and reads only the framing. A batch, that is all a client sends until it waits for an answer,
+passes the gate once, whole, and only when the batches before it are answered. What executes nothing (parsing, describing,
+the data of a COPY, a login) is not a scheduling point. TLS ends here or is refused politely, as a server without
+certificates does. Cancel requests are passed on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
-from typing import cast
 
-from cronproof.gate.fault import FaultName
-from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
-from cronproof.gate.point import SHARED, Gate, Point
-from cronproof.postgres.proxy import footprints, wire
-from cronproof.postgres.proxy.footprints import Observer
-
-SEPARATOR = ";\n"
-# What the server is given in place of a statement that is to fail: it fails as one that takes too long.
-FAILING = "do $$begin raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end$$"
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """Where the real server listens: a Unix socket, or host and port."""
-
-    socket: str | None = None
-    host: str = ""
-    port: int = 0
-
-    async def connect(self, end: _End) -> None:
-        """A new connection to the server."""
-        loop = asyncio.get_running_loop()
-        if self.socket is not None:
-            await loop.create_unix_connection(lambda: end, self.socket)
-        else:
-            await loop.create_connection(lambda: end, self.host, self.port)
-
-
-@dataclass(frozen=True)
-class SqlError:
-    """An error that the server sent to an instance."""
-
-    instance: str
-    sqlstate: str
-    message: str
+from cronproof.gate.gate import SHARED
+from cronproof.postgres.proxy.session import ProxySession, Route
+from cronproof.postgres.proxy.upstream import End
 
 
 @dataclass(eq=False)
-class Proxy:
-    """One instance's way to the database. `pids` are the backends that serve it now."""
+class Proxy(Route):
+    """One instance's way to the database."""
 
-    instance: str
-    upstream: Upstream
-    gate: Gate
-    observer: Observer | None = None
-    """Finds out what each statement touches, where that is asked for."""
-    port: int = 0
-    """Where it listens; 0 until then, unless the port is given."""
-    login: tuple[str, str] | None = None
-    """The user and the database of every connection, whatever the client says."""
-    pids: set[int] = field(default_factory=set)
-    all_pids: set[int] = field(default_factory=set)
-    errors: list[SqlError] = field(default_factory=list)
-    used: bool = False
-    """Whether anything was asked of the database."""
-    end: Callable[[Sequence[int]], Awaitable[None]] | None = None
-    """Ends backends, and returns when nothing is left of them and of their transactions."""
-    end_all: Callable[[], Awaitable[None]] | None = None
-    """Ends those of every instance."""
-    tls: ssl.SSLContext | None = None
-    """What the server's part of TLS is played with, for clients that insist on it; without it, TLS is refused."""
-    activity: int = 0
-    """Goes up with everything that arrives, from either side."""
-    _sessions: dict[_Session, asyncio.Task[None]] = field(default_factory=dict)
+    _sessions: dict[ProxySession, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
@@ -91,7 +34,7 @@ class Proxy:
         return [session.pid for session in self._sessions if session.is_busy and session.owner in (instance, SHARED)]
 
     @property
-    def whose(self) -> dict[int, str]:
+    def owners(self) -> dict[int, str]:
         """Each backend that serves now, and the instance that has used it last."""
         return {session.pid: session.owner for session in self._sessions if session.pid}
 
@@ -108,8 +51,8 @@ class Proxy:
             OSError: the port is taken.
         """
 
-        def accept() -> _End:
-            session = _Session(self)
+        def accept() -> End:
+            session = ProxySession(self)
             task = self._sessions[session] = asyncio.create_task(session.run())
             task.add_done_callback(lambda _: self._sessions.pop(session, None))
             return session.client
@@ -122,10 +65,8 @@ class Proxy:
             server.close()
             await self.hang_up()
 
-    async def hung_up(self, pids: Collection[int]) -> None:
-        """Returns when the connections to these backends, which have ended, are ended for the instance too; but for one
-        that is to hear of it later.
-        """
+    async def wait_until_closed(self, pids: Collection[int]) -> None:
+        """Waits until the clients of these dead backends are closed, except those notified later."""
         ending = [task for session, task in self._sessions.items() if session.pid in pids and not session.hears_later]
         if ending:
             await asyncio.wait(ending)
@@ -136,348 +77,3 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class _End(asyncio.Protocol):
-    """One end of a session: gathers what arrives, and holds the other end back while it cannot take more."""
-
-    def __init__(self, arrived: Callable[[], None]) -> None:
-        self.buffer = bytearray()
-        self.lost = asyncio.Event()
-        self.other: _End | None = None
-        self._arrived = arrived
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        self._arrived()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self.lost.set()
-        self._arrived()
-
-    def pause_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.resume_reading()
-
-    def write(self, data: bytes) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(data)
-
-    async def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
-            await self.lost.wait()
-
-
-class _Session:
-    """One connection of the instance and its twin to the server."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        self.proxy = proxy
-        self.owner = proxy.instance
-        self.client = _End(self._client_sent)
-        self.server = _End(self._server_sent)
-        self.client.other, self.server.other = self.server, self.client
-        self.pid = 0
-        self._messages: deque[bytes] = deque()
-        self._something = asyncio.Event()
-        self._started = False
-        self._unanswered = 0
-        self._extended = False
-        self._answered = asyncio.Event()
-        self._to_execute = 0
-        self._failed = False
-        self._executed = asyncio.Event()
-        self._as_if_simple = False
-        self._flushed = False
-        self._logged_in = False
-        self.content = b""
-        # What the transaction that is open has touched, unless nobody has asked, and whether one is open at all, beyond
-        # the end of a statement.
-        self._transaction: Footprint | None = NOTHING
-        self._in_transaction = False
-        # Whether what the server says is kept from the client, the end of a connection too.
-        self._muted = False
-        self._kept_back: bytearray | None = None
-        # Whether the server is taking back a transaction of which the client hears only that its end has failed.
-        self._taking_back = False
-        # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
-        self._isolated = False
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether the server has something that it has not answered, the login to begin with."""
-        return self._unanswered > 0 or self._flushed or not self._logged_in
-
-    @property
-    def hears_later(self) -> bool:
-        """Whether what the server has said is kept back from the client."""
-        return self._kept_back is not None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether it has, or a transaction is open."""
-        return self.is_busy or self._in_transaction
-
-    async def run(self) -> None:
-        """Forwards both ways until either side hangs up; then the other is hung up too."""
-        try:
-            with contextlib.suppress(ConnectionError, wire.ProtocolError):
-                startup = await self._startup()
-                await self.proxy.upstream.connect(self.server)
-                self.server.write(startup.packet)
-                if startup.code == wire.CANCEL_REQUEST:
-                    await self.server.lost.wait()  # the server acts on it, then closes
-                    return
-                self._isolated = footprints.changes_isolation(startup.packet.decode("latin-1"))
-                self._started = True
-                self._client_sent()
-                forwarding = asyncio.create_task(self._from_client())
-                gone = asyncio.create_task(self._gone())
-                try:
-                    await asyncio.wait([forwarding, gone], return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for task in (forwarding, gone):
-                        task.cancel()
-                    await asyncio.gather(forwarding, gone, return_exceptions=True)
-        finally:
-            self.proxy.pids.discard(self.pid)
-            await self.server.close()
-            await self.client.close()
-
-    async def _gone(self) -> None:
-        """Returns when the server has hung up, and everything that it has said is passed on."""
-        await self.server.lost.wait()
-        if self._kept_back is not None:
-            await asyncio.Event().wait()  # whoever keeps it back hangs up
-
-    async def _startup(self) -> wire.Startup:
-        while True:
-            self._something.clear()
-            startup = wire.take_startup(self.client.buffer)
-            if startup is None:
-                if self.client.lost.is_set():
-                    raise ConnectionResetError
-                await self._something.wait()
-            elif startup.code == wire.SSL_REQUEST and self.proxy.tls is not None:
-                await self._encrypt(self.proxy.tls)
-            elif startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
-                self.client.write(wire.REFUSED)
-            elif self.proxy.login is not None and startup.code != wire.CANCEL_REQUEST:
-                return wire.as_login(startup, *self.proxy.login)
-            else:
-                return startup
-
-    async def _encrypt(self, context: ssl.SSLContext) -> None:
-        self.client.write(wire.ACCEPTED)
-        transport = self.client.transport
-        assert transport is not None  # noqa: S101  (for the type checker: the request has come by it)
-        loop = asyncio.get_running_loop()
-        self.client.transport = cast(
-            asyncio.Transport, await loop.start_tls(transport, self.client, context, server_side=True)
-        )
-
-    def _client_sent(self) -> None:
-        self.proxy.activity += 1
-        if self._started:
-            try:
-                self._messages += wire.take_messages(self.client.buffer)
-            except wire.ProtocolError:
-                self.client.lost.set()
-        self._something.set()
-
-    async def _next(self) -> bytes:
-        while not self._messages:
-            if self.client.lost.is_set():
-                raise ConnectionResetError
-            self._something.clear()
-            await self._something.wait()
-        return self._messages.popleft()
-
-    async def _from_client(self) -> None:
-        statements = wire.Statements()
-        batch: list[bytes] = []
-        executes: list[wire.Execution] = []
-        while True:
-            message = await self._next()
-            kind = message[0]
-            if kind in wire.NOT_PART_OF_A_BATCH:
-                self.server.write(message)
-                continue
-            batch.append(message)
-            execution = statements.executed_by(message)
-            if execution is not None:
-                executes.append(execution)
-            if kind not in wire.ENDS_BATCH:
-                continue
-            await self._all_answered()
-            self.proxy.used = True
-            if executes:
-                sql = SEPARATOR.join([execution.sql for execution in executes])
-                self.content = b"".join(batch)
-                self._isolated |= any(footprints.changes_isolation(execution.sql) for execution in executes)
-                release = await self.proxy.gate.arrive(self.proxy.instance, Point("statement", sql), self)
-                self.owner = release.instance
-                if release.fault is not None:
-                    await self._meet(release.fault, batch, executes)
-                    batch, executes = [], []
-                    continue
-                if self.proxy.observer is not None:
-                    batch = await self._observed(self.proxy.observer, batch, executes)
-            if kind in wire.AWAITS_READY:
-                self._unanswered += 1
-                self._extended = kind == ord("S")
-            elif executes:
-                self._flushed = True
-            self.server.write(b"".join(batch))
-            batch, executes = [], []
-
-    async def _observed(
-        self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]
-    ) -> list[bytes]:
-        """Tells the gate what a batch touches, if it asks, and returns what of the batch is still to be sent."""
-        kinds = {footprints.kind_of(execution.sql) for execution in executes}
-        if not self.proxy.gate.asks:
-            self._transaction = EVERYTHING if "other" in kinds or self._transaction == EVERYTHING else None
-            return batch
-        last = batch[-1][0:1]
-        if kinds != {"dml"} or last not in (b"S", b"Q") or self._isolated:
-            touched = EVERYTHING
-            if len(executes) == 1 and not self._isolated:
-                if kinds == {"end"}:
-                    touched = await observer.end(self.pid, self._transaction)
-                elif kinds <= {"begin", "session"}:
-                    touched = NOTHING
-            if self._transaction is not None:
-                self._transaction |= touched
-            self.proxy.gate.touched(touched)
-            return batch
-        before = self._transaction
-        self._to_execute, self._failed, self._as_if_simple = len(executes), False, last == b"Q"
-        self._executed.clear()
-        self._flushed = True
-        self.server.write(wire.as_extended(batch[0]) if self._as_if_simple else b"".join(batch[:-1]))
-        self.server.write(wire.FLUSH)
-        await self._executed.wait()
-        touched = self._transaction = EVERYTHING
-        if not self._failed:
-            # Of several statements none can be told apart from the others.
-            execution = executes[0] if len(executes) == 1 else wire.Execution("")
-            touched, self._transaction = await observer.statement(
-                self.pid, execution, before, goes_on=self._in_transaction
-            )
-        self.proxy.gate.touched(touched)
-        return [wire.SYNC]
-
-    async def _meet(self, fault: FaultName, batch: list[bytes], executes: Sequence[wire.Execution]) -> None:
-        """Does with a batch what the fault says, in place of sending it.
-
-        Raises:
-            ConnectionResetError: the connection is over.
-        """
-        match fault:
-            case "sql-error":
-                ends = any(footprints.kind_of(execution.sql) == "end" for execution in executes)
-                self._taking_back = ends and self._in_transaction
-                failing = wire.query(("rollback;" if self._taking_back else "") + FAILING)
-                self._unanswered, self._extended = self._unanswered + 1, False
-                if batch[-1][0] == ord("H"):  # it is answered when the client says Sync
-                    self._unanswered -= 1
-                    failing = wire.as_extended(failing) + wire.FLUSH
-                self.server.write(failing)
-                return
-            case "connection-lost-before":
-                self._muted = True
-            case "connection-lost-after":
-                self._muted = True
-                self._unanswered += 1
-                self.server.write(b"".join(batch) + (wire.SYNC if batch[-1][0] == ord("H") else b""))
-                await self._all_answered()
-            case "database-restarts" if self.proxy.end_all is not None:
-                self._kept_back = bytearray()  # nobody hears of it before it has happened to all
-                await self.proxy.end_all()
-                await self.server.lost.wait()
-                self.client.write(bytes(self._kept_back))
-            case _:
-                raise ValueError(f"{fault} cannot happen to a statement")
-        if self._muted and self.proxy.end is not None:
-            await self.proxy.end([self.pid])
-        raise ConnectionResetError
-
-    async def _all_answered(self) -> None:
-        while self._unanswered > 0:
-            self._answered.clear()
-            await self._answered.wait()
-
-    def _server_sent(self) -> None:
-        self.proxy.activity += 1
-        try:
-            messages = wire.take_messages(self.server.buffer)
-        except wire.ProtocolError:
-            self.server.lost.set()
-            return
-        passed = b"".join([message for message in messages if self._passes(message)])
-        if self._kept_back is None:
-            self.client.write(passed)
-        else:
-            self._kept_back += passed
-
-    def _passes(self, message: bytes) -> bool:
-        """Notes what a message of the server says, and whether the client is to get it."""
-        kind = message[0:1]
-        if kind in b"DT":
-            return not self._muted
-        if self._as_if_simple and kind in b"12n":
-            return False
-        match kind:
-            case b"Z":
-                self._as_if_simple = self._flushed = False
-                self._logged_in = True
-                self._in_transaction = message[5:6] != b"I"
-                self._taking_back = False
-                if not self._in_transaction:
-                    self._transaction = NOTHING
-                self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
-                self._answered.set()
-            case b"C" if self._taking_back:
-                return False
-            case b"C" | b"I" | b"s":
-                self._note_executed(kind, message)
-            case b"G" if self._extended and self._unanswered:
-                # While it copies in, the server ignores the Sync that came with the batch; the client sends another one
-                # after the data.
-                self._unanswered -= 1
-                self._answered.set()
-            case b"K" | b"E":
-                self._note(kind, message)
-            case _:
-                pass
-        return not self._muted
-
-    def _note_executed(self, kind: bytes, message: bytes) -> None:
-        self._to_execute -= 1
-        if self._to_execute == 0:
-            self._executed.set()
-        if kind == b"C":
-            self.proxy.gate.came(self.owner, wire.command_tag(message))
-
-    def _note(self, kind: bytes, message: bytes) -> None:
-        if kind == b"K":
-            self.pid = wire.backend_pid(message)
-            self.proxy.pids.add(self.pid)
-            self.proxy.all_pids.add(self.pid)
-        else:
-            fields = wire.error_fields(message)
-            if self._muted:
-                return
-            self.proxy.errors.append(SqlError(self.owner, fields.get("C", ""), fields.get("M", "")))
-            self._failed = True
-            self._executed.set()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cronproof.report.data.document import Document, ScenarioEntry
-from cronproof.report.views.table import Code, cell
 
 SLOWER_TIMES = 1.5
 SLOWER_SECONDS = 0.5
@@ -35,7 +33,7 @@ class Changes:
         return bool(self.failures or self.lost)
 
 
-def compared(before: Document, after: Document) -> Changes:
+def compare(before: Document, after: Document) -> Changes:
     """The changes from one run to the other."""
     changes = Changes(before, after)
     was = {scenario.id: scenario for scenario in before.scenarios}
@@ -77,27 +75,8 @@ def _compare_exploration(changes: Changes, was: ScenarioEntry, now: ScenarioEntr
         changes.gained.append((now.id, f"{new.schedules} schedules, not {old.schedules}"))
     appeared = [outcome for outcome in new.outcomes if outcome not in old.outcomes]
     changes.outcomes += [(now.id, f"{outcome} (in {new.outcomes[outcome]})") for outcome in appeared]
-    for word, count in new.amiss.items():
-        if count > old.amiss.get(word, 0):
-            changes.outcomes.append((now.id, f"{word} in {count} schedules, not {old.amiss.get(word, 0)}"))
+    for word, count in new.anomalies.items():
+        if count > old.anomalies.get(word, 0):
+            changes.outcomes.append((now.id, f"{word} in {count} schedules, not {old.anomalies.get(word, 0)}"))
     if new.seconds > old.seconds * SLOWER_TIMES and new.seconds - old.seconds > SLOWER_SECONDS:
         changes.slower.append((now.id, f"{new.seconds:.1f} s, not {old.seconds:.1f}"))
-
-
-def lines(changes: Changes) -> Iterator[str]:
-    """The comparison in Markdown."""
-    before, after = changes.before, changes.after
-    yield f"# {cell(Code(after.id))} against {cell(Code(before.id))}"
-    yield ""
-    yield f"{before.verdict} then, {after.verdict} now; {before.seconds:.1f} s then, {after.seconds:.1f} s now."
-    named: Mapping[str, Sequence[Change]] = {
-        "New failures": changes.failures,
-        "Coverage lost": changes.lost,
-        "Outcomes that appeared": changes.outcomes,
-        "Fixed": changes.fixed,
-        "Coverage gained": changes.gained,
-        "Slower": changes.slower,
-    }
-    for heading, ones in named.items():
-        yield from ("", f"## {heading}", "")
-        yield from [f"- {cell(Code(scenario))}: {cell(what)}" for scenario, what in ones] or ["None."]

@@ -1,5 +1,7 @@
-"""A run as one JSON document: `results.json`, which `--json` prints, too. Every format of a report is made of it, and of
-nothing else. Other tools rely on its keys: add, never rename.
+"""A run as one JSON document: `results.json`, which `--json` prints, too.
+
+Every format of a report is made of it, and of nothing else. Other tools rely on its keys: adding one is free, renaming or
+dropping one is a new version.
 """
 
 from __future__ import annotations
@@ -12,17 +14,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cronproof.checks import Verdict
 from cronproof.domain.crons import CronName
+from cronproof.domain.instance import Instance
+from cronproof.domain.work import UnitId
 from cronproof.engine.results import Exploration
 from cronproof.engine.timeline import Timeline
 from cronproof.errors import InvalidReport, Mistake
-from cronproof.evidence.evidence import Instance, JobId
-from cronproof.evidence.message_outcomes import Consequence
+from cronproof.evidence.finding import Verdict
+from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.explore.counterexample import Counterexample
-from cronproof.report.data.risk_table import Measured
+from cronproof.report.data.risk import MeasuredRisk
 
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 RESULTS = "results.json"
 
 
@@ -31,24 +34,24 @@ class _Entry(BaseModel):
 
 
 class FileEntry(_Entry):
-    """A file that had a part in the run."""
+    """A file that the run depends on."""
 
     file: str
     sha256: str
 
 
 class CheckEntry(_Entry):
-    """What a check said about all runs of a scenario."""
+    """What a check found in all executions of a scenario."""
 
     id: str
     verdict: Verdict
     message: str
-    order: str | None = Field(None, description="In which order it was so, where it is no PASS.")
+    order: str | None = Field(None, description="In which order, unless it is a PASS.")
     line: int = Field(description="Where the scenario's file asks for it.")
 
 
 class ResponseEntry(_Entry):
-    """What a cron answered: the body as JSON, or the text where it is none, and its beginning where it is long."""
+    """What a cron answered: the body as JSON or text, cut where it is long."""
 
     instance: str
     status: int
@@ -56,10 +59,10 @@ class ResponseEntry(_Entry):
 
 
 class ClaimEntry(_Entry):
-    """The jobs whose mark an instance has set."""
+    """The units of work that an instance has claimed."""
 
     instance: str
-    jobs: Sequence[JobId]
+    units: Sequence[UnitId]
 
 
 class WaitEntry(_Entry):
@@ -69,26 +72,26 @@ class WaitEntry(_Entry):
     blockers: Sequence[str]
 
 
-class JobEntry(_Entry):
-    """What became of one job: the statuses that OpenPhone answered in the run, and in the runs after it."""
+class UnitEntry(_Entry):
+    """What became of one unit of work: the statuses that the service answered, in the execution and in the recovery."""
 
-    job: JobId
+    unit: UnitId
     answers: Sequence[int]
-    mark: Literal["set", "empty", "deleted"] = Field(description="Its `*_sent_at` when the run had ended.")
+    claim: Literal["set", "empty", "deleted"] = Field(description="Its claim column after the execution.")
     answers_later: Sequence[int]
 
 
-class RunEntry(_Entry):
-    """One execution of a scenario, in the order of its name; of the interleavings one for each outcome."""
+class ExecutionEntry(_Entry):
+    """One execution of a scenario: of each named order, and of the interleavings one for each outcome."""
 
     order: str
     explored: bool
     responses: Sequence[ResponseEntry]
     claims: Sequence[ClaimEntry]
-    accepted: int = Field(description="So many messages were accepted.")
+    accepted: int = Field(description="How many messages were accepted.")
     waits: Sequence[WaitEntry]
-    jobs: Sequence[JobEntry]
-    steps: Sequence[str] = Field((), description="What was done, where it is a named order that a check did not pass.")
+    units: Sequence[UnitEntry]
+    steps: Sequence[str] = Field((), description="The steps of a named order that a check did not pass.")
 
 
 class FunctionEntry(_Entry):
@@ -100,7 +103,7 @@ class FunctionEntry(_Entry):
 
 
 class KnownEntry(_Entry):
-    """A limit that is known and has shown: why it is so, what was seen, and the shortest schedule, with its file."""
+    """A known limit that has shown: the reason, what was seen, and the shortest schedule, with its file."""
 
     reason: str
     message: str
@@ -110,7 +113,7 @@ class KnownEntry(_Entry):
 
 
 class OutputEntry(_Entry):
-    """The last lines that an instance outside has written, and the file that has all of them."""
+    """The last lines that the process of an instance has written, and the file that has all of them."""
 
     instance: str
     file: str
@@ -132,11 +135,11 @@ class ScenarioEntry(_Entry):
     pair: tuple[CronName, CronName] | None = None
     checks: Sequence[CheckEntry]
     exploration: Exploration
-    played: int = Field(description="So many runs were made in all.")
-    runs: Sequence[RunEntry] = ()
+    played: int = Field(description="How many executions there were in all.")
+    executions: Sequence[ExecutionEntry] = ()
     functions: Sequence[FunctionEntry] = ()
-    faults: Sequence[Consequence] | None = Field(
-        None, description="The truth table: a line for each run with a fault and each message."
+    faults: Sequence[MessageOutcome] | None = Field(
+        None, description="The truth table: a line for each execution with faults and each message."
     )
     counterexample: str | None = Field(None, description="The file of the shortest schedule that fails.")
     schedule: Counterexample | None = Field(None, description="What is in that file.")
@@ -150,8 +153,8 @@ class ScenarioEntry(_Entry):
 
     @property
     def is_explored(self) -> bool:
-        """Whether schedules were run beside the named orders."""
-        return self.exploration.strategy not in {"none", "single", "overlaps"}
+        """Whether schedules were explored besides the named orders."""
+        return self.exploration.strategy not in {"none", "single", "orders"}
 
 
 class Versions(_Entry):
@@ -165,11 +168,11 @@ class Versions(_Entry):
 class Document(_Entry):
     """A whole run."""
 
-    version: Literal[1]
+    version: Literal[2]
     id: str = Field(description="The name of the run's folder.")
     verdict: Verdict
     target: str
-    target_is: str | None = Field(None, description="What the target is, where it comes with cronproof.")
+    target_is: str | None = Field(None, description="What the target is, where it is a built-in one.")
     postgres: str
     commit: str
     dirty: bool | None = Field(
@@ -183,12 +186,12 @@ class Document(_Entry):
     directory: str = Field(description="Where the command was given, from the root of the git checkout.")
     shard: str | None = Field(None, description="Which part of all scenarios this is: `2/5`.")
     interrupted: bool
-    left_out: int = Field(description="So many slow scenarios were not run.")
+    left_out: int = Field(description="How many slow scenarios were left out.")
     versions: Versions
     migrations: Sequence[FileEntry]
     files: Sequence[FileEntry] = Field(description="The scenario files, and the configuration.")
     scenarios: Sequence[ScenarioEntry]
-    remaining: Sequence[Measured] = Field((), description="The remaining crons: their risk, measured.")
+    risks: Sequence[MeasuredRisk] = Field((), description="The remaining crons: their risk, measured.")
 
     def text(self) -> str:
         """The JSON."""
@@ -206,7 +209,7 @@ class Document(_Entry):
         return {Path(place).name: schedule for place, schedule in found.items()}
 
 
-def read(file: Path) -> Document:
+def read_document(file: Path) -> Document:
     """The document of a file.
 
     Raises:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cronproof.engine.results import worst
 from cronproof.errors import UsageError
-from cronproof.report.data import risk_table
+from cronproof.evidence.finding import worst
+from cronproof.paths import display_path
 from cronproof.report.data.document import Document, KnownEntry, ScenarioEntry
-from cronproof.report.data.provenance import shown
+from cronproof.report.data.risk import join_risks
 
 SAME = ("target", "commit", "dirty", "postgres", "seed", "migrations", "versions")
 
 
-def together(shards: Mapping[Path, Document]) -> None:
+def check_shards(shards: Mapping[Path, Document]) -> None:
     """Looks whether these are all the shards of one run.
 
     Raises:
@@ -41,7 +41,7 @@ def together(shards: Mapping[Path, Document]) -> None:
                 raise UsageError(f"{first} and {place} verify different things: {name} is not the same")
 
 
-def document(shards: Mapping[Path, Document], folder: Path) -> Document:
+def merge_documents(shards: Mapping[Path, Document], folder: Path) -> Document:
     """The document of shards that are together, whose counterexamples are to be in a folder."""
     runs = sorted(shards.values(), key=lambda run: int(str(run.shard).partition("/")[0]))
     first = runs[0]
@@ -58,14 +58,14 @@ def document(shards: Mapping[Path, Document], folder: Path) -> Document:
             "interrupted": any(run.interrupted for run in runs),
             "files": [files[name] for name in sorted(files)],
             "scenarios": [_moved(one, folder) for one in scenarios],
-            "remaining": risk_table.joined([run.remaining for run in runs]),
+            "risks": join_risks([run.risks for run in runs]),
         }
     )
 
 
 def _moved(scenario: ScenarioEntry, folder: Path) -> ScenarioEntry:
     def place(file: str) -> str:
-        return shown(folder / Path(file).name)
+        return display_path(folder / Path(file).name)
 
     known: list[KnownEntry] | None = None
     if scenario.known is not None:

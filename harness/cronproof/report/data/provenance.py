@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from cronproof.report.data.document import FileEntry, Versions
 
@@ -65,14 +64,6 @@ def checkout() -> Checkout:
     if not head:
         return Checkout()
     return Checkout(head, bool(_git("status", "--porcelain")), _git("rev-parse", "--show-prefix") or ".")
-
-
-def shown(file: Path) -> str:
-    """A path as people want to see it: relative, when it is below the working directory."""
-    try:
-        return str(file.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(file)
 
 
 def _git(*arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""Results as a document: the one place where what was seen becomes what is reported. Secrets end here."""
+"""Records results as a document: the one place where what was seen becomes what is reported. Secrets end here."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from cronproof.checks import Verdict
 from cronproof.checks.rpc_guarded import RpcGuarded
 from cronproof.checks.rpc_present import RpcPresent
-from cronproof.engine.results import ScenarioResult, worst
-from cronproof.engine.scenario_runner import examine
-from cronproof.evidence.evidence import Job, Run, in_order
+from cronproof.domain.work import Unit, in_order, is_claim_column
+from cronproof.engine.results import ScenarioResult
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Verdict, worst
+from cronproof.paths import display_path
 from cronproof.redaction import cut, redacted
-from cronproof.report.data import risk_table
 from cronproof.report.data.document import (
     VERSION,
     CheckEntry,
     ClaimEntry,
     Document,
+    ExecutionEntry,
     FunctionEntry,
-    JobEntry,
     KnownEntry,
     OutputEntry,
     ResponseEntry,
-    RunEntry,
     ScenarioEntry,
+    UnitEntry,
     WaitEntry,
 )
-from cronproof.report.data.provenance import Provenance, shown
+from cronproof.report.data.provenance import Provenance
+from cronproof.report.data.risk import measure_risks
 
 RESPONSE_CHARACTERS = 400
 AS_IT_IS = frozenset({"data", "sha256"})
@@ -39,7 +40,7 @@ AS_IT_IS = frozenset({"data", "sha256"})
 def record(
     about: Provenance, results: Sequence[ScenarioResult], folder: Path, secrets: Collection[str] = ()
 ) -> Document:
-    """The document of a run whose counterexamples are in a folder. None of the `secrets` is in it."""
+    """Records a run whose counterexamples are in a folder. None of the `secrets` is in the document."""
     document = Document(
         version=VERSION,
         id=folder.name,
@@ -47,7 +48,7 @@ def record(
         **vars(about),
         interrupted=any(result.interrupted for result in results),
         scenarios=[_scenario(result, folder) for result in results],
-        remaining=risk_table.measured([one for one in results if one.file.scenario.test == "remaining"]),
+        risks=measure_risks([one for one in results if one.file.scenario.test == "remaining"]),
     )
     data = document.model_dump(exclude_none=True)
     return Document.model_validate(_redacted(data, sorted(secrets, key=len, reverse=True)))
@@ -70,15 +71,16 @@ def _redacted(value: Any, secrets: Sequence[str]) -> Any:
 
 def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
     file, scenario = result.file, result.file.scenario
-    places = {id(one): shown(folder / name) for name, one in result.counterexamples}
-    limits = [known.counterexample.known for known in result.known] + [one.known for one in result.consequences]
-    if not result.is_explored:  # then runs are few
-        limits += [one for run in result.runs for check in scenario.checks for one in examine(check, run).known]
-    runs = {(run.order, run.is_explored): run for run in result.runs if scenario.when is not None}
-    is_needed = file.pair is None and not any(run.met for run in result.runs)  # of faults there is the truth table
+    places = {id(one): display_path(folder / name) for name, one in result.counterexamples}
+    limits = [known.counterexample.known for known in result.known] + [one.known for one in result.message_outcomes]
+    if not result.is_explored:  # then there is little evidence
+        limits += [reason for one in result.evidence for finding in one.findings for reason in finding.known]
+    executions = {(one.order, one.is_explored): one for one in result.evidence if scenario.when is not None}
+    # Of faults there is the truth table.
+    is_needed = file.pair is None and not any(one.injected_faults for one in result.evidence)
     return ScenarioEntry(
         id=file.id,
-        file=shown(file.source.file),
+        file=display_path(file.source.file),
         line=file.source.mistake(["title"], "").line,
         title=scenario.title,
         why=scenario.why,
@@ -99,9 +101,9 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
         ],
         exploration=result.exploration,
         played=result.played,
-        runs=[_run(run, result) for run in runs.values()] if is_needed else [],
+        executions=[_execution(one, result) for one in executions.values()] if is_needed else [],
         functions=list(_functions(result)),
-        faults=result.consequences or None,
+        faults=result.message_outcomes or None,
         counterexample=None if result.counterexample is None else places[id(result.counterexample)],
         schedule=result.counterexample,
         timeline=result.timeline,
@@ -118,45 +120,48 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
         ]
         or None,
         limits=list(dict.fromkeys(reason for reason in limits if reason)),
-        output=[OutputEntry(instance=one.instance, file=shown(one.file), lines=one.lines) for one in result.output],
+        output=[
+            OutputEntry(instance=one.instance, file=display_path(one.file), lines=one.lines) for one in result.output
+        ],
     )
 
 
-def _run(run: Run, result: ScenarioResult) -> RunEntry:
+def _execution(evidence: Evidence, result: ScenarioResult) -> ExecutionEntry:
     failed = {check.order for check in result.checks if check.verdict != "PASS"}
     claims = {
-        i.name: in_order({mark.job_id for mark in run.marks if mark.instance == i.name and mark.is_set})
-        for i in run.instances
+        i.name: in_order({write.unit for write in evidence.claim_writes if write.instance == i.name and write.is_set})
+        for i in evidence.instances
     }
-    return RunEntry(
-        order=run.order,
-        explored=run.is_explored,
+    units = evidence.units.values() if result.file.scenario.test == "retry" else ()
+    return ExecutionEntry(
+        order=evidence.order,
+        explored=evidence.is_explored,
         responses=[
             ResponseEntry(
                 instance=one.instance,
                 status=one.status,
                 body=cut(json.dumps(one.body, separators=(",", ":"), ensure_ascii=False), RESPONSE_CHARACTERS),
             )
-            for one in run.responses
+            for one in evidence.responses
         ],
-        claims=[ClaimEntry(instance=name, jobs=jobs) for name, jobs in claims.items()],
-        accepted=len([sent for sent in run.accepted if not sent.recovering]),
-        waits=[WaitEntry(instance=wait.instance, blockers=wait.blockers) for wait in run.waits],
-        jobs=[_job(job, run) for job in run.jobs.values()] if result.file.scenario.test == "retry" else [],
-        steps=[str(step) for step in run.steps] if run.order in failed and not run.is_explored else [],
+        claims=[ClaimEntry(instance=name, units=claimed) for name, claimed in claims.items()],
+        accepted=len([sent for sent in evidence.accepted if not sent.recovering]),
+        waits=[WaitEntry(instance=wait.instance, blockers=wait.blockers) for wait in evidence.waits],
+        units=[_unit(unit, evidence) for unit in units],
+        steps=[str(step) for step in evidence.steps] if evidence.order in failed and not evidence.is_explored else [],
     )
 
 
-def _job(job: Job, run: Run) -> JobEntry:
-    row = next((row for row in run.after.get("jobs", []) if row["id"] == job.id), None)
-    mark: Literal["set", "empty", "deleted"] = "deleted"
+def _unit(unit: Unit, evidence: Evidence) -> UnitEntry:
+    row = next((row for row in evidence.unit_rows() if row["id"] == unit.id), None)
+    claim: Literal["set", "empty", "deleted"] = "deleted"
     if row is not None:
-        mark = "set" if any(row[column] for column in row if column.endswith("_sent_at")) else "empty"
-    tried = [sent for sent in run.sent if sent.message.to == job.phone]
-    return JobEntry(
-        job=job.id,
+        claim = "set" if any(row[column] for column in row if is_claim_column(column)) else "empty"
+    tried = [sent for sent in evidence.sent if sent.message.to == unit.recipient]
+    return UnitEntry(
+        unit=unit.id,
         answers=[sent.message.status for sent in tried if not sent.recovering],
-        mark=mark,
+        claim=claim,
         answers_later=[sent.message.status for sent in tried if sent.recovering],
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from cronproof.checks import Verdict
+from cronproof.evidence.finding import Verdict
 from cronproof.report.data.document import Document
 
 SPECIFICATION = "0.0.0"

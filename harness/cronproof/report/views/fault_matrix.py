@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from cronproof.evidence.message_outcomes import Consequence
-from cronproof.gate.fault import DIES, REFUSALS, SQL_FAULTS, FaultName
+from cronproof.domain.service_names import REFUSALS
+from cronproof.evidence.message_outcome import MessageOutcome
+from cronproof.gate.fault import DIES, SQL_FAULTS, FaultName
 
-Word = Literal["·", "open", "twice", "lost", "stuck"]
+Word = Literal["·", "open", "duplicate", "lost", "stuck"]
 WORDS: tuple[Word, ...] = get_args(Word)
 LEGEND = (
-    "· accepted once   open: once, and the row can be claimed again   twice: more than once   "
+    "· accepted once   open: once, and the row can be claimed again   duplicate: more than once   "
     "lost: never, and the row is open   stuck: never, and the row is claimed   (…) known"
 )
 HEADINGS: Mapping[FaultName, str] = {
@@ -24,18 +25,18 @@ HEADINGS: Mapping[FaultName, str] = {
 COLUMNS: tuple[FaultName, ...] = (*SQL_FAULTS, DIES)
 
 
-def word(one: Consequence) -> Word:
+def word(one: MessageOutcome) -> Word:
     """What became of a message, in a word."""
-    return one.amiss or ("open" if one.row == "free" else "·")
+    return one.anomaly or ("open" if one.row == "free" else "·")
 
 
-def rows(consequences: Sequence[Consequence]) -> list[tuple[str, list[str]]]:
+def rows(message_outcomes: Sequence[MessageOutcome]) -> list[tuple[str, list[str]]]:
     """A line for each point, in the order in which they come: its name, and a cell for each fault of `COLUMNS`.
 
     Of an instance to which nothing happens whatever fault it meets, all points are one line.
     """
-    cells: dict[tuple[str, str], dict[FaultName, list[Consequence]]] = {}
-    for one in sorted(consequences, key=lambda one: (one.faults[0].instance, one.faults[0].step)):
+    cells: dict[tuple[str, str], dict[FaultName, list[MessageOutcome]]] = {}
+    for one in sorted(message_outcomes, key=lambda one: (one.faults[0].instance, one.faults[0].step)):
         if len(one.faults) == 1:
             met = one.faults[0]
             cells.setdefault((met.instance, met.point), {}).setdefault(met.fault, []).append(one)
@@ -43,7 +44,7 @@ def rows(consequences: Sequence[Consequence]) -> list[tuple[str, list[str]]]:
     for instance in dict.fromkeys(instance for instance, _ in cells):
         of_instance = {point: faults for (name, point), faults in cells.items() if name == instance}
         if all(word(one) == "·" for faults in of_instance.values() for ones in faults.values() for one in ones):
-            every: dict[FaultName, list[Consequence]] = {}
+            every: dict[FaultName, list[MessageOutcome]] = {}
             for faults in of_instance.values():
                 for fault, ones in faults.items():
                     every.setdefault(fault, []).extend(ones)
@@ -53,10 +54,10 @@ def rows(consequences: Sequence[Consequence]) -> list[tuple[str, list[str]]]:
     return found
 
 
-def of_calls(consequences: Sequence[Consequence]) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
+def of_calls(message_outcomes: Sequence[MessageOutcome]) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
     """For each point at which other faults can be met: its name, and those faults by what came of them."""
-    points: dict[str, dict[str, list[Consequence]]] = {}
-    for one in consequences:
+    points: dict[str, dict[str, list[MessageOutcome]]] = {}
+    for one in message_outcomes:
         if len(one.faults) == 1 and one.faults[0].fault not in COLUMNS:
             met = one.faults[0]
             points.setdefault(f"{met.instance}: {met.point}", {}).setdefault(met.fault, []).append(one)
@@ -67,18 +68,18 @@ def of_calls(consequences: Sequence[Consequence]) -> Iterator[tuple[str, Mapping
         yield point, {cell: _shortly(by_cell[cell]) for cell in sorted(by_cell)}
 
 
-def pairs(consequences: Sequence[Consequence]) -> Mapping[str, int]:
+def pairs(message_outcomes: Sequence[MessageOutcome]) -> Mapping[str, int]:
     """How often what came of two faults in one run."""
     counts: dict[str, int] = {}
-    for one in consequences:
+    for one in message_outcomes:
         if len(one.faults) > 1:
             counts[_cell([one])] = counts.get(_cell([one]), 0) + 1
     return counts
 
 
-def drawn(consequences: Sequence[Consequence]) -> Iterator[str]:
+def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
     """The matrix as lines of text."""
-    found = rows(consequences)
+    found = rows(message_outcomes)
     if not found:
         return
     width = max(len(name) for name, _ in found) + 2
@@ -87,11 +88,11 @@ def drawn(consequences: Sequence[Consequence]) -> Iterator[str]:
     yield (" " * width + "".join(f"{HEADINGS[fault]:^{w}}" for fault, w in headings)).rstrip()
     for name, cells in found:
         yield (f"{name:{width}}" + "".join(f"{c:^{w}}" for c, w in zip(cells, widths, strict=True))).rstrip()
-    for point, by_cell in of_calls(consequences):
+    for point, by_cell in of_calls(message_outcomes):
         yield f"{point}:"
         for cell, faults in by_cell.items():
             yield f"    {cell:8} {', '.join(faults)}"
-    if counts := pairs(consequences):
+    if counts := pairs(message_outcomes):
         yield "two faults in one run: " + ", ".join(f"{count} × {cell}" for cell, count in counts.items())
     yield LEGEND
 
@@ -103,7 +104,7 @@ def _shortly(faults: Sequence[str]) -> list[str]:
     return ["every refusal", *(fault for fault in faults if fault not in REFUSALS)]
 
 
-def _cell(ones: Sequence[Consequence]) -> str:
+def _cell(ones: Sequence[MessageOutcome]) -> str:
     """What became of messages, where several things did, all of them; a limit that is known in brackets."""
     words = {(word(one), one.known is not None and word(one) != "·") for one in ones}
     ordered = sorted(words, key=lambda pair: (WORDS.index(pair[0]), pair[1]), reverse=True)
@@ -112,11 +113,11 @@ def _cell(ones: Sequence[Consequence]) -> str:
     return " ".join(f"({text})" if known else text for text, known in ordered)
 
 
-def style(cell: str) -> Literal["", "fine", "known", "amiss"]:
-    """How a cell of the matrix is to be read: all is well, something is known to be amiss, or something is amiss."""
+def style(cell: str) -> Literal["", "fine", "known", "anomaly"]:
+    """How a cell of the matrix is to be read: all is well, a known limit, or an anomaly."""
     if not cell:
         return ""
     words = cell.split()
     if all(one in {"·", "open"} for one in words):
         return "fine"
-    return "known" if all(one in {"·", "open"} or one.startswith("(") for one in words) else "amiss"
+    return "known" if all(one in {"·", "open"} or one.startswith("(") for one in words) else "anomaly"

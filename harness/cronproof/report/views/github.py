@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cronproof.checks import Verdict
+from cronproof.evidence.finding import Verdict
 from cronproof.report.data.document import Document
 from cronproof.report.views import markdown
 

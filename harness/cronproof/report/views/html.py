@@ -33,7 +33,7 @@ def render(document: Document) -> str:
         .get_template("sign-off.html.jinja")
         .render(
             document=document,
-            sections=sections.sections(document),
+            sections=sections.make_sections(document),
             failures=list(sections.failures(document)),
             gaps=list(sections.gaps(document)),
             style=style,

@@ -15,7 +15,7 @@ _ALL = {
 }
 
 
-def covered(exploration: Exploration) -> str:
+def describe_coverage(exploration: Exploration) -> str:
     """What was run of what could happen, in a sentence."""
     schedules = f"{exploration.schedules} schedule{'s' * (exploration.schedules != 1)}"
     outcomes = f"{exploration.distinct_outcomes} distinct outcome{'s' * (exploration.distinct_outcomes != 1)}"
@@ -47,7 +47,7 @@ def _assured(assurance: Assurance) -> str:
     return f"a failure that takes {pairs} of steps in a certain order {found}"
 
 
-def drawn(timeline: Timeline) -> Iterator[str]:
+def draw_timeline(timeline: Timeline) -> Iterator[str]:
     """The lines of the drawing. Time runs downwards; what came of a step stands to its right."""
     width = max(len(moment.step) for moment in timeline.moments) + 2
     columns = {name: number for number, name in enumerate(timeline.instances)}

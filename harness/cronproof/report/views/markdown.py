@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cronproof.report.data.document import Document
 from cronproof.report.views import fault_matrix, sections
-from cronproof.report.views.interleavings import drawn
+from cronproof.report.views.interleavings import draw_timeline
 from cronproof.report.views.sections import Section
 from cronproof.report.views.table import Code, Table, cell, table
 
@@ -40,7 +40,7 @@ def _head(document: Document) -> Iterator[str]:
 
 def _lines(document: Document) -> Iterator[str]:
     yield from _head(document)
-    for section in sections.sections(document):
+    for section in sections.make_sections(document):
         yield from _section(section.heading, _body(section))
     yield from _section("What is not covered", _gaps(document))
     yield from _section("What was verified", _provenance(document))
@@ -64,7 +64,7 @@ def _body(section: Section) -> Iterator[str]:
         timeline = scenario.timeline
         if timeline is not None and timeline.broken is not None:
             yield f"The shortest schedule of {cell(Code(scenario.id))} that fails {timeline.broken.check}:"
-            yield from ("", *_fenced(list(drawn(timeline))), "")
+            yield from ("", *_fenced(list(draw_timeline(timeline))), "")
     for scenario in section.alone:
         checks = ", ".join(check.id for check in scenario.checks)
         yield f"- **{scenario.verdict}** {cell(scenario.title)} ({checks})"

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cronproof.checks import Verdict
 from cronproof.domain.crons import CRON_NAMES
-from cronproof.engine.results import worst
+from cronproof.domain.work import UNIT
 from cronproof.engine.timeline import Timeline
-from cronproof.evidence.message_outcomes import Consequence
-from cronproof.report.data import risk_table
-from cronproof.report.data.document import Document, RunEntry, ScenarioEntry
+from cronproof.evidence.finding import Verdict, worst
+from cronproof.evidence.message_outcome import MessageOutcome
+from cronproof.report.data.document import Document, ExecutionEntry, ScenarioEntry
 from cronproof.report.data.parts import PARTS
-from cronproof.report.views import fault_matrix
+from cronproof.report.views import fault_matrix, risk_table
 from cronproof.report.views.interleavings import which
 from cronproof.report.views.table import Cell, Code, Link, Strong, Table
+from cronproof.services.placeholders import TITLES
 
 DIGEST_CHARACTERS = 16
 NOWHERE = "none"
@@ -39,7 +39,7 @@ class Section:
 
     @property
     def limited(self) -> int:
-        """How many scenarios have shown what they know to be amiss."""
+        """How many scenarios have shown known limits."""
         return sum(bool(scenario.limits) for scenario in self.scenarios)
 
     @property
@@ -48,7 +48,7 @@ class Section:
         return [scenario for scenario in self.scenarios if scenario.pair is None or scenario.verdict != "PASS"]
 
 
-def sections(document: Document) -> list[Section]:
+def make_sections(document: Document) -> list[Section]:
     """The tests that the run has scenarios of, in the order of the report."""
     found = []
     for part, heading in PARTS.items():
@@ -65,7 +65,7 @@ def sentence(document: Document) -> str:
     scenarios = len(document.scenarios)
     failed, unsure = (sum(one.verdict == said for one in document.scenarios) for said in ("FAIL", "INCONCLUSIVE"))
     if not failed and not unsure:
-        limited = sum(one.limited for one in sections(document))
+        limited = sum(one.limited for one in make_sections(document))
         return f"all {scenarios} scenarios hold" + (f", {limited} of them but for known limits" if limited else "")
     counts = [f"{failed} failed"] * bool(failed) + [f"{unsure} proved nothing"] * bool(unsure)
     return f"{' and '.join(counts)} of {scenarios} scenarios"
@@ -96,7 +96,7 @@ def summary(document: Document) -> Table:
     """A line for each test."""
     rows = [
         (one.heading, len(one.scenarios), one.runs, Strong(one.verdict), one.limited or "none")
-        for one in sections(document)
+        for one in make_sections(document)
     ]
     return Table(("Test", "Scenarios", "Runs", "Result", "With known limits"), rows)
 
@@ -178,7 +178,7 @@ def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
     partly = [f"{one.id}: {which(one.exploration)}" for one in document.scenarios if _is_partial(one)]
     if partly:
         yield "Explorations that did not play every schedule there is:", partly
-    named = [one.id for one in document.scenarios if one.exploration.strategy == "overlaps"]
+    named = [one.id for one in document.scenarios if one.exploration.strategy == "orders"]
     if named:
         yield "Several instances, but in named orders only:", named
     untouched = [str(row[0]) for row in coverage(document).rows if set(row[1:]) == {NOWHERE}]
@@ -187,14 +187,14 @@ def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
     limits = Counter(reason for scenario in document.scenarios for reason in scenario.limits)
     if limits:
         yield (
-            "Known to be amiss, and so failing nothing:",
+            "Known limits, which fail nothing:",
             [f"{reason} ({count} scenario{'s' * (count != 1)})" for reason, count in limits.items()],
         )
 
 
 ALWAYS = (
     "What happens inside a single statement of Postgres is never split.",
-    "OpenPhone, Telegram and GoHighLevel are mocks that behave as documented; no real message was sent.",
+    f"{TITLES} are stand-ins that behave as documented; no real message was sent.",
     "Nothing is said of more instances at once, other rows, or more faults in one run than a scenario names.",
 )
 """What no run proves, whatever its scenarios."""
@@ -218,7 +218,7 @@ def _functions(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 def _responses(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
     rows: list[Sequence[Cell]] = []
-    for scenario, run in _runs(scenarios):
+    for scenario, run in _executions(scenarios):
         called = crons(scenario)
         rows += [(called[one.instance], one.status, Code(one.body)) for one in run.responses]
     yield Table(("Cron", "Status", "Response"), rows)
@@ -226,17 +226,17 @@ def _responses(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 def _race(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
     rows: list[Sequence[Cell]] = []
-    for scenario, run in _runs(scenarios):
+    for scenario, run in _executions(scenarios):
         order = f"one of the schedules, {run.order}" if run.explored else run.order
         claims: list[Cell] = []
         for claim in run.claims:
-            jobs = f" (job {', '.join(map(str, claim.jobs))})" if claim.jobs else ""
-            claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.jobs))), jobs))
+            jobs = f" ({UNIT} {', '.join(map(str, claim.units))})" if claim.units else ""
+            claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.units))), jobs))
         waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits)
         rows.append((scenario.id, order, tuple(claims), run.accepted, waits or "none"))
     yield explorations(scenarios)
     title = "Each named order, and of the schedules one for each outcome, also of those that led to the shortest:"
-    yield Table(("Scenario", "Order", "Jobs claimed", "SMS accepted", "Lock waits"), rows, title)
+    yield Table(("Scenario", "Order", "Claimed", "Messages accepted", "Lock waits"), rows, title)
 
 
 def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:
@@ -251,26 +251,26 @@ def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:
 
 
 def _retry(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
-    marks: dict[str, Cell] = {"set": "set", "empty": Strong("NULL"), "deleted": "deleted"}
+    claims: dict[str, Cell] = {"set": "set", "empty": Strong("NULL"), "deleted": "deleted"}
     rows: list[Sequence[Cell]] = []
-    for scenario, run in _runs(scenarios):
-        for job in run.jobs:
+    for scenario, run in _executions(scenarios):
+        for unit in run.units:
             answers, later = (
-                ", ".join(map(str, statuses)) or "not tried" for statuses in (job.answers, job.answers_later)
+                ", ".join(map(str, statuses)) or "not tried" for statuses in (unit.answers, unit.answers_later)
             )
-            rows.append((scenario.instances[0].cron, f"job {job.job}", answers, marks[job.mark], later))
-    yield Table(("Cron", "Job", "OpenPhone answered", "`*_sent_at` afterwards", "Next runs"), rows)
+            rows.append((scenario.instances[0].cron, f"{UNIT} {unit.unit}", answers, claims[unit.claim], later))
+    yield Table(("Cron", UNIT.capitalize(), "The service answered", "Claim afterwards", "Recovery"), rows)
 
 
-def fault_tables(consequences: Sequence[Consequence]) -> Iterator[Table]:
+def fault_tables(message_outcomes: Sequence[MessageOutcome]) -> Iterator[Table]:
     """What became of messages, by the point at which a fault was met; then of calls, whose faults are many."""
-    rows: list[Sequence[Cell]] = [(Code(name), *cells) for name, cells in fault_matrix.rows(consequences)]
+    rows: list[Sequence[Cell]] = [(Code(name), *cells) for name, cells in fault_matrix.rows(message_outcomes)]
     yield Table(("Point", *fault_matrix.HEADINGS.values()), rows)
-    for point, by_cell in fault_matrix.of_calls(consequences):
+    for point, by_cell in fault_matrix.of_calls(message_outcomes):
         of_call = [(what, ", ".join(faults)) for what, faults in by_cell.items()]
         yield Table(("Outcome", "Faults"), of_call, ("At ", Code(point), ":"))
     known: dict[tuple[str, str], None] = {}
-    for one in consequences:
+    for one in message_outcomes:
         if one.known is not None:
             known[one.faults[0].fault, one.known] = None
     yield Table(("Fault", "Known, because"), [(Code(fault), reason) for fault, reason in known])
@@ -282,7 +282,7 @@ def _nothing(_: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 def _remaining(document: Document) -> Iterator[Table]:
     of_part = [scenario for scenario in document.scenarios if scenario.test == "remaining"]
-    yield Table(risk_table.HEAD, list(risk_table.rows(document.remaining)))
+    yield Table(risk_table.HEAD, list(risk_table.rows(document.risks)))
     limits: list[Sequence[Cell]] = [
         (reason, Link(files[0], files[0]), len(files)) for reason, files in risk_table.limits(of_part).items()
     ]
@@ -301,7 +301,7 @@ _TABLES: dict[str, Callable[[Sequence[ScenarioEntry]], Iterator[Table]]] = {
 }
 
 
-def _runs(scenarios: Sequence[ScenarioEntry]) -> Iterator[tuple[ScenarioEntry, RunEntry]]:
+def _executions(scenarios: Sequence[ScenarioEntry]) -> Iterator[tuple[ScenarioEntry, ExecutionEntry]]:
     for scenario in scenarios:
-        for run in scenario.runs:
-            yield scenario, run
+        for execution in scenario.executions:
+            yield scenario, execution

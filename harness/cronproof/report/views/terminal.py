@@ -9,16 +9,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cronproof.checks import Verdict
-from cronproof.engine.results import CheckResult, ScenarioResult, worst
-from cronproof.engine.runner import Session
+from cronproof.engine.evaluate import CheckResult
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.session import Session
 from cronproof.engine.timeline import Broken, Timeline
+from cronproof.evidence.finding import Verdict, worst
 from cronproof.explore import named_orders
 from cronproof.explore.explorer import Coverage
 from cronproof.redaction import redacted
 from cronproof.report.data.parts import PARTS
 from cronproof.report.views import fault_matrix, github, progress
-from cronproof.report.views.interleavings import covered, drawn
+from cronproof.report.views.interleavings import describe_coverage, draw_timeline
 from cronproof.report.views.progress import Progress
 from cronproof.scenario.reader import ScenarioFile
 
@@ -38,10 +39,10 @@ class Terminal:
         self._scenarios = 0
         self._progress = Progress()
 
-    def started(self, opened: Session, scenarios: int) -> None:
+    def started(self, session: Session, scenarios: int) -> None:
         """Says what is verified, and on what."""
         self._scenarios = scenarios
-        self._print(f"Target {self._target} on PostgreSQL {opened.database.version}, {opened.database.where}")
+        self._print(f"Target {self._target} on PostgreSQL {session.database.version}, {session.database.where}")
 
     def finished(self, result: ScenarioResult) -> None:
         """One scenario: its title, then a line for each check."""
@@ -62,7 +63,7 @@ class Terminal:
             said = "; ".join(check.message for check in result.checks[:1])
             self._print(f"  {_coloured(result.verdict)}  {escape(result.file.id.partition(':')[2])}: {escape(said)}")
             return
-        orders = len(result.runs)
+        orders = len(result.evidence)
         played = f", {len(result.named)} orders" if len(result.named) > 1 else ""
         played += f", {result.exploration.schedules} schedules" if result.is_explored else ""
         self._print(
@@ -72,10 +73,10 @@ class Terminal:
         for check in result.checks:
             self._check(check, several=orders > 1)
         if result.is_explored:
-            self._print(f"  [dim]{escape(covered(result.exploration))}[/dim]")
-        if consequences := result.consequences:
+            self._print(f"  [dim]{escape(describe_coverage(result.exploration))}[/dim]")
+        if message_outcomes := result.message_outcomes:
             self._print("")
-            for line in fault_matrix.drawn(consequences):
+            for line in fault_matrix.draw_matrix(message_outcomes):
                 self._print(f"  {escape(line)}")
         if result.timeline is not None and result.timeline.broken is not None:
             self._draw(result.timeline, result.timeline.broken)
@@ -92,7 +93,7 @@ class Terminal:
 
     def _draw(self, timeline: Timeline, broken: Broken) -> None:
         self._print(f"\n  The shortest schedule that fails {broken.check}:\n")
-        for line in drawn(timeline):
+        for line in draw_timeline(timeline):
             self._print(f"  [bold red]{escape(line)}[/]" if "✗" in line else f"  {escape(line)}")
 
     def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
@@ -118,12 +119,12 @@ class Terminal:
     def _how_it_came(self, result: ScenarioResult) -> None:
         """The steps of the first order in which a check of an overlap did not pass."""
         order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
-        run = next((run for run in result.runs if run.order == order), None)
-        if run is None or len(run.instances) == 1:
+        evidence = next((one for one in result.evidence if one.order == order), None)
+        if evidence is None or len(evidence.instances) == 1:
             return
-        meaning = named_orders.DESCRIPTIONS.get(run.order.split()[0], "")
-        self._print(f"  [dim]{escape(run.order)}: {escape(meaning)}[/dim]")
-        for step in run.steps:
+        meaning = named_orders.DESCRIPTIONS.get(evidence.order.split()[0], "")
+        self._print(f"  [dim]{escape(evidence.order)}: {escape(meaning)}[/dim]")
+        for step in evidence.steps:
             self._print(f"    [dim]{escape(str(step))}[/dim]")
 
     def _check(self, check: CheckResult, *, several: bool) -> None:

@@ -19,7 +19,7 @@ import psycopg
 from jwt.types import Options
 from psycopg import AsyncConnection, sql
 
-from cronproof.postgres.database import ROLES, Role
+from cronproof.domain.database import ROLES, Role
 from cronproof.services.exchange import Response
 from cronproof.standins.supabase import keys
 from cronproof.standins.supabase.errors import NotCovered, RestError, not_one_row, of_postgres

@@ -6,8 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cronproof.sql_files import load_queries
 from cronproof.standins.supabase.errors import NotCovered, RestError
 from cronproof.standins.supabase.query import Embed
+
+_SQL = load_queries(__file__)
 
 Fetch = Callable[[str], Awaitable[Sequence[tuple[Any, ...]]]]
 
@@ -193,82 +196,18 @@ def _nearest(word: str, words: Sequence[str]) -> str | None:
 async def read(fetch: Fetch) -> Schema:
     """The schema of a database, by its catalog."""
     tables: dict[str, dict[str, str]] = {}
-    for table, column, kind in await fetch(_COLUMNS):
+    for table, column, kind in await fetch(_SQL["columns"]):
         tables.setdefault(table, {})[column] = kind
     return Schema(
         tables,
-        {table: tuple(columns) for table, columns in await fetch(_PRIMARY_KEYS)},
+        {table: tuple(columns) for table, columns in await fetch(_SQL["primary_keys"])},
         [
             Reference(name, table, tuple(columns), to, tuple(to_columns), is_unique)
-            for name, table, columns, to, to_columns, is_unique in await fetch(_REFERENCES)
+            for name, table, columns, to, to_columns, is_unique in await fetch(_SQL["references"])
         ],
         [
             Function(name, tuple(zip(names, kinds, strict=True)), defaults, is_set, result, is_volatile)
-            for name, names, kinds, defaults, is_set, result, is_volatile in await fetch(_FUNCTIONS)
+            for name, names, kinds, defaults, is_set, result, is_volatile in await fetch(_SQL["functions"])
         ],
-        frozenset(name for (name,) in await fetch(_VIEWS)),
+        frozenset(name for (name,) in await fetch(_SQL["views"])),
     )
-
-
-_COLUMNS = """
-    select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
-    from pg_class as c
-    join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-    order by 1, a.attnum
-"""
-
-_VIEWS = """
-    select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm')
-"""
-
-_KEY_COLUMNS = """
-    array(
-        select a.attname::text from unnest({keys}) with ordinality as n (number, position)
-        join pg_attribute as a on a.attrelid = {table} and a.attnum = n.number order by n.position
-    )
-"""
-
-_PRIMARY_KEYS = f"""
-    select c.relname, {_KEY_COLUMNS.format(keys="k.conkey", table="k.conrelid")}
-    from pg_constraint as k join pg_class as c on c.oid = k.conrelid
-    where k.contype = 'p' and c.relnamespace = 'public'::regnamespace
-"""  # noqa: S608  (constants of this module)
-
-_REFERENCES = f"""
-    select k.conname, child.relname, {_KEY_COLUMNS.format(keys="k.conkey", table="k.conrelid")},
-        parent.relname, {_KEY_COLUMNS.format(keys="k.confkey", table="k.confrelid")},
-        exists (
-            select from pg_constraint as u
-            where u.conrelid = k.conrelid and u.contype in ('p', 'u') and u.conkey <@ k.conkey
-        )
-    from pg_constraint as k
-    join pg_class as child on child.oid = k.conrelid
-    join pg_class as parent on parent.oid = k.confrelid
-    where k.contype = 'f' and child.relnamespace = 'public'::regnamespace and parent.relnamespace = 'public'::regnamespace
-    order by 1
-"""  # noqa: S608  (as above)
-
-# Arguments without a name cannot be given by name; functions that have one are not in the API.
-_FUNCTIONS = """
-    select p.proname,
-        array(
-            select coalesce(p.proargnames[n], '')
-            from generate_series(1, coalesce(cardinality(p.proallargtypes), p.pronargs)) as n
-            where p.proargmodes is null or p.proargmodes[n] in ('i', 'b')
-            order by n
-        ),
-        array(select format_type(t, null) from unnest(p.proargtypes) as t),
-        p.pronargdefaults, p.proretset,
-        case when p.prorettype = 'void'::regtype then 'void'
-            when t.typtype = 'c' or p.prorettype = 'record'::regtype or p.proargmodes && array['t', 'o', 'b']::"char"[]
-                then 'composite'
-            else 'scalar' end,
-        p.provolatile = 'v'
-    from pg_proc as p
-    join pg_type as t on t.oid = p.prorettype
-    where p.pronamespace = 'public'::regnamespace and p.prokind = 'f' and p.provariadic = 0
-        and p.prorettype <> 'trigger'::regtype
-        and (p.pronargs = 0 or p.proargnames is not null and '' <> all (p.proargnames))
-    order by p.proname, p.oid
-"""

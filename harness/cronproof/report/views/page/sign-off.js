@@ -2,7 +2,7 @@
 
 // Without this script everything is there, and all steps are shown; with it, they can be taken one by one.
 
-const HEADINGS = { message: "Messages", mark: "Marks of jobs", answer: "Answered", wait: "Waiting" };
+const HEADINGS = { message: "Messages", claim: "Claims", answer: "Answered", wait: "Waiting" };
 
 function noted(rows, kind) {
   return rows.flatMap((row) => [...row.querySelectorAll(`li.${kind}`)].map((note) => note.textContent));

@@ -1,4 +1,4 @@
-"""Targets outside this process: servers in any language, started by us or running already, that know nothing of us."""
+"""Targets in processes of their own: servers in any language, started by us or running already, that know nothing of us."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ import ephemeral_port_reserve
 import httpcore
 
 from cronproof.cleanup import Guard, guarded
+from cronproof.domain.database import Role
+from cronproof.domain.instance import MAX_INSTANCES, CronResponse, Instance, Output
 from cronproof.errors import EnvironmentFailed
-from cronproof.evidence.evidence import CronResponse, Instance, Output
-from cronproof.explore.executor import IsIdle
-from cronproof.gate.point import SHARED
-from cronproof.postgres.database import Database, Role
+from cronproof.gate.gate import SHARED
+from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
-from cronproof.scenario.model import MAX_INSTANCES
+from cronproof.services import placeholders
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
-from cronproof.standins.endpoints import Door, url
+from cronproof.standins.endpoints import InstanceEndpoints, url
 from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
-from cronproof.targets.config import PORTS_OF_AN_INSTANCE, Placeholder, TargetConfig, filled
+from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig, fill_placeholders
 from cronproof.targets.process import Process
 from cronproof.targets.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
+from cronproof.targets.target import IsIdle
 
 NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
 _DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
@@ -46,14 +47,14 @@ class Server:
     """An instance with the rights of a role: its addresses, and the process that uses them, if it is ours."""
 
     url: str
-    door: Door | None = None
+    door: InstanceEndpoints | None = None
     process: Process | None = None
 
 
-class Outside:
+class External:
     """A target of `cronproof.toml`. Its processes stay warm from run to run."""
 
-    is_outside = True
+    is_external = True
 
     def __init__(self, name: str, config: TargetConfig, database: Database, services: Services, logs: Path) -> None:
         self.name = name
@@ -71,7 +72,7 @@ class Outside:
         self._warm: set[tuple[Instance, Role]] = set()
         self._open = contextlib.AsyncExitStack()
         self._schema: Schema | None = None
-        self._doors: dict[str, Door] = {}
+        self._doors: dict[str, InstanceEndpoints] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -223,13 +224,13 @@ class Outside:
         assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
         values = self._values(name, port, self._database.url(proxy.port, role), door.http_port, role)
-        given = {variable: filled(value, values) for variable, value in self._config.env.items()}
+        given = {variable: fill_placeholders(value, values) for variable, value in self._config.env.items()}
         inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
         ours = door.environment({**inherited, **given}) | self._guard.marked()
         log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
         process = Process(
             instance=name,
-            command=[filled(word, values) for word in self._config.command],
+            command=[fill_placeholders(word, values) for word in self._config.command],
             cwd=self._cwd(name),
             environment={**inherited, **given, **ours},
             port=port,
@@ -237,13 +238,13 @@ class Outside:
         )
         return Server(f"http://127.0.0.1:{port}", door, process)
 
-    async def _door(self, name: str, proxy: Proxy) -> Door:
+    async def _door(self, name: str, proxy: Proxy) -> InstanceEndpoints:
         if self._schema is None:
             self._schema = await schema.read(self._database.fetch)
         rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
         first = self.database_port(name) if name != SHARED else self._config.ports or 0
         http, tls, way_out = (first + 1, first + 2, first + 3) if first else (0, 0, 0)
-        door = Door(name, self._services, self._authority, rest, http, tls, way_out)
+        door = InstanceEndpoints(name, self._services, self._authority, rest, http, tls, way_out)
         try:
             await self._open.enter_async_context(door.open())
         except OSError as error:
@@ -253,14 +254,11 @@ class Outside:
             ) from None
         return door
 
-    def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[Placeholder, str]:
-        values: Mapping[Placeholder, str] = {
+    def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[str, str]:
+        values: Mapping[str, str] = {
             "port": str(port),
             "database_url": database_url,
-            "openphone_url": url(http_port, "openphone"),
-            "openphone_api_key": api_key(name),
-            "telegram_url": url(http_port, "telegram"),
-            "ghl_url": url(http_port, "ghl"),
+            **placeholders.fill_in(functools.partial(url, http_port), api_key(name)),
             "supabase_url": url(http_port),
             "supabase_anon_key": keys.key_of("anon"),
             "supabase_service_role_key": keys.key_of(role),
@@ -283,7 +281,7 @@ class Outside:
         port = self.database_port(name)
         database_url = f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
         values = self._values(name, 0, database_url, port + 1, "service_role")
-        return {variable: filled(value, values) for variable, value in self._config.env.items()}
+        return {variable: fill_placeholders(value, values) for variable, value in self._config.env.items()}
 
     async def _start(self, servers: Sequence[Server]) -> None:
         try:

@@ -16,8 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
-from cronproof.engine.runner import Plan, session_on
+from cronproof.engine.session import open_session_on
+from cronproof.engine.verification import verify_scenario
 from cronproof.errors import EnvironmentFailed
 from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
@@ -49,17 +51,17 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
     """Verifies a target with the race scenario, its recovery and interleavings left out or not."""
 
     def of(
-        config: TargetConfig, *, overlaps: str = "[step-by-step]", interleavings: str = "", instances: int = 2
+        config: TargetConfig, *, orders: str = "[step-by-step]", interleavings: str = "", instances: int = 2
     ) -> ScenarioResult:
         text = RACE.read_text().replace("instances: 2", f"instances: {instances}")
-        start, end = text.index("  overlaps:"), text.index("then:")
+        start, end = text.index("  orders:"), text.index("then:")
         file = tmp_path / "race.yaml"
-        file.write_text(f"{text[:start]}  overlaps: {overlaps}\n{interleavings}{text[end:]}")
+        file.write_text(f"{text[:start]}  orders: {orders}\n{interleavings}{text[end:]}")
 
         async def main() -> ScenarioResult:
-            plan = Plan("server", outside=config, logs=tmp_path / "logs")
-            async with session_on(postgres, plan) as opened:
-                return await opened.verify(reader.read_one(file))
+            plan = Plan("server", external=config, logs=tmp_path / "logs")
+            async with open_session_on(postgres, plan) as opened:
+                return await verify_scenario(opened, reader.read_one(file))
 
         result: ScenarioResult = await_(main())
         return result
@@ -68,11 +70,11 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
 
 
 def test_a_server_that_knows_nothing_of_us_is_verified_in_every_order(verify: Verify) -> None:
-    result = verify(target(), overlaps="[held-after-claim, held-before-send]", interleavings="  interleavings: all\n")
+    result = verify(target(), orders="[held-after-claim, held-before-send]", interleavings="  interleavings: all\n")
 
     assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
     assert result.exploration.exhausted
-    (held, *_) = result.runs
+    (held, *_) = result.evidence
     assert {step.point.kind for step in held.steps} == {"start", "statement", "call", "answer"}
 
 
@@ -88,7 +90,7 @@ def test_a_server_that_contacts_nothing_proves_nothing(verify: Verify) -> None:
     result = verify(target("contacts-nothing"))
 
     assert result.verdict == "INCONCLUSIVE"
-    assert "A and B contacted neither the database nor a mocked API" in str(result.reason)
+    assert "A and B contacted neither the database nor a service" in str(result.reason)
 
 
 def test_a_server_that_dies_proves_nothing_and_its_last_output_is_kept(verify: Verify, tmp_path: Path) -> None:
@@ -107,12 +109,16 @@ def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: 
 
 
 def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
-    result = verify(target(), overlaps="[one-after-the-other]\n  faults: [dies]")
+    result = verify(target(), orders="[one-after-the-other]\n  faults: [dies]")
 
-    killed = list({run.key: run for run in result.runs if run.died == {"A"}}.values())
+    killed = list({run.key: run for run in result.evidence if run.died == {"A"}}.values())
     assert [run.steps[-1].instance for run in killed] == ["B", "B", "B"]
     # Killed at its claim it has not claimed; at its call, the job is claimed and nothing sent; at the answer, it was sent.
-    accepted = {met.point.split()[0]: [s.message.instance for s in run.accepted] for run in killed for met in run.met}
+    accepted = {
+        met.point.split()[0]: [s.message.instance for s in run.accepted]
+        for run in killed
+        for met in run.injected_faults
+    }
     assert accepted == {"select": ["B"], "call": [], "answer": ["A"]}
     (no_loss,) = [check for check in result.checks if check.id == "no-loss"]
     assert no_loss.verdict == "FAIL"
@@ -125,10 +131,12 @@ def test_a_server_outside_meets_every_fault(
     verify: Verify, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("cronproof.standins.endpoints.SILENCE_SECONDS", 0.1)
-    result = verify(target(), overlaps="[one-after-the-other]\n  faults: [each]\n  again: 15 minutes")
+    result = verify(target(), orders="[one-after-the-other]\n  faults: [each]\n  again: 15 minutes")
 
     assert result.exploration.ended == "complete"
-    words = {(str(one.faults[0].fault), one.faults[0].instance): fault_matrix.word(one) for one in result.consequences}
+    words = {
+        (str(one.faults[0].fault), one.faults[0].instance): fault_matrix.word(one) for one in result.message_outcomes
+    }
     assert len(words) > 25
     # It commits its claim with the statement, gives back what is refused, and nothing that is not answered.
     assert words["connection-lost-after", "A"] == "stuck"
@@ -144,7 +152,7 @@ def at_once(tmp_path: Path) -> Path:
     file = tmp_path / "at-once.yaml"
     file.write_text(
         "title: at once\nwhy: to see\ntest: race\n"
-        "when: {call: post-job-followup, instances: 2, overlaps: [step-by-step], interleavings: all-unreduced}\n"
+        "when: {call: post-job-followup, instances: 2, orders: [step-by-step], interleavings: all-unreduced}\n"
         "then: [{status: 200}]\n"
     )
     return file
@@ -152,9 +160,9 @@ def at_once(tmp_path: Path) -> Path:
 
 def verified(file: Path, config: TargetConfig, await_: Await, postgres: Server) -> ScenarioResult:
     async def main() -> ScenarioResult:
-        plan = Plan("server", outside=config, logs=file.parent / "logs")
-        async with session_on(postgres, plan) as opened:
-            return await opened.verify(reader.read_one(file))
+        plan = Plan("server", external=config, logs=file.parent / "logs")
+        async with open_session_on(postgres, plan) as opened:
+            return await verify_scenario(opened, reader.read_one(file))
 
     result: ScenarioResult = await_(main())
     return result
@@ -168,7 +176,7 @@ def test_statements_of_one_instance_at_once_are_lines_that_come_in_every_order(
     assert result.verdict == "PASS", result.reason
     # Two instances with two lines each, every line one statement: 4! orders.
     assert (result.exploration.schedules, result.exploration.exhausted) == (24, True)
-    (run, *_) = result.runs
+    (run, *_) = result.evidence
     assert sorted(step.name for step in run.steps) == ["A", "A", "A.2", "B", "B", "B.2"]
 
 
@@ -192,7 +200,7 @@ def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Awai
     result = verified(at_once, config, await_, postgres)
 
     assert result.verdict == "PASS", result.reason
-    (run,) = result.runs
+    (run,) = result.evidence
     lines = [(step.name, step.point.kind) for step in run.steps if step.instance == "A"]
     assert sorted(lines) == [
         ("A", "answer"), ("A", "call"), ("A", "start"), ("A.2", "answer"), ("A.2", "call"),
@@ -254,7 +262,7 @@ def test_what_node_starts_is_kept_in_too(at_once: Path, await_: Await, postgres:
 
     result = verified(at_once, target(command=["node", "-e", CHILDREN]), await_, postgres)
 
-    assert [(e.instance, e.url) for e in result.runs[0].escapes] == [
+    assert [(e.instance, e.url) for e in result.evidence[0].blocked_calls] == [
         ("A", "https://leaves.example.com"), ("A", "https://leaves.example.com"),
         ("B", "https://leaves.example.com"), ("B", "https://leaves.example.com"),
     ]  # fmt: skip
@@ -267,9 +275,7 @@ def test_a_target_can_ask_for_new_processes_in_every_run(
     counter = tmp_path / "starts"
     counting = f"echo x >> {counter}; exec {sys.executable} {SERVER} {{port}}"
 
-    result = verify(
-        target(command=["sh", "-c", counting], restart=restart), overlaps="[step-by-step, held-after-claim]"
-    )
+    result = verify(target(command=["sh", "-c", counting], restart=restart), orders="[step-by-step, held-after-claim]")
 
     assert result.verdict == "PASS", result.reason
     assert len(counter.read_text().split()) == starts  # with restart: once to begin with, and once for each of two runs
@@ -279,7 +285,7 @@ def test_a_server_that_runs_already_cannot_be_killed(verify: Verify) -> None:
     first = free_ports(22)
     with running(first, 0) as one, running(first, 1) as other:
         config = TargetConfig(url=[one, other], ports=first, cron_secret="theirs")
-        result = verify(config, overlaps="[one-after-the-other]\n  faults: [dies]")
+        result = verify(config, orders="[one-after-the-other]\n  faults: [dies]")
 
     assert result.reason == "exclusive: server is no process that could be killed: name faults without `dies`"
 
@@ -381,10 +387,10 @@ def test_servers_that_run_already_are_verified_at_the_addresses_they_were_given(
     first = free_ports(22)
     with running(first, 0) as one, running(first, 1) as other:
         config = TargetConfig(url=[one, other], ports=first, cron_secret="theirs")
-        result = verify(config, overlaps="[held-after-claim]")
+        result = verify(config, orders="[held-after-claim]")
 
     assert [(check.id, check.verdict) for check in result.checks if check.verdict != "PASS"] == []
-    assert {sent.message.instance for sent in result.runs[0].accepted} == {"A"}
+    assert {sent.message.instance for sent in result.evidence[0].accepted} == {"A"}
 
 
 def wait_for(port: int) -> None:
@@ -422,7 +428,7 @@ def test_one_server_can_be_all_instances(verify: Verify) -> None:
     with running(first, 0) as url:
         result = verify(
             TargetConfig(url=[url], ports=first, cron_secret="theirs"),
-            overlaps="[held-before-claim, held-after-claim, held-before-send]",
+            orders="[held-before-claim, held-after-claim, held-before-send]",
             interleavings="  interleavings: all-unreduced\n",
         )
 
@@ -431,7 +437,7 @@ def test_one_server_can_be_all_instances(verify: Verify) -> None:
     before, after, _ = result.named
     # Who is held before its claim comes too late; who is held after it has the job.
     assert [[sent.message.instance for sent in run.accepted] for run in (before, after)] == [["B"], ["A"]]
-    assert [[mark.instance for mark in run.marks] for run in (before, after)] == [["B"], ["A"]]
+    assert [[mark.instance for mark in run.claim_writes] for run in (before, after)] == [["B"], ["A"]]
 
 
 def test_there_are_servers_for_all_instances_or_one_for_all(verify: Verify, tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""claims-agree: a unit of work is claimed exactly where its message was accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from cronproof.checks.check import Check
+from cronproof.domain.crons import SENT_COLUMNS
+from cronproof.domain.message import SentMessage
+from cronproof.domain.work import UNIT, UnitId, in_order, name_units
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.strict_model import StrictModel
+
+
+class ClaimsAgree(StrictModel, Check):
+    """A unit is claimed exactly where its message was accepted. All other claims stay as they were."""
+
+    id: ClassVar[str] = "claims-agree"
+    of_units: ClassVar[bool] = True
+    skipped: Annotated[
+        list[UnitId],
+        Field(
+            description="Units that are decided without a message (booked again, no phone): claimed, and no message."
+        ),
+    ] = []
+
+    def examine(self, evidence: Evidence) -> Finding:
+        """Compares rows and messages after the execution, and again after the recovery."""
+        during = [sent for sent in evidence.accepted if not sent.recovering]
+        disagreement = self._disagreement(evidence, evidence.unit_rows(), during)
+        if disagreement is None and evidence.recovered:
+            disagreement = self._disagreement(evidence, evidence.unit_rows(recovered=True), evidence.accepted)
+        return failed(disagreement) if disagreement else passed("set exactly where a message was accepted")
+
+    def _disagreement(
+        self, evidence: Evidence, rows: Sequence[dict[str, Any]], accepted: Sequence[SentMessage]
+    ) -> str | None:
+        before = {row["id"]: row for row in evidence.unit_rows_before}
+        gone = in_order(before.keys() - {row["id"] for row in rows})
+        if gone:
+            return f"{name_units(gone)}: deleted"
+        for column in sorted(set(SENT_COLUMNS.values())):
+            messages = [sent.message.to for sent in accepted if sent.purpose == column]
+            # Where units share a recipient, a message belongs to one that was claimed, if any was.
+            for row in sorted(rows, key=lambda row: row.get(column) is None):
+                unit = evidence.units.get(row["id"])
+                if unit is None or column not in row:
+                    continue
+                told = before[unit.id][column] is None and unit.recipient in messages
+                if told and unit.recipient is not None:
+                    messages.remove(unit.recipient)
+                expected = told or (unit.id in self.skipped and column in evidence.purposes)
+                problem = _problem(before[unit.id][column], row[column], expected=expected, told=told)
+                if problem:
+                    return f"{UNIT} {unit.id}: {column} {problem}"
+        return None
+
+
+def _problem(before: Any, now: Any, *, expected: bool, told: bool) -> str | None:
+    if before is not None:
+        return None if now == before else f"was {before} and became {now or 'NULL'}"
+    if expected and now is None:
+        return "is NULL, though its message was accepted" if told else f"is NULL, though the {UNIT} was decided"
+    if not expected and now is not None:
+        return "is set, though no message was accepted"
+    return None

@@ -1,0 +1,20 @@
+"""Known limits: the property does not hold, and the scenario says why. They pass, and are reported."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from cronproof.strict_model import StrictModel
+
+
+class KnownLimit(StrictModel):
+    """A limit that is known, and its reason. It does not fail. When it is gone, the check fails."""
+
+    reason: Annotated[str, Field(min_length=1, description="Why nothing better can be had, or is not had yet.")]
+    targets: Annotated[list[str], Field(description="Only of these targets; of any when left out.")] = []
+
+    def applies_to(self, target: str) -> bool:
+        """Whether a target has the limit."""
+        return not self.targets or target in self.targets

@@ -1,0 +1,73 @@
+"""What commands print, and how they end: on a broken pipe, an interrupt, a failure of the environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import typer
+import uvloop
+from rich.console import Console as RichConsole
+
+from cronproof.cli.options import BROKEN_PIPE, INTERRUPTED
+from cronproof.errors import EnvironmentFailed, UsageError
+
+LEFT_NOTHING = "cronproof: interrupted; nothing was left behind"
+Result = TypeVar("Result")
+
+
+class Console(RichConsole):
+    """Standard output."""
+
+    def say(self, text: str) -> None:
+        """Prints a line as it is."""
+        self.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read our output has gone, as `head` does: then no verdict is told by the exit code."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE)
+
+
+def complain(text: str) -> None:
+    """Prints a line to standard error: not to the output of --json."""
+    print(text, file=sys.stderr)  # noqa: T201  (rich would break the line)
+
+
+def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
+    """Runs to the end, or until Ctrl-C or a SIGTERM. Either way everything is cleaned up on the way out.
+
+    Raises:
+        EnvironmentFailed: Postgres fails in the middle.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored so far in a background job of a shell script
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return uvloop.run(coroutine)
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise EnvironmentFailed(f"the Postgres failed us during the run: {reason}") from error
+    except KeyboardInterrupt:
+        complain(LEFT_NOTHING)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def ensure_writable(file: Path, option: str) -> None:
+    """Finds out before the run whether a report can be written, and removes one of an earlier run.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("a").close()
+        if file.is_file():
+            file.unlink(missing_ok=True)  # another run with the same folder may have been quicker
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {file}: {reason}; choose another place with {option}") from None

@@ -1,0 +1,35 @@
+"""`cronproof doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cronproof.cli.console import Console, run_async
+from cronproof.cli.options import REPORTS, Config, Postgres
+from cronproof.engine.plan import Plan
+from cronproof.report import folder
+from cronproof.setup.doctor import examine_machine, examine_target
+
+
+def doctor(
+    target: Annotated[str | None, typer.Option(help="Start this target, and call each cron once.")] = None,
+    config: Config = None,
+    postgres: Postgres = "embedded",
+    out: Annotated[Path, typer.Option(help="Folder of what the target writes.")] = REPORTS,
+) -> None:
+    """Say what this machine can do, or a target, and what is missing."""
+    console = Console()
+
+    async def examined() -> bool:
+        missing = False
+        plan = Plan.from_options(target, config, None, postgres=postgres, logs=out / folder.LOGS)
+        findings = examine_machine(postgres) if target is None else examine_target(plan)
+        async for finding in findings:
+            missing |= finding.state == "missing"
+            console.say(f"{finding.state:8} {finding.what}")
+        return missing
+
+    raise typer.Exit(3 if run_async(examined()) else 0)

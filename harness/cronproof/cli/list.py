@@ -1,0 +1,26 @@
+"""`cronproof list`."""
+
+from __future__ import annotations
+
+from cronproof.cli.console import Console
+from cronproof.cli.options import Config, Scenarios
+from cronproof.cli.selection import SCENARIOS
+from cronproof.scenario import reader
+from cronproof.targets import reference
+from cronproof.targets.config import find_config
+
+
+def list_scenarios(
+    paths: Scenarios = None,
+    config: Config = None,
+) -> None:
+    """List scenarios and targets."""
+    configuration = find_config(config)
+    targets = [*(configuration.targets if configuration else []), *reference.BUILT_IN]
+    files = reader.read(reader.find(paths or [SCENARIOS]))
+    console = Console()
+    files = list({file.source.file: reader.read_one(file.source.file) for file in files}.values())  # of pairs one
+    width = max(len(file.id) for file in files)
+    for file in files:
+        console.say(f"{file.id:{width}}  {file.scenario.title}")
+    console.say(f"\nTargets: {', '.join(dict.fromkeys(targets))}")

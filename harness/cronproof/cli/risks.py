@@ -1,0 +1,109 @@
+"""`cronproof risks`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from cronproof.cli.console import LEFT_NOTHING, Console, complain, ensure_writable, run_async
+from cronproof.cli.options import EXIT_CODES, INTERRUPTED, REPORTS, Postgres, Scenarios, Slow
+from cronproof.cli.outcome import Watch, find_provenance, find_secrets
+from cronproof.cli.selection import SCENARIOS, count_processes, select_scenarios
+from cronproof.engine.plan import Plan
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.run import verify as verify_scenarios
+from cronproof.engine.session import Session
+from cronproof.errors import UsageError
+from cronproof.evidence.finding import worst
+from cronproof.explore.explorer import Coverage
+from cronproof.report import folder
+from cronproof.report.data.document import Document
+from cronproof.report.data.record import record
+from cronproof.report.folder import write_whole
+from cronproof.report.views import risk_table
+from cronproof.report.views.progress import Progress
+from cronproof.scenario.reader import ScenarioFile
+
+RISKS = "risks.md"
+RISKS_OF = ["legacy", "hardened"]
+
+
+def risks(
+    paths: Scenarios = None,
+    target: Annotated[list[str], typer.Option(help="Crons to compare. Repeatable.")] = RISKS_OF,
+    postgres: Postgres = "embedded",
+    out: Annotated[Path, typer.Option(help="Folder of the table, and of the schedules.")] = REPORTS,
+    slow: Slow = False,
+) -> None:
+    """Compare targets by the remaining crons: what the hand-made report said of their risk, and what is found."""
+    files, left_out = select_scenarios(paths, slow=slow)
+    files = [file for file in files if file.scenario.test == "remaining"]
+    if not files:
+        raise UsageError(f"no scenario of {(paths or [SCENARIOS])[0]} is one of the remaining crons")
+    ensure_writable(out / RISKS, "--out")
+    for name in target:
+        ensure_writable(out / name / ".writable", "--out")
+    found: dict[str, Document] = {}
+    for name in target:
+        plan = Plan.from_options(name, None, None, postgres=postgres, logs=out / name / folder.LOGS)
+        plan = replace(plan, workers=count_processes(plan, files))
+        counting = _Counter(name, len(files))
+        results = run_async(verify_scenarios(plan, files, budget_seconds=None, report=counting))
+        about = find_provenance(counting, plan, files)
+        found[name] = record(about, results, out / name, find_secrets(plan))
+        for place, counterexample in found[name].schedules.items():
+            write_whole(out / name / place, counterexample.text())
+        if found[name].interrupted:
+            break
+    more = f" {left_out} slow scenarios were left out; --slow runs them, too." if left_out else ""
+    _compare(found, out / RISKS, more)
+
+
+def _compare(found: Mapping[str, Document], file: Path, more: str) -> NoReturn:
+    """Writes and prints the table of the remaining crons, and ends with the exit code that the results call for."""
+    lines = list(risk_table.compare_targets(found))
+    write_whole(file, "\n".join(lines) + "\n")
+    every = [scenario for run in found.values() for scenario in run.scenarios]
+    console = Console()
+    say = console.say
+    for line in lines:
+        say(line)
+    say(f"\nThe table: {file}.{more}")
+    for one in every:
+        if one.verdict != "PASS":
+            say(f"{one.verdict} {one.id}: {one.reason}")
+    if any(run.interrupted for run in found.values()):
+        complain(LEFT_NOTHING)
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[worst([one.verdict for one in every])])
+
+
+class _Counter(Watch):
+    """Says how many scenarios are done."""
+
+    def __init__(self, target: str, scenarios: int) -> None:
+        super().__init__()
+        self._target = target
+        self._scenarios = scenarios
+        self._done = 0
+        self._progress = Progress()
+        self._since = time.monotonic()
+
+    def started(self, session: Session, scenarios: int) -> None:  # noqa: ARG002  (it is known)
+        """Notes what is verified on."""
+        self.note(session)
+
+    def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (which one is enough)
+        """Says which scenario takes long."""
+        line = f"{self._target}: {self._done} of {self._scenarios} scenarios, {file.id}"
+        self._progress.show(lambda: line, self._since)
+
+    def finished(self, result: ScenarioResult) -> None:  # noqa: ARG002  (the table has it)
+        """Counts one more."""
+        self._done += 1
+        self._progress.clear()

@@ -1,0 +1,32 @@
+"""`cronproof schema`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cronproof.cli.console import Console
+from cronproof.report.data.document import Document
+from cronproof.scenario.scenario import Scenario
+
+
+class Kind(StrEnum):
+    """What there is a JSON Schema of."""
+
+    SCENARIO = "scenario"
+    RESULTS = "results"
+
+
+def schema(
+    of: Annotated[Kind, typer.Argument(help="Of scenario files, or of results.json.")] = Kind.SCENARIO,
+) -> None:
+    """Print the JSON Schema of scenario files, or of results."""
+    match of:
+        case Kind.SCENARIO:
+            schema_of = Scenario.model_json_schema()
+        case Kind.RESULTS:
+            schema_of = Document.model_json_schema()
+    Console().out(json.dumps(schema_of, indent=2, ensure_ascii=False), highlight=False)

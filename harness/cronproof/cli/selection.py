@@ -1,0 +1,63 @@
+"""Selects the scenarios of a run, and how many processes verify them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from cronproof.engine.plan import Plan
+from cronproof.errors import UsageError
+from cronproof.scenario import reader
+from cronproof.scenario.reader import ScenarioFile
+
+SCENARIOS = Path("scenarios")
+SCENARIOS_PER_PROCESS = 12  # with fewer, a further process costs more than it saves
+
+
+def select_scenarios(paths: Sequence[Path] | None, *, slow: bool) -> tuple[list[ScenarioFile], int]:
+    """The scenarios of the paths, and how many slow ones are left out because nobody has named them.
+
+    Raises:
+        UsageError: nothing is left.
+    """
+    paths = paths or [_default_folder()]
+    files = reader.read(reader.find(paths))
+    selected = [file for file in files if slow or not file.scenario.slow or file.source.file in paths]
+    if not selected:
+        raise UsageError(f"all scenarios of {paths[0]} are slow; run them with --slow")
+    return selected, len(files) - len(selected)
+
+
+def select_shard(files: Sequence[ScenarioFile], shard: str) -> list[ScenarioFile]:
+    """Every N-th of the scenarios, beginning with the K-th. Long ones stand side by side in a folder.
+
+    Raises:
+        UsageError: `shard` is no part, or nothing is in it.
+    """
+    part = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
+    if part is None or int(part[1]) > int(part[2]):
+        raise UsageError(f"--shard {shard!r} is no part of a whole; say 2/5 for the second of five")
+    selected = list(files[int(part[1]) - 1 :: int(part[2])])
+    if not selected:
+        raise UsageError(f"--shard {shard}: there are {len(files)} scenarios only")
+    return selected
+
+
+def count_processes(plan: Plan, files: Sequence[ScenarioFile]) -> int:
+    """How many processes verify scenarios. A target in processes of its own is verified by one."""
+    return 1 if plan.external is not None else min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS)
+
+
+def _default_folder() -> Path:
+    """The folder of scenarios of the working directory.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not SCENARIOS.exists():
+        raise UsageError(
+            f"there is no folder {SCENARIOS}/ here; name scenario files, as those of a checkout of cronproof"
+        )
+    return SCENARIOS

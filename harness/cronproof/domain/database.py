@@ -1,0 +1,34 @@
+"""The database as scenarios and checks see it: roles, rows, functions, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["service_role", "anon", "authenticated"]
+ROLES: tuple[Role, ...] = ("service_role", "anon", "authenticated")
+
+Rows = dict[str, list[dict[str, Any]]]
+"""Rows by table, each as JSON has it."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the schema public, as the catalog has it. Roles are those who may execute it."""
+
+    name: str
+    arguments: str
+    result: str
+    executable_by: Sequence[str]
+    security_definer: bool
+    search_path: str | None
+
+
+@dataclass(frozen=True)
+class SqlError:
+    """An error that the server sent to an instance."""
+
+    instance: str
+    sqlstate: str
+    message: str

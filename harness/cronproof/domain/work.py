@@ -1,0 +1,82 @@
+"""Units of work: one row that owes one message. Here they are jobs; everything that knows so is in this folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cronproof.domain.database import Rows
+
+UNIT = "job"
+"""What a unit is called in sentences."""
+UNITS = "jobs"
+"""The table that has them, and the word by which scenarios list them."""
+COMPARED_TABLES = frozenset({"customers", UNITS})
+"""The tables that are looked at in every scenario."""
+MAIN_SERVICE = "openphone"
+"""The service that units are messaged by."""
+CLAIM = re.compile(r"\bjobs\b|\bclaim_\w+", re.IGNORECASE)
+"""What a statement names that claims units or, before the fix, reads them."""
+
+UnitId = int | str
+"""The primary key of a unit, as JSON has it: a number, or the text of a UUID."""
+
+
+def is_claim_column(column: str) -> bool:
+    """Whether a unit is claimed by setting this column."""
+    return column.endswith("_sent_at")
+
+
+def in_order(ids: Iterable[UnitId]) -> list[UnitId]:
+    """Sorted: numbers by their value."""
+    return sorted(ids, key=lambda unit_id: (isinstance(unit_id, str), unit_id))
+
+
+def name_units(ids: Sequence[UnitId]) -> str:
+    """Units in a sentence: `job 32`, `jobs 32 and 33`."""
+    numbers = [str(number) for number in ids]
+    return f"{UNIT} {numbers[0]}" if len(numbers) == 1 else f"{UNITS} {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of a scenario, as far as checks ask about it: whom its message goes to, and since when it is due."""
+
+    id: UnitId
+    recipient: str | None
+    since: datetime | None
+
+
+def units_of_rows(rows: Rows) -> dict[UnitId, Unit]:
+    """The units by id. The recipient is the customer's number, else the unit's own."""
+    phones = {customer["id"]: customer.get("phone_number") for customer in rows.get("customers", [])}
+    return {
+        row["id"]: Unit(
+            row["id"],
+            phones.get(row.get("customer_id")) or row.get("phone_number"),
+            _time(row.get("completed_at")),
+        )
+        for row in rows.get(UNITS, [])
+    }
+
+
+def person_of(rows: Rows, recipient: str) -> str:
+    """The phone of whoever reads a message to a recipient, a chat or a contact, as far as the rows tell."""
+    for table, column, phone in (
+        ("cleaners", "telegram_id", "phone"),
+        ("ghl_followups", "ghl_contact_id", "phone_number"),
+    ):
+        for row in rows.get(table, ()):
+            if row.get(column) == recipient and row.get(phone):
+                return str(row[phone])
+    return recipient
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):  # NULL, or a time that Python has no year for
+        return None

@@ -1,0 +1,81 @@
+"""Collects the evidence of an execution, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from cronproof.domain.choice import Data
+from cronproof.domain.database import Role, Rows
+from cronproof.domain.instance import Instance
+from cronproof.domain.message import SentMessage
+from cronproof.engine.execution import Execution
+from cronproof.engine.rig import Rig
+from cronproof.evidence.evidence import ClaimWrite, Evidence
+from cronproof.gate.trace import find_injected_faults
+from cronproof.postgres.digest import Digest
+
+
+async def collect(
+    rig: Rig, execution: Execution, *, order: str, role: Role, before: Rows, data: Data, tables: Sequence[str]
+) -> Evidence:
+    """The evidence, without what a recovery and the checks add."""
+    digest = await rig.database.digest()
+    after = await rig.database.rows(tables)
+    return Evidence(
+        order=order,
+        target=rig.target.name,
+        role=role,
+        instances=execution.instances,
+        responses=execution.ordered_responses(),
+        steps=list(execution.trace.steps),
+        waits=list(execution.trace.waits),
+        errors=[error for proxy in rig.proxies for error in proxy.errors],
+        sent=collect_sent(rig, execution.instances),
+        blocked_calls=list(rig.services.blocked_calls),
+        claim_writes=_claim_writes(rig, execution, digest),
+        before=before,
+        after=after,
+        comparable=rig.database.comparable(after),
+        functions=rig.database.catalog.functions,
+        inconclusive_reason=execution.inconclusive_reason,
+        never_reached=execution.never_reached,
+        key=find_key(rig, execution, digest, data),
+    )
+
+
+def collect_sent(rig: Rig, instances: Sequence[Instance], of_execution: int | None = None) -> list[SentMessage]:
+    """The messages that were tried. Those behind the first `of_execution` belong to the recovery."""
+    crons = {instance.name: instance.cron for instance in instances}
+    return [
+        SentMessage(
+            message.cron or crons.get(message.instance, "nobody who was called"),
+            message,
+            recovering=of_execution is not None and number >= of_execution,
+        )
+        for number, message in enumerate(rig.services.messages)
+    ]
+
+
+def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
+    """A short text for all that checks can tell executions apart by, and all that later calls can depend on."""
+    trace = execution.trace
+    parts = [
+        data,
+        digest.state,
+        [[write.instance, write.unit, write.column, write.is_set] for write in _claim_writes(rig, execution, digest)],
+        [[m.instance, m.cron, m.service, m.to, m.content, m.status] for m in rig.services.messages],
+        [[r.instance, r.status, r.body] for r in execution.ordered_responses()],
+        sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
+        [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],
+        [[call.instance, call.url] for call in rig.services.blocked_calls],
+        [str(fault) for fault in find_injected_faults(trace.steps)],
+    ]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
+
+
+def _claim_writes(rig: Rig, execution: Execution, digest: Digest) -> list[ClaimWrite]:
+    owners = {pid: proxy.instance for proxy in rig.proxies for pid in proxy.all_pids}
+    writers = [(execution.writers.get(w.id) or owners.get(w.backend_pid), w) for w in digest.claim_writes]
+    return [ClaimWrite(name, w.unit, w.column, w.is_set) for name, w in writers if name is not None]

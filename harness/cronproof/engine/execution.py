@@ -1,0 +1,142 @@
+"""One execution: the instances of a scenario are called, and a policy decides who goes on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+
+import psycopg
+
+from cronproof.domain.database import ROLES
+from cronproof.domain.instance import CronResponse, Instance
+from cronproof.domain.work import UNITS
+from cronproof.engine.inconclusive import find_hit, find_reason
+from cronproof.engine.rig import Rig
+from cronproof.explore.executor import Environment, ExecutionSpec, Executor
+from cronproof.explore.policy import Diverged, NeverReached, Policy
+from cronproof.explore.quiescence import NotAtRest
+from cronproof.gate.fault import DIES, FaultName
+from cronproof.gate.point import Point
+from cronproof.gate.trace import Trace
+from cronproof.scenario.when import When
+
+ENDS_CONNECTIONS: frozenset[FaultName] = frozenset(
+    {"connection-lost-before", "connection-lost-after", "database-restarts", DIES}
+)
+
+BeforeStep = Callable[[str, Point], Awaitable[None]]
+AfterStep = Callable[["Execution"], Awaitable[None]]
+
+
+class Execution(Environment):
+    """What instances did once they were called."""
+
+    def __init__(
+        self,
+        rig: Rig,
+        when: When,
+        spec: ExecutionSpec,
+        *,
+        before_step: BeforeStep | None = None,
+        after_step: AfterStep | None = None,
+    ) -> None:
+        """An execution that has not begun. The hooks are awaited around each step."""
+        self.trace = Trace()
+        self.responses: dict[str, CronResponse] = {}
+        self.writers: dict[int, str] = {}
+        """Who wrote which claim, by its number, where connections do not tell."""
+        self.elapsed = timedelta()
+        """How much time was made to pass in it."""
+        self.inconclusive_reason: str | None = None
+        self.never_reached = False
+        self._rig = rig
+        self._when = when
+        self._spec = spec
+        self._before_step = before_step
+        self._after_step = after_step
+
+    @property
+    def instances(self) -> Sequence[Instance]:
+        """The instances, in order."""
+        return self._when.instance_list
+
+    def ordered_responses(self) -> list[CronResponse]:
+        """The responses, by instance."""
+        return [self.responses[i.name] for i in self.instances if i.name in self.responses]
+
+    async def run(self, policy: Policy) -> None:
+        """Calls the instances and lets the policy decide. However it goes, nothing of it runs any more at the end."""
+        rig = self._rig
+        executor = Executor(self, self._spec, probe=rig.probe if rig.has_channels else None)
+        self.trace = executor.trace
+        with rig.gated_by(executor):
+            executor.prepare({one.name: functools.partial(self._call, one) for one in self.instances})
+            try:
+                if self._spec.locks_rows:
+                    async with rig.database.rows_locked(UNITS):
+                        await executor.run(policy, until_blocked=True)
+                await executor.run(policy)
+            except NeverReached as error:
+                self.inconclusive_reason, self.never_reached = str(error), True
+            except (NotAtRest, Diverged) as error:
+                self.inconclusive_reason = str(error)
+            finally:
+                if executor.unfinished:  # it must neither keep the instances waiting nor meet the next execution
+                    await rig.terminate()
+                    await rig.target.abandon()
+                await executor.abandon()
+        ended = [step for step in self.trace.steps if step.fault in ENDS_CONNECTIONS]
+        rig.must_reconnect.update((name, role) for name in find_hit(ended, self.instances) for role in ROLES)
+        if self.elapsed:
+            await rig.shift_time(-self.elapsed)
+        stray = rig.take_stray(self.trace.stray)
+        self.inconclusive_reason = self.inconclusive_reason or stray or find_reason(rig, self._when, self)
+
+    async def _call(self, instance: Instance) -> None:
+        secrets: Mapping[str, str | None] = {"right": self._rig.target.secret, "wrong": "not the secret", "none": None}
+        response = await self._rig.target.call(instance, method=self._when.method, secret=secrets[self._when.secret])
+        if response is not None:
+            self.responses[instance.name] = response
+
+    async def blockers(self, instance: str) -> Sequence[str]:
+        """Asks the server."""
+        return await self._rig.blockers(instance)
+
+    async def kill(self, instance: str) -> None:
+        """Kills the instance's process.
+
+        Raises:
+            ValueError: it cannot be killed.
+        """
+        if not self._rig.target.can_die:
+            await super().kill(instance)
+        await self._rig.kill(instance)
+
+    async def pass_time(self) -> None:
+        """Shifts the time of rows and messages by the period.
+
+        Raises:
+            NotAtRest: an instance keeps rows locked.
+        """
+        if not self._spec.period:
+            return
+        try:
+            await self._rig.shift_time(self._spec.period)
+        except psycopg.errors.LockNotAvailable:
+            raise NotAtRest("time cannot pass while an instance holds rows: a slow call keeps them locked") from None
+        self.elapsed += self._spec.period
+
+    async def before_step(self, choice: str, point: Point) -> None:
+        """Awaits the hook."""
+        if self._before_step is not None:
+            await self._before_step(choice, point)
+
+    async def after_step(self, trace: Trace) -> None:
+        """Notes who has claimed what, where one server serves all, and awaits the hook."""
+        if self._after_step is not None:
+            await self._after_step(self)
+        elif self._rig.target.is_shared:
+            # A claim that can be seen now and could not before was written by whoever took the step.
+            for write in (await self._rig.database.digest()).claim_writes:
+                self.writers.setdefault(write.id, trace.steps[-1].instance)

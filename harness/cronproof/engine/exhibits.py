@@ -1,0 +1,176 @@
+"""Finds the schedules that are worth seeing: the counterexample, a schedule that passes, and known limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from cronproof.checks.check import Check
+from cronproof.domain.choice import Data
+from cronproof.engine.evaluate import ExecutionSummary, FindingCollector
+from cronproof.engine.journal import Execute
+from cronproof.engine.plan import Plan
+from cronproof.engine.results import ShownLimit
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.timeline import Timeline, find_broken_step, make_timeline
+from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding
+from cronproof.explore import explorer
+from cronproof.explore.counterexample import Counterexample
+from cronproof.explore.dpor import DporStrategy
+from cronproof.explore.exhaustive import PreemptionBoundedStrategy
+from cronproof.explore.explorer import INTERRUPTED, Coverage
+from cronproof.explore.policy import SchedulePolicy
+from cronproof.explore.schedule import ExecutedSchedule, Schedule, WorkItem, count_switches
+from cronproof.explore.strategy import Strategy
+from cronproof.gate.fault import is_fault
+from cronproof.gate.names import step_name
+from cronproof.paths import display_path
+from cronproof.scenario.choices import name_choice
+from cronproof.scenario.reader import ScenarioFile
+
+MAX_NEAREST_EXECUTIONS = 100
+"""So many schedules are tried to find one that passes."""
+WORST = ("no-duplicate", "no-loss", "delivery")
+
+
+@dataclass
+class Exhibits:
+    """What is shown of an exploration, by the names that `ScenarioResult` has."""
+
+    counterexample: Counterexample | None = None
+    timeline: Timeline | None = None
+    passing: Timeline | None = None
+    known: Sequence[ShownLimit] = field(default_factory=list)
+
+
+@dataclass
+class ExhibitFinder:
+    """Executes schedules of an exploration again to see what happens in them."""
+
+    plan: Plan
+    file: ScenarioFile
+    runner: ScenarioRunner
+    collector: FindingCollector
+    evidence: Mapping[str, Evidence]
+    execute: Execute
+    deadline: float
+
+    async def find(self, strategy: Strategy, coverage: Coverage, failing: ExecutedSchedule | None) -> Exhibits:
+        """All of them. A counterexample is executed once more before anybody hears of it."""
+        exhibits = Exhibits(known=await self._limits(strategy, coverage))
+        if failing is not None:
+            exhibits.counterexample, exhibits.timeline = await self._confirm(failing)
+        if coverage.stopped is not None:
+            return exhibits
+        is_race = isinstance(strategy, DporStrategy | PreemptionBoundedStrategy) and self.file.pair is None
+        try:
+            if failing is None and is_race:
+                exhibits.timeline = await self._representative()
+            elif failing is not None and exhibits.counterexample is not None:
+                exhibits.passing = await self._nearest_passing(failing)
+        except asyncio.CancelledError:  # Ctrl-C: then the others have to do
+            coverage.stopped = INTERRUPTED
+        return exhibits
+
+    async def _confirm(self, failing: ExecutedSchedule) -> tuple[Counterexample | None, Timeline | None]:
+        """Executes the shortest failing schedule again, and once more to see at which step the check breaks."""
+        evidence = await self.runner.play_again(failing)
+        pairs = zip(self.runner.checks, evidence.findings, strict=True)
+        failed = [(check, finding) for check, finding in pairs if finding.verdict == "FAIL"]
+        # Of several that fail, what happened to a customer says most.
+        found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
+        if found is None:
+            self.collector.stop("a schedule failed, and did not fail when it was run again")
+            return None, None
+        self.collector.add(evidence, first=True)
+        check, finding = found
+        watched = await self.runner.watch(failing.schedule, failing.data, rows=True)
+        broken = find_broken_step(check, finding.message, watched)
+        timeline = replace(make_timeline(watched), broken=broken)
+        return self._counterexample(failing, evidence, check, finding), timeline
+
+    async def _nearest_passing(self, failing: ExecutedSchedule) -> Timeline | None:
+        """Of the schedules that pass, one that goes as the failing one does for as long as possible."""
+        tried = 0
+        for position, decision in reversed(list(enumerate(failing.decisions))):
+            for other in decision.enabled:
+                if other == decision.chosen or is_fault(other):
+                    continue
+                tried += 1
+                if tried > MAX_NEAREST_EXECUTIONS or time.monotonic() > self.deadline:
+                    return None
+                schedule = (*failing.schedule[:position], other)
+                evidence = await self.runner.play("", partial(SchedulePolicy, schedule), failing.data)
+                passes = not any(one.verdict == "FAIL" or one.known for one in evidence.findings)
+                if evidence.inconclusive_reason is None and passes:
+                    return await self._timeline(schedule, failing.data)
+        return None
+
+    async def _representative(self) -> Timeline | None:
+        """Of a race that passes, the schedule with the most to see: lock waits, then switches."""
+        evidence = [one for one in self.evidence.values() if one.inconclusive_reason is None]
+        waits = {tuple(s.name for s in one.steps if s.point.kind != "start"): len(one.waits) for one in evidence}
+        if not waits:
+            return None
+        return await self._timeline(max(waits, key=lambda one: (waits[one], count_switches(one))))
+
+    async def _timeline(self, schedule: Schedule, data: Data = ()) -> Timeline:
+        return make_timeline(await self.runner.watch(schedule, data, rows=False))
+
+    async def _limits(self, strategy: Strategy, coverage: Coverage) -> list[ShownLimit]:
+        """Of each known limit that has shown, the shortest schedule that shows it."""
+        found = []
+        for reason, showing in coverage.known.items():
+            executed = showing
+            if strategy.level is None and not strategy.explores_all_failures and coverage.stopped is None:
+                try:
+                    executed = await self._shorten(showing, reason)
+                except asyncio.CancelledError:  # Ctrl-C: then those that were found first have to do
+                    coverage.stopped = INTERRUPTED
+            counterexample = await self._limit(executed, reason)
+            if counterexample is not None:
+                found.append(ShownLimit(counterexample, await self._timeline(executed.schedule, executed.data)))
+        return found
+
+    async def _shorten(self, showing: ExecutedSchedule, reason: str) -> ExecutedSchedule:
+        async def execute(items: Sequence[WorkItem]) -> Sequence[tuple[ExecutedSchedule, ExecutionSummary]]:
+            made = await self.execute(items)
+            return [(executed, replace(summary, failed=reason in summary.known)) for executed, summary in made]
+
+        instances = [instance.name for instance in self.runner.instances]
+        return await explorer.shorten(showing, instances, execute, deadline=self.deadline)
+
+    async def _limit(self, showing: ExecutedSchedule, reason: str) -> Counterexample | None:
+        """The schedule that shows a known limit; none if it does not show it again."""
+        evidence = await self.runner.play_again(showing)
+        for check, finding in zip(self.runner.checks, evidence.findings, strict=True):
+            if reason in finding.known:
+                self.collector.add(evidence)
+                return self._counterexample(showing, evidence, check, finding, known=reason)
+        return None
+
+    def _counterexample(
+        self,
+        executed: ExecutedSchedule,
+        evidence: Evidence,
+        check: Check,
+        finding: Finding,
+        *,
+        known: str | None = None,
+    ) -> Counterexample:
+        return Counterexample(
+            scenario=display_path(self.file.source.file),
+            target=self.plan.target,
+            config=None if self.plan.config is None else display_path(self.plan.config),
+            migrations=[display_path(file) for file in self.plan.migrations],
+            check=check.id,
+            message=finding.message,
+            known=known,
+            pair=None if self.file.pair is None else list(self.file.pair),
+            data=name_choice(self.file.scenario, executed.data),
+            schedule=[{step.name: step_name(step.point)} for step in evidence.steps],
+        )

@@ -1,0 +1,58 @@
+"""Finds why an execution that came to its end proves nothing all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cronproof.domain.instance import CronResponse, Instance
+from cronproof.engine.rig import Rig
+from cronproof.gate.gate import SHARED
+from cronproof.gate.trace import Step, Trace
+from cronproof.scenario.when import When
+
+AMBIGUOUS = "two instances could have done the same, and as one server is both of them, nobody can tell which did"
+
+
+class Executed(Protocol):
+    """What is asked of an execution."""
+
+    trace: Trace
+
+    @property
+    def instances(self) -> Sequence[Instance]:
+        """The instances, in order."""
+
+    def ordered_responses(self) -> list[CronResponse]:
+        """The responses, by instance."""
+
+
+def find_hit(steps: Sequence[Step], instances: Sequence[Instance]) -> set[str]:
+    """The instances that the faults of these steps have hit."""
+    if any(step.fault == "database-restarts" for step in steps):
+        return {instance.name for instance in instances}
+    return {step.instance for step in steps if step.fault is not None}
+
+
+def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
+    """Why the execution proves nothing: ambiguous, without a response, misconfigured, or out of contact."""
+    if executed.trace.was_ambiguous:
+        return AMBIGUOUS
+    steps, responses = executed.trace.steps, executed.ordered_responses()
+    names = [instance.name for instance in executed.instances]
+    hit = find_hit(steps, executed.instances)  # they may well answer nothing
+    answered = {response.instance for response in responses}
+    silent = [name for name in names if name not in answered | hit]
+    if silent:
+        return f"{' and '.join(silent)} ended without a response"
+    if when.secret != "right":  # noqa: S105  (says which secret, and is none)
+        return None
+    if complaint := next(filter(None, map(rig.target.complaint, responses)), None):
+        return complaint
+    reached = {step.instance for step in steps if step.point.kind != "start"}
+    reached |= {proxy.instance for proxy in rig.proxies if proxy.used}
+    reached |= {call.instance for call in rig.services.blocked_calls}
+    # A cron that does not even try, and says so, is judged by what it says.
+    loud = {response.instance for response in responses if response.status >= 400}
+    idle = [] if SHARED in reached else [name for name in names if name not in reached | loud]
+    return f"{' and '.join(idle)} contacted neither the database nor a service" if idle else None

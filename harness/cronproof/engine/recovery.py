@@ -1,0 +1,73 @@
+"""The recovery: after an execution the crons are called again, without faults, until nothing changes any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from cronproof.domain.database import Rows
+from cronproof.domain.instance import Instance
+from cronproof.engine.rig import Rig
+from cronproof.gate.gate import OpenGate
+
+MAX_ROUNDS = 30
+LONGEST_CLAIM = timedelta(hours=1)
+CALL_SECONDS = 30.0
+
+
+async def recover(
+    rig: Rig, instances: Sequence[Instance], rows: Rows, *, period: timedelta, elapsed: timedelta
+) -> Rows:
+    """Calls the crons again, one after the other, until all succeed, no row changes, and they send nothing new.
+
+    Before each round the `period` passes; before the last one, enough time for every claim to expire. `elapsed` is the time
+    that had passed in the execution itself. Points in time count as there or not there, since a refused message may be
+    tried again in each round.
+
+    Returns:
+        The rows then, as of the time of the execution; none if they went on changing.
+
+    Raises:
+        TimeoutError: a call did not end.
+    """
+    rig.services.recover()
+    await rig.target.revive()
+    catalog = rig.database.catalog
+    before, before_sent = catalog.without_times(rows), Counter[tuple[str, str]]()
+    patience, total = period, timedelta()
+    for round_number in range(MAX_ROUNDS):
+        step = patience + (elapsed if round_number == 0 else timedelta())
+        if step:
+            await rig.shift_time(step)
+            total += step
+        tried = len(rig.services.messages)
+        # What a broken connection leaves behind shows in the first call.
+        succeeded = await _call_each_cron(rig, instances) or round_number > 0
+        rows = await rig.database.rows(list(rows))
+        now = catalog.without_times(rows)
+        sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
+        is_quiet = succeeded and now == before and sent in ({}, before_sent)
+        if is_quiet and (patience >= LONGEST_CLAIM or not period):
+            break
+        # A unit that somebody has claimed and forgotten is nobody else's before the claim expires.
+        patience = max(patience, LONGEST_CLAIM) if is_quiet else period
+        before, before_sent = now, sent
+    else:
+        return {}
+    if total:
+        await rig.database.shift_time(-total)
+        rows = await rig.database.rows(list(rows))
+    return rows
+
+
+async def _call_each_cron(rig: Rig, instances: Sequence[Instance]) -> bool:
+    """Calls each cron once. Returns whether all calls succeeded."""
+    succeeded = True
+    for instance in {instance.cron: instance for instance in instances}.values():
+        async with asyncio.timeout(CALL_SECONDS):
+            with rig.gated_by(OpenGate(instance.name)):
+                response = await rig.target.call(instance, method="GET", secret=rig.target.secret)
+        succeeded &= response is not None and response.status < 500
+    return succeeded

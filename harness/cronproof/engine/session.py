@@ -1,0 +1,166 @@
+"""Everything that scenarios are executed on: a server, a database, services and a target, kept warm from one to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from cronproof.domain.choice import Data
+from cronproof.domain.database import ROLES, Role
+from cronproof.domain.tenants import find_api_keys
+from cronproof.engine.plan import Plan
+from cronproof.engine.rig import Rig
+from cronproof.engine.scenario_runner import ScenarioRunner, Setting
+from cronproof.errors import EnvironmentFailed, InvalidScenario, Mistake
+from cronproof.gate.gate import SHARED, OpenGate
+from cronproof.postgres import lifecycle
+from cronproof.postgres.database import Database
+from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
+from cronproof.scenario.choices import alternatives, apply_choice
+from cronproof.scenario.reader import ScenarioFile
+from cronproof.scenario.rows import Seed, inserts, tables
+from cronproof.services.services import Services
+from cronproof.targets import reference
+from cronproof.targets.external import External
+from cronproof.targets.in_process import InProcess
+from cronproof.targets.secrets import DATABASE_PASSWORD
+from cronproof.targets.target import Target
+
+
+@contextlib.asynccontextmanager
+async def open_session(plan: Plan) -> AsyncIterator[Session]:
+    """Opens everything for as long as the block runs.
+
+    Raises:
+        UsageError: there is no such target, or a migration does not apply.
+        EnvironmentFailed: there is no such Postgres.
+    """
+    plan.check()
+    async with server.opened(plan.postgres) as postgres, open_session_on(postgres, plan) as session:
+        yield session
+
+
+@contextlib.asynccontextmanager
+async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
+    """As `open_session`, on a server that runs already."""
+    password = DATABASE_PASSWORD if plan.external is not None and plan.external.url is not None else None
+    async with lifecycle.created(postgres, password=password) as database:
+        await database.migrate([*plan.schema, *plan.migrations], plan.edited)
+        await database.prepare()
+        services = Services(frozenset())
+        target: External | InProcess
+        if plan.external is not None:
+            target = External(plan.target, plan.external, database, services, plan.logs)
+        else:
+            application = plan.application or reference.find_built_in(plan.target).application
+            target = InProcess(plan.target, application, database, services)
+        async with contextlib.AsyncExitStack() as proxies, target.running():
+            yield Session(plan, database, services, target, _Connections(database), proxies)
+
+
+@dataclass
+class _Connections:
+    """The connections of all instances, which faults can end: some of them, or all by a restart of the server."""
+
+    database: Database
+    proxies: dict[str, Proxy] = field(default_factory=dict)
+    must_reconnect: set[tuple[str, Role]] = field(default_factory=set)
+
+    async def end(self, pids: Sequence[int]) -> None:
+        """Ends backends, and returns when nothing is left of them and of their transactions."""
+        await self.database.end(pids)
+
+    async def restart(self) -> None:
+        """Ends every connection. Instances of other scenarios, too, find out at their next call."""
+        pids = [pid for proxy in self.proxies.values() for pid in proxy.pids]
+        self.must_reconnect.update((place, role) for place in self.proxies for role in ROLES)
+        await self.database.end(pids)
+        await asyncio.gather(*(proxy.wait_until_closed(pids) for proxy in self.proxies.values()))
+
+
+@dataclass
+class Session:
+    """A server, a database, services and a target."""
+
+    plan: Plan
+    database: Database
+    services: Services
+    target: Target
+    _connections: _Connections
+    _open: contextlib.AsyncExitStack
+
+    def __post_init__(self) -> None:
+        self._seed = Seed(self.plan.seed_rows)
+
+    async def compile(self, files: Sequence[ScenarioFile]) -> None:
+        """Looks whether the database takes the rows of all scenarios, whichever of their values are chosen.
+
+        Raises:
+            InvalidScenario: with every mistake of every file.
+        """
+        mistakes: list[Mistake] = []
+        for file in files:
+            for data in alternatives(file.scenario):
+                mistakes += await self._mistakes(replace(file, scenario=apply_choice(file.scenario, data)))
+        if mistakes:
+            raise InvalidScenario(list(dict.fromkeys(mistakes)))
+
+    async def _mistakes(self, file: ScenarioFile) -> list[Mistake]:
+        try:
+            rows = inserts(file, self._seed, self.database.catalog)
+        except InvalidScenario as invalid:
+            return list(invalid.mistakes)
+        refused = await self.database.refused([row.statement for row in rows])
+        return [rows[position].mistake(reason) for position, reason in refused]
+
+    async def prepare(self, file: ScenarioFile) -> ScenarioRunner:
+        """Makes a scenario ready to be executed.
+
+        Raises:
+            InvalidScenario: its rows do not fit the database.
+            EnvironmentFailed: an instance does not start.
+        """
+        scenario = file.scenario
+        assert scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are executed)
+        places = {i.name: SHARED if self.target.is_shared else i.name for i in scenario.when.instance_list}
+        for name, place in places.items():
+            if place not in self._connections.proxies:
+                self._connections.proxies[place] = await self._proxy(name, place)
+        needed = {name: self._connections.proxies[place] for name, place in places.items()}
+        await self.target.prepare(needed, scenario.given.role)
+
+        looked_at = tables(file, self.database.catalog)
+
+        async def setting(data: Data) -> Setting:
+            variant = replace(file, scenario=apply_choice(scenario, data))
+            rows = inserts(variant, self._seed, self.database.catalog)
+            script = await self.database.script([row.statement for row in rows], scenario.given.clock)
+            await self.database.tidy(looked_at)
+            api_keys = find_api_keys([self._seed.rows, variant.scenario.given.flat_rows])
+            return Setting(script, self.target.api_keys | api_keys)
+
+        proxies = list(dict.fromkeys(needed.values()))
+        rig = Rig(self.database, self.services, self.target, proxies, self._connections.must_reconnect)
+        return ScenarioRunner(scenario, setting, looked_at, rig)
+
+    async def _proxy(self, name: str, place: str) -> Proxy:
+        """A proxy that listens where the instance looks for its database."""
+        port = self.target.database_port(name)
+        proxy = Proxy(
+            place,
+            self.database.upstream,
+            OpenGate(),
+            observer=self.database.observer,
+            port=port,
+            connections=self._connections,
+        )
+        try:
+            await self._open.enter_async_context(proxy.listening())
+        except OSError as error:
+            reason = f"{error.strerror or error}; choose others by `ports`, or end what uses it"
+            raise EnvironmentFailed(f"the port {port} of instance {name} cannot be used: {reason}") from None
+        return proxy

@@ -1,0 +1,55 @@
+"""Warms instances up: what only their first call does is no part of an execution."""
+
+from __future__ import annotations
+
+from cronproof.domain.database import Role
+from cronproof.domain.instance import Instance
+from cronproof.engine.rig import Rig
+from cronproof.explore.executor import Environment, Executor
+from cronproof.explore.named_orders import RunToEnd
+from cronproof.explore.quiescence import NotAtRest
+
+MAX_RECONNECTING_CALLS = 5  # of a pool, more than one connection can have been ended
+
+
+def find_cold(rig: Rig, instances: list[Instance], role: Role) -> dict[Instance, int]:
+    """The instances to warm up, each with how many calls that may take. They are marked as warm."""
+    reconnecting = [instance for instance in instances if (instance.name, role) in rig.must_reconnect]
+    rig.must_reconnect.difference_update((instance.name, role) for instance in reconnecting)
+    calls = dict.fromkeys(rig.target.cold(instances), 1)
+    return calls | dict.fromkeys(reconnecting, MAX_RECONNECTING_CALLS)
+
+
+class _Blockers(Environment):
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    async def blockers(self, instance: str) -> list[str]:
+        return await self._rig.blockers(instance)
+
+
+async def warm_up(rig: Rig, instance: Instance, method: str) -> bool:
+    """Calls a cron once, and finds out whether it does several things at once. Returns whether the call succeeded.
+
+    Raises:
+        NotAtRest: the call does not end.
+    """
+    executor = Executor(_Blockers(rig), probe=rig.probe)
+    succeeded = False
+
+    async def call() -> None:
+        nonlocal succeeded
+        response = await rig.target.call(instance, method=method, secret=rig.target.secret)
+        succeeded = response is not None and response.status < 500
+
+    with rig.gated_by(executor):
+        executor.prepare({instance.name: call})
+        try:
+            await executor.run(RunToEnd())
+        except NotAtRest:
+            await rig.target.abandon()
+            raise
+        finally:
+            await executor.abandon()
+    rig.has_channels |= executor.trace.most_channels > 1
+    return succeeded

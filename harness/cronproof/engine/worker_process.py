@@ -1,0 +1,73 @@
+"""What a worker does: it answers the requests that come over its pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from multiprocessing.connection import Connection
+
+import uvloop
+
+from cronproof.engine.plan import Plan
+from cronproof.engine.scenario_runner import ScenarioRunner
+from cronproof.engine.session import Session, open_session_on
+from cronproof.engine.verification import verify_scenario
+from cronproof.engine.workers import Answer, Request, Whole
+from cronproof.errors import EnvironmentFailed
+from cronproof.postgres.server.server import Server
+from cronproof.redaction import show_data
+
+
+def work(connection: Connection, server: Server, plan: Plan) -> None:
+    """Answers requests until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    show_data(plan.shows_data)
+    logging.getLogger().addHandler(logging.NullHandler())  # as in the run: what crons log is in the findings
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, asyncio.CancelledError):
+        uvloop.run(_work(connection, server, plan))
+
+
+async def _work(connection: Connection, server: Server, plan: Plan) -> None:
+    try:
+        async with open_session_on(server, plan) as session:
+            runners: dict[str, ScenarioRunner] = {}
+            while True:
+                answer = _answer(session, runners, connection.recv())
+                connection.send(await _unless_left(connection, answer))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever it is, the run tells the user)
+        connection.send(EnvironmentFailed(f"a worker could not go on: {type(error).__name__}: {error}"))
+
+
+async def _answer(session: Session, runners: dict[str, ScenarioRunner], request: Request) -> Answer:
+    file = request.file
+    if isinstance(request, Whole):
+        return await verify_scenario(session, file, deadline=time.monotonic() + request.seconds)
+    if file.id not in runners:
+        runners.clear()
+        runners[file.id] = await session.prepare(file)
+    with session.target.isolated():
+        return [await runners[file.id].summarize(item) for item in request.items]
+
+
+async def _unless_left(connection: Connection, answer: Coroutine[None, None, Answer]) -> Answer:
+    """The answer, cut short when the run ends meanwhile: the run says nothing before it has been answered."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(answer)
+
+    def left() -> None:
+        loop.remove_reader(connection.fileno())  # once: what cleans up behind the answer must not be cut short, too
+        task.cancel()
+
+    loop.add_reader(connection.fileno(), left)
+    try:
+        return await task
+    finally:
+        loop.remove_reader(connection.fileno())
+        os.set_blocking(connection.fileno(), True)  # to watch it, the loop has made it another

@@ -1,0 +1,100 @@
+"""A policy decides which choice is taken next. It is the seam between who decides and who carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cronproof.explore.schedule import ExecutedSchedule, Schedule, SleepSet, WorkItem, may_conflict
+from cronproof.gate.fault import instance_of, is_fault
+from cronproof.gate.point import Point
+from cronproof.gate.trace import Trace
+
+Enabled = Mapping[str, Point]
+"""The choices that can be taken, in order, each with the point at which its channel is held. Never empty."""
+
+
+class Diverged(Exception):
+    """The execution did not come to where the schedule leads."""
+
+
+class NeverReached(Exception):
+    """The instance that was to be held ended before it came to the place."""
+
+
+class Policy(Protocol):
+    """Decides what is done next. One object decides one execution."""
+
+    def choose(self, enabled: Enabled, trace: Trace) -> str | None:
+        """Returns one of the enabled choices; None where any will do: then nobody is preempted.
+
+        Raises:
+            Diverged: what should be chosen is not enabled.
+            NeverReached: the place at which an instance was to be held does not come.
+        """
+
+
+def without_preemption(channels: Sequence[str], running: str | None, slow: Collection[str]) -> str:
+    """The channel that goes on when nothing else is decided: the running one, else the first. Slow channels come last."""
+    quick = [channel for channel in channels if channel not in slow] or channels
+    return running if running is not None and running in quick else quick[0]
+
+
+def first_unstarted(enabled: Enabled, trace: Trace) -> str | None:
+    """The first instance that has not been called yet, if any."""
+    if len(trace.started) == len(trace.instances):
+        return None
+    return next((choice for choice in enabled if instance_of(choice) not in trace.started), None)
+
+
+@dataclass
+class SchedulePolicy:
+    """Replays a schedule, then goes on without preemption, waking nobody in the sleep set. All instances are called first."""
+
+    schedule: Schedule = ()
+    sleep_set: SleepSet = field(default_factory=dict)
+    """The sleep set before the schedule's last step."""
+    _sleep_sets: list[SleepSet] = field(default_factory=list)
+    _redundant_from: int | None = None
+
+    def executed(self, item: WorkItem, trace: Trace) -> ExecutedSchedule:
+        """The work item with what was decided."""
+        return ExecutedSchedule(item, trace.decisions, self._sleep_sets, self._redundant_from)
+
+    def choose(self, enabled: Enabled, trace: Trace) -> str | None:
+        """Chooses what the schedule says; behind its end, without faults, the running channel if it is awake.
+
+        Raises:
+            Diverged: what the schedule says is not enabled.
+        """
+        if unstarted := first_unstarted(enabled, trace):
+            return unstarted
+        position = len(trace.decisions)
+        sleeping = self._sleeping(position, trace)
+        self._sleep_sets.append(sleeping)
+        if position < len(self.schedule):
+            chosen = self.schedule[position]
+            if chosen not in enabled:
+                raise Diverged(
+                    f"step {position + 1} should be one of {chosen}, but only {' and '.join(enabled)} can go on: "
+                    "what instances do depends on more than their order"
+                )
+            return chosen
+        channels = [choice for choice in enabled if not is_fault(choice)]
+        awake = [channel for channel in channels if channel not in sleeping]
+        if not awake and self._redundant_from is None:
+            self._redundant_from = position
+        return without_preemption(awake or channels, trace.running, trace.slow)
+
+    def _sleeping(self, position: int, trace: Trace) -> SleepSet:
+        if position < len(self.schedule) - 1 or self._redundant_from is not None:
+            return {}
+        if position == max(len(self.schedule) - 1, 0):
+            return self.sleep_set
+        before = trace.decisions[-1]
+        return {
+            choice: footprint
+            for choice, footprint in self._sleep_sets[-1].items()
+            if not may_conflict(choice, footprint, before.chosen, before.footprint)
+        }

@@ -1,0 +1,117 @@
+"""What instances did in one execution: steps, waits for locks, and the decisions between them. Plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cronproof.gate.fault import FaultName, with_fault
+from cronproof.gate.footprint import EVERYTHING, Footprint
+from cronproof.gate.names import step_name
+from cronproof.gate.point import Point
+
+
+@dataclass(frozen=True)
+class Step:
+    """An instance was released from a point, or met a fault there."""
+
+    instance: str
+    point: Point
+    footprint: Footprint = EVERYTHING
+    results: tuple[str, ...] = ()
+    """What came of it, in a few words each: the server's command tags, the status of an answer."""
+    channel: int = 1
+    fault: FaultName | None = None
+
+    @property
+    def name(self) -> str:
+        """The choice that was made: `A`, `A.2`, `A!dies`."""
+        return with_fault(channel_name(self.instance, self.channel), self.fault)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.point.label}"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An instance waited for locks of others, in the statement that `point` names."""
+
+    instance: str
+    point: Point
+    blockers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One choice: what could be chosen, what was, and what the step touched."""
+
+    enabled: tuple[str, ...]
+    chosen: str
+    footprint: Footprint
+
+
+@dataclass
+class Trace:
+    """One execution as far as it has come. Decisions leave the starts out: a call alone touches nothing."""
+
+    steps: list[Step] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    instances: list[str] = field(default_factory=list)
+    """All instances, in order."""
+    started: set[str] = field(default_factory=set)
+    """The instances that have been called."""
+    slow: set[str] = field(default_factory=set)
+    """The channels that take so long that everybody else comes first."""
+    most_channels: int = 0
+    """The most channels of one instance that were held at once."""
+    was_concurrent: bool = False
+    """Whether an instance unexpectedly did several things at once: then nothing of the execution is certain."""
+    was_ambiguous: bool = False
+    """Whether nobody can tell which instance did something, since all share one server."""
+    stray: str | None = None
+    """What an instance did before it was called, if anything."""
+
+    @property
+    def faults(self) -> int:
+        """How many faults were injected."""
+        return sum(step.fault is not None for step in self.steps)
+
+    @property
+    def running(self) -> str | None:
+        """The channel that went on last, if a decision was made."""
+        return self.decisions[-1].chosen.partition("!")[0] if self.decisions else None
+
+
+@dataclass(frozen=True)
+class InjectedFault:
+    """A fault at a point. The point has the name of what is done there: `commit`, and the second time `commit (2)`."""
+
+    fault: FaultName
+    instance: str
+    point: str
+    step: int
+    """The number of the step, from 0."""
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.instance}: {self.point}"
+
+
+def find_injected_faults(steps: Sequence[Step]) -> list[InjectedFault]:
+    """The faults among steps, with their points."""
+    if all(step.fault is None for step in steps):  # the usual case of an exploration
+        return []
+    found, times = [], Counter[tuple[str, str]]()
+    for number, step in enumerate(steps):
+        name = step_name(step.point)
+        times[step.instance, name] += 1
+        again = times[step.instance, name]
+        if step.fault is not None:
+            found.append(InjectedFault(step.fault, step.instance, name if again == 1 else f"{name} ({again})", number))
+    return found
+
+
+def channel_name(instance: str, number: int) -> str:
+    """A channel as schedules have it: `A`, `A.2`."""
+    return instance if number == 1 else f"{instance}.{number}"

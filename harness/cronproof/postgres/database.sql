@@ -1,0 +1,46 @@
+-- name: blockers
+-- Which of the interesting backends hold a lock that one of the given ones waits for. A wait counts when the server has
+-- looked for a deadlock since it began (after deadlock_timeout, 1 ms where the server is ours): then that look cannot come
+-- behind the next step, and of a deadlock the last one to wait is always the victim.
+select blocker from unnest(%s::int[]) as waiting, unnest(pg_blocking_pids(waiting)) as blocker
+where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[]) and exists (
+    select from pg_locks where pid = waiting and waitstart < clock_timestamp() - interval '4 milliseconds'
+)
+
+-- name: locks
+-- The locks of a backend. Indexes, views, temporary tables and our own log do not matter. Of the system's tables and of
+-- foreign ones nothing is known: who changes them holds no lock here.
+select l.locktype, l.mode, case
+    when l.locktype <> 'relation' then ''
+    when n.nspname in ('cronproof', 'pg_toast') or c.relkind in ('i', 'I', 't', 'v', 'c') or c.relpersistence = 't' then null
+    when n.nspname in ('pg_catalog', 'information_schema') or c.relkind = 'f' then ''
+    else coalesce(n.nspname || '.' || c.relname, '')
+end, coalesce(c.relkind = 'S', false)
+from pg_locks as l
+left join pg_class as c on c.oid = l.relation
+left join pg_namespace as n on n.oid = c.relnamespace
+where l.pid = %s
+
+-- name: claim_log
+-- Who claimed a unit, and in which order, cannot be read off the rows afterwards. The log is in a schema of its own. Whoever
+-- claims writes the log with the owner's rights, and a rollback takes both back.
+create schema cronproof;
+create table cronproof.claim_writes (
+    id bigserial primary key, backend_pid int not null, unit jsonb, claim_column text not null,
+    is_set boolean not null
+);
+create function cronproof.log_claim_write() returns trigger language plpgsql security definer
+set search_path = '' as $$
+begin
+    insert into cronproof.claim_writes (backend_pid, unit, claim_column, is_set)
+    values (pg_backend_pid(), to_jsonb(new) -> 'id', tg_argv[0], to_jsonb(new) ->> tg_argv[0] is not null);
+    return null;
+end
+$$;
+
+-- name: claim_trigger
+-- Logs the writes of a claim column.
+create trigger {name} after update on {table}
+for each row when (old.{column} is distinct from new.{column})
+execute function cronproof.log_claim_write({text})
+

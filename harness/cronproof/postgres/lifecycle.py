@@ -1,0 +1,133 @@
+"""Makes and drops the database of a run, and the roles that log in to it.
+
+Its comment says whose it is, and the run holds an advisory lock for it: a database with our comment and a free lock has lost
+its run and may be dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import string
+from collections.abc import AsyncIterator
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import dict_row
+
+from cronproof.domain.database import ROLES, Role
+from cronproof.errors import EnvironmentFailed
+from cronproof.postgres.connect import connect, one_line
+from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
+from cronproof.sql_files import load_queries
+
+NAME_PREFIX = "cronproof_"
+OURS = "made by cronproof for one run"
+SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
+_SQL = load_queries(__file__)
+_RIGHTS_NEEDED = {
+    "createdb": "a database is made for each run",
+    "createrole": "so are the roles that log in to it",
+    "bypassrls": "service_role is beyond row-level security",
+}
+
+
+@contextlib.asynccontextmanager
+async def created(server: Server, *, password: str | None = None) -> AsyncIterator[Database]:
+    """A new database on the server, dropped with its roles when the block ends. Its logins have a password of their own,
+    unless one is given.
+
+    Raises:
+        EnvironmentFailed: the server cannot be reached, or its login may not create databases and roles.
+    """
+    async with await connect(server) as maintenance:
+        await _check_rights(maintenance, server)
+        if not server.disposable:
+            await _drop_abandoned(maintenance)
+        name = NAME_PREFIX + "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
+        password = password or secrets.token_urlsafe(16)
+        await maintenance.execute(_SQL["lock_name"].encode(), [name])
+        await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
+        database = sql.Identifier(name)
+        await maintenance.execute(sql.SQL("create database {} template template0 encoding 'UTF8'").format(database))
+        try:
+            await maintenance.execute(sql.SQL("comment on database {} is {}").format(database, sql.Literal(OURS)))
+            async with await connect(server, dbname=name) as control:
+                await control.execute("set timezone = 'UTC'")
+                await _make_roles(control, name, password, server)
+                await maintenance.execute("select pg_advisory_unlock(%s)", [SETUP_LOCK])
+                yield Database(server, name, password, control)
+        finally:
+            if not server.disposable:
+                await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
+                await _drop(maintenance, name)
+                await maintenance.execute("select pg_advisory_unlock_all()")
+
+
+async def _check_rights(maintenance: AsyncConnection, server: Server) -> None:
+    async with maintenance.cursor(row_factory=dict_row) as cursor:
+        rights = await (await cursor.execute(_SQL["rights"].encode())).fetchone() or {}
+    lacking = [f"{right.upper()} ({use})" for right, use in _RIGHTS_NEEDED.items() if not rights.get(right)]
+    if lacking:
+        raise EnvironmentFailed(
+            f"the login {rights.get('name')!r} at {server.where} lacks {', '.join(lacking)}; "
+            "use a login that has them, or --postgres embedded"
+        )
+
+
+async def _make_roles(control: AsyncConnection, name: str, password: str, server: Server) -> None:
+    """Supabase's roles where the server lacks them, and three logins of the run's own, one with the rights of each."""
+    lacking = await (await control.execute(_SQL["lacking_roles"].encode(), [[*ROLES, "authenticator"]])).fetchall()
+    try:
+        await control.execute(_SQL["roles"].encode())
+        for (role,) in lacking:
+            await control.execute(sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(OURS)))
+        for role in ROLES:
+            await _make_login(control, name, password, role)
+        # From here on this database needs the roles: another run that ends now cannot drop them.
+        await control.execute("grant usage on schema public to anon, authenticated, service_role, authenticator")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise EnvironmentFailed(
+            f"the login at {server.where} cannot make the roles of a run ({one_line(error)}); before PostgreSQL 16 only a "
+            "superuser can make one that is beyond row-level security: use one, or --postgres embedded"
+        ) from None
+
+
+async def _make_login(control: AsyncConnection, name: str, password: str, role: Role) -> None:
+    login = sql.Identifier(f"{name}_{role}")
+    # A new session begins as the role itself, though it may become one of the others: `role` is a setting.
+    statements = ["create role {login} login inherit password {password}"]
+    if role == "service_role":
+        statements.append("alter role {login} bypassrls")
+        statements.append("grant anon, authenticated to {login}")
+    statements.append("grant {login} to current_user")  # whoever is a member may end its sessions
+    statements += ["grant {role} to {login}", "alter role {login} set role = {value}"]
+    for statement in statements:
+        await control.execute(
+            sql.SQL(statement).format(
+                login=login, password=sql.Literal(password), role=sql.Identifier(role), value=sql.Literal(role)
+            )
+        )
+
+
+async def _drop_abandoned(maintenance: AsyncConnection) -> None:
+    """Drops what runs left behind that were killed: databases with our name and comment whose lock nobody holds."""
+    found = await (await maintenance.execute(_SQL["our_databases"].encode(), [NAME_PREFIX + "%", OURS])).fetchall()
+    for (name,) in found:
+        (free,) = await (await maintenance.execute(_SQL["try_lock_name"].encode(), [name])).fetchone() or (False,)
+        if free:
+            await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
+            await _drop(maintenance, name)
+            await maintenance.execute("select pg_advisory_unlock_all()")
+
+
+async def _drop(maintenance: AsyncConnection, name: str) -> None:
+    await maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    for role in ROLES:
+        await maintenance.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(f"{name}_{role}")))
+    ours = await (await maintenance.execute(_SQL["our_roles"].encode(), [OURS])).fetchall()
+    for (role,) in ours:
+        # Another run still needs it, or another login made it.
+        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
+            await maintenance.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))

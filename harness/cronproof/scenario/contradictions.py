@@ -1,0 +1,97 @@
+"""Finds what a scenario says that does not fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cronproof.checks.delivery import Delivery
+from cronproof.domain.crons import SENT_COLUMNS
+from cronproof.domain.work import UNIT, UNITS, UnitId, in_order
+from cronproof.scenario.given import FilePlace, rows_of
+from cronproof.scenario.interleavings import Sample
+from cronproof.scenario.scenario import Scenario
+
+
+def find_contradictions(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    """What a scenario says that does not fit together: where in the file, and what is wrong."""
+    when, checks = scenario.when, scenario.checks
+    if when is None:
+        for number, check in enumerate(checks):
+            if not check.of_the_database:
+                yield ("then", number), f"{check.id} asks about a call, but there is no `when`"
+        if scenario.given.rows:
+            yield ("given", "rows"), "rows without a `when` are never looked at"
+    elif when.instances is not None and len(when.call) > 1:
+        yield ("when", "instances"), "a list under `call` already says how many instances there are"
+    elif len(when.instance_list) == 1 and when.interleavings is not None:
+        yield ("when", "interleavings"), "one instance cannot overlap; say `instances: 2`, or more"
+    elif len(when.instance_list) == 1 and when.orders != ["one-after-the-other"]:
+        yield ("when", "orders"), "one instance cannot overlap; say `instances: 2`, or more"
+    if when is not None and when.each_pair and len(when.call) < 3:
+        yield ("when", "each_pair"), "name three crons under `call`, or more; two are a pair already"
+    yield from _faults_without_schedules(scenario)
+    yield from _repeated_words(scenario)
+    yield from _unknown_units(scenario)
+    yield from _checks_of_other_crons(scenario)
+    yield from _choices_without_need(scenario)
+
+
+def _faults_without_schedules(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    when = scenario.when
+    if when is None or not when.faults:
+        return
+    if isinstance(when.interleavings, Sample):
+        yield ("when", "faults"), "a sample meets no faults; say `interleavings: all`, or leave them out"
+    if "each" in when.faults and len(when.faults) > 1:
+        yield ("when", "faults"), "`each` stands for every fault; name nothing beside it"
+
+
+def _choices_without_need(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    sampled = scenario.when is not None and isinstance(scenario.when.interleavings, Sample)
+    for path, row, column in scenario.given.places_to_choose():
+        if len(row[column]["any"]) < 2:
+            yield path, "`any` chooses from two values or more"
+        elif not sampled:
+            yield path, "`any` is drawn by a sample only; say `interleavings: {sample: 1000}`"
+
+
+def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    called = scenario.when.call if scenario.when else []
+    if called and not SENT_COLUMNS.keys() & set(called):
+        for number, check in enumerate(scenario.checks):
+            if check.of_units and not (isinstance(check, Delivery) and not check.units):
+                yield ("then", number), f"{check.id} asks about claims of {UNITS}, and {called[0]} makes none"
+
+
+def _unknown_units(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    ids = _unit_ids(scenario)
+    given = ", ".join(map(str, in_order(ids)[:8])) or "none"
+    for number, check in enumerate(scenario.checks):
+        for parameter in ("units", "skipped"):
+            for position, unit in enumerate(getattr(check, parameter, [])):
+                if unit in getattr(check, parameter)[:position]:
+                    yield ("then", number, check.id, parameter, position), f"{UNIT} {unit} is there twice"
+                if unit not in ids:
+                    place = (unit,) if check.id == "text" else (parameter, position)
+                    path = ("then", number, check.id, *place)
+                    yield path, f"no {UNIT} {unit} is given; the {UNITS} are: {given}"
+
+
+def _unit_ids(scenario: Scenario) -> set[UnitId]:
+    rows = rows_of(scenario.given.rows.get(UNITS, []))
+    ids = ((row.get("id"), repetition) for _, repetition, row in rows)
+    return {
+        unit + repetition if isinstance(unit, int) else unit for unit, repetition in ids if isinstance(unit, int | str)
+    }
+
+
+def _repeated_words(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    seen: set[str] = set()
+    for number, check in enumerate(scenario.checks):
+        if check.id in seen and not check.of_the_database:
+            yield ("then", number), f"{check.id} is there twice"
+        seen.add(check.id)
+    orders = scenario.when.orders if scenario.when else []
+    for number, order in enumerate(orders):
+        if order in orders[:number]:
+            yield ("when", "orders", number), f"{order} is there twice"

@@ -1,0 +1,41 @@
+"""A scenario: given rows and services, when crons are called, then checks hold.
+
+The JSON Schema that editors use is made from these classes: their docstrings and descriptions are what an editor shows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cronproof.checks.check import Check
+from cronproof.scenario.given import Given
+from cronproof.scenario.then import BY_NAME, Expectation
+from cronproof.scenario.when import When
+from cronproof.strict_model import StrictModel
+
+
+class Scenario(StrictModel):
+    """A scenario of cronproof: given rows and services, when crons are called, then checks hold."""
+
+    title: Annotated[str, Field(min_length=1, description="One line: what is shown.")]
+    why: Annotated[str, Field(min_length=1, description="Why the case exists: what went wrong, or could.")]
+    test: Annotated[
+        Literal["functions", "responses", "race", "retry", "rules", "roles", "faults", "remaining"],
+        Field(description="The part of the sign-off report that it belongs to."),
+    ]
+    slow: Annotated[
+        bool, Field(description="Whether it takes long: then it is executed only if it is named, or with `--slow`.")
+    ] = False
+    given: Annotated[Given, Field(description="What is there before.")] = Given()
+    when: Annotated[When | None, Field(description="What is called; nothing, for checks of the database alone.")] = None
+    then: Annotated[list[Expectation], Field(min_length=1, description="What must hold, in every order.")]
+
+    @property
+    def checks(self) -> list[Check]:
+        """The checks with their parameters, in the order of the file."""
+        return [
+            BY_NAME[item]() if isinstance(item, str) else getattr(item, next(iter(item.model_fields_set)))
+            for item in self.then
+        ]

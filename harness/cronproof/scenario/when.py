@@ -1,0 +1,116 @@
+"""`when`: which crons are called, and in which orders."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from cronproof.checks.check import as_list
+from cronproof.domain.crons import CronName
+from cronproof.domain.instance import MAX_INSTANCES, NAMES, Instance
+from cronproof.explore.named_orders import OrderName
+from cronproof.gate.fault import FAULT_NAMES, FaultName, Faults
+from cronproof.scenario.interleavings import Interleavings
+from cronproof.strict_model import StrictModel
+
+_UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+_PERIOD = re.compile(r"^[1-9]\d{0,3} (minute|hour|day)s?$")
+
+
+FaultWord = Literal[FaultName, "each", "pairs"]
+
+
+def _period(text: str) -> str:
+    if not _PERIOD.match(text):
+        raise ValueError("say how long, as `15 minutes`, `2 hours`, `1 day`")
+    return text
+
+
+class When(StrictModel):
+    """Which crons are called, how many instances, and in which orders."""
+
+    call: Annotated[
+        list[CronName],
+        BeforeValidator(as_list, json_schema_input_type=CronName | list[CronName]),
+        Field(min_length=1, max_length=MAX_INSTANCES, description="The cron; or a list, one instance each: A, B, C, …"),
+    ]
+    instances: Annotated[
+        int | None, Field(ge=2, le=MAX_INSTANCES, description="How many instances of the one cron: A, B, C, …")
+    ] = None
+    orders: Annotated[
+        list[OrderName],
+        Field(
+            min_length=1,
+            description="The named orders. Each is executed on fresh rows, and the checks must hold in every one.",
+        ),
+    ] = ["one-after-the-other"]
+    interleavings: Annotated[
+        Interleavings | None,
+        Field(
+            description="Schedules besides the named orders: `all`, one of each equivalence class; `all-unreduced`, literally "
+            "every one; `preemptions: N`, those with at most N; `sample: N`, as many drawn at random."
+        ),
+    ] = None
+    faults: Annotated[
+        list[FaultWord],
+        BeforeValidator(as_list, json_schema_input_type=FaultWord | list[FaultWord]),
+        Field(
+            description="Failures that are injected: these, or `each` of them, one in each execution, at every point where it "
+            "can happen; with `pairs`, one or two of these or of all. The instances run one after the other, each when the cron "
+            "is due `again`; with `interleavings`, at once, in every order of those."
+        ),
+    ] = []
+    again: Annotated[
+        Annotated[str, AfterValidator(_period), WithJsonSchema({"type": "string", "pattern": _PERIOD.pattern})] | None,
+        Field(
+            description="How long until the crons are due again: `15 minutes`, `1 day`. So much time passes before each "
+            "round of the recovery, before each further instance under faults, and while one is slow. None passes when left "
+            "out.",
+        ),
+    ] = None
+    each_pair: Annotated[
+        bool,
+        Field(description="Whether every two of the crons under `call` are called at once, each pair on fresh rows."),
+    ] = False
+    restart: Annotated[
+        bool,
+        Field(
+            description="Every execution begins with new processes, for servers that remember too much from call to call."
+        ),
+    ] = False
+    method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
+    secret: Annotated[
+        Literal["right", "wrong", "none"], Field(description="The CRON_SECRET that the call carries.")
+    ] = "right"  # noqa: S105  (says which secret, and is none)
+
+    @property
+    def faults_to_inject(self) -> Faults | None:
+        """Which faults are injected, if any are."""
+        if not self.faults:
+            return None
+        names = [name for name in self.faults if name in FAULT_NAMES]
+        return Faults(frozenset(names or FAULT_NAMES), at_most=2 if "pairs" in self.faults else 1)
+
+    @property
+    def period(self) -> timedelta:
+        """How long until the crons are due again."""
+        if self.again is None:
+            return timedelta()
+        amount, unit = self.again.split()
+        return int(amount) * _UNITS[unit.removesuffix("s")]
+
+    @property
+    def strategy(self) -> str | None:
+        """The strategy for schedules besides the named orders, if there are any."""
+        if self.interleavings is not None:
+            return str(self.interleavings)
+        return "faults" if self.faults else None
+
+    @property
+    def instance_list(self) -> list[Instance]:
+        """The instances by name."""
+        crons = self.call * (self.instances or 1)
+        return [Instance(NAMES[number], cron) for number, cron in enumerate(crons)]

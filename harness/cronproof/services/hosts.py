@@ -1,0 +1,13 @@
+"""The hosts of the services."""
+
+from __future__ import annotations
+
+from cronproof.domain.service_names import ServiceName
+
+HOSTS: dict[str, ServiceName] = {
+    "api.openphone.com": "openphone",
+    "api.quo.com": "openphone",
+    "api.telegram.org": "telegram",
+    "services.leadconnectorhq.com": "ghl",
+}
+"""The first two are one service: https://www.quo.com/docs still serves v1 at both."""

@@ -1,0 +1,31 @@
+"""What a configuration can say of services: the placeholders, and the variables that usually get them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from cronproof.domain.service_names import ServiceName
+
+ServicePlaceholder = Literal["openphone_url", "openphone_api_key", "telegram_url", "ghl_url"]
+
+USUAL_VARIABLES: Sequence[tuple[str, ServicePlaceholder]] = (
+    (r"(^|_)(OPENPHONE|QUO)_(API_)?(KEY|TOKEN)$", "openphone_api_key"),
+    (r"(^|_)(OPENPHONE|QUO)_(API_)?(URL|HOST|BASE|BASE_URL)$", "openphone_url"),
+    (r"(^|_)TELEGRAM_(API_)?(URL|HOST|BASE|BASE_URL)$", "telegram_url"),
+    (r"(^|_)(GHL|LEADCONNECTOR|HIGHLEVEL)_(API_)?(URL|HOST|BASE|BASE_URL)$", "ghl_url"),
+)
+"""Patterns of environment variables, each with what such a variable gets."""
+TITLES = "OpenPhone, Telegram and GoHighLevel"
+"""The services in a sentence."""
+EXAMPLE_HOST = "api.openphone.com"
+
+
+def fill_in(address: Callable[[ServiceName], str], api_key: str) -> dict[str, str]:
+    """The values of the placeholders, given each service's address."""
+    return {
+        "openphone_url": address("openphone"),
+        "openphone_api_key": api_key,
+        "telegram_url": address("telegram"),
+        "ghl_url": address("ghl"),
+    }

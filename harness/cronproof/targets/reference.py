@@ -1,0 +1,128 @@
+"""The seam to this repository: the only module that knows its `fixtures/`, `scenarios/` and `sql/`.
+
+It has the built-in targets and what proves the checks. It goes away when a configuration declares them like any other target.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ruamel.yaml import YAML
+from starlette.applications import Starlette
+
+import fixtures
+from cronproof.domain.crons import CLAIM_FUNCTIONS
+from cronproof.errors import UsageError, nearest
+from cronproof.targets.edited import import_edited
+from cronproof.targets.in_process import Application, Clock
+from fixtures import hardened, legacy
+from fixtures.crons import app
+from fixtures.crons.settings import Settings
+
+ROOT = Path(fixtures.__file__).parents[1]
+LOCKING = ROOT / "sql" / "06-cron-locking.sql"
+_LEASES = ROOT / "sql" / "07-claim-leases.sql"
+_NOTICES = ROOT / "sql" / "08-message-notices.sql"
+SEED = ROOT / "fixtures" / "seed.yaml"
+SCENARIOS = ROOT / "scenarios"
+
+
+def schema() -> list[Path]:
+    """The files of sql/ that come before the claim functions, in order."""
+    return sorted(file for file in LOCKING.parent.glob("*.sql") if file.name < LOCKING.name)
+
+
+def make_settings(values: Mapping[str, str]) -> Settings:
+    """The environment of an instance, by the names of the configuration's placeholders."""
+    return Settings(
+        database_url=values["database_url"],
+        cron_secret=values["cron_secret"],
+        openphone_api_key=values["openphone_api_key"],
+        openphone_url=values["openphone_url"],
+        telegram_url=values["telegram_url"],
+        ghl_url=values["ghl_url"],
+        ghl_api_key=values["openphone_api_key"],
+        app_url=values["app_url"],
+    )
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """Crons of this repository: the module that has them as `CRONS`, and the migrations that they need after the schema."""
+
+    module: ModuleType
+    description: str
+    migrations: Sequence[Path] = (LOCKING,)
+
+    def application(self, values: Mapping[str, str], clock: Clock) -> Starlette:
+        """The application of one instance."""
+        return app.create_app(make_settings(values), self.module.CRONS, clock)
+
+    def edited_application(self, sources: Mapping[str, str]) -> Application:
+        """Makes the application of an instance with other texts of some files, by their names from the root."""
+
+        def make(values: Mapping[str, str], clock: Clock) -> Starlette:
+            edited_app, edited = import_edited("fixtures", sources, [app.__name__, self.module.__name__])
+            made: Starlette = edited_app.create_app(make_settings(values), edited.CRONS, clock)
+            return made
+
+        return make
+
+
+BUILT_IN: Mapping[str, BuiltIn] = {
+    "reference": BuiltIn(app, "the crons of cronproof itself, after the fix: they claim, then send"),
+    "legacy": BuiltIn(legacy, "the crons of cronproof itself as they were before the fix: they read, send, then mark"),
+    "hardened": BuiltIn(
+        hardened,
+        "the crons of cronproof itself with claims that expire and outcomes that are looked up",
+        (LOCKING, _LEASES, _NOTICES),
+    ),
+}
+
+
+def find_built_in(name: str) -> BuiltIn:
+    """The built-in target of this name.
+
+    Raises:
+        UsageError: there is no such target.
+    """
+    try:
+        return BUILT_IN[name]
+    except KeyError:
+        raise UsageError(f"there is no target {name!r}{nearest(name, list(BUILT_IN))}") from None
+
+
+def find_saboteurs() -> tuple[Sequence[Any], Sequence[Any]]:
+    """The saboteurs that the checks must catch, and the variants that they must not accuse."""
+    from fixtures.saboteurs import SABOTEURS, VARIANTS  # noqa: PLC0415  (only the proof needs them)
+
+    return SABOTEURS, VARIANTS
+
+
+@functools.cache
+def find_equivalent() -> Mapping[str, str]:
+    """The mutants that no check can catch because they change nothing that matters, each with the reason."""
+    text = (ROOT / "fixtures" / "saboteurs" / "equivalent.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, str] = YAML(typ="safe", pure=True).load(text) or {}
+    return found
+
+
+MUTATED: Mapping[str, Sequence[str]] = {
+    "fixtures/crons/post_job_followup.py": ["post-job-followup"],
+    "fixtures/crons/monthly_followup.py": ["monthly-followup"],
+    "fixtures/crons/monthly_reengagement.py": ["monthly-reengagement"],
+    "fixtures/crons/frequency_nudge.py": ["frequency-nudge"],
+    "fixtures/crons/jobs.py": list(CLAIM_FUNCTIONS),
+    "fixtures/crons/services.py": list(CLAIM_FUNCTIONS),
+    "fixtures/crons/tenants.py": list(CLAIM_FUNCTIONS),
+}
+"""The files of the reference that are mutated, and the crons by which they are tried."""
+MUTATED_FUNCTIONS: Mapping[str, Sequence[str]] = {
+    "fixtures/crons/services.py": ["OpenPhone.send", "_failure", "_post"],
+}
+"""The functions that are mutated, in files in which not all are."""
