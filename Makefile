@@ -36,6 +36,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # Rebuilt only when the lock or the project file is newer, so that a warm run pays one file comparison.
 $(READY): requirements.lock pyproject.toml

@@ -15,7 +15,7 @@ from cronproof.strict_model import StrictModel
 
 
 class OnlyEligible(StrictModel, Check):
-    """Only the recipients of these units get a message. The rows of all other units, other tenants' too, are untouched."""
+    """Only the recipients of these units get a message. The rows of all other units are untouched."""
 
     id: ClassVar[str] = "only-eligible"
     units: Annotated[list[UnitId], Field(description="The units that may get a message, by id.")]

@@ -45,7 +45,7 @@ def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
     Raises:
         EnvironmentFailed: Postgres fails in the middle.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored so far in a background job of a shell script
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored so far in the background of a shell script
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return uvloop.run(coroutine)

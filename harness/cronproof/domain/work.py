@@ -14,7 +14,11 @@ UNIT = "job"
 """What a unit is called in sentences."""
 UNITS = "jobs"
 """The table that has them, and the word by which scenarios list them."""
-COMPARED_TABLES = frozenset({"customers", UNITS})
+RECIPIENT = "customer"
+RECIPIENTS = "customers"
+"""The table of those whom units are messaged to."""
+RECIPIENT_COLUMN = "phone_number"
+COMPARED_TABLES = frozenset({RECIPIENTS, UNITS})
 """The tables that are looked at in every scenario."""
 MAIN_SERVICE = "openphone"
 """The service that units are messaged by."""
@@ -52,11 +56,11 @@ class Unit:
 
 def units_of_rows(rows: Rows) -> dict[UnitId, Unit]:
     """The units by id. The recipient is the customer's number, else the unit's own."""
-    phones = {customer["id"]: customer.get("phone_number") for customer in rows.get("customers", [])}
+    phones = {customer["id"]: customer.get(RECIPIENT_COLUMN) for customer in rows.get(RECIPIENTS, [])}
     return {
         row["id"]: Unit(
             row["id"],
-            phones.get(row.get("customer_id")) or row.get("phone_number"),
+            phones.get(row.get("customer_id")) or row.get(RECIPIENT_COLUMN),
             _time(row.get("completed_at")),
         )
         for row in rows.get(UNITS, [])

@@ -81,7 +81,7 @@ class ExhibitFinder:
         evidence = await self.runner.play_again(failing)
         pairs = zip(self.runner.checks, evidence.findings, strict=True)
         failed = [(check, finding) for check, finding in pairs if finding.verdict == "FAIL"]
-        # Of several that fail, what happened to a customer says most.
+        # Of several that fail, what happened to a recipient says most.
         found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
         if found is None:
             self.collector.stop("a schedule failed, and did not fail when it was run again")

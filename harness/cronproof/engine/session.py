@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from cronproof.domain.choice import Data
 from cronproof.domain.database import ROLES, Role
-from cronproof.domain.tenants import find_api_keys
+from cronproof.domain.owners import find_api_keys
 from cronproof.engine.plan import Plan
 from cronproof.engine.rig import Rig
 from cronproof.engine.scenario_runner import ScenarioRunner, Setting

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,}
 
 
 def step_name(point: Point) -> str:
-    """The point's name: `start`, `select claim_jobs_for_followup()`, `call openphone POST /v1/messages`, and so on."""
+    """The point's name: `start`, `select claim_units()`, `call SERVICE POST /messages`, and so on."""
     match point.kind:
         case "start":
             return "start"

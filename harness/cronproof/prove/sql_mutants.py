@@ -13,6 +13,7 @@ from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
 from cronproof.domain.crons import SENT_COLUMNS
+from cronproof.domain.work import RECIPIENT, RECIPIENT_COLUMN, RECIPIENTS
 
 CREATE = re.compile(r"create or replace function public\.(\w+)\(.*?\nas \$\$(.*?)\$\$;", re.DOTALL)
 SENT = tuple(dict.fromkeys(SENT_COLUMNS.values()))
@@ -215,15 +216,15 @@ def _update(claimed: Any) -> Iterator[Site]:
 
 def _returned(tree: Any) -> Iterator[Site]:
     join = tree.fromClause[0]
-    yield "inner join of customers", _setting(join, "jointype", enums.JoinType.JOIN_INNER)
-    yield "right join of customers", _setting(join, "jointype", enums.JoinType.JOIN_RIGHT)
+    yield f"inner join of {RECIPIENTS}", _setting(join, "jointype", enums.JoinType.JOIN_INNER)
+    yield f"right join of {RECIPIENTS}", _setting(join, "jointype", enums.JoinType.JOIN_RIGHT)
     everybody = ast.A_Const(isnull=False, val=ast.Boolean(boolval=True))
-    yield "every customer joined", _setting(join, "quals", everybody)
+    yield f"every {RECIPIENT} joined", _setting(join, "quals", everybody)
     for target in tree.targetList:
         shown = RawStream()(target)
         null = ast.A_Const(isnull=True)
         yield f"null for {shown}", _setting(target, "val", null)
-    phones = [t for t in tree.targetList if t.val.fields[-1].sval == "phone_number"]
+    phones = [t for t in tree.targetList if t.val.fields[-1].sval == RECIPIENT_COLUMN]
     if len(phones) == 2:
         first, second = phones[0].val, phones[1].val
 

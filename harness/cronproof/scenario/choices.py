@@ -23,7 +23,7 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """What it is called in a counterexample: `jobs.0.completed_at`."""
+        """What it is called in a counterexample: `orders.0.due_at`."""
         return ".".join(str(part) for part in self.path if part not in {"given", "rows", "row"})
 
 

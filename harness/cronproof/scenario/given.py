@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from cronproof.domain.database import Role
+from cronproof.domain.owners import OWNER
 from cronproof.services.given import ServicesGiven
 from cronproof.strict_model import StrictModel
 
@@ -70,7 +71,7 @@ class Given(ServicesGiven):
         dict[str, list[RowItem]],
         Field(
             description="Rows by table, each with its columns. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
-            "`now`. A tenant is given by its slug; left out, it is the first tenant of the seed. "
+            f"`now`. A {OWNER} is given by its slug; left out, it is the first {OWNER} of the seed. "
             "`{any: [a, b]}` is one of several values, drawn for each execution of a sample; without a sample it is the first."
         ),
     ] = {}

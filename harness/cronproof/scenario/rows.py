@@ -17,7 +17,7 @@ from psycopg import sql
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from cronproof.domain.tenants import TENANT_COLUMN, find_slugs
+from cronproof.domain.owners import OWNER, OWNER_COLUMN, OWNERS, find_slugs
 from cronproof.domain.work import COMPARED_TABLES
 from cronproof.errors import InvalidScenario, Mistake, UsageError, nearest
 from cronproof.postgres.catalog import Catalog
@@ -46,7 +46,7 @@ class Seed:
             raise UsageError(f"cannot read the rows of {file}: {' '.join(str(error).split())}") from None
         tables = rows.values() if isinstance(rows, dict) else [None]
         if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
-            raise UsageError(f"{file}: rows are given by table, each a list: `tenants: [{{name: …}}]`")
+            raise UsageError(f"{file}: rows are given by table, each a list: `{OWNERS}: [{{name: …}}]`")
         self.rows: dict[str, list[Row]] = rows
 
 
@@ -112,8 +112,8 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
             yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
         elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
             yield column, f"{value!r} is no time; say for instance `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
-        elif column == TENANT_COLUMN and value is not None and str(value) not in slugs and not _is_uuid(value):
-            yield column, f"there is no tenant {value!r}{nearest(str(value), list(slugs))}"
+        elif column == OWNER_COLUMN and value is not None and str(value) not in slugs and not _is_uuid(value):
+            yield column, f"there is no {OWNER} {value!r}{nearest(str(value), list(slugs))}"
         elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):
             yield column, f"{column} is a whole number, not {value!r}"
         elif kind == "boolean" and not isinstance(value, bool | None):
@@ -126,8 +126,8 @@ def _insert(
     table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], now: sql.Composable, repetition: int = 0
 ) -> bytes:
     columns = catalog.columns[table]
-    if slugs and TENANT_COLUMN in columns and TENANT_COLUMN not in row:
-        row = {**row, TENANT_COLUMN: next(iter(slugs))}
+    if slugs and OWNER_COLUMN in columns and OWNER_COLUMN not in row:
+        row = {**row, OWNER_COLUMN: next(iter(slugs))}
     values = [_value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()]
     if not row:
         return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
@@ -144,7 +144,7 @@ def _value(
         amount, sign = (time["ahead"], sql.SQL("+")) if time["ahead"] else (time["amounts"] or "0 hours", sql.SQL("-"))
         back = sql.Literal(f"{repetition} minutes")
         return sql.SQL("{} {} {}::interval - {}::interval").format(now, sign, sql.Literal(amount), back)
-    if column == TENANT_COLUMN:
+    if column == OWNER_COLUMN:
         value = slugs.get(str(value), value)
     elif isinstance(value, dict | list):
         value = json.dumps(value, default=str)

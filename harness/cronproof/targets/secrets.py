@@ -8,5 +8,5 @@ API_KEY = "key-of-the-environment"
 
 
 def api_key(instance: str) -> str:
-    """The key for OpenPhone that an instance outside this process has in its environment."""
+    """The key of the services that an instance in a process of its own has in its environment."""
     return f"{API_KEY}-{instance}"

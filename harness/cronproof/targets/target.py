@@ -22,7 +22,7 @@ class Target(Protocol):
     secret: str
     """The CRON_SECRET that it knows."""
     api_keys: frozenset[str]
-    """The keys that its environment has for OpenPhone."""
+    """The keys of the services that its environment has."""
     can_die: bool
     """Whether its instances can be killed."""
 

@@ -1,4 +1,4 @@
-"""Statements that name the rows they touch by primary key, such as `select … from jobs where id = 5`.
+"""Statements that name the rows they touch by primary key, such as `select … from orders where id = 5`.
 
 Locks tell which tables a statement touched, but of no table which rows. Where the statement itself says it, and nothing
 that it sets off could touch others (`Catalog.keyed` has the tables of which that is known), its footprint is as narrow as

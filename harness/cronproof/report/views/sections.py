@@ -230,8 +230,8 @@ def _race(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
         order = f"one of the schedules, {run.order}" if run.explored else run.order
         claims: list[Cell] = []
         for claim in run.claims:
-            jobs = f" ({UNIT} {', '.join(map(str, claim.units))})" if claim.units else ""
-            claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.units))), jobs))
+            claimed = f" ({UNIT} {', '.join(map(str, claim.units))})" if claim.units else ""
+            claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.units))), claimed))
         waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits)
         rows.append((scenario.id, order, tuple(claims), run.accepted, waits or "none"))
     yield explorations(scenarios)

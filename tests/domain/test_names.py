@@ -1,0 +1,51 @@
+"""One room for the application: no other folder of the package names its tables, columns, crons or services."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import cronproof
+from cronproof.domain.crons import CLAIM_FUNCTIONS, CRON_NAMES, SENT_COLUMNS
+from cronproof.domain.service_names import SERVICE_NAMES
+from cronproof.services.placeholders import TITLES
+from tests.conftest import ROOT
+
+PACKAGE = Path(cronproof.__file__).parent
+ROOMS = (PACKAGE / "domain", PACKAGE / "services", PACKAGE / "targets" / "reference.py")
+TABLES = set(re.findall(r"create table (?:if not exists )?public\.(\w+)", (ROOT / "sql" / "02-schema.sql").read_text()))
+NAMES = {
+    *(TABLES - {"messages"}),  # which is our own word, too
+    *(table.removesuffix("s") for table in TABLES - {"messages"}),
+    *SENT_COLUMNS.values(),
+    *CLAIM_FUNCTIONS.values(),
+    *CRON_NAMES,
+    *SERVICE_NAMES,
+    *re.split(r", | and ", TITLES),
+    "completed_at",
+    "phone_number",
+    "tenant_id",
+    "telegram_id",
+}
+FILES = [
+    file
+    for file in sorted(PACKAGE.rglob("*"))
+    if file.suffix in {".py", ".sql", ".jinja", ".js", ".css", ".cjs"}
+    and not any(file.is_relative_to(room) for room in ROOMS)
+]
+PATTERN = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(NAMES)))})(?![\w-])|\w+_sent_at", re.IGNORECASE)
+
+
+def test_there_is_something_to_look_for() -> None:
+    assert len(TABLES) > 5
+    assert PATTERN.search((PACKAGE / "domain" / "work.py").read_text())
+    assert len(FILES) > 100
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_nothing_of_the_application_is_named(file: Path) -> None:
+    lines = enumerate(file.read_text().splitlines(), start=1)
+
+    assert [f"{number}: {line.strip()}" for number, line in lines if PATTERN.search(line)] == []
