@@ -31,11 +31,19 @@ def test_a_file_is_read_as_it_was_written_and_each_step_is_a_line(tmp_path: Path
     assert "- A: select tenants\n- B: call openphone POST /v1/messages\n" in file.read_text()
 
 
+def test_a_file_without_a_version_is_read_with_the_checks_names_of_today(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(COUNTEREXAMPLE.text().replace("version: 2\n", "").replace("check: no-duplicate", "check: tries"))
+
+    assert read_counterexample(file).check == "max-attempts"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "no counterexample: the file: input should be"),
         ("scenario: x", "no counterexample: target: field required"),
+        ("version: 3", "no counterexample: version: input should be 2"),
         ("[", "cannot be read: "),
         (COUNTEREXAMPLE.text().replace("- A: start", "- {}"), "no counterexample: schedule.0: "),
         (

@@ -9,7 +9,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
@@ -23,6 +23,9 @@ from cronproof.gate.names import step_name
 from cronproof.gate.trace import Trace
 from cronproof.strict_model import StrictModel
 
+VERSION = 2
+"""The version of the format. Files without one are of version 1, which had other names of two checks."""
+RENAMED_CHECKS = {"tries": "max-attempts", "flag-agrees": "claims-agree"}
 HEAD = "# A counterexample: `cronproof replay` with this file executes it again. Each step is an instance and what it does.\n"
 
 
@@ -38,6 +41,7 @@ Step = Annotated[dict[str, str], Field(min_length=1, max_length=1), AfterValidat
 class Counterexample(StrictModel):
     """A schedule on which a check failed, or which shows a known limit."""
 
+    version: Annotated[Literal[2], Field(description="The version of this format.")] = VERSION
     scenario: Annotated[str, Field(description="The scenario file, relative to the working directory.")]
     target: Annotated[str, Field(description="The target that was verified.")]
     config: Annotated[str | None, Field(description="The configuration that describes the target.")] = None
@@ -69,7 +73,7 @@ class Counterexample(StrictModel):
         yaml = YAML()
         yaml.width = 4096
         buffer = io.StringIO()
-        yaml.dump(self.model_dump(exclude_defaults=True), buffer)
+        yaml.dump({"version": VERSION} | self.model_dump(exclude_defaults=True), buffer)
         return HEAD + buffer.getvalue()
 
 
@@ -81,6 +85,8 @@ def read_counterexample(file: Path) -> Counterexample:
     """
     try:
         data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        if isinstance(data, dict) and "version" not in data and "check" in data:
+            data["check"] = RENAMED_CHECKS.get(data["check"], data["check"])
         return Counterexample.model_validate(data)
     except ValidationError as invalid:
         error = invalid.errors()[0]

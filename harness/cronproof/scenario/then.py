@@ -1,64 +1,35 @@
-"""`then`: the checks that must hold."""
+"""`then`: the checks that must hold, each as its name alone, or as its name and its parameters."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, create_model, model_validator
 
-from cronproof.checks.batch_limit import BatchLimit
-from cronproof.checks.body import Body
-from cronproof.checks.check import Check
-from cronproof.checks.claims_agree import ClaimsAgree
-from cronproof.checks.delivery import Delivery
-from cronproof.checks.egress import Egress
-from cronproof.checks.exclusive import Exclusive
-from cronproof.checks.max_attempts import MaxAttempts
-from cronproof.checks.never_waits import NeverWaits
-from cronproof.checks.no_deadlock import NoDeadlock
-from cronproof.checks.no_duplicate import NoDuplicate
-from cronproof.checks.no_interference import NoInterference
-from cronproof.checks.no_loss import NoLoss
-from cronproof.checks.only_eligible import OnlyEligible
-from cronproof.checks.rows import Rows
-from cronproof.checks.rpc_guarded import RpcGuarded
-from cronproof.checks.rpc_present import RpcPresent
-from cronproof.checks.sees_rows import SeesRows
-from cronproof.checks.status import Status
-from cronproof.checks.text import Text
+from cronproof.checks import CHECKS, Check
 from cronproof.strict_model import StrictModel
 
-CheckName = Literal[
-    "exclusive", "no-duplicate", "no-interference", "claims-agree", "never-waits", "sees-rows", "no-deadlock", "egress"
-]
-BY_NAME: dict[CheckName, type[Check]] = {
-    "exclusive": Exclusive,
-    "no-duplicate": NoDuplicate,
-    "no-interference": NoInterference,
-    "claims-agree": ClaimsAgree,
-    "never-waits": NeverWaits,
-    "sees-rows": SeesRows,
-    "no-deadlock": NoDeadlock,
-    "egress": Egress,
-}
+
+def _needs_parameters(check: type[Check]) -> bool:
+    if not issubclass(check, StrictModel):
+        return True
+    try:
+        check.model_validate({})
+    except ValidationError:
+        return True
+    return False
 
 
-class WithParameters(StrictModel):
+BY_NAME = {check.id: check for check in CHECKS if not _needs_parameters(check)}
+"""The checks that need no parameters."""
+if TYPE_CHECKING:
+    CheckName = str
+else:
+    CheckName = Literal[tuple(BY_NAME)]
+
+
+class _OneCheck(StrictModel):
     """One check and its parameters."""
-
-    no_loss: Annotated[NoLoss | None, Field(alias="no-loss")] = None
-    delivery: Delivery | None = None
-    claims_agree: Annotated[ClaimsAgree | None, Field(alias="claims-agree")] = None
-    only_eligible: Annotated[OnlyEligible | None, Field(alias="only-eligible")] = None
-    batch_limit: Annotated[BatchLimit | None, Field(alias="batch-limit")] = None
-    status: Status | None = None
-    body: Body | None = None
-    text: Text | None = None
-    rows: Rows | None = None
-    max_attempts: Annotated[MaxAttempts | None, Field(alias="max-attempts")] = None
-    no_interference: Annotated[NoInterference | None, Field(alias="no-interference")] = None
-    rpc_present: Annotated[RpcPresent | None, Field(alias="rpc-present")] = None
-    rpc_guarded: Annotated[RpcGuarded | None, Field(alias="rpc-guarded")] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -68,6 +39,16 @@ class WithParameters(StrictModel):
             raise ValueError("this check needs its parameters")
         return self
 
+
+_FIELDS: Any = {
+    check.id.replace("-", "_"): (Annotated[check | None, Field(alias=check.id)], None)
+    for check in CHECKS
+    if not issubclass(check, StrictModel) or check.model_fields
+}
+if TYPE_CHECKING:
+    WithParameters = _OneCheck
+else:
+    WithParameters = create_model("WithParameters", __base__=_OneCheck, __doc__=_OneCheck.__doc__, **_FIELDS)
 
 Expectation = Annotated[
     Annotated[CheckName, Tag("name")] | Annotated[WithParameters, Tag("parameters")],
