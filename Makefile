@@ -15,24 +15,27 @@ NPM_CI := npm ci --no-audit --no-fund --silent
 
 PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
 
-.PHONY: verify test prove examples built lint lock clean bench
+.PHONY: help verify test prove examples built lint lock clean bench
 
-verify: $(READY)  ## the main job: every scenario against the reference crons, on an embedded Postgres
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf 'make %-9s %s\n' "$$name" "$$what"; done
+
+verify: $(READY)  ## verify every scenario against the reference crons, on an embedded Postgres: the main job
 	$(BIN)/cronproof verify
 
-test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready) $(if $(CHROMIUM),.venv/.browser)  ## the tests of the harness itself
+test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready) $(if $(CHROMIUM),.venv/.browser)  ## the tests of cronproof itself
 	$(BIN)/pytest --numprocesses auto -m "not examples and not slow"
 
-prove: $(READY)  ## that the checks catch what they claim to, and whatever is slow; some eight minutes on two cores
+prove: $(READY)  ## prove that the checks catch what they claim to, and run the slow tests; about eight minutes
 	$(BIN)/cronproof prove
 	$(BIN)/pytest --numprocesses auto -m slow
 
 built: $(EXAMPLES) $(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready .venv/.browser
 
-examples: $(READY) $(EXAMPLES)  ## the applications of fixtures/targets, each verified as it is; needs Node
+examples: $(READY) $(EXAMPLES)  ## verify the applications of fixtures/targets, unmodified; needs Node
 	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py
 
-lint: $(READY)
+lint: $(READY)  ## ruff, mypy --strict, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -63,7 +66,7 @@ $(FASTAPI)/.venv/.ready: $(FASTAPI)/requirements.lock
 	$(FASTAPI)/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for every platform
+lock: $(READY)  ## pin the newest versions that pyproject.toml allows, for every platform
 	$(BIN)/python -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	.venv/lock/bin/uv pip compile pyproject.toml --group dev $(PINNED) --output-file requirements.lock
@@ -71,10 +74,10 @@ lock: $(READY)  ## pins the newest versions that pyproject.toml allows, for ever
 	.venv/lock/bin/uv pip compile --group bench $(PINNED) --constraint requirements.lock --output-file bench/requirements.lock
 	.venv/lock/bin/uv pip compile --group browser $(PINNED) --constraint requirements.lock --output-file tests/report/browser.lock
 
-clean:
+clean:  ## remove everything that the other commands have made
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf $(LITE)/node_modules $(FORMATS)/node_modules $(NODE_PG)/node_modules $(NEXTJS)/node_modules $(NEXTJS)/.next $(FASTAPI)/.venv
 
-bench: $(READY)  ## how fast schedules run, each number next to a baseline from the same run
+bench: $(READY)  ## measure what things cost, each next to a baseline from the same run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement bench/requirements.lock
 	$(BIN)/python -m bench

@@ -1,4 +1,4 @@
-"""The README prints what really happens, and speaks of every command, check and order."""
+"""README and guide show what is really printed. Every check, order and command is explained."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
 
 from cronproof.checks import CHECKS
+from cronproof.cli.app import app
 from cronproof.explore.named_orders import DESCRIPTIONS
 from cronproof.scenario import reader
 from tests.conftest import ROOT
 
 VERIFIED = "CRONPROOF_VERIFIED"
 """Names a file with what `make verify` has printed."""
-README = (ROOT / "README.md").read_text()
+README, GUIDE = ((ROOT / name).read_text() for name in ("README.md", "docs/guide.md"))
 BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CONSOLE = [
     pytest.param(command, shown, marks=[pytest.mark.slow] if command == "make verify" else [])
-    for command, shown in BLOCK.findall(README)
+    for command, shown in BLOCK.findall(README + GUIDE)
     if "../my-app" not in command
 ]
 YOUR_APP = [block for block in BLOCK.findall(README) if "../my-app" in block[0]]
@@ -33,7 +35,7 @@ FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[0-9a-f]{6}")
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=lambda text: text[:24])
-def test_what_the_readme_shows_is_what_is_printed(command: str, shown: str, tmp_path: Path) -> None:
+def test_what_is_shown_is_what_is_printed(command: str, shown: str, tmp_path: Path) -> None:
     if command == "make verify" and VERIFIED in os.environ:  # CI has run it just before
         assert_printed(shown, Path(os.environ[VERIFIED]).read_text())
         return
@@ -71,9 +73,9 @@ def test_your_own_app_is_verified_as_the_readme_says(tmp_path: Path) -> None:
         assert_printed(shown, done.stdout.replace(str(app), "../my-app"))
 
 
-def test_the_scenario_of_the_readme_is_valid(tmp_path: Path) -> None:
-    (yaml,) = re.findall(r"^```yaml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    file = tmp_path / "readme.yaml"
+def test_the_scenario_of_the_guide_is_valid(tmp_path: Path) -> None:
+    (yaml,) = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    file = tmp_path / "guide.yaml"
     file.write_text(yaml)
 
     assert reader.read_one(file).scenario.title
@@ -86,8 +88,22 @@ def test_every_check_and_order_is_explained() -> None:
         assert f"`{name}`" in text
 
 
+def test_every_command_is_in_the_guide() -> None:
+    for command in typer.main.get_group(app).commands:
+        assert f"| `cronproof {command}" in GUIDE, command
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"]({page.name})" in index or page.name == "README.md"
+
+
 @pytest.mark.parametrize(
-    "file", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda file: file.name
+    "file",
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))],
+    ids=lambda file: file.name,
 )
 def test_links_lead_somewhere(file: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text()):

@@ -189,7 +189,7 @@ BY_ORDER = of_cron(interleavings="all")
     ("results", "verdict"),
     [
         ([BY_ORDER, of_cron(with_fault(1), faults=["each"])], "**low**: nothing in 6 schedules and 1 faults"),
-        ([BY_ORDER, of_cron(with_fault(2), faults=["each"])], "**medium**: duplicate in 1 of 1 faults, no schedule without one"),
+        ([BY_ORDER, of_cron(with_fault(2), faults=["each"])], "**medium**: duplicate in 1 of 1 faults, in no schedule without faults"),
         ([BY_ORDER, of_cron(with_fault(2, fault=False), faults=["each"])], "**high**: duplicate in 1 of 7 schedules"),
         ([of_cron(verdict="FAIL", interleavings="all")], "**high**: duplicate in 4 of 6 schedules"),
         ([BY_ORDER], "**not known**: either schedules or faults were not executed"),

@@ -27,6 +27,7 @@ from cronproof.report.data.record import record
 from cronproof.report.folder import write_whole
 from cronproof.report.views import risk_table
 from cronproof.report.views.progress import Progress
+from cronproof.report.views.sections import count
 from cronproof.scenario.reader import ScenarioFile
 
 RISKS = "risks.md"
@@ -60,7 +61,7 @@ def risks(
             write_whole(out / name / place, counterexample.text())
         if found[name].interrupted:
             break
-    more = f" {left_out} slow scenarios were left out; --slow runs them, too." if left_out else ""
+    more = f" {count(left_out, 'slow scenario')} left out; --slow includes them." if left_out else ""
     _compare(found, out / RISKS, more)
 
 

@@ -31,6 +31,7 @@ from cronproof.redaction import show_data
 from cronproof.report import folder
 from cronproof.report.data.record import record
 from cronproof.report.views import attestation
+from cronproof.report.views.sections import count
 
 
 def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passes them by name)
@@ -72,7 +73,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     run = record(about, results, place, find_secrets(plan))
     terminal.summary(results, about.seconds)
     if left_out:
-        console.say(f"{left_out} slow scenarios were left out; --slow runs them, too")
+        console.say(f"{count(left_out, 'slow scenario')} left out; --slow includes them")
     folder.write(place, run, signer)
     folder.publish(place)
     console.say(f"\nSign-off report: {place / folder.PAGE}")

@@ -23,7 +23,7 @@ from cronproof.gate.names import step_name
 from cronproof.gate.trace import Trace
 from cronproof.strict_model import StrictModel
 
-VERSION = 2
+VERSION: Literal[2] = 2
 """The version of the format. Files without one are of version 1, which had other names of two checks."""
 RENAMED_CHECKS = {"tries": "max-attempts", "flag-agrees": "claims-agree"}
 HEAD = "# A counterexample: `cronproof replay` with this file executes it again. Each step is an instance and what it does.\n"

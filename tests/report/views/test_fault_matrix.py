@@ -59,7 +59,8 @@ def test_two_faults_in_one_run_are_counted() -> None:
     ]
 
     assert (
-        list(fault_matrix.draw_matrix([*table, met("dies", "begin")]))[2] == "two faults in one run: 1 × ·, 1 × stuck"
+        list(fault_matrix.draw_matrix([*table, met("dies", "begin")]))[2]
+        == "two faults in one execution: 1 × ·, 1 × stuck"
     )
 
 

@@ -43,7 +43,7 @@ class MeasuredRisk:
             case "high":
                 return f"{count_words(self.anomalies)} of {self.schedules} schedules"
             case "medium":
-                return f"{count_words(self.anomalies_by_fault)} of {self.faults} faults, no schedule without one"
+                return f"{count_words(self.anomalies_by_fault)} of {self.faults} faults, in no schedule without faults"
             case "low":
                 return f"nothing in {self.schedules} schedules and {self.faults} faults"
             case "not known":

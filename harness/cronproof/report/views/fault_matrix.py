@@ -91,9 +91,9 @@ def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
     for point, by_cell in of_calls(message_outcomes):
         yield f"{point}:"
         for cell, faults in by_cell.items():
-            yield f"    {cell:8} {', '.join(faults)}"
+            yield f"    {cell:12} {', '.join(faults)}"
     if counts := pairs(message_outcomes):
-        yield "two faults in one run: " + ", ".join(f"{count} × {cell}" for cell, count in counts.items())
+        yield "two faults in one execution: " + ", ".join(f"{count} × {cell}" for cell, count in counts.items())
     yield LEGEND
 
 

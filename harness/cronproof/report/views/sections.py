@@ -33,8 +33,8 @@ class Section:
     tables: Sequence[Table]
 
     @property
-    def runs(self) -> int:
-        """How many runs were made for it."""
+    def executions(self) -> int:
+        """How many executions its scenarios took."""
         return sum(scenario.played for scenario in self.scenarios)
 
     @property
@@ -60,15 +60,21 @@ def make_sections(document: Document) -> list[Section]:
     return found
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things: `1 scenario`, `2 scenarios`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def sentence(document: Document) -> str:
     """The verdict in a sentence."""
     scenarios = len(document.scenarios)
     failed, unsure = (sum(one.verdict == said for one in document.scenarios) for said in ("FAIL", "INCONCLUSIVE"))
     if not failed and not unsure:
         limited = sum(one.limited for one in make_sections(document))
-        return f"all {scenarios} scenarios hold" + (f", {limited} of them but for known limits" if limited else "")
+        hold = "the only scenario holds" if scenarios == 1 else f"all {scenarios} scenarios hold"
+        return hold + (f", {limited} of them with known limits" if limited else "")
     counts = [f"{failed} failed"] * bool(failed) + [f"{unsure} proved nothing"] * bool(unsure)
-    return f"{' and '.join(counts)} of {scenarios} scenarios"
+    return f"{' and '.join(counts)} of {count(scenarios, 'scenario')}"
 
 
 def crons(scenario: ScenarioEntry) -> Mapping[str, str]:
@@ -82,9 +88,9 @@ def outcomes(scenario: ScenarioEntry) -> Table:
     return Table(("Outcome: what each answered, and sent", "Schedules"), rows)
 
 
-SCHEDULES = "A6 B7 A1 is a schedule: A takes six steps, then B seven, then A one. A!dies1 is a step that met a fault."
-CHANGED = "Files differed from this commit, so what it has does not repeat this run exactly."
-LATER = "What is not seen above comes when the crons are called again afterwards, until nothing changes any more."
+SCHEDULES = "A6 B7 A1 is a schedule: A takes six steps, then B seven, then A one. A!dies1 is a step with a fault."
+CHANGED = "Files differed from this commit: checking it out does not repeat this run exactly."
+LATER = "What is missing above shows when the crons are called again afterwards, until nothing changes any more."
 
 
 def shows_later(timeline: Timeline) -> bool:
@@ -95,10 +101,10 @@ def shows_later(timeline: Timeline) -> bool:
 def summary(document: Document) -> Table:
     """A line for each test."""
     rows = [
-        (one.heading, len(one.scenarios), one.runs, Strong(one.verdict), one.limited or "none")
+        (one.heading, len(one.scenarios), one.executions, Strong(one.verdict), one.limited or "none")
         for one in make_sections(document)
     ]
-    return Table(("Test", "Scenarios", "Runs", "Result", "With known limits"), rows)
+    return Table(("Test", "Scenarios", "Executions", "Result", "With known limits"), rows)
 
 
 def failures(document: Document) -> Iterator[tuple[ScenarioEntry, Verdict, str, str]]:
@@ -160,24 +166,24 @@ def coverage(document: Document) -> Table:
 def _counted(scenarios: Sequence[ScenarioEntry]) -> str:
     if not scenarios:
         return NOWHERE
-    runs = sum(scenario.played for scenario in scenarios)
-    return f"{len(scenarios)} scenario{'s' * (len(scenarios) != 1)}, {runs} run{'s' * (runs != 1)}"
+    executions = sum(scenario.played for scenario in scenarios)
+    return f"{count(len(scenarios), 'scenario')}, {count(executions, 'execution')}"
 
 
 def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
     """What the run does not prove: a sentence each, and the scenarios that it is about."""
     if document.interrupted:
-        yield "The run was interrupted: what it did not come to is not known.", []
+        yield "The run was interrupted: what it did not reach is not known.", []
     if document.shard is not None:
         yield f"This is shard {document.shard} of all scenarios; the others are reported elsewhere.", []
     if document.left_out:
-        yield f"{document.left_out} slow scenarios were left out; --slow runs them, too.", []
+        yield f"{count(document.left_out, 'slow scenario')} left out; --slow includes them.", []
     unsure = [one.id for one in document.scenarios if one.verdict == "INCONCLUSIVE"]
     if unsure:
         yield "Scenarios that proved nothing, for the reasons given above:", unsure
     partly = [f"{one.id}: {which(one.exploration)}" for one in document.scenarios if _is_partial(one)]
     if partly:
-        yield "Explorations that did not play every schedule there is:", partly
+        yield "Explorations that did not execute every schedule:", partly
     named = [one.id for one in document.scenarios if one.exploration.strategy == "orders"]
     if named:
         yield "Several instances, but in named orders only:", named
@@ -188,14 +194,14 @@ def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
     if limits:
         yield (
             "Known limits, which fail nothing:",
-            [f"{reason} ({count} scenario{'s' * (count != 1)})" for reason, count in limits.items()],
+            [f"{reason} ({count(times, 'scenario')})" for reason, times in limits.items()],
         )
 
 
 ALWAYS = (
-    "What happens inside a single statement of Postgres is never split.",
+    "A single statement of Postgres is never interrupted: what happens inside it is not explored.",
     f"{TITLES} are stand-ins that behave as documented; no real message was sent.",
-    "Nothing is said of more instances at once, other rows, or more faults in one run than a scenario names.",
+    "More instances, other rows, or more faults in one execution than a scenario names are not covered.",
 )
 """What no run proves, whatever its scenarios."""
 
@@ -218,29 +224,29 @@ def _functions(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 def _responses(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
     rows: list[Sequence[Cell]] = []
-    for scenario, run in _executions(scenarios):
+    for scenario, execution in _executions(scenarios):
         called = crons(scenario)
-        rows += [(called[one.instance], one.status, Code(one.body)) for one in run.responses]
+        rows += [(called[one.instance], one.status, Code(one.body)) for one in execution.responses]
     yield Table(("Cron", "Status", "Response"), rows)
 
 
 def _race(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
     rows: list[Sequence[Cell]] = []
-    for scenario, run in _executions(scenarios):
-        order = f"one of the schedules, {run.order}" if run.explored else run.order
+    for scenario, execution in _executions(scenarios):
+        order = f"one of the schedules, {execution.order}" if execution.explored else execution.order
         claims: list[Cell] = []
-        for claim in run.claims:
+        for claim in execution.claims:
             claimed = f" ({UNIT} {', '.join(map(str, claim.units))})" if claim.units else ""
             claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.units))), claimed))
-        waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in run.waits)
-        rows.append((scenario.id, order, tuple(claims), run.accepted, waits or "none"))
+        waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in execution.waits)
+        rows.append((scenario.id, order, tuple(claims), execution.accepted, waits or "none"))
     yield explorations(scenarios)
-    title = "Each named order, and of the schedules one for each outcome, also of those that led to the shortest:"
+    title = "Each named order, and one schedule for each outcome:"
     yield Table(("Scenario", "Order", "Claimed", "Messages accepted", "Lock waits"), rows, title)
 
 
 def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:
-    """How thoroughly the schedules of each were run."""
+    """How many schedules of each scenario were executed, and whether that was all."""
     rows = [
         (one.id, e.schedules, which(e), "yes" if e.exhausted else "no", e.distinct_outcomes, e.blocked_waits)
         for one in scenarios
@@ -253,8 +259,8 @@ def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:
 def _retry(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
     claims: dict[str, Cell] = {"set": "set", "empty": Strong("NULL"), "deleted": "deleted"}
     rows: list[Sequence[Cell]] = []
-    for scenario, run in _executions(scenarios):
-        for unit in run.units:
+    for scenario, execution in _executions(scenarios):
+        for unit in execution.units:
             answers, later = (
                 ", ".join(map(str, statuses)) or "not tried" for statuses in (unit.answers, unit.answers_later)
             )

@@ -21,6 +21,7 @@ from cronproof.report.data.parts import PARTS
 from cronproof.report.views import fault_matrix, github, progress
 from cronproof.report.views.interleavings import describe_coverage, draw_timeline
 from cronproof.report.views.progress import Progress
+from cronproof.report.views.sections import count
 from cronproof.scenario.reader import ScenarioFile
 
 _STYLES: dict[Verdict, str] = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
@@ -104,12 +105,14 @@ class Terminal:
             if of_part:
                 verdict = worst([result.verdict for result in of_part])
                 checks = sum(len(result.checks) for result in of_part)
-                runs = sum(result.played for result in of_part)
-                counts = f"{len(of_part)} scenarios, {runs} runs, {checks} checks"
+                executions = sum(result.played for result in of_part)
+                counts = (
+                    f"{count(len(of_part), 'scenario')}, {count(executions, 'execution')}, {count(checks, 'check')}"
+                )
                 self._print(f"{_coloured(verdict)}  {heading} [dim]({counts})[/dim]")
         failed = [result for result in results if result.verdict != "PASS"]
         verdict = worst([result.verdict for result in results])
-        self._print(f"\n{_coloured(verdict)}  {len(results)} scenarios in {seconds:.1f} s", end="")
+        self._print(f"\n{_coloured(verdict)}  {count(len(results), 'scenario')} in {seconds:.1f} s", end="")
         self._print(f", {len(failed)} not passed:" if failed else "")
         for result in failed:
             for check in result.checks:
@@ -117,7 +120,7 @@ class Terminal:
                     self._print(f"  {escape(result.file.id)}: {check.id}: {escape(check.message)}")
 
     def _how_it_came(self, result: ScenarioResult) -> None:
-        """The steps of the first order in which a check of an overlap did not pass."""
+        """The steps of the first named order in which a check did not pass."""
         order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
         evidence = next((one for one in result.evidence if one.order == order), None)
         if evidence is None or len(evidence.instances) == 1:
