@@ -1,4 +1,4 @@
-"""Fixtures: one event loop and one embedded server for the whole test run, and whatever is made from them."""
+"""Fixtures: one event loop and one embedded server for all tests, and their databases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.targets import reference
 
-# How fast an example is made depends on the machine, and on what else it does.
+# How long an example takes to generate depends on the machine and its load.
 hypothesis.settings.register_profile("untimed", suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
@@ -30,7 +30,7 @@ Await = Callable[[Coroutine[Any, Any, Any]], Any]
 
 @pytest.fixture(scope="session")
 def await_() -> Iterator[Await]:
-    """Runs a coroutine in the event loop that all tests share, so that connections outlive a test."""
+    """Runs a coroutine in the shared event loop, so that connections outlive a test."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         yield runner.run
 

@@ -1,4 +1,4 @@
-"""Nothing that a run starts outlives it, however it ends. The runs are real processes, and really killed."""
+"""Nothing that a run starts outlives it, even if its process is killed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def living(folder: Path) -> list[str]:
-    """The processes that work in the folder; a zombie works nowhere."""
+    """The processes with the folder in their command line, without zombies."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -45,7 +45,7 @@ RULES = ("scenarios/3-race", "scenarios/5-rules")
 
 
 class Started:
-    """A `cronproof verify` in a process of its own, with a temporary folder of its own."""
+    """A `cronproof verify` in a separate process, with its own temporary folder."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
@@ -70,9 +70,9 @@ class Started:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a socket's, unlike pytest's own."""
+    """A folder with a path short enough for a socket, unlike pytest's."""
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="cp") as folder:
-        Path(folder).chmod(0o755)  # so that the server's user can enter, where that is another one
+        Path(folder).chmod(0o755)  # the server may run as another user
         yield Path(folder)
 
 
@@ -133,7 +133,7 @@ def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
     run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
 
-    run.process.send_signal(signal.SIGSTOP)  # so that it cannot end by itself meanwhile
+    run.process.send_signal(signal.SIGSTOP)  # it must not end meanwhile
     Started(short_folder, "scenarios/1-functions").process.communicate()
 
     assert server.exists()

@@ -19,7 +19,7 @@ from cronproof.scenario import reader
 from tests.conftest import ROOT
 
 VERIFIED = "CRONPROOF_VERIFIED"
-"""Names a file with what `make verify` has printed."""
+"""The variable that names a file with the output of `make verify`."""
 README, GUIDE = ((ROOT / name).read_text() for name in ("README.md", "docs/guide.md"))
 BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CONSOLE = [
@@ -30,18 +30,18 @@ CONSOLE = [
 YOUR_APP = [block for block in BLOCK.findall(README) if "../my-app" in block[0]]
 TIMES = re.compile(r"\d+(\.\d+)? m?s\b")
 FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[0-9a-f]{6}")
-"""That of a run."""
+"""The name of the folder of a run."""
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=lambda text: text[:24])
 def test_what_is_shown_is_what_is_printed(command: str, shown: str, tmp_path: Path) -> None:
-    if command == "make verify" and VERIFIED in os.environ:  # CI has run it just before
+    if command == "make verify" and VERIFIED in os.environ:  # CI has just run it
         assert_printed(shown, Path(os.environ[VERIFIED]).read_text())
         return
     words = shlex.split(command.replace("make verify", ".venv/bin/cronproof verify"))
     words[0] = str(ROOT / words[0])
-    # Into a folder of its own: the report of whoever runs the tests stays theirs.
+    # A separate folder, so that the user's own reports are not overwritten.
     done = subprocess.run([*words, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
     printed = done.stdout.replace(str(tmp_path), "reports")
 
@@ -49,7 +49,7 @@ def test_what_is_shown_is_what_is_printed(command: str, shown: str, tmp_path: Pa
 
 
 def assert_printed(shown: str, printed: str) -> None:
-    """Every shown line is printed, in this order; times aside, and with anything in place of `[...]`."""
+    """Asserts that all shown lines are printed in order. `[...]` and times match anything."""
     shown, rest = (FOLDER.sub("RUN", TIMES.sub("TIME", text)) for text in (shown, printed))
     parts = [part.strip("\n") for part in re.split(r"\[\.\.\.\]", shown)]
     for part in parts:

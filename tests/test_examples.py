@@ -1,4 +1,4 @@
-"""The applications of fixtures/targets, verified as a user would: by the command, with their own configuration."""
+"""The applications of fixtures/targets, verified by the command with their own config."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_processes_that_are_killed_lose_and_double_what_the_reference_does(tmp_p
 
 
 def table(document: dict[str, Any]) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """What became of the message and of the row, by fault, instance and point."""
+    """The outcome of message and row, by fault, instance and point."""
     (scenario,) = document["scenarios"]
     met = [(one["faults"][0], one) for one in scenario["faults"]]
     return {(f["fault"], f["instance"], f["point"]): (one["delivered"], one["row"]) for f, one in met}
@@ -65,11 +65,11 @@ def test_the_application_before_the_fix_fails_the_races_and_nothing_else(tmp_pat
     failed = [scenario for scenario in document["scenarios"] if scenario["verdict"] != "PASS"]
     races = [scenario for scenario in failed if scenario["id"].startswith("3-race/")]
     assert code == 1
-    # Before the fix there were no claim functions to look at.
+    # Before the fix there were no claim functions.
     assert {scenario["id"].partition("/")[0] for scenario in failed} == {"1-functions", "3-race"}
     assert len(races) == 8
     explored = [scenario for scenario in races if "counterexample" in scenario]
-    # Where OpenPhone refuses once, only the order shows it that no schedule can: jobs that somebody else has locked.
+    # Where OpenPhone refuses once, the named order `rows-locked` fails, but no schedule does.
     assert [scenario["id"] for scenario in races if scenario not in explored] == [
         "3-race/post-job-followup-refused-once"
     ]

@@ -1,4 +1,4 @@
-"""`pytest scenarios`: one test for each scenario file, with failures that a person understands."""
+"""`pytest scenarios`: one test for each scenario file, with readable failures."""
 
 from __future__ import annotations
 

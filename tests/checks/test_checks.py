@@ -1,4 +1,4 @@
-"""Every check on evidence made by hand: what it passes, what it fails with which words, when it cannot tell."""
+"""Every check on evidence made by hand: PASS, FAIL with its message, and INCONCLUSIVE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""delivery, on evidence made by hand: how often a message came, and which limits are known."""
+"""delivery, on evidence made by hand: how often a message is accepted, and known limits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NOT_ONCE = "its message was accepted twice or more, not exactly once"
         (Delivery(units=[32], expected="at least once"), met("dies", **TWICE), "PASS", "at least once"),
         (Delivery(units=[32], expected="at least once"), met("dies", **NEVER), "FAIL", "never accepted, not at least once"),
         (LIMITED, met("timeout-after", **TWICE), "PASS", "accepted twice or more, as is known"),
-        (LIMITED, met("timeout-after"), "PASS", "exactly once"),  # it need not show at every point
+        (LIMITED, met("timeout-after"), "PASS", "exactly once"),  # a limit need not show at every point
         (LIMITED, met("reset-after", **TWICE), "FAIL", NOT_ONCE),
         (LIMITED, met("timeout-after", **NEVER), "FAIL", "never accepted, not exactly once"),
         (AT_CALL, met("timeout-after", **TWICE), "PASS", "accepted twice or more, as is known"),

@@ -1,4 +1,4 @@
-"""no-interference and max-attempts, on evidence made by hand: who got what of whom, how often it was tried, and what is known of it."""
+"""no-interference and max-attempts, on evidence made by hand, with known limits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(
     [
         (NoInterference(), run(SMS, LEAD), "FAIL", "********0132 gets 2 messages at once, of ghl-followups and post-job-followup"),
         (NoInterference(), run(SMS, LEAD, before={}), "PASS", "nobody gets messages of two at once"),
-        (NoInterference(), run(SMS, SMS), "PASS", "nobody gets messages of two at once"),  # both of A: no-duplicate's affair
+        (NoInterference(), run(SMS, SMS), "PASS", "nobody gets messages of two at once"),  # both from A: for no-duplicate
         (NoInterference(), run(SMS, sent("B", "post-job-followup", ADA, "How was it?")), "FAIL", "of post-job-followup, the same text"),
         (NoInterference(), run(SMS, replace(LEAD, recovering=True)), "PASS", "nobody gets messages of two at once"),
         (NoInterference(), run(), "INCONCLUSIVE", "no message was accepted"),

@@ -1,4 +1,4 @@
-"""The command as its users call it: what it prints, what it writes, and the exit code."""
+"""The command as users call it: its output, its files and its exit code."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_on_a_terminal_lines_fit_and_no_color_is_obeyed(colour: bool, tmp_path: 
     ) as process:
         os.close(output)
         printed = b""
-        with contextlib.suppress(OSError):  # everything is read, and nobody writes any more
+        with contextlib.suppress(OSError):  # end of output: the writer has closed the terminal
             while part := os.read(terminal, 4096):
                 printed += part
     os.close(terminal)

@@ -1,4 +1,4 @@
-"""explore and replay as their users call them."""
+"""explore and replay as users call them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ then:
 
 @pytest.fixture(scope="module")
 def duplicate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The counterexample of the crons before the fix."""
+    """A counterexample of the crons before the fix."""
     folder = tmp_path_factory.mktemp("legacy")
     done = cronproof("explore", RACE, "--target", "legacy", "--out", str(folder))
     assert (done.returncode, done.stderr) == (1, "")
@@ -188,7 +188,7 @@ ENDS_SECONDS = 60
 
 
 def interrupted(*arguments: str) -> tuple[int, str, str]:
-    """The exit code, what was printed, and the line of progress after which Ctrl-C came."""
+    """Interrupts at the first progress line. Returns exit code, output and that line."""
     terminal, stderr = os.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "cronproof", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
@@ -196,7 +196,7 @@ def interrupted(*arguments: str) -> tuple[int, str, str]:
         os.close(stderr)
         progress = os.read(terminal, 200).decode()
         process.send_signal(signal.SIGINT)
-        # A terminal takes no more than a few thousand characters that nobody reads.
+        # Keep reading: a terminal blocks its writer after a few thousand unread characters.
         reading = threading.Thread(target=_read_on, args=(terminal,))
         reading.start()
         try:
@@ -209,7 +209,7 @@ def interrupted(*arguments: str) -> tuple[int, str, str]:
 
 
 def _read_on(terminal: int) -> None:
-    with contextlib.suppress(OSError):  # nobody writes to it any more
+    with contextlib.suppress(OSError):  # the writer has closed it
         while os.read(terminal, 4096):
             pass
 

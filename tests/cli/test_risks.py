@@ -1,4 +1,4 @@
-"""The remaining crons, compared as the documentation shows them; scenarios of pairs, slow ones, and clocks."""
+"""The table of the remaining crons, and scenarios with pairs, slow ones and clocks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 
 REMAINING = ROOT / "scenarios" / "8-remaining"
 FOLDERS = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]
-"""Enough scenarios for a second process."""
+"""Enough scenarios that a second process is started."""
 DOCS = ROOT / "docs" / "remaining-crons.md"
 
 
@@ -59,7 +59,7 @@ def test_a_known_limit_is_no_failure_and_its_schedule_is_saved_and_replayed(tmp_
         "replay", known["counterexample"], "--target", "hardened",
         *(f"--migration={ROOT / 'sql' / name}" for name in ("06-cron-locking.sql", "07-claim-leases.sql", "08-message-notices.sql")),
     )  # fmt: skip
-    assert mended.returncode == 4, mended.stdout  # it claims, and so does other things than were recorded
+    assert mended.returncode == 4, mended.stdout  # diverged: it claims first
 
 
 def test_pairs_are_scenarios_of_their_own_with_one_line_each(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> No
 
 
 def helper_of(pid: int) -> int:
-    """The process that helps another one, as soon as there is one."""
+    """Waits for the worker process of another process, and returns its id."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for task in Path(f"/proc/{pid}/task").glob("*/children"):

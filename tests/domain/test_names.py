@@ -1,4 +1,4 @@
-"""One room for the application: no other folder of the package names its tables, columns, crons or services."""
+"""Only a few folders of the package may name tables, columns, crons or services."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGE = Path(cronproof.__file__).parent
 ROOMS = (PACKAGE / "domain", PACKAGE / "services", PACKAGE / "targets" / "reference.py")
 TABLES = set(re.findall(r"create table (?:if not exists )?public\.(\w+)", (ROOT / "sql" / "02-schema.sql").read_text()))
 NAMES = {
-    *(TABLES - {"messages"}),  # which is our own word, too
+    *(TABLES - {"messages"}),  # also a word of the package
     *(table.removesuffix("s") for table in TABLES - {"messages"}),
     *SENT_COLUMNS.values(),
     *CLAIM_FUNCTIONS.values(),

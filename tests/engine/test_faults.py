@@ -1,4 +1,4 @@
-"""Faults end to end, on a real Postgres: what the matrix says of the crons, and of their deaths."""
+"""Faults end to end, on a real Postgres: the fault matrix of the crons."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Verify = Callable[..., ScenarioResult]
 
 @pytest.fixture
 def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
-    """Verifies the follow-up's scenario of faults, with some of its lines replaced."""
+    """Verifies the fault scenario of post-job-followup, with some lines replaced."""
 
     def of(target: str = "reference", **replaced: str) -> ScenarioResult:
         lines = FOLLOWUP.read_text().splitlines()
@@ -52,7 +52,7 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
 
 
 def table(message_outcomes: list[MessageOutcome]) -> dict[tuple[str, str], str]:
-    """What became of the message, by what the first instance met and where."""
+    """The outcome of the message, by the fault and the point of instance A."""
     return {
         (str(one.faults[0].fault), one.faults[0].point): fault_matrix.word(one)
         for one in message_outcomes
@@ -118,7 +118,7 @@ def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Ser
     result = await_(main())
     assert result.verdict == "PASS", result.reason
     died = {(one.faults[0].instance, one.faults[0].point) for one in result.message_outcomes}
-    assert len(died) == 14  # at each of seven points of each of two instances
+    assert len(died) == 14  # two instances, seven points each
     assert result.exploration.strategy == "all"
     assert result.exploration.exhausted
 

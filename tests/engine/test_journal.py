@@ -1,4 +1,4 @@
-"""Going on with a search: what was run is not run again, and nothing is mixed up."""
+"""Continuing a search: no schedule is executed twice, and searches are not mixed up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TASKS = [WorkItem(("A",)), WorkItem(("A", "B")), WorkItem(("B",), data=(1,))]
 
 @dataclass
 class Runs:
-    """Makes runs; each comes to what its schedule ends with."""
+    """Executes schedules. The outcome is the last instance of the schedule."""
 
     made: list[WorkItem] = field(default_factory=list)
     prefix: str = ""
@@ -47,14 +47,14 @@ def search(
 ) -> list[tuple[ExecutedSchedule, ExecutionSummary]]:
     journal = Journal(file, ABOUT, continues=continues)
     try:
-        return list(asyncio.run(journal.keeping(runs.execute)(tasks)))  # type: ignore[arg-type]  # a coroutine it is
+        return list(asyncio.run(journal.keeping(runs.execute)(tasks)))  # type: ignore[arg-type]  # it is a coroutine
     finally:
         journal.close(is_over=False)
 
 
 @pytest.fixture
 def begun(tmp_path: Path) -> Path:
-    """The file of a search that ended after three runs of two outcomes."""
+    """The file of a search that ended after three executions with two outcomes."""
     file = tmp_path / "search.jsonl"
     search(file, Runs(), TASKS, continues=False)
     return file
@@ -65,7 +65,7 @@ def test_of_what_was_run_only_one_of_each_outcome_is_run_again(begun: Path) -> N
 
     found = search(begun, runs, [*TASKS, more], continues=True)
 
-    assert runs.made == [TASKS[0], TASKS[1], more]  # the third came to the same as the second
+    assert runs.made == [TASKS[0], TASKS[1], more]  # the third had the outcome of the second
     executed, summary = found[2]
     assert (executed.item.schedule, executed.data, summary.key, summary.waits) == (("B",), (1,), "B", 2)
     assert executed.decisions == found[1][0].decisions

@@ -1,4 +1,4 @@
-"""The main path where it is not smooth: instances that hang, and places that are never reached."""
+"""The runner when things go wrong: instances that hang, and points never reached."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -
 
 
 def overlapping(name: str, folder: Path) -> Path:
-    """The race scenario with one overlap only."""
+    """The race scenario with one named order only."""
     file = folder / "one.yaml"
     text = RACE.read_text()
     start, end = text.index("    - one-after"), text.index("then:")
@@ -59,7 +59,7 @@ def test_an_instance_that_hangs_proves_nothing_and_the_next_run_is_undisturbed(
     monkeypatch.setattr("cronproof.explore.quiescence.AT_REST_SECONDS", 0.3)
 
     async def hangs(cron: Context) -> Body:
-        async with cron.db.transaction() as transaction:  # whose rollback, once it is given up, nobody may wait for
+        async with cron.db.transaction() as transaction:  # nobody may wait for its rollback
             await transaction.fetch(
                 dict, "with locked as (select id from public.jobs for update) select pg_sleep(60) from locked"
             )

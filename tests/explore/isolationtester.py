@@ -1,4 +1,4 @@
-"""PostgreSQL's own isolation tester, out of the embedded server's wheel: https://www.postgresql.org/docs/current/regress.html."""
+"""Postgres' isolationtester, see https://www.postgresql.org/docs/current/regress.html."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 def permutations(
     programs: Mapping[str, Sequence[str]], setup: str, conninfo: str, folder: Path
 ) -> list[tuple[str, ...]]:
-    """Runs every permutation of the sessions' steps; returns of each whose steps come in which order."""
+    """Runs every permutation of the steps. Returns the session names in order for each."""
     lines = [f"setup {{ {setup}; }}"]
     for name, statements in programs.items():
         lines.append(f"session {name}")

@@ -1,4 +1,4 @@
-"""Sessions of plain SQL in place of crons, as in a spec of Postgres' own isolation tester: each runs its steps in order."""
+"""Sessions of plain SQL instead of crons, as in a spec for Postgres' isolationtester."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cronproof.postgres.reset import Script
 
 @dataclass(frozen=True)
 class Came:
-    """What a run came to: rows and errors of each step, the rows of all tables at the end."""
+    """An execution's outcome: rows and errors of each step, and the final tables."""
 
     outcome: str
     waits: int
@@ -36,7 +36,7 @@ class Came:
 
 @dataclass
 class Sessions:
-    """Sessions on warm connections, each behind a proxy of its own."""
+    """Sessions on open connections, each behind its own proxy."""
 
     database: Database
     programs: Mapping[str, Sequence[str]]
@@ -47,7 +47,7 @@ class Sessions:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Sessions]:
-        """Connected for as long as the block runs."""
+        """Connects the sessions for the duration of the block."""
         async with contextlib.AsyncExitStack() as stack:
             for name in self.programs:
                 proxy = Proxy(name, self.database.upstream, OpenGate(), observer=self.database.observer)
@@ -93,7 +93,7 @@ class Sessions:
         return policy.executed(item, trace), Came(outcome, len(trace.waits))
 
     async def blockers(self, name: str) -> list[str]:
-        """Who holds a lock that a session waits for."""
+        """The sessions that hold a lock for which this session waits."""
         whose = {pid: proxy.instance for proxy in self._proxies.values() for pid in proxy.pids}
         blockers = await self.database.blockers(list(self._proxies[name].pids), list(whose))
         return sorted({whose[pid] for pid in blockers if pid in whose})

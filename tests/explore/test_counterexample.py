@@ -1,4 +1,4 @@
-"""Counterexamples as files, and replaying them on instances that are plain coroutines."""
+"""Counterexample files, replayed on instances that are plain coroutines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor on instances that are plain coroutines: one at a time, in the order that is asked for."""
+"""The executor on plain coroutines: one instance at a time, in the requested order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cronproof.gate.point import Point
 
 
 class Instances:
-    """Instances that pass a few points and note what they did."""
+    """Instances that pass a few points and record what they did."""
 
     def __init__(self, **points: Sequence[Point]) -> None:
         self.done: list[str] = []
@@ -148,7 +148,7 @@ def test_an_instance_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
     async def main() -> None:
         hanging = Executor()
-        hanging.prepare({"A": asyncio.Event().wait})  # type: ignore[dict-item]  # returns True, which nobody asks for
+        hanging.prepare({"A": asyncio.Event().wait})  # type: ignore[dict-item]  # its result True is ignored
         try:
             await hanging.step("A")
         finally:
@@ -185,7 +185,7 @@ def test_only_a_parked_instance_can_be_stepped() -> None:
 
 @dataclass(eq=False)
 class Connection:
-    """A channel of a pretended instance: it is busy from its release until its statement is answered."""
+    """A channel of a simulated instance, busy from its release until the answer."""
 
     content: bytes
     is_busy: bool = False
@@ -196,7 +196,7 @@ class Connection:
 
 
 class Channels(Environment):
-    """A does two things at once, of which one wants the lock that B holds until its last step."""
+    """A has two channels. One waits for a lock that B holds until its last step."""
 
     def __init__(self) -> None:
         self.executor = Executor(self, probe=self)
@@ -219,7 +219,7 @@ class Channels(Environment):
 
     async def statement(self, channel: Connection, *, takes_seconds: float) -> None:
         await self.executor.arrive("A", Point("statement", channel.content.decode()), channel)
-        await asyncio.sleep(0)  # as it takes a moment until the server has it
+        await asyncio.sleep(0)  # the server gets it a little later
         channel.is_busy = True
         if channel.content == b"locks":
             await self.free.wait()
@@ -243,13 +243,13 @@ def test_an_instance_of_several_channels_that_waited_is_at_rest_before_the_next_
         await executor.step("A")
         await executor.step("B")
         assert list(executor.choices) == ["A", "A.2", "B"]
-        await executor.step("A")  # wants the lock
+        await executor.step("A")  # waits for the lock
         assert [str(wait.blockers) for wait in executor.trace.waits] == ["('B',)"]
         assert list(executor.choices) == ["A.2", "B"]
-        await executor.step("A.2")  # its other channel goes on meanwhile, and is waited for
+        await executor.step("A.2")  # runs its other channel until it is at rest
         assert not channels.of_a[1].is_busy
         assert len(executor.trace.waits) == 1
-        await executor.step("B")  # frees the lock: then A comes to its next point
+        await executor.step("B")  # frees the lock, so A reaches its next point
         assert not channels.of_a[0].is_busy
         assert (list(executor.choices), executor.next_point("A")) == (["A"], Point("statement", "last"))
         await executor.step("A")

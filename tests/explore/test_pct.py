@@ -1,4 +1,4 @@
-"""Samples: what is drawn, the bound on what is missed, and shrinking what was found."""
+"""Sampling with PCT: the draws, the probability bound, and shrinking a failure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.explore.test_strategy import READ, WRITE, Machine, explored, schedule
 
 LENGTHS = st.sampled_from([(1, 1), (2, 1), (2, 2), (3, 2), (1, 1, 1), (2, 2, 1)])
 Event = tuple[int, int]
-"""An instance, and which of its steps, both from 0."""
+"""The numbers of an instance and of its step, both from 0."""
 
 
 def played(drawn: PctItem, lengths: Sequence[int]) -> list[Event]:
-    """The steps in the order in which the run takes them; nobody ever waits."""
+    """The steps in the order of the execution. No instance ever waits."""
     policy, taken, trace = PctPolicy(drawn), [0] * len(lengths), Trace()
     events: list[Event] = []
     names = [chr(ord("A") + number) for number in range(len(lengths))]
@@ -36,7 +36,7 @@ def played(drawn: PctItem, lengths: Sequence[int]) -> list[Event]:
 
 
 def every_draw(sample: PctStrategy, steps: int) -> Iterator[PctItem]:
-    """Each run that can be drawn, as often as it can."""
+    """Every possible draw, with duplicates."""
     limits: list[int] = []
 
     def lowest(below: int) -> int:
@@ -66,7 +66,7 @@ def test_the_bound_holds_for_every_failure_of_its_depth(
     def fails(order: Sequence[Event]) -> bool:
         return all(order.index(before) < order.index(after) for before, after in pairs)
 
-    assume(any(map(fails, orders)))  # some schedule has all of the pairs in order
+    assume(any(map(fails, orders)))  # some schedule orders all pairs
     share = sum(map(fails, runs)) / len(runs)
     assert share >= 1 / (len(lengths) * steps ** (depth - 1))
 

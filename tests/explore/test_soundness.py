@@ -1,4 +1,4 @@
-"""On a real Postgres: reduction misses no outcome, and the schedules are those that Postgres' own tester enumerates."""
+"""On a real Postgres: reduction misses no outcome. Schedules equal isolationtester's."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ STATEMENTS = [
 
 @pytest.fixture(scope="module")
 def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database of its own, with two tables, a function, a trigger and a view."""
+    """A separate database with two tables, a function, a trigger and a view."""
     file = tmp_path_factory.mktemp("sql") / "tables.sql"
     file.write_text(TABLES)
     with database_with([file], await_, postgres) as made:
@@ -109,10 +109,10 @@ TAKE = "select id from one where n < 15 for update skip locked"  # one row, or n
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@example(programs=[["begin", TAKE, "commit"], [TAKE]])  # looks in vain, while and after it is locked
+@example(programs=[["begin", TAKE, "commit"], [TAKE]])  # looks while the row is locked, and after
 @example(
     programs=[["update one set n = 30 where id = 1"], ["update one set n = 0 where n = 30"]]
-)  # and before it is there
+)  # before the row matches
 @example(programs=[["begin", "update one set n = 30 where id = 1", "commit"], ["select sum(n) from one"]])
 @example(
     programs=[["begin", "insert into log (what) values ('x')", "rollback"], ["insert into log (what) values ('y')"]]

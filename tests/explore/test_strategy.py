@@ -1,4 +1,4 @@
-"""The strategies on programs that are played in memory: what is run, how often, and that nothing is missed."""
+"""The strategies on in-memory programs: what is executed, how often, and nothing missed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Program = Sequence[Operation]
 
 @dataclass
 class Machine(Environment):
-    """Programs over a few variables. A write makes a variable what the program has read so far; a lock waits."""
+    """Programs over a few variables. A write stores all that was read. A lock waits."""
 
     programs: Sequence[Program]
     faults: Faults | None = None

@@ -1,4 +1,4 @@
-"""Faults by name, and where each makes sense."""
+"""The names of faults, and the points at which each is possible."""
 
 from __future__ import annotations
 

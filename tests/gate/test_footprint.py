@@ -1,4 +1,4 @@
-"""Which steps meet, by what they touched."""
+"""Which steps depend on each other, by what they touched."""
 
 from __future__ import annotations
 

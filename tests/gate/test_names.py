@@ -1,4 +1,4 @@
-"""Steps are named by what they do, whatever an edit does to the text."""
+"""Steps are named by what they do, so edits of the text keep the name."""
 
 from __future__ import annotations
 

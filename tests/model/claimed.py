@@ -1,4 +1,4 @@
-"""A plain model of the crons that message about completed jobs: which are due, and so what must be accepted.
+"""A model of the crons for completed jobs: which jobs are due, so what must be accepted.
 
 It knows nothing of claims, locks or instances.
 """
@@ -20,14 +20,14 @@ from tests.model.rows import insert, uuid_of
 MARKS = tuple(dict.fromkeys(SENT_COLUMNS.values()))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EDGE = timedelta(minutes=2)
-"""No play takes so long: by this much the two clocks may differ."""
+"""Longer than any play takes. The two clocks may differ by this much."""
 BOUNDS = [2 * HOUR, 7 * DAY, 14 * DAY, 21 * DAY, 28 * DAY, 29 * DAY, 30 * DAY, 31 * DAY]
 AGES = [HOUR, 25 * DAY, 45 * DAY, *(bound + edge for bound in BOUNDS for edge in (-EDGE, timedelta(), EDGE))]
 PHONES = [f"+1212555{number:04d}" for number in range(101, 106)]
 
 
 class Text(NamedTuple):
-    """A message as far as it is foreseen: the tenant's number, and to whom."""
+    """The predicted part of a message: the number of the tenant, and the recipient."""
 
     tenant: int
     to: str
@@ -39,7 +39,7 @@ class Tenant:
     active: bool
     config: dict[str, Any]
     covered: timedelta | None = None
-    """How long ago its re-engagement has come to, where that is remembered."""
+    """How long ago the re-engagement window ended, if recorded."""
 
     @property
     def id(self) -> str:
@@ -64,7 +64,7 @@ class Customer:
 
 @dataclass
 class Job:
-    """A job of so long ago."""
+    """A job with its age."""
 
     id: int
     tenant: Tenant
@@ -85,7 +85,7 @@ class Job:
 
 @dataclass
 class World:
-    """What is there, as the model sees it. `sent` has what was accepted, by job and column."""
+    """The state of the model. `sent` counts accepted messages, by job and column."""
 
     tenants: list[Tenant]
     customers: list[Customer]
@@ -93,11 +93,11 @@ class World:
     sent: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def due(self, cron: str) -> list[Job]:
-        """The jobs that a run of the cron must decide."""
+        """The jobs that a call of the cron must decide."""
         return [job for job in self.jobs if job.status == "completed" and _is_due(cron, job)]
 
     def run(self, cron: str, refused: set[str]) -> Counter[Text]:
-        """Decides what is due, and returns which messages must be accepted."""
+        """Decides the due jobs, and returns the messages that must be accepted."""
         accepted: Counter[Text] = Counter()
         column = SENT_COLUMNS[cron]
         for job in self.due(cron):
@@ -120,14 +120,14 @@ class World:
             tenant.covered = None if tenant.covered is None else tenant.covered + time
 
     def is_closing(self, cron: str) -> bool:
-        """Whether a job is in the last day in which it can be nudged: a run that fails then is not made up for."""
+        """Whether a job is in its last day for a nudge, so a failure has no later retry."""
         return cron == "frequency-nudge" and any(
             job.age > job.tenant.nudged_after + 6 * DAY for job in self.due("frequency-nudge")
         )
 
 
 def _is_due(cron: str, job: Job) -> bool:
-    """The rules. Where the database's clock decides, it has gone on by the time it is asked: no bound is met exactly."""
+    """The rules. By the database's clock, time has passed: no bound is met exactly."""
     tenant, marks = job.tenant, job.marks
     match cron:
         case "post-job-followup":
@@ -157,13 +157,13 @@ CONFIGS = st.fixed_dictionaries(
 
 @st.composite
 def worlds(draw: st.DrawFn, *, remembers_windows: bool = False) -> World:
-    """One to three tenants, some customers of theirs, some of whom have the same phone, and jobs at the edges."""
+    """One to three tenants, customers who may share phones, and jobs at the bounds."""
     tenants = [
         Tenant(number, number == 1 or draw(st.integers(0, 3)) > 0, draw(CONFIGS))
         for number in range(1, draw(st.integers(1, 3)) + 1)
     ]
     for tenant in tenants if remembers_windows else ():
-        tenant.covered = tenant.reengaged_after + DAY  # as if it had run a day ago
+        tenant.covered = tenant.reengaged_after + DAY  # as if called a day ago
     people = draw(
         st.lists(st.tuples(st.sampled_from(tenants), st.sampled_from(PHONES)), max_size=5, unique_by=_identity)
     )
@@ -192,7 +192,7 @@ def _identity(customer: tuple[Tenant, str]) -> tuple[int, str]:
 
 
 def inserts(world: World, now: datetime) -> Iterator[bytes]:
-    """The rows of a world."""
+    """The statements that insert the rows of a world."""
     for tenant in world.tenants:
         yield rows.tenant(tenant.number, active=tenant.active, config=tenant.config)
         if tenant.covered is not None:

@@ -1,6 +1,6 @@
-"""A plain model of the crons that look up what they have done already: who is due, and so what must be accepted.
+"""A model of the crons that look up what they have done: what must be accepted.
 
-Its clock is the application's, which can stand anywhere: around a change of daylight-saving time, to the minute of a rule.
+It uses the application's clock, set around daylight-saving changes and at the bounds of rules.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Service = Literal["openphone", "telegram", "ghl"]
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 DAYS = [date(2026, 3, 8), date(2026, 11, 1)]
-"""The days of 23 and of 25 hours there."""
+"""The days of 23 and of 25 hours in Los Angeles."""
 QUARTER, HOUR = timedelta(minutes=15), timedelta(hours=1)
 EDGES = [-HOUR, -QUARTER, timedelta(), QUARTER, HOUR, HOUR + QUARTER]
 UNKNOWN_TO_TELEGRAM = "somebody"
@@ -31,7 +31,7 @@ PHONES = [f"+1212555{number:04d}" for number in range(103, 107)]
 
 
 class SentMessage(NamedTuple):
-    """A message as far as it is foreseen: by which service, and to whom; of a briefing, how many jobs it speaks of."""
+    """The predicted part of a message; `jobs` is the number named in a briefing."""
 
     service: Service
     to: str
@@ -69,7 +69,7 @@ class Cleaner:
 
 @dataclass
 class Visit:
-    """A job to come, and the cleaner to whom it was offered. `told` has the reminders and alarms about it."""
+    """A job ahead and the cleaner it was offered to. `told`: reminders and alarms sent."""
 
     id: int
     cleaner: Cleaner
@@ -94,7 +94,7 @@ class Customer:
 
 @dataclass
 class Old:
-    """A completed job of a customer, so many days ago."""
+    """A completed job of a customer, with its age in days."""
 
     id: int
     customer: Customer
@@ -129,7 +129,7 @@ class WorkItem:
 
 @dataclass
 class World:
-    """What is there, as the model sees it, and what the application's clock shows."""
+    """The state of the model, and the time of the application's clock."""
 
     now: datetime
     tenants: list[Tenant]
@@ -140,11 +140,11 @@ class World:
     leads: list[Lead]
     tasks: list[WorkItem]
     remembers: bool = False
-    """Whether a briefing is sent once a day, however often it is asked for."""
+    """Whether a briefing is sent only once a day, however often the cron is called."""
     briefed: set[tuple[int, date]] = field(default_factory=set)
 
     def run(self, cron: str, refused: set[str]) -> Counter[SentMessage]:
-        """Decides what is due, and returns which messages must be accepted; no number of OpenPhone's in `refused` is reached."""
+        """Decides what is due. Returns the messages to be accepted, none to `refused`."""
         sends: dict[str, Iterator[SentMessage]] = {
             "check-timeouts": self._timeouts(refused),
             "send-reminders": self._reminders(),
@@ -248,7 +248,7 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Rows around one of the two days on which the clocks change, at quarters of an hour."""
+    """Rows around one of the two clock changes, at quarters of an hour."""
     day = draw(st.sampled_from(DAYS))
     midnight, next_midnight = (
         datetime.combine(of, time(), LOS_ANGELES).astimezone(UTC) for of in (day, day + timedelta(days=1))
@@ -338,7 +338,7 @@ def _tasks(draw: st.DrawFn, tenants: list[Tenant], now: datetime) -> list[WorkIt
 
 
 def inserts(world: World) -> Iterator[bytes]:
-    """The rows of a world."""
+    """The statements that insert the rows of a world."""
     for tenant in world.tenants:
         yield rows.tenant(
             tenant.number,
@@ -383,7 +383,7 @@ def inserts(world: World) -> Iterator[bytes]:
             phone_number=customer.phone,
             seasonal_reminder_tracker=dict.fromkeys(sorted(customer.had), "2026-01-01T00:00:00+00:00"),
         )
-    now = datetime.now(UTC)  # monthly-followup goes by the clock of the database
+    now = datetime.now(UTC)  # monthly-followup uses the database's clock
     for job in world.old:
         yield insert(
             "jobs",

@@ -1,4 +1,4 @@
-"""Random plays of crons: what every state machine here has, whatever rows it plays on."""
+"""Random plays of crons: what all state machines here share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.conftest import Await
 
 @dataclass
 class Clock:
-    """What the application's clock shows. That of the database is not in our hands."""
+    """The application's clock. The clock of the database cannot be set."""
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ class Clock:
 
 
 class AtRandom:
-    """Instances go on in random order, and meet at most one fault, at the first point from a certain step where it can be."""
+    """Picks instances at random, and injects at most one fault, from a given step."""
 
     def __init__(self, seed: int, fault: FaultName | None = None, at_step: int = 0) -> None:
         self.faults = None if fault is None else Faults(frozenset({fault}))
@@ -56,7 +56,7 @@ class AtRandom:
 
 
 class Machine(RuleBasedStateMachine):
-    """Rules and invariants are those of the classes below it."""
+    """The subclasses define the rules and invariants."""
 
     opened: ClassVar[Session]
     waiting: ClassVar[Await]
@@ -67,13 +67,13 @@ class Machine(RuleBasedStateMachine):
         return type(self).waiting(coroutine)
 
     def put(self, inserts: Sequence[bytes]) -> None:
-        """Has these rows, and no others, in the database, and nothing in the mocks."""
+        """Puts exactly these rows into the database, and empties the mocks."""
 
         async def main() -> None:
             await self.opened.database.script(inserts)
             self.opened.services.api_keys = frozenset({"key"})
             self.opened.services.reset()
-            # How quickly messages follow each other is chance here: no limit of a second may depend on it.
+            # The time between messages is random here, so slow calls keep rate limits out of play.
             self.opened.services.telegram.clock = CallClock(seconds_per_call=2)
 
         self.await_(main())
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
     def perform(
         self, cron: str, instances: int, policy: AtRandom | RunToEnd, refused: Sequence[str] = ()
     ) -> list[Message]:
-        """Plays a cron, and returns the messages that were accepted meanwhile. Nothing in it may be left undecided."""
+        """Plays a cron and returns the accepted messages. Raises if it is inconclusive."""
         runner = self.runners[cron, instances]
         faults = policy.faults if isinstance(policy, AtRandom) else None
 
@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
         return [message for message in self.opened.services.messages[before:] if message.accepted]
 
     async def _reconnect(self, runner: ScenarioRunner) -> None:
-        """Whose connection was ended comes to a new one, by a call of a cron that changes nothing."""
+        """Calls a read-only cron, so that instances with an ended connection reconnect."""
         for instance in runner.instances:
             if (instance.name, "service_role") not in runner.rig.must_reconnect:
                 continue
@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
 def opened(
     machine: type[Machine], target: str, crons: Mapping[str, int], await_: Await, postgres: Server, folder: Path
 ) -> Iterator[type[Machine]]:
-    """The machine on a session of its own, with a built-in target and these crons, of each so many instances at most."""
+    """The machine with its own session on a built-in target. `crons`: most instances."""
     stack, clock = contextlib.AsyncExitStack(), Clock()
     built_in = reference.find_built_in(target)
     plan = Plan(
@@ -141,7 +141,7 @@ def opened(
 
 
 def play(machine: type[Machine], plays: int) -> None:
-    """Random plays, always the same ones. Of one that fails the steps are printed as they are."""
+    """Random plays, the same every time. The steps of a failure are printed unshrunk."""
     run_state_machine_as_test(
         machine,
         settings=settings(

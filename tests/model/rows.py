@@ -1,4 +1,4 @@
-"""Rows of a model's world as statements."""
+"""The rows of a model's world as SQL statements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 
 def insert(table: str, **values: object) -> bytes:
-    """One row: values by column, JSON from a dictionary."""
+    """The insert of one row: values by column, a dictionary as JSON."""
     literals = [sql.Literal(Jsonb(value) if isinstance(value, dict) else value) for value in values.values()]
     statement = sql.SQL("insert into public.{} ({}) values ({})").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(literals)
@@ -18,7 +18,7 @@ def insert(table: str, **values: object) -> bytes:
 
 
 def tenant(number: int, *, active: bool, config: dict[str, Any], **more: object) -> bytes:
-    """A tenant by its number, with the key of all and a phone of its own."""
+    """The insert of a tenant, with the shared key and its own phone."""
     return insert(
         "tenants",
         id=uuid_of(number),

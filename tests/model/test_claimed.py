@@ -1,4 +1,4 @@
-"""The crons that claim completed jobs, against the model: random rows at the edges of every rule, calls, faults, time."""
+"""The crons that claim jobs, against the model: random rows at bounds, calls, faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 CRONS = dict.fromkeys(SENT_COLUMNS, 3)
 MOST_ROUNDS = 30
 SURVIVED: tuple[FaultName, ...] = tuple(fault for fault in FAULT_NAMES if fault != "slow-before")
-"""All but the one that no implementation can make up for."""
+"""All faults but the one that no implementation can recover from."""
 
 crons = st.sampled_from(list(SENT_COLUMNS))
 seeds = st.integers(0, 2**32)
@@ -34,7 +34,7 @@ phones = st.sets(st.sampled_from(PHONES), max_size=2)
 
 
 class OfJobs(Machine):
-    """What both machines below have."""
+    """The common part of both machines below."""
 
     remembers_windows = False
     world: World | None = None
@@ -70,7 +70,7 @@ class OfJobs(Machine):
 
 
 class Claimed(OfJobs):
-    """Any number of instances in any order, numbers that are refused, and deaths."""
+    """One to three instances in any order, refused numbers, and deaths."""
 
     @rule(cron=crons, instances=st.integers(1, 3), seed=seeds, refused=phones)
     def call(self, cron: str, instances: int, seed: int, refused: set[str]) -> None:
@@ -79,7 +79,7 @@ class Claimed(OfJobs):
 
     @rule(cron=crons, step=st.integers(1, 8))
     def die(self, cron: str, step: int) -> None:
-        """The one instance is killed. What it has claimed and not sent is lost; the model takes it as it is."""
+        """Kills the only instance. What it had claimed is lost, and the model accepts that."""
         received = texts(self.perform(cron, 1, AtRandom(0, DIES, step)))
         column = SENT_COLUMNS[cron]
         due = self.given.due(cron)
@@ -93,7 +93,7 @@ class Claimed(OfJobs):
 
 
 class Hardened(OfJobs):
-    """Any number of instances in any order, numbers that are refused, any fault, and whatever the next runs make of it."""
+    """One to three instances in any order, refused numbers, any fault, and recovery."""
 
     remembers_windows = True
 
@@ -126,7 +126,7 @@ class Hardened(OfJobs):
 
 
 def texts(messages: Iterable[Message]) -> Counter[Text]:
-    """The messages, by who speaks in them and to whom."""
+    """The messages, counted by tenant and recipient."""
     found = [(re.search(r"Tenant (\d)", message.content), message.to) for message in messages]
     return Counter(Text(int(tenant[1]) if tenant else 0, to) for tenant, to in found)
 
@@ -148,7 +148,7 @@ def test_the_hardened_crons_do_whatever_fails(await_: Await, postgres: Server, t
 
 def test_the_reference_does_not_when_something_fails(await_: Await, postgres: Server, tmp_path: Path) -> None:
     class Recovering(Hardened):
-        """The claims of the reference know no undecided ones."""
+        """The reference has no undecided claims."""
 
         remembers_windows = False
 

@@ -1,4 +1,4 @@
-"""The crons that look up what they have done, against the model: random rows, calls and refusals, as the clocks change."""
+"""The crons that look up what they have done, against the model, around clock changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CRONS = [name for name in CRON_NAMES if name not in SENT_COLUMNS]
 
 
 class LookedUp(Machine):
-    """Calls, numbers that are refused, and time that passes."""
+    """Calls, refused numbers, and passing time."""
 
     instances = 1
     world: World | None = None
@@ -70,7 +70,7 @@ class LookedUp(Machine):
 
 
 class AtOnce(LookedUp):
-    """Two instances at the same time; `doubled` has the crons that send more then than twice in turn."""
+    """Two instances at once. `doubled`: crons that then send more than in sequence."""
 
     instances = 2
     doubled: ClassVar[set[str]] = set()
@@ -83,7 +83,7 @@ class AtOnce(LookedUp):
 
 
 class Hardened(LookedUp):
-    """Two instances at the same time, of crons that claim what they send first. Between calls all that waits has waited."""
+    """Two instances at once, of crons that claim first. All delays end between calls."""
 
     instances = 2
 
@@ -98,7 +98,7 @@ class Hardened(LookedUp):
 
     @invariant()
     def tasks_are_tried_as_often_as_the_model_has(self) -> None:
-        """Never too often. How often two instances have tried what is refused depends on when each came."""
+        """Not more than allowed. The number of attempts of two instances depends on timing."""
         for task, attempts, status in self.fetch("select id::text, attempts, status from public.scheduled_tasks"):
             ours = next(one for one in self.given.tasks if one.id == task)
             assert attempts <= ours.at_most
@@ -120,7 +120,7 @@ _WAITED = """
 
 
 def foreseen(messages: Iterable[Message]) -> Counter[SentMessage]:
-    """The messages, as far as the model foresees them."""
+    """The predicted parts of the messages."""
     jobs = [re.search(r"Jobs today: (\d+)", message.content) for message in messages]
     found = zip(messages, jobs, strict=True)
     return Counter(
@@ -134,7 +134,7 @@ def test_the_crons_send_what_the_model_says(await_: Await, postgres: Server, tmp
 
 
 def test_two_instances_at_once_send_twice(await_: Await, postgres: Server, tmp_path: Path) -> None:
-    """All but the one that only reads, and the one that claims."""
+    """All crons, except the one that only reads and the one that claims."""
     crons = set(CRONS) - {"crew-briefing", "process-scheduled-tasks"}
     with opened(AtOnce, "reference", dict.fromkeys(crons, 2), await_, postgres, tmp_path) as machine:
         play(machine, 400)

@@ -1,4 +1,4 @@
-"""A database of the run's own: made under a name that nobody else has, dropped at the end, nothing else touched."""
+"""The run's database: a unique name, dropped at the end, and nothing else touched."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def given(postgres: Server) -> Server:
-    """The test server, as if its DSN had been given."""
+    """The test server, as if the user had given its DSN."""
     return replace(postgres, where="given", disposable=False)
 
 
 @pytest.fixture
 def sql(postgres: Server) -> Iterator[psycopg.Connection]:
-    """A connection of the server's owner."""
+    """A connection as the owner of the server."""
     with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
         yield connection
 
@@ -148,7 +148,7 @@ def test_a_login_without_the_rights_is_told_which(
 
 def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
     async def main() -> None:
-        async with server.opened("embedded") as fresh:  # with none of the roles yet, which others could have made
+        async with server.opened("embedded") as fresh:  # a fresh server has no roles yet
             with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
                 sql.execute("create role fair login createdb createrole bypassrls")
                 sql.execute("create database cronproof_of_another_login")
@@ -213,7 +213,7 @@ def test_an_error_is_shown_where_it_stands(
 def test_the_claim_functions_are_guarded_under_supabases_new_defaults_too(
     tmp_path: Path, postgres: Server, await_: Await
 ) -> None:
-    """Since 2026 new projects grant nothing by default: a migration has to give service_role its right by name."""
+    """Since 2026 new projects grant nothing by default, so a migration must grant by name."""
     revoked = tmp_path / "revoked.sql"
     revoked.write_text(
         "alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;"
@@ -395,7 +395,7 @@ def test_whether_a_backend_waits_is_asked_of_the_server(
                 await asyncio.wait([asking], timeout=0.01)
                 blockers = await database.blockers(pids[1:], pids)
             assert blockers == ([pids[0]] if waits else [])
-            assert await database.blockers(pids[1:], pids[1:]) == []  # whoever is not of interest blocks nobody
+            assert await database.blockers(pids[1:], pids[1:]) == []  # only blockers from the given list count
             await holder.rollback()
             await asking
         return blockers

@@ -1,4 +1,4 @@
-"""The migration to notices, on rows that are there already; and what its functions do to each other."""
+"""The migration to notices on existing rows, and how its functions work together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROWS = f"""
 
 @pytest.fixture(scope="module")
 def migrated(await_: Await, postgres: Server) -> Iterator[tuple[Database, list[str]]]:
-    """A database that had these rows when the migration came, which was applied twice; and what it said the first time."""
+    """A database with these rows, migrated twice, and the warnings of the first time."""
     with database_with(BEFORE, await_, postgres) as database:
         warnings = warned(database)
         await_(database.migrate([reference.BUILT_IN["hardened"].migrations[2]]))
@@ -115,7 +115,7 @@ def test_a_notice_is_claimed_once_and_again_only_when_it_is_due(
     second = claim()
 
     assert (len(second) == 1, [since is not None for _, since in second]) == (claimed, [asked] if claimed else [])
-    if claimed:  # whoever comes too late changes nothing
+    if claimed:  # a late instance changes nothing
         assert await_(database.fetch("select settle_notice(%s, 'sent')", [first])) == [(False,)]
 
 

@@ -1,4 +1,4 @@
-"""Time that passes: rows are older by as much, and nothing else happens to them."""
+"""Time shifts: the rows get older, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def moments(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database of its own, with every kind of time."""
+    """A separate database with columns of every time type."""
     file = tmp_path_factory.mktemp("sql") / "moments.sql"
     file.write_text(TABLES)
     with database_with([file], await_, postgres) as made:

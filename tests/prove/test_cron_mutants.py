@@ -1,4 +1,4 @@
-"""Mutants of Python code: what is changed, and what is left alone."""
+"""Mutants of Python code: what is changed, and what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all trials come to: when the proof holds, and how it is told."""
+"""The result of all trials: when the proof holds, and how it is reported."""
 
 from __future__ import annotations
 

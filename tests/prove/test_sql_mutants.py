@@ -1,4 +1,4 @@
-"""Mutants of the claim functions: each is one change, each can be read, and none is made twice."""
+"""Mutants of the claim functions: one change each, valid SQL, and no duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials: what catches an implementation, and what is no catch."""
+"""Trials: what counts as catching an implementation, and what does not."""
 
 from __future__ import annotations
 

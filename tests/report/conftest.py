@@ -1,4 +1,4 @@
-"""A run with a race that fails, messages that fail under faults, and known limits, made once for all who read its report."""
+"""One run for all report tests: a failing race, failing faults and known limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCENARIOS = [
 
 @pytest.fixture(scope="session")
 def run_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder of the run. Whichever process of the tests comes first makes it."""
+    """The folder of the run. The first test process makes it."""
     base = tmp_path_factory.getbasetemp()
     out = (base if worker_id == "master" else base.parent) / "reports"
     out.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A large run, made by hand: as many scenarios and schedules as a report has to bear."""
+"""A large run made by hand, with as many scenarios as a report must handle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cronproof.report.data.document import Document
 
 
 def grown(document: Document, *, scenarios: int, schedules: int) -> Document:
-    """A run of so many scenarios, all with a race that fails, and of so many schedules in all."""
+    """A run of many scenarios that fail, with this total of schedules."""
     race = next(one for one in document.scenarios if one.counterexample and not one.faults)
     faults = next(one for one in document.scenarios if one.faults)
     assert race.timeline is not None

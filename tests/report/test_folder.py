@@ -1,4 +1,4 @@
-"""The folder of a run as its readers get it: every format against its schema, rendered again, compared, merged, signed."""
+"""The folder of a run: formats against their schemas, rendered, compared, merged, signed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 from lxml import etree
 from securesystemslib.dsse import Envelope
-from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # it says so in a way of its own
+from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # not exported explicitly
 
 from cronproof.report.data.document import Document
 from tests.cli.test_app import cronproof
@@ -33,13 +33,13 @@ SCHEMAS = ROOT / "tests" / "report" / "formats" / "node_modules"
 
 @pytest.fixture
 def folder(run_once: Path, tmp_path: Path) -> Path:
-    """A copy of a run's folder. It goes by the same name, as the report does that is in it."""
+    """A copy of a run's folder, with the name that its report mentions."""
     return Path(shutil.copytree(run_once, tmp_path / "reports" / run_once.name))
 
 
 @pytest.fixture
 def schemas() -> Path:
-    """The packages with the schemas of others; without Node they are not there, and in CI they have to be."""
+    """The Node packages with third-party schemas. Only CI requires them."""
     if not SCHEMAS.exists() and not os.environ.get("CI"):
         pytest.skip("the schemas are packages for Node: make test installs them where there is npm")
     return SCHEMAS
@@ -50,7 +50,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def changed(folder: Path, to: Path, **scenario: Any) -> Path:
-    """A copy of the folder in which the race is said to have been otherwise."""
+    """A copy of the folder with other results for the race."""
     shutil.copytree(folder, to)
     data = json.loads((to / "results.json").read_text())
     race = next(one for one in data["scenarios"] if one["id"] == "3-race/post-job-followup")

@@ -1,4 +1,4 @@
-"""The formats on results made by hand, hostile titles among them."""
+"""The formats on results made by hand, including hostile titles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sign-off page in a real browser: it steps, it compares, it asks nobody for anything, and everybody can read it."""
+"""The sign-off page in a real browser: steps, comparison, no requests, accessible."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def page_file(run_once: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
+    """A headless Chromium."""
     if CHROMIUM is None and not os.environ.get("CI"):
         pytest.skip("there is no Chromium here")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  (installed only where there is a Chromium)
@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
 
 
 def opened(browser: Browser, file: Path, **view: Any) -> tuple[Page, list[str]]:
-    """The page, and what it complains of or asks others for, as it happens."""
+    """The page, and a growing list of its console messages, errors and requests."""
     page = browser.new_context(**(view or LIGHT)).new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
@@ -129,7 +129,7 @@ def test_a_stranger_finds_what_was_tested_what_is_not_covered_and_how_to_see_it_
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(view: str, browser: Browser, page_file: Path) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  (as playwright)
 
-    page, _ = opened(browser, page_file, bypass_csp=True, **VIEWS[view])  # for axe, which is put into the page
+    page, _ = opened(browser, page_file, bypass_csp=True, **VIEWS[view])  # axe is injected into the page
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     page.locator(".stepping button[data-go=next]").first.click()
 

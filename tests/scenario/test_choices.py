@@ -1,4 +1,4 @@
-"""Values of which a scenario gives several."""
+"""Choices: several values for one field of a scenario."""
 
 from __future__ import annotations
 

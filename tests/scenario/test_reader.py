@@ -1,4 +1,4 @@
-"""Every mistake of a scenario file is told where it stands, with the nearest valid word, and all at once."""
+"""The reader reports every mistake with its position and the nearest valid word."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ then:
 
 
 def mistakes(text: str, folder: Path) -> list[str]:
-    """The mistakes of a file with this text, without the file's name."""
+    """The mistakes reported for a file with this text, without the file's name."""
     file = folder / "scenario.yaml"
     file.write_text(text)
     with pytest.raises(InvalidScenario) as raised:

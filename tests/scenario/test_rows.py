@@ -1,4 +1,4 @@
-"""The rows of a scenario as SQL, and what is wrong with rows that do not fit the database."""
+"""The rows of a scenario as SQL, and errors for rows that do not fit the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema: what editors complete and validate from says the same as the reader."""
+"""The JSON Schema, used by editors, accepts the same as the reader."""
 
 from __future__ import annotations
 

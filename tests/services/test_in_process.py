@@ -1,4 +1,4 @@
-"""What leaves this process by httpx: to the mocks, or nowhere."""
+"""httpx calls of this process reach only the mocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenPhone API rule by rule, each over both transports: respx in this process, and HTTP."""
+"""The OpenPhone API, rule by rule, over both transports: in-process respx and HTTP."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def services(transport: tuple[Services, Call]) -> Services:
 
 @pytest.fixture
 def call(transport: tuple[Services, Call], services: Services) -> Call:
-    """Calls the API as instance A: `call("POST", "/v1/messages", json=…)`; with the key, unless headers are given."""
+    """Calls the API as instance A, with the key: `call("POST", "/v1/messages", json=…)`."""
     return transport[1]
 
 

@@ -1,4 +1,4 @@
-"""Telegram and GoHighLevel behind both transports, as instances reach them: by addresses of their own."""
+"""Telegram and GoHighLevel over both transports, at the addresses of each instance."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Address = Callable[[str, ServiceName], str]
 async def reachable(
     transport: str, services: Services, folder: Path
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Address]]:
-    """A client, and what answers with the address of a service for an instance."""
+    """A client, and a function for the address of a service for an instance."""
     if transport == "over HTTP":
         authority = Authority.made(folder)
         doors = {name: InstanceEndpoints(name, services, authority, NO_DATABASE) for name in ("A", "B")}
@@ -106,7 +106,7 @@ SMS = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
 
 @dataclass
 class Failing(OpenGate):
-    """A gate that lets every call go with one fault."""
+    """A gate that injects the same fault into every call."""
 
     fault: FaultName = "truncated"
 

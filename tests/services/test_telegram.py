@@ -71,7 +71,7 @@ def test_a_chat_that_gets_more_than_one_a_second_is_refused_after_a_burst_and_th
     refused, other = to("700700"), to("700701")
 
     assert statuses == [200] * 10 + [429] * 2
-    assert json.loads(refused.body)["parameters"] == {"retry_after": 4}  # the first was 6 s ago
+    assert json.loads(refused.body)["parameters"] == {"retry_after": 4}  # the first was sent 6 s ago
     assert other.status == 200
     assert [tried.accepted for tried in logged] == [True] * 10 + [False] * 3 + [True]
 

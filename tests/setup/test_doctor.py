@@ -1,4 +1,4 @@
-"""`cronproof doctor --target`: what a target does, told cron by cron."""
+"""`cronproof doctor --target`: what a target does, cron by cron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cronproof init`: what it makes of an application, and that what it writes is a configuration."""
+"""`cronproof init`: what it detects in an application, and that it writes valid config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way out: to the stand-ins by CONNECT and by whole URLs, and nowhere else."""
+"""Egress reaches only the stand-ins, by CONNECT or by absolute URLs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_everything_else_is_refused_and_noted(url: str, noted: str, tmp_path: Pa
 
 
 def test_a_client_that_sends_whole_urls_is_answered_too(tmp_path: Path) -> None:
-    """As some do even for https, instead of asking for a tunnel."""
+    """Some clients do so even for https, instead of using CONNECT."""
     services = Services(frozenset({"key"}))
     body = b'{"content":"Hi!","from":"PN1","to":["+12125550132"]}'
     head = (

@@ -1,6 +1,6 @@
-"""A server with one cron, for tests: it claims by the database and sends by OpenPhone, and is wrong as it is told to be.
+"""A test server with one cron: it claims in the database and sends through OpenPhone.
 
-`python server.py PORT [MISTAKE]`; it uses what httpx and psycopg take from the environment.
+`python server.py PORT [MISTAKE]`; httpx and psycopg are configured by the environment.
 """
 
 from __future__ import annotations

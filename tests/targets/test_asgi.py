@@ -1,4 +1,4 @@
-"""Applications are called as a server would call them."""
+"""ASGI applications are called as a server would call them."""
 
 from __future__ import annotations
 

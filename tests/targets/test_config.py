@@ -1,4 +1,4 @@
-"""`cronproof.toml`: what it says, and where its mistakes are."""
+"""`cronproof.toml`: its values, and where its mistakes are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edited packages: modules of their own for each import, and nothing of them elsewhere."""
+"""Edited packages: each import gets its own modules, and nothing leaks elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers outside: verified as they are, kept in, and told apart from what is wrong with how they are started."""
+"""External servers: verified unchanged, isolated, and with start-up errors reported."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def target(mistake: str = "", **changes: object) -> TargetConfig:
 
 @pytest.fixture
 def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
-    """Verifies a target with the race scenario, its recovery and interleavings left out or not."""
+    """Verifies a target with the race scenario, with optional recovery and interleavings."""
 
     def of(
         config: TargetConfig, *, orders: str = "[step-by-step]", interleavings: str = "", instances: int = 2
@@ -113,7 +113,7 @@ def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
 
     killed = list({run.key: run for run in result.evidence if run.died == {"A"}}.values())
     assert [run.steps[-1].instance for run in killed] == ["B", "B", "B"]
-    # Killed at its claim it has not claimed; at its call, the job is claimed and nothing sent; at the answer, it was sent.
+    # Killed at its claim: not claimed. At its call: claimed, not sent. At the answer: sent.
     accepted = {
         met.point.split()[0]: [s.message.instance for s in run.accepted]
         for run in killed
@@ -138,7 +138,7 @@ def test_a_server_outside_meets_every_fault(
         (str(one.faults[0].fault), one.faults[0].instance): fault_matrix.word(one) for one in result.message_outcomes
     }
     assert len(words) > 25
-    # It commits its claim with the statement, gives back what is refused, and nothing that is not answered.
+    # It claims in one statement, and releases a job after a refusal, not after a timeout.
     assert words["connection-lost-after", "A"] == "stuck"
     assert words["timeout-before", "A"] == "stuck"
     assert words["timeout-after", "A"] == "·"
@@ -148,7 +148,7 @@ def test_a_server_outside_meets_every_fault(
 
 @pytest.fixture
 def at_once(tmp_path: Path) -> Path:
-    """Two instances of a cron of which nothing is asked but that it answers."""
+    """Two instances of a cron that is only required to answer 200."""
     file = tmp_path / "at-once.yaml"
     file.write_text(
         "title: at once\nwhy: to see\ntest: race\n"
@@ -174,7 +174,7 @@ def test_statements_of_one_instance_at_once_are_lines_that_come_in_every_order(
     result = verified(at_once, target("at-once"), await_, postgres)
 
     assert result.verdict == "PASS", result.reason
-    # Two instances with two lines each, every line one statement: 4! orders.
+    # Two instances with two channels each, and one statement each: 4! orders.
     assert (result.exploration.schedules, result.exploration.exhausted) == (24, True)
     (run, *_) = result.evidence
     assert sorted(step.name for step in run.steps) == ["A", "A", "A.2", "B", "B", "B.2"]
@@ -212,7 +212,7 @@ def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Awai
 
 
 def test_what_a_server_does_once_and_not_again_is_no_other_schedule(verify: Verify) -> None:
-    """As when a cache has run out: the run is made again."""
+    """For example when a cache has expired: the execution is repeated."""
     every = "  interleavings: all-unreduced\n"
     plain, forgetting = (verify(target(mistake), interleavings=every) for mistake in ("", "forgets-in-call-5"))
 
@@ -231,7 +231,7 @@ def test_what_goes_on_when_a_run_is_over_proves_nothing(verify: Verify) -> None:
     result = verify(target("late"), interleavings="  interleavings: all-unreduced\n")
 
     assert result.verdict == "INCONCLUSIVE"
-    # It depends on the machine whether that comes between two runs or into one, where it makes another schedule of it.
+    # Timing decides whether that comes between two executions or inside one.
     said = r"a run that is over goes on|depends? on more than their order|did something else|several things at once"
     assert re.search(said, str(result.reason))
 
@@ -278,7 +278,7 @@ def test_a_target_can_ask_for_new_processes_in_every_run(
     result = verify(target(command=["sh", "-c", counting], restart=restart), orders="[step-by-step, held-after-claim]")
 
     assert result.verdict == "PASS", result.reason
-    assert len(counter.read_text().split()) == starts  # with restart: once to begin with, and once for each of two runs
+    assert len(counter.read_text().split()) == starts  # restart: at first, and per execution
 
 
 def test_a_server_that_runs_already_cannot_be_killed(verify: Verify) -> None:
@@ -374,7 +374,7 @@ def was_started_by(test: Path, process: psutil.Process) -> bool:
 
 
 def free_ports(count: int) -> int:
-    """The first of as many free ports in a row."""
+    """The first of this many consecutive free ports."""
     for first in range(20_000 + os.getpid() % 1000 * 10, 32_000, count):
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for port in range(first, first + count):
@@ -406,7 +406,7 @@ def wait_for(port: int) -> None:
 
 @contextlib.contextmanager
 def running(first: int, number: int) -> Iterator[str]:
-    """A server that was started with the addresses that begin at a port, and its own URL."""
+    """Starts a server with addresses that begin at a port, and yields its URL."""
     port = first + 20 + number
     environment = {
         "DATABASE_URL": f"postgresql://cronproof:cronproof@127.0.0.1:{first + number * 10}/cronproof",
@@ -435,7 +435,7 @@ def test_one_server_can_be_all_instances(verify: Verify) -> None:
     assert [(check.id, check.verdict, check.message) for check in result.checks if check.verdict != "PASS"] == []
     assert result.exploration.exhausted
     before, after, _ = result.named
-    # Who is held before its claim comes too late; who is held after it has the job.
+    # Held before its claim, A is too late. Held after it, A has the job.
     assert [[sent.message.instance for sent in run.accepted] for run in (before, after)] == [["B"], ["A"]]
     assert [[mark.instance for mark in run.claim_writes] for run in (before, after)] == [["B"], ["A"]]
 

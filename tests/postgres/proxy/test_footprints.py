@@ -1,4 +1,4 @@
-"""What statements touch: by their kind, by their locks, and by what a real server holds for them."""
+"""What statements touch, by their kind, their locks, and the data of a real server."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_the_server_says_what_functions_and_foreign_keys_touch(database: Databas
         with tenant as (insert into tenants (name, slug) values ('Footprints', 'footprints') returning id)
         insert into system_events (tenant_id, source, event_type) select id, 's', 'e' from tenant
     """
-    assert await_(touched(claim)).accesses["public.jobs"] == "look"  # there is no job to claim
+    assert await_(touched(claim)).accesses["public.jobs"] == "look"  # no job to claim
     assert await_(touched(event)).accesses.items() >= {("public.system_events", "write"), ("public.tenants", "write")}
     assert await_(touched("select from tenants")) == Footprint({"public.tenants": "read"})
 

@@ -1,4 +1,4 @@
-"""Which rows a statement names, and when it is not believed."""
+"""Which rows a statement names, and when that is not reliable."""
 
 from __future__ import annotations
 

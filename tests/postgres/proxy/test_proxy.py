@@ -1,4 +1,4 @@
-"""The proxy between a real client and a real server: everything passes, and everything that executes can be held."""
+"""The proxy with a real client and server: everything passes, and execution can be held."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.postgres
 
 
 class Turnstile(OpenGate):
-    """A gate that notes who arrives, and holds them while it is closed."""
+    """A gate that records each arrival, and holds it while the gate is closed."""
 
     def __init__(self) -> None:
         self.arrived: list[str] = []
@@ -160,7 +160,7 @@ def test_a_held_statement_has_not_reached_the_server(database: Database, await_:
             statement = asyncio.create_task(connection.execute("select 'held'"))
             await gate.somebody.wait()
             gate.open = asyncio.Event()
-            gate.open.set()  # for the observer alone
+            gate.open.set()  # lets the observer pass
             last = "select query from pg_stat_activity where pid = %s"
             (before,) = await (await observer.execute(last, [connection.info.backend_pid])).fetchone() or ("",)
             held.set()
@@ -178,7 +178,7 @@ def test_a_cancel_request_reaches_the_statement(database: Database, await_: Awai
             gate.somebody.clear()
             sleeping = asyncio.create_task(connection.execute("select pg_sleep(30)"))
             await gate.somebody.wait()
-            while not sleeping.done():  # a cancel that arrives before the statement does finds nothing to cancel
+            while not sleeping.done():  # an early cancel has no effect
                 await connection.cancel_safe()
                 await asyncio.wait([sleeping], timeout=0.05)
             await sleeping

@@ -1,4 +1,4 @@
-"""Faults at statements, as a real client meets them and a real server is left behind."""
+"""Faults at statements: what a real client sees, and what a real server is left with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOUND = "select count(*) from public.tenants where slug = 'of-a-fault'"
 
 @dataclass
 class Failing(OpenGate):
-    """A gate that lets statements which begin so go with a fault, once."""
+    """A gate that injects a fault into the first statement with this beginning."""
 
     beginning: str = ""
     fault: FaultName | None = None
@@ -42,7 +42,7 @@ class Failing(OpenGate):
 
 @dataclass
 class Ending:
-    """Ends connections of the one proxy that there is."""
+    """Ends connections of the only proxy."""
 
     database: Database
     proxy: Proxy

@@ -1,4 +1,4 @@
-"""The container path, with a real Docker engine and the image that CRONPROOF_TEST_IMAGE names."""
+"""The container server, with a real Docker engine and the image CRONPROOF_TEST_IMAGE."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.container
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """The image; where it is missing, CI fails and everybody else skips."""
+    """The image. Without it, tests fail in CI and are skipped elsewhere."""
     name = os.environ.get("CRONPROOF_TEST_IMAGE")
     if name is None:
         reason = "CRONPROOF_TEST_IMAGE names no image"

@@ -1,4 +1,4 @@
-"""The fault matrix, from a truth table made by hand."""
+"""The fault matrix, from outcomes made by hand."""
 
 from __future__ import annotations
 

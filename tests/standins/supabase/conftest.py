@@ -1,4 +1,4 @@
-"""A REST API in front of a database with a few rows, and beside it a second implementation in front of the same one."""
+"""The REST API on a database with a few rows, and a second implementation on the same."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ insert into jobs (id, tenant_id, customer_id, status, completed_at, date, servic
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. A body that is JSON is given as what it says."""
+    """The response. A JSON body is decoded."""
 
     status: int
     body: Any
@@ -79,7 +79,7 @@ Ask = Callable[..., Answer]
 
 @dataclass
 class Api:
-    """A database, its REST API, and how to make it what it was."""
+    """A database, its REST API, and the script that resets it."""
 
     database: Database
     proxy: Proxy
@@ -97,7 +97,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         at: str | None = None,
     ) -> Answer:
-        """One request on fresh rows; with no role, without a key."""
+        """Sends one request on fresh rows. An empty role means no key."""
         self.await_(self.database.reset(self.script))
         key = {"apikey": keys.key_of(role), "authorization": f"Bearer {keys.key_of(role)}"} if role else {}
 
@@ -141,7 +141,7 @@ def api(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def modules() -> Path:
-    """The packages of lite/package.json; where they are missing, CI fails and everybody else skips."""
+    """The packages of lite/package.json. Without them, CI fails and others skip."""
     found = LITE / "node_modules"
     if shutil.which("node") is None or not found.is_dir():
         reason = f"run `npm ci` in {LITE}"
@@ -153,7 +153,7 @@ def modules() -> Path:
 
 @pytest.fixture(scope="module")
 def second(api: Api, modules: Path, await_: Await, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Supabase's own small server on the same database: its address."""
+    """The address of Supabase's own small server on the same database."""
     folder = tmp_path_factory.mktemp("second")
     port = ephemeral_port_reserve.reserve("127.0.0.1")
     owner = api.database.url(api.proxy.port, "service_role").replace(
@@ -184,5 +184,5 @@ def second(api: Api, modules: Path, await_: Await, tmp_path_factory: pytest.Temp
         await_(answers())
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()  # asked to end, it would wait for the proxy, which rests while we wait
+        process.kill()  # SIGTERM would wait for the idle proxy
         process.wait()

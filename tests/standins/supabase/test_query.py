@@ -1,4 +1,4 @@
-"""The query string: what it says, and that nothing in it does more than be refused."""
+"""The query string: its meaning, and that invalid input is only ever refused."""
 
 from __future__ import annotations
 

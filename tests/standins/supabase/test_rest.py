@@ -1,4 +1,4 @@
-"""Supabase's REST API: held against Supabase's own small server, request by request, and used by its own clients."""
+"""The REST API, compared with Supabase's own small server and used by its clients."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.body["code"]
 
 
-# Where the two differ, https://docs.postgrest.org/en/stable/references/ decides.
+# If the two differ, https://docs.postgrest.org/en/stable/references/ decides.
 def test_a_function_with_out_arguments_returns_an_object(api: Api) -> None:
     assert api.ask("POST", "rpc/with_out", {"a": 1}).body == {"b": 1, "c": 2}
     assert [row["id"] for row in api.ask("POST", "rpc/one_column", {}).body] == [1, 2]
@@ -322,7 +322,7 @@ def test_each_request_is_one_statement(api: Api, await_: Await) -> None:
 
 def test_supabase_js_works_as_its_documentation_says(api: Api, modules: Path, await_: Await) -> None:
     await_(api.database.reset(api.script))
-    # In a thread of its own: the API is served by the event loop of this process.
+    # The API is served by the event loop of this process, so the client must not block it.
     process = await_(_run("node", "client.mjs", api.url, keys.key_of("service_role"), cwd=modules.parent))
 
     assert json.loads(process) == {
