@@ -36,8 +36,8 @@ from cronproof.postgres.reset import Script
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
-from tests.explore.isolationtester import permutations
-from tests.explore.sessions import Sessions
+from tests.support.isolationtester import permutations
+from tests.support.sessions import Sessions
 
 RACE = Path("scenarios/3-race/post-job-followup.yaml")
 STATEMENTS = 2000

@@ -18,7 +18,7 @@ from cronproof.explore import explorer
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.postgres.database import Database
 from cronproof.postgres.reset import Script
-from tests.explore.sessions import Came, Sessions
+from tests.support.sessions import Came, Sessions
 
 TRIALS = 500
 MOMENTS_SECONDS = 0.02

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from cronproof.report.data.document import RESULTS, Document, read_document
 from cronproof.report.folder import write
 from cronproof.report.views import html
-from tests.cli.test_app import cronproof
-from tests.report.large import grown
+from tests.support.command import cronproof
+from tests.support.large import grown
 
 SCENARIOS = ("scenarios/3-race/post-job-followup.yaml", "scenarios/7-faults/post-job-followup.yaml")
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 import uvloop
 
-from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.targets import reference
+from tests.support.database import Await, database_with
+from tests.support.paths import ROOT
 
 # How long an example takes to generate depends on the machine and its load.
 hypothesis.settings.register_profile("untimed", suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("untimed")
 
-ROOT = Path(__file__).parents[1]
-Await = Callable[[Coroutine[Any, Any, Any]], Any]
+
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -48,17 +46,6 @@ def database(await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with the reference schema and the claim functions."""
     with database_with([*reference.schema(), reference.LOCKING], await_, postgres) as made:
         yield made
-
-
-@contextlib.contextmanager
-def database_with(migrations: Sequence[Path], await_: Await, postgres: Server) -> Iterator[Database]:
-    """A database with these migrations, for as long as the block runs."""
-    stack = contextlib.AsyncExitStack()
-    made: Database = await_(stack.enter_async_context(lifecycle.created(postgres)))
-    await_(made.migrate(migrations))
-    await_(made.prepare())
-    yield made
-    await_(stack.aclose())
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from cronproof.checks import CHECKS
 from cronproof.cli.app import app
 from cronproof.explore.named_orders import DESCRIPTIONS
 from cronproof.scenario import reader
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 VERIFIED = "CRONPROOF_VERIFIED"
 """The variable that names a file with the output of `make verify`."""

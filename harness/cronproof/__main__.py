@@ -8,7 +8,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command. Ctrl-C while it is still being loaded is an interrupt like any other, and no traceback."""
+    """Runs the command. Ctrl-C while it is loading interrupts it without a traceback."""
     try:
         from cronproof.cli import app  # noqa: PLC0415  (loading takes long enough to be interrupted)
 

@@ -1,12 +1,12 @@
-"""The guard: a small process that clears up after a run, however the run ends.
+"""The guard: a small process that cleans up after a run, however the run ends.
 
-Its standard input is a pipe from the run, over which it is told what the run has started: one JSON object a line, either
-`{"folder": FOLDER}`, the run's folder, the embedded Postgres in it and the processes marked with it, or `{"containers": FOLDER}`,
-those labelled with the folder. When the pipe closes, because the run closed it or because the run died, the guard stops
-and removes all of it, and ends. It has a session of its own, so Ctrl-C does not reach it.
+The run writes what it starts to the guard's standard input, one JSON object per line:
+`{"folder": FOLDER}` (the folder, its embedded Postgres, and the processes marked with it) or
+`{"containers": FOLDER}` (the containers labelled with it). When the run ends or dies, the pipe
+closes. Then the guard stops and removes everything. Its own session shields it from Ctrl-C.
 
-Should the guard be killed too, `sweep` finds what was left when cronproof next runs: the guard and the run hold a lock
-on a file in the folder, and a folder whose lock is free has no owner any more.
+If the guard is killed too, `sweep` cleans up when cronproof runs next. The run and the guard hold
+a lock on a file in the folder, so a folder whose lock is free is abandoned.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FOLDER_PREFIX = "cronproof-"
 UNLOCKED_PREFIX = "cronproof.new-"
 CONTAINER_LABEL = "cronproof.folder"
 MARK = "CRONPROOF_FOLDER"
-"""The environment variable by which the processes of a run are known, and whatever they have started in turn."""
+"""The environment variable that marks the processes of a run and their descendants."""
 MARKED = "processes"
 HOST_LABEL = "cronproof.host"
 STOP_SECONDS = 5.0
@@ -49,14 +49,14 @@ class Guard:
     def __init__(self, folder: Path, lock: IO[bytes]) -> None:
         self.folder = folder
         self.children: list[subprocess.Popen[bytes]] = []
-        """What this process has started and the guard stops: kept here to be reaped."""
+        """Children of this process that the guard stops. Kept here to be reaped."""
         self._process = subprocess.Popen(
             [
                 sys.executable,
                 "-P",
                 "-m",
                 "cronproof.cleanup",
-            ],  # -P: a folder `cronproof` where we run is not our package
+            ],  # -P: do not import a `cronproof` folder from the working directory
             stdin=subprocess.PIPE,
             pass_fds=[lock.fileno()],
             start_new_session=True,
@@ -64,21 +64,21 @@ class Guard:
         )
 
     def watch(self, **started: str) -> None:
-        """Tells the guard what is about to be started: `folder=FOLDER` or `containers=FOLDER`."""
+        """Tells the guard what will be started: `folder=FOLDER` or `containers=FOLDER`."""
         assert self._process.stdin is not None  # noqa: S101  (for the type checker: stdin is a pipe)
         self._process.stdin.write(json.dumps(started) + "\n")
         self._process.stdin.flush()
 
     def marked(self) -> dict[str, str]:
-        """The environment of processes that are about to be started: by it they are found and killed at the end."""
+        """Returns the environment that marks new processes, so that they are killed at the end."""
         (self.folder / MARKED).touch()
         return {MARK: str(self.folder)}
 
     def clear(self) -> None:
-        """Has everything stopped and removed, and waits until it is."""
+        """Has the guard stop and remove everything, and waits for it."""
         with contextlib.suppress(BrokenPipeError):
             self._process.communicate()
-        if self._process.wait() != 0:  # it was killed: nobody else clears up
+        if self._process.wait() != 0:  # it was killed, so clean up here
             _clear_folder(self.folder)
         for child in self.children:
             child.wait(STOP_SECONDS)
@@ -86,8 +86,8 @@ class Guard:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[Guard]:
-    """A guard with a new folder; when the block ends, what it watches is gone."""
-    # The folder gets the name that `sweep` looks for when its lock is held, and not a moment before.
+    """Starts a guard with a new folder. When the block ends, all that it watches is gone."""
+    # The folder gets the name that `sweep` looks for only once its lock is held.
     unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX, dir=_folder_root()))
     with (unlocked / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -101,7 +101,7 @@ def guarded() -> Iterator[Guard]:
 
 
 def sweep() -> None:
-    """Removes what runs have left behind whose guard was killed with them."""
+    """Removes what is left of runs that were killed together with their guard."""
     for folder in _folder_root().glob(f"{FOLDER_PREFIX}*"):
         with contextlib.suppress(OSError):  # another user's folder, or gone by now
             if _abandoned(folder):
@@ -109,8 +109,8 @@ def sweep() -> None:
 
 
 def _folder_root() -> Path:
-    # A Unix socket's path has room for about 100 bytes, and a comma in it would be two hosts: a TMPDIR that is deep, as
-    # on macOS, or has a strange name does not do.
+    # A Unix socket path holds about 100 bytes, and a comma in it would separate two hosts. So a
+    # long TMPDIR, as on macOS, or one with unusual characters cannot be used.
     root = tempfile.gettempdir()
     return Path(root if re.fullmatch(r"[\w./-]{1,60}", root) else "/tmp")  # noqa: S108  (mkdtemp's folder is private)
 
@@ -121,20 +121,20 @@ def _abandoned(folder: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except FileNotFoundError:  # its owner is about to have removed it
+    except FileNotFoundError:  # its owner is removing it
         return False
     return True
 
 
 def _clear_folder(folder: Path) -> None:
-    """Ends what works in the folder and removes it; the lock last, so that `sweep` finds whatever was left."""
+    """Stops the folder's processes and removes it, the lock last, so that `sweep` can retry."""
     if (folder / MARKED).exists():
         _kill_marked(folder)
     data = folder / "data"
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
-        if str(data) in postmaster.cmdline():  # not a stranger that got the number later
-            postmaster.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing here is worth a checkpoint
+        if str(data) in postmaster.cmdline():  # not another process that got the pid later
+            postmaster.send_signal(signal.SIGQUIT)  # immediate shutdown, without a checkpoint
             if not _ended(postmaster):
                 postmaster.kill()
                 _ended(postmaster)
@@ -142,14 +142,14 @@ def _clear_folder(folder: Path) -> None:
     while _content(folder) and time.monotonic() < deadline:
         for path in _content(folder):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        if _content(folder):  # initdb goes on by itself when the run that called it was killed
+        if _content(folder):  # initdb continues after the run that called it was killed
             _kill_those_that_name(data)
             time.sleep(POLL_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kill_marked(folder: Path) -> None:
-    """Kills the processes that a run has started, and theirs, and returns when none is left."""
+    """Kills a run's processes and their descendants until none is left, or time is up."""
     deadline = time.monotonic() + STOP_SECONDS
     while (marked := list(_marked(folder))) and time.monotonic() < deadline:
         for process in marked:
@@ -177,7 +177,7 @@ def _kill_those_that_name(data: Path) -> None:
 
 
 def _ended(process: psutil.Process) -> bool:
-    """Waits for a process that need not be our child. A zombie has ended: the run that should reap it waits for us."""
+    """Waits for a process that need not be a child. A zombie counts as ended."""
     deadline = time.monotonic() + STOP_SECONDS
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
@@ -210,7 +210,7 @@ def _remove(container: Container) -> None:
 
 
 def main() -> None:
-    """Watches standard input until it closes, then clears up."""
+    """Reads standard input until it closes, then cleans up."""
     watched = [json.loads(line) for line in sys.stdin]
     for started in reversed(watched):
         match started:

@@ -1,4 +1,4 @@
-"""What ends a run early.
+"""The errors that end a run early.
 
     CronproofError
     ├── UsageError          exit 2: an option, a name or a file is wrong
@@ -8,7 +8,7 @@
     │       └── InvalidReport
     └── EnvironmentFailed   exit 3: no Postgres, no Docker engine, a target that does not start
 
-The message is what the user reads: what is wrong, where, and what to do about it.
+The message tells the user what is wrong, where, and what to do about it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import ClassVar
 
 
 class CronproofError(Exception):
-    """Base of all; `exit_code` is what the command ends with."""
+    """The base of all errors. `exit_code` is the exit code of the command."""
 
     exit_code: ClassVar[int]
 
@@ -33,7 +33,7 @@ class UsageError(CronproofError):
 
 
 class EnvironmentFailed(CronproofError):
-    """Something outside that the run needs is missing or broken."""
+    """Something that the run needs from its environment is missing or broken."""
 
     exit_code = 3
 
@@ -72,6 +72,6 @@ class InvalidReport(InvalidFile):
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
-    """What to add to a message about an unknown word: the nearest valid one, or all."""
+    """Returns a suffix for a message about an unknown word: the nearest valid word, or all."""
     near = difflib.get_close_matches(word, words, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; one of: {', '.join(words)}" if words else ""

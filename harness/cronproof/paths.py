@@ -1,4 +1,4 @@
-"""Paths as people want to see them."""
+"""Formats paths for display."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def display_path(file: Path) -> str:
-    """A path as people want to see it: relative, when it is below the working directory."""
+    """Formats a path for display: relative if it is below the working directory."""
     try:
         return str(file.absolute().relative_to(Path.cwd()))
     except ValueError:

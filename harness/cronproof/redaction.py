@@ -1,6 +1,6 @@
-"""What may be seen of people, and never of secrets: phone numbers are masked and messages cut, unless a user asks to see them.
+"""Masks phone numbers, cuts messages short, and hides secrets.
 
-`--show-data` shows both. Keys, passwords and tokens are shown to nobody.
+`--show-data` shows phone numbers and messages. Keys, passwords and tokens are never shown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 MESSAGE_CHARACTERS = 48
 HIDDEN = "***"
 MIN_SECRET = 8
-"""A value of fewer characters may stand in any text."""
+"""Shorter values can occur in any text, so they are not treated as secrets."""
 
 _shows_data = False
 
@@ -26,7 +26,7 @@ _SECRETS = (
     (re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s'\";,&]+)"), rf"\1\2{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (
-        # In prose a colon stands behind such a word, too: then only what has a digit in it is no word.
+        # In prose a colon can follow such a word. Then only a value with a digit is a secret.
         re.compile(
             r"(?i)\b(\w*(?:api[_-]?key|secret|token|password|service_role_key))"
             r"([\"']?\s*=\s*[\"']?|[\"']\s*:\s*[\"']|:\s*(?=[\w.~+/-]*\d))[\w.~+/=-]{8,}"
@@ -42,28 +42,28 @@ _SECRETS = (
 
 
 def show_data(shown: bool) -> None:
-    """Says for this process whether phone numbers and texts may be seen."""
-    global _shows_data  # noqa: PLW0603  (as of a log level: every sentence asks for it)
+    """Sets for this process whether phone numbers and texts are shown."""
+    global _shows_data  # noqa: PLW0603  (like a log level: every message depends on it)
     _shows_data = shown
 
 
 def masked(phone: str) -> str:
-    """A phone number, or who else is written to, of which only the last four characters can be read."""
+    """Masks a phone number or other recipient: only the last four characters stay readable."""
     return phone if _shows_data else "*" * max(len(phone) - 4, 0) + phone[-4:]
 
 
 def cut(text: str, characters: int = MESSAGE_CHARACTERS) -> str:
-    """The beginning of a message, or of something as long as that."""
+    """Cuts a text after so many characters."""
     return text if _shows_data or len(text) <= characters else text[: characters - 1] + "…"
 
 
 def secret_values(environment: Mapping[str, str]) -> set[str]:
-    """The values of variables whose names speak of secrets."""
+    """Returns the values of variables whose names suggest secrets."""
     return {value for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= MIN_SECRET}
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without these secrets, and without whatever looks like one; phone numbers are masked in it."""
+    """Removes these secrets and whatever looks like one, and masks phone numbers."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     for pattern, instead in _SECRETS:

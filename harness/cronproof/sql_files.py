@@ -1,6 +1,6 @@
 """Loads named queries from .sql files.
 
-A file has queries, each below a line `-- name: NAME` and a comment that describes it.
+Each query follows a line `-- name: NAME` and a comment that describes it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _NAME = re.compile(r"^-- name: (\w+)\n((?:--[^\n]*\n)*)", re.MULTILINE)
 
 
 def load_queries(module: str) -> Mapping[str, str]:
-    """The queries of the file beside a module, given the module's `__file__`.
+    """Loads the queries of the .sql file beside a module, given the module's `__file__`.
 
     Raises:
-        ValueError: text stands before the first name, a name is there twice, or a query is empty or lacks a description.
+        ValueError: the file has text before the first name, a name twice, or an incomplete query.
     """
     file = Path(module).with_suffix(".sql")
     before, *parts = _NAME.split(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Base of what scenario files hold."""
+"""The base of all models of scenario files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class StrictModel(BaseModel):
-    """Nothing unknown, nothing changed later."""
+    """A model that forbids unknown keys, type coercion and later changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

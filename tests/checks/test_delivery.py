@@ -13,7 +13,7 @@ from cronproof.evidence.message_outcomes import find_message_outcomes
 from cronproof.gate.fault import FaultName
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Step
-from tests.checks.test_checks import ADA, SET, after, job, run, sent
+from tests.support.evidence import ADA, SET, after, job, run, sent
 
 CALL = "openphone POST /v1/messages"
 BEFORE = [Step("A", Point("statement", "commit")), Step("A", Point("statement", "commit"))]

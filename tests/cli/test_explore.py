@@ -1,25 +1,22 @@
-"""explore and replay as users call them."""
+"""`cronproof explore`."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_app import RACE, cronproof
-from tests.conftest import ROOT
+from tests.support.command import RACE, cronproof, interrupted
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
+
 THREE = "scenarios/3-race/three-instances.yaml"
+
+
 DRAWN = """
 title: Whoever is due gets one message
 why: Only one of the values makes the job eligible, so only data and schedule together show the duplicate.
@@ -37,16 +34,6 @@ when:
 then:
   - no-duplicate
 """
-
-
-@pytest.fixture(scope="module")
-def duplicate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A counterexample of the crons before the fix."""
-    folder = tmp_path_factory.mktemp("legacy")
-    done = cronproof("explore", RACE, "--target", "legacy", "--out", str(folder))
-    assert (done.returncode, done.stderr) == (1, "")
-    (folder / "stdout").write_text(done.stdout)
-    return folder / "3-race.post-job-followup.counterexample.yaml"
 
 
 def test_the_duplicate_is_drawn_with_its_shortest_schedule(duplicate: Path) -> None:
@@ -133,85 +120,6 @@ def test_what_cannot_be_explored_is_told_in_a_line(arguments: list[str], message
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def test_a_replay_still_fails_as_often_as_wanted(duplicate: Path) -> None:
-    done = cronproof("replay", str(duplicate), "--times", "50")
-
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "still fails: no-duplicate: job 32: ********0132 got 2 messages" in done.stdout
-    assert done.stdout.endswith("50 times: 50 × still fails\n")
-
-
-def test_a_replay_on_what_was_rewritten_diverges(duplicate: Path) -> None:
-    done = cronproof("replay", str(duplicate), "--target", "reference")
-
-    assert done.returncode == 4
-    assert (
-        "diverged: no-duplicate: step 4 should be A: 'select jobs, customers'; A came to 'begin' instead" in done.stdout
-    )
-
-
-def test_a_replay_on_what_was_mended_no_longer_fails(tmp_path: Path) -> None:
-    broken = tmp_path / "waits.sql"
-    broken.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))
-    assert cronproof("explore", RACE, "--migration", str(broken), "--out", str(tmp_path)).returncode == 1
-    broken.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text())
-
-    done = cronproof("replay", str(tmp_path / "3-race.post-job-followup.counterexample.yaml"))
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "no longer fails: never-waits: no lock wait" in done.stdout
-
-
-def test_a_paused_replay_waits_before_every_step_and_says_where_to_look(duplicate: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "cronproof", "replay", str(duplicate), "--pause"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdout.readline()
-        assert "psql '" in process.stdout.readline()
-        for _ in range(14):
-            assert "[Enter]" in process.stdout.readline()
-            process.stdin.write("\n")
-        assert process.stdout.readline().startswith("still fails: ")
-    assert process.returncode == 1
-
-
-ENDS_SECONDS = 60
-
-
-def interrupted(*arguments: str) -> tuple[int, str, str]:
-    """Interrupts at the first progress line. Returns exit code, output and that line."""
-    terminal, stderr = os.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "cronproof", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
-    ) as process:
-        os.close(stderr)
-        progress = os.read(terminal, 200).decode()
-        process.send_signal(signal.SIGINT)
-        # Keep reading: a terminal blocks its writer after a few thousand unread characters.
-        reading = threading.Thread(target=_read_on, args=(terminal,))
-        reading.start()
-        try:
-            output, _ = process.communicate(timeout=ENDS_SECONDS)
-        finally:
-            process.kill()
-            reading.join()
-    os.close(terminal)
-    return process.returncode, output, progress
-
-
-def _read_on(terminal: int) -> None:
-    with contextlib.suppress(OSError):  # the writer has closed it
-        while os.read(terminal, 4096):
-            pass
 
 
 def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:

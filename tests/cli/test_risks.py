@@ -8,15 +8,15 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cronproof.scenario import reader
-from tests.cli.test_app import cronproof
-from tests.cli.test_explore import ENDS_SECONDS, interrupted
-from tests.conftest import ROOT
+from tests.support.command import ENDS_SECONDS, cronproof, interrupted
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -121,7 +121,7 @@ def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> No
     command = [sys.executable, "-m", "cronproof", "verify", *FOLDERS, "--json", "--out", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         try:
-            os.kill(helper_of(run.pid), signal.SIGKILL)
+            os.kill(worker_of(run.pid), signal.SIGKILL)
             output, _ = run.communicate(timeout=ENDS_SECONDS)
         finally:
             run.kill()
@@ -132,16 +132,17 @@ def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> No
     assert ids == [file.id for file in reader.read(reader.find([Path(folder) for folder in FOLDERS]))]
 
 
-def helper_of(pid: int) -> int:
+def worker_of(pid: int) -> int:
     """Waits for the worker process of another process, and returns its id."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            for child in task.read_text().split():
-                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    return int(child)
-        time.sleep(0.01)
-    raise AssertionError("no process helps")
+    workers: list[int] = []
+
+    def has_started() -> bool:
+        children = psutil.Process(pid).children()
+        workers[:] = [child.pid for child in children if any("spawn_main" in part for part in child.cmdline())]
+        return bool(workers)
+
+    wait_until(has_started)
+    return workers[0]
 
 
 def test_ctrl_c_ends_several_processes_and_tells_what_was_found(tmp_path: Path) -> None:

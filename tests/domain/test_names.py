@@ -11,7 +11,7 @@ import cronproof
 from cronproof.domain.crons import CLAIM_FUNCTIONS, CRON_NAMES, SENT_COLUMNS
 from cronproof.domain.service_names import SERVICE_NAMES
 from cronproof.services.placeholders import TITLES
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 PACKAGE = Path(cronproof.__file__).parent
 ROOMS = (PACKAGE / "domain", PACKAGE / "services", PACKAGE / "targets" / "reference.py")

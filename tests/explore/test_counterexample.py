@@ -11,7 +11,7 @@ import pytest
 from cronproof.errors import InvalidScenario
 from cronproof.explore.counterexample import Counterexample, CounterexamplePolicy, read_counterexample
 from cronproof.explore.policy import Diverged
-from tests.explore.test_executor import Instances, statements
+from tests.support.programs import Instances, statements
 
 COUNTEREXAMPLE = Counterexample(
     scenario="scenarios/3-race/post-job-followup.yaml",

@@ -15,7 +15,7 @@ from cronproof.explore.pct import Draw, PctItem, PctPolicy, PctStrategy, shrink
 from cronproof.gate.footprint import NOTHING
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Decision, Trace
-from tests.explore.test_strategy import READ, WRITE, Machine, explored, schedules
+from tests.support.programs import READ, WRITE, Machine, explored, schedules
 
 LENGTHS = st.sampled_from([(1, 1), (2, 1), (2, 2), (3, 2), (1, 1, 1), (2, 2, 1)])
 Event = tuple[int, int]

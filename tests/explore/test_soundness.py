@@ -16,9 +16,9 @@ from cronproof.explore.explorer import Coverage
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
-from tests.conftest import Await, database_with
-from tests.explore.isolationtester import permutations
-from tests.explore.sessions import Came, Sessions
+from tests.support.database import Await, database_with
+from tests.support.isolationtester import permutations
+from tests.support.sessions import Came, Sessions
 
 pytestmark = pytest.mark.postgres
 

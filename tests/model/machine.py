@@ -27,7 +27,7 @@ from cronproof.services.exchange import CallClock
 from cronproof.services.openphone import Scripted
 from cronproof.targets import reference
 from fixtures.crons.app import create_app
-from tests.conftest import Await
+from tests.support.database import Await
 
 
 @dataclass

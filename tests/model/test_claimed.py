@@ -17,9 +17,9 @@ from cronproof.domain.message import Message
 from cronproof.explore.named_orders import RunToEnd
 from cronproof.gate.fault import DIES, FAULT_NAMES, FaultName
 from cronproof.postgres.server.server import Server
-from tests.conftest import Await
 from tests.model.claimed import DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
+from tests.support.database import Await
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

@@ -17,9 +17,9 @@ from hypothesis.stateful import initialize, invariant, rule
 from cronproof.domain.crons import CRON_NAMES, SENT_COLUMNS
 from cronproof.domain.message import Message
 from cronproof.postgres.server.server import Server
-from tests.conftest import Await
 from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, SentMessage, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
+from tests.support.database import Await
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from cronproof.postgres import time_shift
 from cronproof.postgres.catalog import Catalog, Table
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
-from tests.conftest import Await, database_with
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 

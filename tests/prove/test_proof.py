@@ -15,9 +15,9 @@ from cronproof.prove import kill_matrix
 from cronproof.prove.proof import Proof, subjects
 from cronproof.prove.trial import Outcome, Subject, Trial
 from cronproof.targets.reference import find_equivalent
-from tests.cli.test_app import cronproof
-from tests.conftest import ROOT
-from tests.test_cleanup import wait_until
+from tests.support.command import cronproof
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 
 def trial(name: str, kind: Any, outcome: Outcome, *, proves: str | None = None, failed: Sequence[str] = (),

@@ -14,7 +14,8 @@ from cronproof.prove.trial import Subject, Trial, in_order, try_subject
 from cronproof.scenario.reader import ScenarioFile
 from fixtures.saboteurs import SABOTEURS, VARIANTS, Saboteur, Variant
 from fixtures.saboteurs.saboteur import Edit, edited
-from tests.conftest import ROOT, Await
+from tests.support.database import Await
+from tests.support.paths import ROOT
 
 OnTrial = Callable[..., Trial]
 FOLLOWUP = "fixtures/crons/post_job_followup.py"

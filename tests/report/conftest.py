@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_app import cronproof
-from tests.conftest import ROOT
+from tests.support.command import cronproof
+from tests.support.paths import ROOT
 
 SCENARIOS = [
     str(ROOT / "scenarios" / name)
@@ -31,3 +33,20 @@ def run_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             done = cronproof("verify", *SCENARIOS, "--target", "legacy", "--out", str(out))
             assert done.returncode == 1, done.stderr
     return (out / "latest").resolve()
+
+
+SCHEMAS = ROOT / "tests" / "report" / "formats" / "node_modules"
+
+
+@pytest.fixture
+def folder(run_once: Path, tmp_path: Path) -> Path:
+    """A copy of a run's folder, with the name that its report mentions."""
+    return Path(shutil.copytree(run_once, tmp_path / "reports" / run_once.name))
+
+
+@pytest.fixture
+def schemas() -> Path:
+    """The Node packages with third-party schemas. Only CI requires them."""
+    if not SCHEMAS.exists() and not os.environ.get("CI"):
+        pytest.skip("the schemas are packages for Node: make test installs them where there is npm")
+    return SCHEMAS

@@ -13,7 +13,7 @@ from cronproof.postgres.database import Database
 from cronproof.scenario import reader
 from cronproof.scenario.rows import Seed, inserts
 from cronproof.targets import reference
-from tests.conftest import Await
+from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
 

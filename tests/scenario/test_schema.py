@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from cronproof.scenario.scenario import Scenario
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 COMMITTED = ROOT / "scenarios" / "scenario.schema.json"
 FILES = sorted((ROOT / "scenarios").rglob("*.yaml"))

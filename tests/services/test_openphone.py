@@ -25,7 +25,7 @@ from cronproof.services.openphone_errors import ERRORS, Envelope
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
-from tests.services.test_services import NO_DATABASE
+from tests.support.rest import NO_DATABASE
 
 KEY = "key-of-northside"
 FROM = "PN0000000001"

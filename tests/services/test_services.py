@@ -23,10 +23,8 @@ from cronproof.services.openphone_errors import error_response
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
-from cronproof.standins.supabase.rest import Rest
-from cronproof.standins.supabase.schema import Schema
+from tests.support.rest import NO_DATABASE
 
-NO_DATABASE = Rest(lambda role: f"postgresql://{role}@127.0.0.1:1/none", Schema({}, {}, [], []))
 Address = Callable[[str, ServiceName], str]
 
 

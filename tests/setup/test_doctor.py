@@ -9,8 +9,8 @@ import pytest
 from cronproof.engine.plan import Plan
 from cronproof.setup.doctor import examine_target
 from cronproof.targets.config import TargetConfig
-from tests.conftest import Await
-from tests.targets.test_external import NOT_FOUND, target
+from tests.support.database import Await
+from tests.support.external import NOT_FOUND, target
 
 pytestmark = pytest.mark.postgres
 

@@ -12,7 +12,7 @@ import pytest
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
-from tests.services.test_services import NO_DATABASE
+from tests.support.rest import NO_DATABASE
 
 BODY = {"content": "Hi!", "from": "PN1", "to": ["+12125550132"]}
 

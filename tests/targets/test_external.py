@@ -26,24 +26,18 @@ from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
 from cronproof.targets.config import TargetConfig
 from cronproof.targets.secrets import api_key
-from tests.conftest import ROOT, Await
+from tests.support.database import Await
+from tests.support.external import ENV, NOT_FOUND, SERVER, target
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.postgres
 
+
 RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
-SERVER = Path(__file__).with_name("server.py")
-ENV = {
-    "DATABASE_URL": "{database_url}",
-    "OPENPHONE_API_KEY": "{openphone_api_key}",
-    "CRON_SECRET": "{cron_secret}",
-}
+
 
 Verify = Callable[..., ScenarioResult]
-
-
-def target(mistake: str = "", **changes: object) -> TargetConfig:
-    command = [sys.executable, str(SERVER), "{port}", mistake]
-    return TargetConfig.model_validate({"command": command, "env": ENV, "cwd": ROOT, **changes})
 
 
 @pytest.fixture
@@ -304,9 +298,6 @@ def test_a_wrong_path_is_told_for_what_it_is(verify: Verify) -> None:
     assert "A answers 404: is there such a cron at the target's `path` (/api/cron/{cron})?" in str(result.reason)
 
 
-NOT_FOUND = "require('http').createServer((_, r) => r.writeHead(404).end()).listen({port}, '127.0.0.1')"
-
-
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -349,17 +340,10 @@ def test_a_run_that_is_ended_leaves_no_process(ending: signal.Signals, tmp_path:
     command = [sys.executable, "-m", "cronproof", "explore", str(RACE), "--config", str(tmp_path / "cronproof.toml")]
     command += ["--out", str(tmp_path / "reports"), "--interleavings", "all-unreduced"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        until(lambda: len(started_by(tmp_path)) == 2)
+        wait_until(lambda: len(started_by(tmp_path)) == 2)
         run.send_signal(ending)
 
-    until(lambda: started_by(tmp_path) == [])
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: started_by(tmp_path) == [])
 
 
 def started_by(test: Path) -> list[psutil.Process]:

@@ -1,4 +1,4 @@
-"""batch-limit: a call claims as many units as asked for and never more, the oldest first, and sends in that order."""
+"""batch-limit: a call claims at most so many units, oldest first, and sends in that order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cronproof.strict_model import StrictModel
 
 
 class BatchLimit(StrictModel, Check):
-    """One call claims at most this many units, the oldest first, and sends in that order. A single call claims as many as
-    it may.
+    """Each call claims at most `at_most` units, oldest first, and sends in that order. A single
+    instance must use the whole limit.
     """
 
     id: ClassVar[str] = "batch-limit"
@@ -26,7 +26,7 @@ class BatchLimit(StrictModel, Check):
     at_most: Annotated[int, Field(ge=1, description="How many units one call may claim.")]
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Counts the claims of each instance, then looks for an older unit that only a later call claimed."""
+        """Checks the number of claims, and that no older unit was passed over or messaged later."""
         claimed = {(write.instance, write.unit) for write in evidence.claim_writes if write.is_set}
         if not claimed:
             return inconclusive(f"no instance claimed anything: no expected {UNIT} was eligible")
@@ -44,7 +44,7 @@ class BatchLimit(StrictModel, Check):
 
 
 def _passed_over(evidence: Evidence, claimed: set[UnitId], eligible: set[UnitId]) -> str | None:
-    """An older unit that only a later call claimed, if there is one."""
+    """Describes an older eligible unit that the execution did not claim, if there is one."""
     newest = max((evidence.units[unit] for unit in claimed), key=_since)
     for unit in (evidence.units[unit] for unit in in_order(eligible - claimed)):
         if _since(unit) < _since(newest):
@@ -53,7 +53,7 @@ def _passed_over(evidence: Evidence, claimed: set[UnitId], eligible: set[UnitId]
 
 
 def _out_of_order(evidence: Evidence) -> str | None:
-    """A message that an instance sent after that of a newer unit, if there is one."""
+    """Describes a message that an instance sent after that of a newer unit, if there is one."""
     newest: dict[str, Unit] = {}
     for sent in evidence.accepted:
         units = evidence.units_of(sent.message.to)

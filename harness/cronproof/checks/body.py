@@ -1,4 +1,4 @@
-"""body: what every response holds at least."""
+"""body: what every response must contain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cronproof.evidence.finding import Finding, failed, passed
 
 
 class Body(RootModel[dict[str, JsonValue]], Check):
-    """Every response is a JSON object that holds at least this."""
+    """Every response is a JSON object that contains at least these values."""
 
     id: ClassVar[str] = "body"
 

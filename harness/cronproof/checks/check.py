@@ -1,4 +1,4 @@
-"""What a check is: its parameters, as the scenario file gives them, and a question to the evidence of one execution."""
+"""The base of all checks. A check has parameters from the scenario file and examines evidence."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class Check(ABC):
 
     id: ClassVar[str]
     of_the_database: ClassVar[bool] = False
-    """Whether it asks about the database alone, so that nothing needs to be called."""
+    """Whether it examines the database alone, so that no cron needs to be called."""
     needs_recovery: ClassVar[bool] = False
-    """Whether it also asks about what comes later, so that the crons are called again until nothing changes."""
+    """Whether it needs a recovery: the crons are called again until nothing changes."""
     may_change_in_recovery: ClassVar[bool] = False
-    """Whether a failure can disappear while the recovery goes on, since what is missing may still come."""
+    """Whether a longer recovery could undo a failure: a missing message may still be sent."""
     of_units: ClassVar[bool] = False
-    """Whether it asks about units of work and their claims, which only some crons have."""
+    """Whether it is about units of work and their claims, which only some crons have."""
 
     @property
     def tables(self) -> list[str]:
-        """The tables that it looks at, besides those that the scenario gives rows to."""
+        """The tables that it examines, besides those for which the scenario gives rows."""
         return []
 
     @abstractmethod
@@ -34,15 +34,15 @@ class Check(ABC):
         """Decides whether the property held in this execution."""
 
     def anomalies(self, evidence: Evidence) -> Sequence[str]:  # noqa: ARG002  (most count nothing)
-        """The kinds of anomalies that the evidence shows, known limits included, each once."""
+        """Returns each kind of anomaly in the evidence once, known limits included."""
         return ()
 
     def message_outcomes(self, evidence: Evidence) -> Sequence[MessageOutcome]:  # noqa: ARG002  (as above)
-        """What became of the messages that the check counts."""
+        """Returns the outcomes of the messages that the check counts."""
         return ()
 
     def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:  # noqa: ARG002
-        """What all executions show together, if that is more than what each shows. Asked when it held in all of them.
+        """Returns a finding about all executions together, if any. Called if the verdict is PASS.
 
         `findings` are this check's, one for each piece of evidence.
         """
@@ -50,5 +50,5 @@ class Check(ABC):
 
 
 def as_list(value: object) -> object:
-    """A list of one, where a file has a single word in place of a list."""
+    """Wraps a single word in a list, and returns anything else unchanged."""
     return [value] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""claims-agree: a unit of work is claimed exactly where its message was accepted."""
+"""claims-agree: a unit of work is claimed if and only if its message was accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cronproof.strict_model import StrictModel
 
 
 class ClaimsAgree(StrictModel, Check):
-    """A unit is claimed exactly where its message was accepted. All other claims stay as they were."""
+    """A unit is claimed if and only if its message was accepted. Older claims do not change."""
 
     id: ClassVar[str] = "claims-agree"
     of_units: ClassVar[bool] = True
@@ -45,7 +45,7 @@ class ClaimsAgree(StrictModel, Check):
             return f"{name_units(gone)}: deleted"
         for column in sorted(set(SENT_COLUMNS.values())):
             messages = [sent.message.to for sent in accepted if sent.purpose == column]
-            # Where units share a recipient, a message belongs to one that was claimed, if any was.
+            # If units share a recipient, messages are attributed to claimed units first.
             for row in sorted(rows, key=lambda row: row.get(column) is None):
                 unit = evidence.units.get(row["id"])
                 if unit is None or column not in row:

@@ -1,4 +1,4 @@
-"""delivery: how often each message was accepted, faults and the recovery included, and where that is known to fall short."""
+"""delivery: how often each message was accepted, faults and the recovery included."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _IN_WORDS: dict[Delivered, str] = {
 
 
 class KnownOutcome(KnownLimit):
-    """A known limit: what comes of a fault, or of instances that run at once, and the reason."""
+    """A known limit: how often a message is accepted under certain faults, and the reason."""
 
     fault: Annotated[
         list[FaultName],
@@ -49,7 +49,7 @@ class KnownOutcome(KnownLimit):
     outcome: Annotated[Delivered, Field(description="How often the message is accepted then.")]
 
     def covers(self, target: str, outcome: MessageOutcome, to: str | None) -> bool:
-        """Whether the limit allows an outcome on a target. `to`: the recipient of a message that belongs to no unit."""
+        """Whether the limit allows an outcome. `to`: the recipient of a message without a unit."""
         if self.to not in {None, to}:
             return False
         met = not self.fault or any(fault.fault in self.fault and self._is_at(fault) for fault in outcome.faults)
@@ -64,9 +64,7 @@ class KnownOutcome(KnownLimit):
 
 
 class Delivery(StrictModel, Check):
-    """Each of these messages is accepted exactly once (or as often as is said), the recovery included. Known limits may
-    differ.
-    """
+    """Each message is accepted as often as expected, the recovery included. Known limits pass."""
 
     id: ClassVar[str] = "delivery"
     needs_recovery: ClassVar[bool] = True
@@ -102,11 +100,11 @@ class Delivery(StrictModel, Check):
         return Finding("PASS", shown or self.expected, tuple(dict.fromkeys(reasons)))
 
     def message_outcomes(self, evidence: Evidence) -> list[MessageOutcome]:
-        """What became of each message, with the reason of the known limit that covers it."""
+        """Returns each message's outcome, with the reason of the known limit that covers it."""
         return [replace(one, known=self._reason(evidence.target, one, to)) for one, to in self._outcomes(evidence)]
 
     def _outcomes(self, evidence: Evidence) -> Iterator[tuple[MessageOutcome, str | None]]:
-        """What became of each message, with the recipient of a message that belongs to no unit."""
+        """Yields each message's outcome, with the recipient if it belongs to no unit."""
         for one in find_message_outcomes(evidence, self.units):
             yield one, None
         for message in self.messages:
@@ -114,7 +112,7 @@ class Delivery(StrictModel, Check):
                 yield one, message.to
 
     def anomalies(self, evidence: Evidence) -> Sequence[Anomaly]:
-        """Messages that were accepted twice or never."""
+        """Returns the kinds of anomalies among messages not accepted as often as expected."""
         wrong = [one for one in self.message_outcomes(evidence) if one.delivered not in _ALLOWED[self.expected]]
         return list(dict.fromkeys(one.anomaly for one in wrong if one.anomaly is not None))
 
@@ -122,7 +120,7 @@ class Delivery(StrictModel, Check):
         return next((known.reason for known in self.known if known.covers(target, outcome, to)), None)
 
     def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding:  # noqa: ARG002  (counts anew)
-        """Looks whether every known limit has shown, and says how many faults were counted."""
+        """Fails if a known limit never showed. Otherwise counts the executions with faults."""
         outcomes = [(one.target, outcome, to) for one in evidence for outcome, to in self._outcomes(one)]
         of_target = [known for known in self.known if known.applies_to(evidence[0].target if evidence else "")]
         gone = [str(known) for known in of_target if not any(known.covers(*outcome) for outcome in outcomes)]

@@ -12,12 +12,12 @@ from cronproof.strict_model import StrictModel
 
 
 class Egress(StrictModel, Check):
-    """No instance called a host other than the database and the services. Such calls are blocked and noted."""
+    """No instance calls a host other than the database and the services. Such calls are blocked."""
 
     id: ClassVar[str] = "egress"
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Names the first host that was called."""
+        """Fails if a call was blocked, and names the host of the first one."""
         for call in evidence.blocked_calls:
             return failed(f"{call.instance or 'an instance'} called {urlsplit(call.url).netloc}; the call was refused")
         return passed("database and services only")

@@ -12,13 +12,13 @@ from cronproof.strict_model import StrictModel
 
 
 class Exclusive(StrictModel, Check):
-    """No unit is claimed by two instances: once one has claimed it, no other claims it before it was given back."""
+    """No instance claims a unit that another one has claimed and not given back."""
 
     id: ClassVar[str] = "exclusive"
     of_units: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Follows the claims of each unit in their order."""
+        """Follows the claims of each unit in order."""
         if not any(write.is_set for write in evidence.claim_writes):
             return inconclusive(f"no instance claimed anything: no expected {UNIT} was eligible")
         holders: dict[tuple[UnitId, str], str] = {}

@@ -1,4 +1,4 @@
-"""Known limits: the property does not hold, and the scenario says why. They pass, and are reported."""
+"""Known limits: violations that the scenario explains. They pass, and are reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cronproof.strict_model import StrictModel
 
 
 class KnownLimit(StrictModel):
-    """A limit that is known, and its reason. It does not fail. When it is gone, the check fails."""
+    """A known limit and its reason. The check passes with it, and fails once it is gone."""
 
     reason: Annotated[str, Field(min_length=1, description="Why nothing better can be had, or is not had yet.")]
     targets: Annotated[list[str], Field(description="Only of these targets; of any when left out.")] = []

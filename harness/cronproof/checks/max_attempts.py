@@ -1,4 +1,4 @@
-"""max-attempts: how often a message is handed to a service at most, whatever becomes of it."""
+"""max-attempts: the limit on attempts to send one message, accepted or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cronproof.strict_model import StrictModel
 
 
 class MaxAttempts(StrictModel, Check):
-    """No message is handed to its service more often than this, refusals and the recovery included."""
+    """No message is tried more often than `at_most`, refusals and the recovery included."""
 
     id: ClassVar[str] = "max-attempts"
     needs_recovery: ClassVar[bool] = True
@@ -25,7 +25,7 @@ class MaxAttempts(StrictModel, Check):
     known: Annotated[KnownLimit | None, Field(description="Where it is known to be otherwise.")] = None
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Counts each text to each recipient."""
+        """Counts the attempts for each recipient and text."""
         to, most = _most_attempts(evidence)
         if not most:
             return inconclusive("no message was tried")
@@ -37,11 +37,11 @@ class MaxAttempts(StrictModel, Check):
         return failed(message)
 
     def anomalies(self, evidence: Evidence) -> Sequence[str]:
-        """A message that was tried too often."""
+        """Returns `tried too often` if a message was."""
         return () if _most_attempts(evidence)[1] <= self.at_most else ("tried too often",)
 
     def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:
-        """Looks whether the known limit has shown."""
+        """Fails if the known limit never showed."""
         if self.known is None or not self.known.applies_to(evidence[0].target):
             return None
         if not any(finding.known for finding in findings):
@@ -50,6 +50,6 @@ class MaxAttempts(StrictModel, Check):
 
 
 def _most_attempts(evidence: Evidence) -> tuple[str, int]:
-    """The recipient of the message that was tried most often, and how often it was."""
+    """Returns the recipient of the message with the most attempts, and their number."""
     tried = Counter((sent.message.to, sent.message.content) for sent in evidence.sent)
     return max(((to, count) for (to, _), count in tried.items()), key=lambda pair: pair[1], default=("", 0))

@@ -11,12 +11,12 @@ from cronproof.strict_model import StrictModel
 
 
 class NeverWaits(StrictModel, Check):
-    """No instance waits for a lock that another holds: the server was asked whenever one did not go on."""
+    """No instance waits for a lock that another one holds, according to the server."""
 
     id: ClassVar[str] = "never-waits"
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Any wait that the executor saw is a failure."""
+        """Fails if the executor recorded a wait, and names the first one."""
         for wait in evidence.waits:
             return failed(f"{wait.instance} waited for {' and '.join(wait.blockers)} in {wait.point.label!r}")
         return passed("no lock wait")

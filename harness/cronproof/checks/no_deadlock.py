@@ -1,4 +1,4 @@
-"""no-deadlock: Postgres had no deadlock to break."""
+"""no-deadlock: Postgres detected no deadlock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEADLOCK_DETECTED = "40P01"
 
 
 class NoDeadlock(StrictModel, Check):
-    """No instance is told by Postgres that it was part of a deadlock."""
+    """Postgres reports a deadlock to no instance."""
 
     id: ClassVar[str] = "no-deadlock"
 

@@ -16,16 +16,16 @@ from cronproof.strict_model import StrictModel
 
 
 class NoDuplicate(StrictModel, Check):
-    """Nobody gets two accepted messages for one unit and purpose, the recovery included.
+    """No recipient gets two messages for one unit and purpose, the recovery included.
 
-    From a cron that claims no units, nobody gets the same text twice.
+    A cron that claims no units must not send the same text to a recipient twice.
     """
 
     id: ClassVar[str] = "no-duplicate"
     needs_recovery: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Compares what each recipient got for a purpose with how many of the recipient's units were claimed for it."""
+        """Compares each recipient's messages with the number of its claimed units, per purpose."""
         if not evidence.delivered:
             return inconclusive("no message was accepted: none could come twice")
         received: dict[tuple[str, str, str], list[SentMessage]] = defaultdict(list)

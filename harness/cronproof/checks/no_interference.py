@@ -20,7 +20,7 @@ from cronproof.strict_model import StrictModel
 
 
 class Interference(KnownLimit):
-    """Crons that are known to interfere: each of the one list with each of the other."""
+    """Crons that are known to interfere: any cron of one list with any of the other."""
 
     between: Annotated[list[str], Field(min_length=1, description="Any of these crons.")]
     and_: Annotated[list[str], Field(alias="and", min_length=1, description="And any of these.")]
@@ -33,7 +33,7 @@ class Interference(KnownLimit):
 
 
 class NoInterference(StrictModel, Check):
-    """Nobody gets messages of two instances at the same moment, whatever they say. Who gets which message does not depend on
+    """Nobody gets messages from two instances at once. Who gets which message does not depend on
     the order of the instances' steps.
     """
 
@@ -41,7 +41,7 @@ class NoInterference(StrictModel, Check):
     known: Annotated[list[Interference], Field(description="Which crons are known to interfere.")] = []
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Looks for people who got messages of several instances. A contact or a chat is the person with that phone."""
+        """Looks for people messaged by several instances. A chat or contact counts by its phone."""
         at_once = _at_once(evidence)
         if not at_once:
             return inconclusive("no message was accepted")
@@ -59,7 +59,7 @@ class NoInterference(StrictModel, Check):
         return passed("nobody gets messages of two at once")
 
     def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:
-        """Compares the messages of all orders, and looks whether each known limit has shown."""
+        """Compares the messages of all orders, and fails if a known limit never showed."""
         if doubled := next((finding for finding in findings if finding.known), None):
             return doubled
         came = {
@@ -80,5 +80,5 @@ class NoInterference(StrictModel, Check):
 
 
 def _at_once(evidence: Evidence) -> list[SentMessage]:
-    """The messages of the execution itself. Those of the recovery come later."""
+    """Returns the accepted messages of the execution itself, without those of the recovery."""
     return [sent for sent in evidence.delivered if not sent.recovering]

@@ -14,7 +14,7 @@ from cronproof.strict_model import StrictModel
 
 
 class NoLoss(StrictModel, Check):
-    """The message of each of these units is accepted once the cron has run again, without faults, until nothing changes."""
+    """Each unit's message is accepted, at the latest in the fault-free calls of the recovery."""
 
     id: ClassVar[str] = "no-loss"
     needs_recovery: ClassVar[bool] = True
@@ -23,7 +23,7 @@ class NoLoss(StrictModel, Check):
     units: Annotated[list[UnitId], Field(min_length=1, description="The units that must get a message, by id.")]
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Looks for a message to each unit's recipient. Units that share one need as many messages."""
+        """Matches each unit with an accepted message to its recipient. None is matched twice."""
         unreachable = [unit for unit in self.units if evidence.units[unit].recipient is None]
         if unreachable:
             return inconclusive(f"{name_units(unreachable)}: no phone number, so no message can be expected")

@@ -1,4 +1,4 @@
-"""only-eligible: nobody outside the rule gets a message, and rows outside it stay untouched."""
+"""only-eligible: only eligible units get a message, and the rows of others do not change."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cronproof.strict_model import StrictModel
 
 
 class OnlyEligible(StrictModel, Check):
-    """Only the recipients of these units get a message. The rows of all other units are untouched."""
+    """Only the recipients of these units get a message. The rows of other units do not change."""
 
     id: ClassVar[str] = "only-eligible"
     units: Annotated[list[UnitId], Field(description="The units that may get a message, by id.")]
     skipped: Annotated[list[UnitId], Field(description="Units that may be decided, but not messaged.")] = []
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Looks at who got a message, then at the rows of all other units."""
+        """Checks who got a message, then the rows of all other units."""
         eligible = {evidence.units[unit].recipient for unit in self.units}
         for sent in evidence.accepted:
             if sent.message.to not in eligible:

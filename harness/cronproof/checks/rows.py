@@ -1,4 +1,4 @@
-"""rows: what must be written in other tables."""
+"""rows: rows that must exist after the execution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = dict[str, JsonValue]
 
 
 class Rows(RootModel[Annotated[dict[str, list[Row]], Field(min_length=1)]], Check):
-    """After the execution each of these rows is there, by table, with at least these values. There may be more rows."""
+    """Each of these rows exists after the execution, with at least these values, by table."""
 
     id: ClassVar[str] = "rows"
 
@@ -25,7 +25,7 @@ class Rows(RootModel[Annotated[dict[str, list[Row]], Field(min_length=1)]], Chec
         return list(self.root)
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Looks for a different row for each."""
+        """Matches each expected row with a different actual row."""
         for table, wanted in self.root.items():
             left = list(evidence.after.get(table, []))
             for row in wanted:

@@ -1,4 +1,4 @@
-"""rpc-guarded: only service_role may execute the function; a SECURITY DEFINER one has its search_path pinned."""
+"""rpc-guarded: only service_role may execute the function; SECURITY DEFINER pins search_path."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cronproof.strict_model import StrictModel
 
 
 class RpcGuarded(StrictModel, Check):
-    """anon and authenticated cannot execute the function, service_role can; a definer's search_path is pinned."""
+    """Only service_role may execute the function. SECURITY DEFINER needs a pinned search_path."""
 
     id: ClassVar[str] = "rpc-guarded"
     of_the_database: ClassVar[bool] = True
     function: Annotated[str, Field(description="Its name, in the schema public.")]
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Asks Postgres itself who may execute it: two separate grants have to be revoked, and it is easy to miss one."""
+        """Checks the privileges in Postgres. Two grants must be revoked; one is easily missed."""
         found = [function for function in evidence.functions if function.name == self.function]
         if not found:
             return failed(f"there is no function {self.function}")

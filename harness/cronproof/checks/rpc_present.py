@@ -26,7 +26,7 @@ class RpcPresent(StrictModel, Check):
     returns: Annotated[list[str], Field(description="The columns that it returns, each as `name type`, in order.")]
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Compares with what Postgres' catalog says."""
+        """Compares the function with its entry in Postgres' catalog."""
         found = [function for function in evidence.functions if function.name == self.function]
         if not found:
             return failed(f"there is no function {self.function}")

@@ -1,4 +1,4 @@
-"""sees-rows: with the service role rows are seen; with any other the cron fails loudly instead of reporting none."""
+"""sees-rows: the service role sees rows; with any other role the cron answers with an error."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cronproof.strict_model import StrictModel
 
 
 class SeesRows(StrictModel, Check):
-    """With the service role, messages go out. With another role, the cron answers with an error, and sends nothing."""
+    """With the service role, messages are sent. With another, the cron answers with an error."""
 
     id: ClassVar[str] = "sees-rows"
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Row-level security hides rows without an error, so that a blinded cron looks like one with nothing to do."""
+        """Checks responses and messages, because row-level security hides rows without an error."""
         if evidence.role == "service_role":
             if evidence.accepted:
                 return passed(f"as service_role: {len(evidence.accepted)} sent")

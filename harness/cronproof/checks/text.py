@@ -14,9 +14,7 @@ from cronproof.redaction import masked
 
 
 class Text(RootModel[Annotated[dict[UnitId, list[str]], Field(min_length=1)]], Check):
-    """Every message to a unit's recipient contains all of these words, by the unit's id. Units without messages do not
-    matter.
-    """
+    """Every message to a unit's recipient contains the words listed under the unit's id."""
 
     id: ClassVar[str] = "text"
 
@@ -26,7 +24,7 @@ class Text(RootModel[Annotated[dict[UnitId, list[str]], Field(min_length=1)]], C
         return list(self.root)
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Looks through each accepted message."""
+        """Looks for each unit's words in the accepted messages to its recipient."""
         seen = 0
         for unit, words in self.root.items():
             recipient = evidence.units[unit].recipient

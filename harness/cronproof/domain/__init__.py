@@ -1,1 +1,1 @@
-"""The application under verification as plain data: crons, units of work, instances, messages. Imports nothing of ours."""
+"""The application under verification as plain data: crons, units of work, instances, messages."""

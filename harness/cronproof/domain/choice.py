@@ -1,6 +1,6 @@
-"""Which of several values a scenario's rows have."""
+"""The choice of values where a scenario's rows give several."""
 
 from __future__ import annotations
 
 Data = tuple[int, ...]
-"""For each value of the scenario that is one of several, in the order of the file, which of them; empty: the first ones."""
+"""The index of the chosen value at each place that gives several. Empty: the first ones."""

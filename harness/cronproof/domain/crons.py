@@ -1,4 +1,4 @@
-"""The crons by name, and what each one's messages are for."""
+"""The crons: their names, the purposes of their messages, and their claim functions."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SENT_COLUMNS: dict[str, str] = {
     "monthly-reengagement": "monthly_followup_sent_at",
     "frequency-nudge": "frequency_nudge_sent_at",
 }
-"""The column by which a cron remembers that a job's message was sent. Two crons share one: a job gets either message."""
+"""The column that records a job's message as sent. Two crons share one: a job gets either."""
 
 
 def purpose(cron: str) -> str:
-    """What a cron's messages are for: crons that remember by the same column send for the same purpose."""
+    """Returns the purpose of a cron's messages. Crons with the same sent column share one."""
     return SENT_COLUMNS.get(cron, cron)
 
 
@@ -39,7 +39,7 @@ CLAIM_FUNCTIONS: dict[str, str] = {
     "monthly-reengagement": "claim_jobs_for_monthly_reengagement",
     "frequency-nudge": "claim_jobs_for_frequency_nudge",
 }
-"""The function of the database by which a cron claims."""
+"""The database function with which each cron claims jobs."""
 
 REPORTED_RISKS: dict[CronName, str] = {
     "check-timeouts": "Medium: adequate for Telegram",
@@ -50,7 +50,7 @@ REPORTED_RISKS: dict[CronName, str] = {
     "crew-briefing": "Low: duplicates do no harm",
     "unified-daily": "Low: an orchestrator, no more",
 }
-"""What the hand-made report said of the remaining crons' risk."""
+"""The risk of the remaining crons according to the manual report."""
 
 EXAMPLE_ROWS: dict[str, list[dict[str, object]]] = {
     "customers": [{"id": 1, "first_name": "Ada", "phone_number": "+12125550132"}],
@@ -60,9 +60,9 @@ EXAMPLE_ROWS: dict[str, list[dict[str, object]]] = {
         {"id": 34, "customer_id": 1, "status": "completed", "completed_at": "30 days 12 hours ago"},
     ],
 }
-"""Rows that give each cron that claims something to do."""
+"""Rows with work for each cron that claims jobs."""
 
 
 def called_by(cron: str) -> str | None:
-    """The cron that calls this one, if one does."""
+    """Returns the cron that calls this one, if any."""
     return "unified-daily" if cron == "monthly-followup" else None

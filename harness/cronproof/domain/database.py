@@ -10,12 +10,12 @@ Role = Literal["service_role", "anon", "authenticated"]
 ROLES: tuple[Role, ...] = ("service_role", "anon", "authenticated")
 
 Rows = dict[str, list[dict[str, Any]]]
-"""Rows by table, each as JSON has it."""
+"""Rows by table, with values as in JSON."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the schema public, as the catalog has it. Roles are those who may execute it."""
+    """A function in the schema public. `executable_by` are the roles that may execute it."""
 
     name: str
     arguments: str

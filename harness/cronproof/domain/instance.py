@@ -1,4 +1,4 @@
-"""An instance: one invocation of a cron, by a letter, and what it answered."""
+"""Instances: single invocations of a cron, named by a letter, and their responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = string.ascii_uppercase
-"""The names of instances, in order. There are no more instances than that."""
+"""The names of instances, in order. Their number limits that of instances."""
 MAX_INSTANCES = len(NAMES)
 
 
@@ -23,7 +23,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class CronResponse:
-    """What a cron answered. `body` is the JSON, or the text where it is not JSON."""
+    """The response of a cron. `body` is the JSON, or the text if it is not JSON."""
 
     instance: str
     status: int
@@ -32,7 +32,7 @@ class CronResponse:
 
 @dataclass(frozen=True)
 class Output:
-    """The last lines that the process of an instance has written, and the file that has all of them."""
+    """The last lines that an instance's process wrote, and the file with all of them."""
 
     instance: str
     file: Path

@@ -1,4 +1,4 @@
-"""A message that an instance has handed to a service, and a call that was blocked."""
+"""Messages that instances tried to send, and blocked calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cronproof.redaction import cut
 
 @dataclass(frozen=True)
 class Attempt:
-    """A message that was in a request, and what became of it: only an accepted one has an id."""
+    """A message in a request, and the response. Only an accepted message has an id."""
 
     to: str
     content: str
@@ -20,15 +20,15 @@ class Attempt:
 
     @property
     def accepted(self) -> bool:
-        """Whether the service took it, so that it will be delivered."""
+        """Whether the service accepted it for delivery."""
         return self.message_id is not None
 
 
 @dataclass(frozen=True)
 class Message(Attempt):
-    """A message that an instance tried to send. `number` counts the messages of a run from 1, over all services.
+    """A message that an instance tried to send. `number` counts from 1 across all services.
 
-    `cron` is the one that sent it, where that is another than the one that was called, and known.
+    `cron` is the sending cron if it is known and differs from the called one.
     """
 
     number: int = 0
@@ -39,7 +39,7 @@ class Message(Attempt):
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message that a cron tried to send, with the cron's name. `recovering` ones came after the run itself."""
+    """A message that a cron tried to send. `recovering`: it was sent in the recovery."""
 
     cron: str
     message: Message
@@ -57,7 +57,7 @@ class SentMessage:
 
 @dataclass(frozen=True)
 class BlockedCall:
-    """An instance called a host that is no mock. The call was refused."""
+    """A call to a host that is not a mock. It was refused."""
 
     instance: str
     url: str

@@ -1,4 +1,4 @@
-"""The owner of a row, here a tenant: how scenarios name it, and which keys of the main service it has."""
+"""The owners of rows, here tenants: their slugs, and their API keys for the main service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 OWNER = "tenant"
-"""What an owner is called in sentences."""
+"""The word for an owner in messages."""
 OWNERS = "tenants"
 """The table of the owners."""
 OWNER_COLUMN = "tenant_id"
@@ -16,12 +16,12 @@ Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def find_slugs(tables: Iterable[Tables]) -> dict[str, Any]:
-    """The ids of all owners by their slugs: scenarios name owners so."""
+    """Returns the ids of all owners by slug, the name that scenarios use."""
     rows = (row for table in tables for row in table.get(OWNERS, ()))
     return {row["slug"]: row["id"] for row in rows if isinstance(row.get("slug"), str) and "id" in row}
 
 
 def find_api_keys(tables: Iterable[Tables]) -> set[str]:
-    """The keys of all owners."""
+    """Returns the API keys of all owners."""
     rows = (row for table in tables for row in table.get(OWNERS, ()))
     return {row[_KEY_COLUMN] for row in rows if row.get(_KEY_COLUMN)}

@@ -1,4 +1,4 @@
-"""The services that messages are handed to, by name, and the errors with which they can refuse."""
+"""The names of the messaging services, and the errors with which they can refuse a call."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ _OF_EVERY_SERVICE: tuple[ErrorName, ...] = ("unauthorized", "rate-limited", "unk
 
 
 def refusals_of(service: str, *, sends: bool) -> tuple[ErrorName, ...]:
-    """The errors with which a service can refuse a call that `sends` a message, or asks something."""
+    """Returns the errors with which a service can refuse a call. `sends`: it sends a message."""
     return REFUSALS if sends and service == "openphone" else _OF_EVERY_SERVICE

@@ -1,4 +1,4 @@
-"""Units of work: one row that owes one message. Here they are jobs; everything that knows so is in this folder."""
+"""Units of work: rows that each require one message. Here they are jobs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 from cronproof.domain.database import Rows
 
 UNIT = "job"
-"""What a unit is called in sentences."""
+"""The word for a unit in messages."""
 UNITS = "jobs"
-"""The table that has them, and the word by which scenarios list them."""
+"""The table of the units, and the key under which scenarios list them."""
 RECIPIENT = "customer"
 RECIPIENTS = "customers"
-"""The table of those whom units are messaged to."""
+"""The table of the people who get the messages of units."""
 RECIPIENT_COLUMN = "phone_number"
 COMPARED_TABLES = frozenset({RECIPIENTS, UNITS})
-"""The tables that are looked at in every scenario."""
+"""The tables that are evidence in every scenario."""
 MAIN_SERVICE = "openphone"
-"""The service that units are messaged by."""
+"""The service that sends the messages of units."""
 CLAIM = re.compile(r"\bjobs\b|\bclaim_\w+", re.IGNORECASE)
-"""What a statement names that claims units or, before the fix, reads them."""
+"""Matches a statement that claims units or, before the fix, reads them."""
 
 UnitId = int | str
-"""The primary key of a unit, as JSON has it: a number, or the text of a UUID."""
+"""The primary key of a unit as in JSON: a number, or a UUID as text."""
 
 
 def is_claim_column(column: str) -> bool:
@@ -35,19 +35,19 @@ def is_claim_column(column: str) -> bool:
 
 
 def in_order(ids: Iterable[UnitId]) -> list[UnitId]:
-    """Sorted: numbers by their value."""
+    """Sorts ids: numbers by value, then texts."""
     return sorted(ids, key=lambda unit_id: (isinstance(unit_id, str), unit_id))
 
 
 def name_units(ids: Sequence[UnitId]) -> str:
-    """Units in a sentence: `job 32`, `jobs 32 and 33`."""
+    """Formats units for a message: `job 32`, `jobs 32 and 33`."""
     numbers = [str(number) for number in ids]
     return f"{UNIT} {numbers[0]}" if len(numbers) == 1 else f"{UNITS} {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of a scenario, as far as checks ask about it: whom its message goes to, and since when it is due."""
+    """A unit of work: its id, the recipient of its message, and since when it is due."""
 
     id: UnitId
     recipient: str | None
@@ -55,7 +55,7 @@ class Unit:
 
 
 def units_of_rows(rows: Rows) -> dict[UnitId, Unit]:
-    """The units by id. The recipient is the customer's number, else the unit's own."""
+    """Returns the units by id. The recipient is the customer's number, else the unit's own."""
     phones = {customer["id"]: customer.get(RECIPIENT_COLUMN) for customer in rows.get(RECIPIENTS, [])}
     return {
         row["id"]: Unit(
@@ -68,7 +68,7 @@ def units_of_rows(rows: Rows) -> dict[UnitId, Unit]:
 
 
 def person_of(rows: Rows, recipient: str) -> str:
-    """The phone of whoever reads a message to a recipient, a chat or a contact, as far as the rows tell."""
+    """Returns the phone number of a chat or contact if the rows have it, else the recipient."""
     for table, column, phone in (
         ("cleaners", "telegram_id", "phone"),
         ("ghl_followups", "ghl_contact_id", "phone_number"),
@@ -82,5 +82,5 @@ def person_of(rows: Rows, recipient: str) -> str:
 def _time(value: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(value)
-    except (TypeError, ValueError):  # NULL, or a time that Python has no year for
+    except (TypeError, ValueError):  # NULL, or a year that Python cannot represent
         return None

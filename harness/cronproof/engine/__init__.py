@@ -1,1 +1,1 @@
-"""Where all parts meet: one execution, one scenario, one run. Read `verification.py` first."""
+"""Combines all parts: an execution, a scenario, a run. Read `verification.py` first."""

@@ -20,7 +20,7 @@ from cronproof.postgres.digest import Digest
 async def collect(
     rig: Rig, execution: Execution, *, order: str, role: Role, before: Rows, data: Data, tables: Sequence[str]
 ) -> Evidence:
-    """The evidence, without what a recovery and the checks add."""
+    """Collects the evidence, except what a recovery and the checks add."""
     digest = await rig.database.digest()
     after = await rig.database.rows(tables)
     return Evidence(
@@ -46,7 +46,7 @@ async def collect(
 
 
 def collect_sent(rig: Rig, instances: Sequence[Instance], of_execution: int | None = None) -> list[SentMessage]:
-    """The messages that were tried. Those behind the first `of_execution` belong to the recovery."""
+    """Returns the tried messages. Those after the first `of_execution` are from the recovery."""
     crons = {instance.name: instance.cron for instance in instances}
     return [
         SentMessage(
@@ -59,7 +59,7 @@ def collect_sent(rig: Rig, instances: Sequence[Instance], of_execution: int | No
 
 
 def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
-    """A short text for all that checks can tell executions apart by, and all that later calls can depend on."""
+    """Returns a hash of everything that checks and later calls can depend on."""
     trace = execution.trace
     parts = [
         data,

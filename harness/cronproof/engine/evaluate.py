@@ -1,4 +1,4 @@
-"""Evaluates the checks: once for each piece of evidence, and then over all of it."""
+"""Evaluates the checks: on the evidence of each execution, then on all of it together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cronproof.scenario.scenario import Scenario
 
 
 def evaluate(checks: Sequence[Check], evidence: Evidence) -> Evidence:
-    """The evidence with the findings of the checks, the anomalies and, under faults, what became of each message."""
+    """Returns the evidence with the findings, the anomalies and, under faults, message outcomes."""
     is_faulty = evidence.injected_faults and evidence.inconclusive_reason is None
     return replace(
         evidence,
@@ -28,7 +28,7 @@ def evaluate(checks: Sequence[Check], evidence: Evidence) -> Evidence:
 
 
 def _examine(check: Check, evidence: Evidence) -> Finding:
-    """An execution that was cut short proves nothing: what is missing may be missing for that reason."""
+    """Examines the evidence. If the execution was cut short, it proves nothing."""
     if evidence.inconclusive_reason:
         return inconclusive(evidence.inconclusive_reason)
     finding = check.examine(evidence)
@@ -45,7 +45,7 @@ def _message_outcomes(checks: Sequence[Check], evidence: Evidence) -> Sequence[M
 
 @dataclass(frozen=True)
 class ExecutionSummary:
-    """What an execution of an exploration came to. Those of one `key` share the evidence, which came with the first."""
+    """The result of an explored execution. Only the first one of a `key` has the evidence."""
 
     key: str
     failed: bool
@@ -61,12 +61,12 @@ class ExecutionSummary:
 
     @classmethod
     def without_evidence(cls, reason: str) -> ExecutionSummary:
-        """Of an execution that proves nothing."""
+        """Makes the summary of an inconclusive execution."""
         return cls("", failed=False, inconclusive_reason=reason, outcome="", summary="", waits=0, evidence=None)
 
     @classmethod
     def from_evidence(cls, evidence: Evidence, key: str) -> ExecutionSummary:
-        """Of evidence that was evaluated."""
+        """Makes the summary of evaluated evidence."""
         return cls(
             key,
             failed=any(finding.verdict == "FAIL" for finding in evidence.findings),
@@ -82,7 +82,7 @@ class ExecutionSummary:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found in all executions of a scenario: FAIL if it failed in any. `order` says in which."""
+    """A check's verdict over all executions: FAIL if it failed in any. `order` names that one."""
 
     id: str
     verdict: Verdict
@@ -95,10 +95,10 @@ _RANK: Mapping[Verdict, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2}
 
 @dataclass
 class FindingCollector:
-    """Collects findings: of each check the first failure, else the first doubt, else what was found first.
+    """Collects the first FAIL of each check, else its first INCONCLUSIVE, else its first PASS.
 
-    Where rows are drawn, faults injected or rows locked, an execution may have nothing to show. That is no doubt if others
-    have.
+    With drawn rows, faults or locked rows, an execution may have nothing to check. Then its
+    INCONCLUSIVE does not count if another execution passes.
     """
 
     scenario: Scenario
@@ -111,7 +111,7 @@ class FindingCollector:
         self._executions_differ = bool(find_choices(self.scenario)) or faulty
 
     def add(self, evidence: Evidence, *, first: bool = False) -> None:
-        """Adds evidence that was evaluated; `first` puts it before what was there."""
+        """Adds evaluated evidence. `first` puts it before the other evidence."""
         self.evidence.insert(0 if first else len(self.evidence), evidence)
         may_show_nothing = self._executions_differ or evidence.order == ROWS_LOCKED
         for number, finding in enumerate(evidence.findings):
@@ -123,7 +123,7 @@ class FindingCollector:
                 self._found[number] = finding, rank, evidence.order
 
     def stop(self, reason: str) -> None:
-        """Notes that not everything was executed: what did not fail is not known to hold."""
+        """Notes that not everything was executed: a PASS becomes INCONCLUSIVE."""
         self._stopped = reason
 
     @property
@@ -132,7 +132,7 @@ class FindingCollector:
         return any(finding.verdict == "FAIL" for finding, _, _ in self._found.values())
 
     def results(self) -> list[CheckResult]:
-        """One for each check, in the order of the file."""
+        """Returns the result of each check, in the order of the file."""
         results = []
         for number, check in enumerate(self.scenario.checks):
             nothing = Finding("INCONCLUSIVE", self._stopped or "nothing was run"), 0, ""

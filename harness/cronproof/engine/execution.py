@@ -1,4 +1,4 @@
-"""One execution: the instances of a scenario are called, and a policy decides who goes on."""
+"""One execution: calls the instances of a scenario, and lets a policy decide who continues."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AfterStep = Callable[["Execution"], Awaitable[None]]
 
 
 class Execution(Environment):
-    """What instances did once they were called."""
+    """Calls the instances, and keeps what they did."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class Execution(Environment):
         before_step: BeforeStep | None = None,
         after_step: AfterStep | None = None,
     ) -> None:
-        """An execution that has not begun. The hooks are awaited around each step."""
+        """Prepares an execution. The hooks are awaited before and after each step."""
         self.trace = Trace()
         self.responses: dict[str, CronResponse] = {}
         self.writers: dict[int, str] = {}
-        """Who wrote which claim, by its number, where connections do not tell."""
+        """The instance that wrote each claim, by the claim's id, if connections do not show it."""
         self.elapsed = timedelta()
-        """How much time was made to pass in it."""
+        """How far time was shifted in it."""
         self.inconclusive_reason: str | None = None
         self.never_reached = False
         self._rig = rig
@@ -62,11 +62,11 @@ class Execution(Environment):
         return self._when.instance_list
 
     def ordered_responses(self) -> list[CronResponse]:
-        """The responses, by instance."""
+        """Returns the responses, in the order of the instances."""
         return [self.responses[i.name] for i in self.instances if i.name in self.responses]
 
     async def run(self, policy: Policy) -> None:
-        """Calls the instances and lets the policy decide. However it goes, nothing of it runs any more at the end."""
+        """Calls the instances and lets the policy decide. Afterwards nothing of it still runs."""
         rig = self._rig
         executor = Executor(self, self._spec, probe=rig.probe if rig.has_channels else None)
         self.trace = executor.trace
@@ -82,7 +82,7 @@ class Execution(Environment):
             except (NotAtRest, Diverged) as error:
                 self.inconclusive_reason = str(error)
             finally:
-                if executor.unfinished:  # it must neither keep the instances waiting nor meet the next execution
+                if executor.unfinished:  # it must not block instances or affect the next execution
                     await rig.terminate()
                     await rig.target.abandon()
                 await executor.abandon()
@@ -100,7 +100,7 @@ class Execution(Environment):
             self.responses[instance.name] = response
 
     async def blockers(self, instance: str) -> Sequence[str]:
-        """Asks the server."""
+        """Asks the server which instances hold a lock that this one waits for."""
         return await self._rig.blockers(instance)
 
     async def kill(self, instance: str) -> None:
@@ -133,10 +133,10 @@ class Execution(Environment):
             await self._before_step(choice, point)
 
     async def after_step(self, trace: Trace) -> None:
-        """Notes who has claimed what, where one server serves all, and awaits the hook."""
+        """Awaits the hook. Without one, records who claimed what on a shared server."""
         if self._after_step is not None:
             await self._after_step(self)
         elif self._rig.target.is_shared:
-            # A claim that can be seen now and could not before was written by whoever took the step.
+            # A claim that has become visible was written by the instance that took the step.
             for write in (await self._rig.database.digest()).claim_writes:
                 self.writers.setdefault(write.id, trace.steps[-1].instance)

@@ -1,4 +1,4 @@
-"""Finds the schedules that are worth seeing: the counterexample, a schedule that passes, and known limits."""
+"""Finds the schedules to show: the counterexample, a passing schedule, and known limits."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from cronproof.scenario.choices import name_choice
 from cronproof.scenario.reader import ScenarioFile
 
 MAX_NEAREST_EXECUTIONS = 100
-"""So many schedules are tried to find one that passes."""
+"""The most schedules to try in order to find one that passes."""
 WORST = ("no-duplicate", "no-loss", "delivery")
 
 
 @dataclass
 class Exhibits:
-    """What is shown of an exploration, by the names that `ScenarioResult` has."""
+    """The schedules to show of an exploration. The names are those of `ScenarioResult`."""
 
     counterexample: Counterexample | None = None
     timeline: Timeline | None = None
@@ -60,7 +60,7 @@ class ExhibitFinder:
     deadline: float
 
     async def find(self, strategy: Strategy, coverage: Coverage, failing: ExecutedSchedule | None) -> Exhibits:
-        """All of them. A counterexample is executed once more before anybody hears of it."""
+        """Finds all exhibits. A counterexample is executed once more before it is reported."""
         exhibits = Exhibits(known=await self._limits(strategy, coverage))
         if failing is not None:
             exhibits.counterexample, exhibits.timeline = await self._confirm(failing)
@@ -72,16 +72,16 @@ class ExhibitFinder:
                 exhibits.timeline = await self._representative()
             elif failing is not None and exhibits.counterexample is not None:
                 exhibits.passing = await self._nearest_passing(failing)
-        except asyncio.CancelledError:  # Ctrl-C: then the others have to do
+        except asyncio.CancelledError:  # Ctrl-C: the others are still reported
             coverage.stopped = INTERRUPTED
         return exhibits
 
     async def _confirm(self, failing: ExecutedSchedule) -> tuple[Counterexample | None, Timeline | None]:
-        """Executes the shortest failing schedule again, and once more to see at which step the check breaks."""
+        """Executes the shortest failing schedule again, and once more to find the failing step."""
         evidence = await self.runner.play_again(failing)
         pairs = zip(self.runner.checks, evidence.findings, strict=True)
         failed = [(check, finding) for check, finding in pairs if finding.verdict == "FAIL"]
-        # Of several that fail, what happened to a recipient says most.
+        # If several fail, prefer a check about what a recipient got.
         found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
         if found is None:
             self.collector.stop("a schedule failed, and did not fail when it was run again")
@@ -94,7 +94,7 @@ class ExhibitFinder:
         return self._counterexample(failing, evidence, check, finding), timeline
 
     async def _nearest_passing(self, failing: ExecutedSchedule) -> Timeline | None:
-        """Of the schedules that pass, one that goes as the failing one does for as long as possible."""
+        """Finds a passing schedule that shares as long a prefix as possible with a failing one."""
         tried = 0
         for position, decision in reversed(list(enumerate(failing.decisions))):
             for other in decision.enabled:
@@ -111,7 +111,7 @@ class ExhibitFinder:
         return None
 
     async def _representative(self) -> Timeline | None:
-        """Of a race that passes, the schedule with the most to see: lock waits, then switches."""
+        """Finds the passing schedule of a race with the most lock waits, then switches."""
         evidence = [one for one in self.evidence.values() if one.inconclusive_reason is None]
         waits = {tuple(s.name for s in one.steps if s.point.kind != "start"): len(one.waits) for one in evidence}
         if not waits:
@@ -122,14 +122,14 @@ class ExhibitFinder:
         return make_timeline(await self.runner.watch(schedule, data, rows=False))
 
     async def _limits(self, strategy: Strategy, coverage: Coverage) -> list[ShownLimit]:
-        """Of each known limit that has shown, the shortest schedule that shows it."""
+        """Finds the shortest schedule that shows each known limit."""
         found = []
         for reason, showing in coverage.known.items():
             executed = showing
             if strategy.level is None and not strategy.explores_all_failures and coverage.stopped is None:
                 try:
                     executed = await self._shorten(showing, reason)
-                except asyncio.CancelledError:  # Ctrl-C: then those that were found first have to do
+                except asyncio.CancelledError:  # Ctrl-C: keep those that were found first
                     coverage.stopped = INTERRUPTED
             counterexample = await self._limit(executed, reason)
             if counterexample is not None:
@@ -145,7 +145,7 @@ class ExhibitFinder:
         return await explorer.shorten(showing, instances, execute, deadline=self.deadline)
 
     async def _limit(self, showing: ExecutedSchedule, reason: str) -> Counterexample | None:
-        """The schedule that shows a known limit; none if it does not show it again."""
+        """Returns the schedule that shows a known limit; None if it does not show it again."""
         evidence = await self.runner.play_again(showing)
         for check, finding in zip(self.runner.checks, evidence.findings, strict=True):
             if reason in finding.known:

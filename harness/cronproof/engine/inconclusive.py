@@ -1,4 +1,4 @@
-"""Finds why an execution that came to its end proves nothing all the same."""
+"""Finds why an execution that ended normally is inconclusive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AMBIGUOUS = "two instances could have done the same, and as one server is both o
 
 
 class Executed(Protocol):
-    """What is asked of an execution."""
+    """The parts of an execution that are needed here."""
 
     trace: Trace
 
@@ -24,35 +24,35 @@ class Executed(Protocol):
         """The instances, in order."""
 
     def ordered_responses(self) -> list[CronResponse]:
-        """The responses, by instance."""
+        """Returns the responses, in the order of the instances."""
 
 
 def find_hit(steps: Sequence[Step], instances: Sequence[Instance]) -> set[str]:
-    """The instances that the faults of these steps have hit."""
+    """Returns the instances that the faults of these steps affected."""
     if any(step.fault == "database-restarts" for step in steps):
         return {instance.name for instance in instances}
     return {step.instance for step in steps if step.fault is not None}
 
 
 def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
-    """Why the execution proves nothing: ambiguous, without a response, misconfigured, or out of contact."""
+    """Returns why it is inconclusive: ambiguous, no response, misconfigured, or no contact."""
     if executed.trace.was_ambiguous:
         return AMBIGUOUS
     steps, responses = executed.trace.steps, executed.ordered_responses()
     names = [instance.name for instance in executed.instances]
-    hit = find_hit(steps, executed.instances)  # they may well answer nothing
+    hit = find_hit(steps, executed.instances)  # these need not respond
     answered = {response.instance for response in responses}
     silent = [name for name in names if name not in answered | hit]
     if silent:
         return f"{' and '.join(silent)} ended without a response"
-    if when.secret != "right":  # noqa: S105  (says which secret, and is none)
+    if when.secret != "right":  # noqa: S105  (names a secret, but is none)
         return None
     if complaint := next(filter(None, map(rig.target.complaint, responses)), None):
         return complaint
     reached = {step.instance for step in steps if step.point.kind != "start"}
     reached |= {proxy.instance for proxy in rig.proxies if proxy.used}
     reached |= {call.instance for call in rig.services.blocked_calls}
-    # A cron that does not even try, and says so, is judged by what it says.
+    # A cron that contacts nothing but answers with an error is judged by its answer.
     loud = {response.instance for response in responses if response.status >= 400}
     idle = [] if SHARED in reached else [name for name in names if name not in reached | loud]
     return f"{' and '.join(idle)} contacted neither the database nor a service" if idle else None

@@ -1,8 +1,8 @@
-"""The journal: the executions of an exploration in a file, so that an exploration can continue after an interruption.
+"""The journal: a file with an exploration's executions, to continue it after an interruption.
 
-What a strategy gives out next depends on what came of earlier executions. So to continue, the exploration begins again, and
-what is in the journal is read instead of executed. Only the first execution of each outcome is repeated, since its evidence
-is not in the journal. It must come to the same.
+A strategy's next items depend on earlier results. So to continue, the exploration starts again,
+and reads results from the journal instead of executing. Only the first execution of each outcome
+is repeated, because its evidence is not in the journal. It must have the same outcome again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Execute = Callable[[Sequence[WorkItem]], Awaitable[Sequence[tuple[ExecutedSchedu
 
 @dataclass(frozen=True)
 class Entry:
-    """One execution: its schedule, what was decided in it, and what it came to."""
+    """One execution: its schedule, its decisions, and its result."""
 
     schedule: Schedule
     data: Data
@@ -49,7 +49,7 @@ class Entry:
 
     @classmethod
     def from_execution(cls, executed: ExecutedSchedule, summary: ExecutionSummary) -> Entry:
-        """What is written of an execution."""
+        """Makes the entry of an execution."""
         return cls(
             executed.item.schedule,
             executed.item.data,
@@ -66,7 +66,7 @@ class Entry:
         )
 
     def replay(self, item: WorkItem) -> tuple[ExecutedSchedule, ExecutionSummary]:
-        """What is read of an execution."""
+        """Returns the execution of the entry, as if it had just been made."""
         executed = ExecutedSchedule(item, self.decisions, self.sleep_sets, self.redundant_from)
         summary = ExecutionSummary(
             self.key,
@@ -87,17 +87,17 @@ _ENTRY = TypeAdapter(Entry)
 
 
 class Journal:
-    """A file with a line for each execution, below one that says what is explored."""
+    """A file: the first line says what is explored, each further line is an execution."""
 
     def __init__(self, file: Path, about: Mapping[str, str], *, continues: bool) -> None:
-        """Opens the file to continue it, or to begin anew.
+        """Opens the file, to continue it or to start over.
 
         Raises:
-            UsageError: there is nothing to continue, or it is of another exploration, or of one that is under way.
+            UsageError: there is no such file, it is of another exploration, or another run uses it.
         """
         self._path = file
         self._evident: set[str] = set()
-        """The outcomes of which there is evidence."""
+        """The keys of executions whose evidence was collected in this run."""
         with contextlib.ExitStack() as on_failure:
             try:
                 descriptor = os.open(file, os.O_RDWR | (0 if continues else os.O_CREAT), 0o666)
@@ -122,7 +122,7 @@ class Journal:
         self._file.close()
 
     def keeping(self, execute: Execute) -> Execute:
-        """Replays recorded executions, then executes and appends the rest."""
+        """Wraps `execute`: replays recorded executions, then executes and appends the rest."""
 
         async def keep(items: Sequence[WorkItem]) -> Sequence[tuple[ExecutedSchedule, ExecutionSummary]]:
             entries = [next(self._recorded, None) for _ in items]
@@ -150,7 +150,7 @@ class Journal:
         return keep
 
     def _entries(self) -> Iterator[Entry]:
-        """The executions of the file. What a killed process has left half written behind them is cut off."""
+        """Yields the executions of the file. Cuts off a last line that was only partly written."""
         while True:
             start = self._file.tell()
             line = self._file.readline()
@@ -181,10 +181,10 @@ class Journal:
 
 
 def open_journal(plan: Plan, file: ScenarioFile, database: Database) -> Journal | None:
-    """The journal of a scenario's exploration, if the plan asks for one.
+    """Opens the journal of a scenario's exploration, if the plan asks for one.
 
     Raises:
-        UsageError: the plan asks to continue an exploration of something else.
+        UsageError: the plan continues a different exploration.
     """
     when = file.scenario.when
     if plan.journal is None or when is None:

@@ -8,18 +8,18 @@ from cronproof.domain.choice import Data
 from cronproof.engine.evaluate import ExecutionSummary
 from cronproof.gate.trace import Trace
 
-MAX_REMEMBERED = 1_000_000  # some 100 MB; what is new behind that is not compared
+MAX_REMEMBERED = 1_000_000  # about 100 MB; further steps are not compared
 
 
 @dataclass
 class Memo:
-    """Summaries by key, and the step that was taken at the end of each schedule, both as hashes."""
+    """Summaries by key, and a hash of the last step of each schedule prefix."""
 
     summaries: dict[str, ExecutionSummary] = field(default_factory=dict)
     _steps: dict[int, int] = field(default_factory=dict)
 
     def find_nondeterminism(self, trace: Trace, data: Data) -> str | None:
-        """What an instance did differently than in an earlier execution that was the same until then, if anything."""
+        """Returns what an instance did differently than before, after the same steps, if so."""
         path = hash(data)
         for step in trace.steps:
             path = hash((path, step.name))

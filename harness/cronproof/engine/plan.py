@@ -21,25 +21,25 @@ class Plan:
     schema: Sequence[Path] = field(default_factory=reference.schema)
     migrations: Sequence[Path] = (reference.LOCKING,)
     seed_rows: Path = reference.SEED
-    """The rows that every scenario has."""
+    """The file with the rows that every scenario has."""
     external: TargetConfig | None = None
     """The target, unless it is a built-in one."""
     logs: Path = Path("reports/logs")
-    """The folder for what processes write."""
+    """The folder for the output of processes."""
     application: Application | None = None
-    """Makes the instances of the built-in target, in place of its own."""
+    """The application to use instead of the built-in target's own."""
     edited: Mapping[str, str] = field(default_factory=dict)
-    """Migrations with other texts than their files have, by folder and name."""
+    """Replacement texts for migrations, by folder and name."""
     seeks_failures: bool = False
-    """Whether the first failure is enough: nothing is explored behind it, and nothing shortened."""
+    """Whether to stop at the first failure, without shortening it."""
     workers: int = 1
     """How many processes verify scenarios, or explore the only one."""
     seed: int = 0
     """The seed of samples."""
     journal: Path | None = None
-    """The file that keeps the executions of the exploration, so that it can continue after an interruption."""
+    """The file that records the exploration, so that it can continue after an interruption."""
     continues: bool = False
-    """Whether it continues from there."""
+    """Whether to continue from the journal."""
     config: Path | None = None
     """The file that describes the target."""
     shows_data: bool = False
@@ -49,10 +49,10 @@ class Plan:
     def from_options(
         cls, target: str | None, config: Path | None, migrations: Sequence[Path] | None, **others: Any
     ) -> Self:
-        """The plan for the options of the command line: a target of the configuration (default: its first), or a built-in.
+        """Makes a plan from command-line options: a configured target (default: the first), or a
+        built-in one.
 
-        Migrations that are named replace the claim functions of the reference schema. They come after those that the
-        target has for itself, if it has any.
+        Given migrations replace the reference claim functions, or follow the target's own ones.
 
         Raises:
             UsageError: there is no such target, or the configuration describes none.
@@ -76,7 +76,7 @@ class Plan:
         )
 
     def check(self) -> None:
-        """Looks whether there is such a target, before a server is started.
+        """Checks that the target exists, before a server is started.
 
         Raises:
             UsageError: there is none.

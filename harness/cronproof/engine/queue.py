@@ -1,4 +1,4 @@
-"""The queue of a run: scenarios that one process or several verify, each taking the next one."""
+"""The queue of a run: scenarios that one or more processes take and verify."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Verify = Callable[..., Awaitable[ScenarioResult]]
 
 
 class ScenarioQueue:
-    """Hands out scenarios, and tells of their results in order."""
+    """Hands out scenarios, and reports their results in order."""
 
     def __init__(
         self, files: Sequence[ScenarioFile], deadline: float, finished: Callable[[ScenarioResult], None]
@@ -33,7 +33,7 @@ class ScenarioQueue:
         self._interrupted = False
 
     async def work(self, verify: Verify) -> None:
-        """Takes one scenario after the other, as long as there are any and time is left.
+        """Verifies one scenario after the other, until none or no time is left.
 
         Raises:
             EnvironmentFailed: a scenario could not be verified. It is back in the queue.
@@ -52,7 +52,7 @@ class ScenarioQueue:
             self._report()
 
     async def help(self, verify: Verify) -> None:
-        """As `work`, by a process that may die. Its scenario is then left to another one."""
+        """Works like `work`, in a process that may die. Another one then takes its scenario."""
         with contextlib.suppress(EnvironmentFailed):
             await self.work(verify)
 
@@ -65,7 +65,7 @@ class ScenarioQueue:
                 self._interrupted = True
 
     def all_results(self) -> Sequence[ScenarioResult]:
-        """The results of all scenarios. Those that nobody verified prove nothing."""
+        """Returns the results of all scenarios. Those not verified are INCONCLUSIVE."""
         ended = INTERRUPTED if self._interrupted else "the budget had ended"
         for number, file in enumerate(self._files):
             if number not in self._results:

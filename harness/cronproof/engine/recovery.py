@@ -1,4 +1,4 @@
-"""The recovery: after an execution the crons are called again, without faults, until nothing changes any more."""
+"""The recovery: after an execution, calls the crons without faults until nothing changes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CALL_SECONDS = 30.0
 async def recover(
     rig: Rig, instances: Sequence[Instance], rows: Rows, *, period: timedelta, elapsed: timedelta
 ) -> Rows:
-    """Calls the crons again, one after the other, until all succeed, no row changes, and they send nothing new.
+    """Calls the crons one after the other, until no row changes and they send nothing new.
 
-    Before each round the `period` passes; before the last one, enough time for every claim to expire. `elapsed` is the time
-    that had passed in the execution itself. Points in time count as there or not there, since a refused message may be
-    tried again in each round.
+    Before each round the `period` passes; before the last, enough time for every claim to expire.
+    `elapsed` is the time that passed in the execution. Times count only as set or not set, because
+    each round may retry a refused message.
 
     Returns:
-        The rows then, as of the time of the execution; none if they went on changing.
+        The rows, shifted back to the time of the execution. Empty if they never settled.
 
     Raises:
         TimeoutError: a call did not end.
@@ -43,7 +43,7 @@ async def recover(
             await rig.shift_time(step)
             total += step
         tried = len(rig.services.messages)
-        # What a broken connection leaves behind shows in the first call.
+        # A broken connection makes only the first round fail. Later failures are accepted.
         succeeded = await _call_each_cron(rig, instances) or round_number > 0
         rows = await rig.database.rows(list(rows))
         now = catalog.without_times(rows)
@@ -51,7 +51,7 @@ async def recover(
         is_quiet = succeeded and now == before and sent in ({}, before_sent)
         if is_quiet and (patience >= LONGEST_CLAIM or not period):
             break
-        # A unit that somebody has claimed and forgotten is nobody else's before the claim expires.
+        # An abandoned claim blocks its unit until the claim expires.
         patience = max(patience, LONGEST_CLAIM) if is_quiet else period
         before, before_sent = now, sent
     else:

@@ -1,4 +1,4 @@
-"""Replay: a saved counterexample is executed again, as often as wanted, and step by step if wanted."""
+"""Replay: executes a saved counterexample again, several times or step by step if asked."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Tell = Callable[[str], None]
 async def replay(
     plan: Plan, file: ScenarioFile, counterexample: Counterexample, *, times: int, pause: bool, tell: Tell
 ) -> Verdict:
-    """Executes a counterexample again. FAIL: it still fails; PASS: no longer; INCONCLUSIVE: it diverged.
+    """Executes a counterexample again. FAIL: still fails; PASS: no longer; INCONCLUSIVE: diverged.
 
     Raises:
-        UsageError: its scenario, or the check in it, is not there any more.
+        UsageError: its scenario no longer has the calls, the check or the rows.
         EnvironmentFailed: there is no such Postgres.
     """
     if file.scenario.when is None or all(check.id != counterexample.check for check in file.scenario.checks):
@@ -85,7 +85,7 @@ async def _replay_once(
         return inconclusive(policy.divergence)
     findings = {check.id: finding for check, finding in zip(runner.checks, evidence.findings, strict=True)}
     finding = findings[counterexample.check]
-    if counterexample.known in finding.known:  # the check passes it, and it is there all the same
+    if counterexample.known in finding.known:  # the check passes, but the limit still shows
         return Finding("FAIL", f"{finding.message}: {counterexample.known}")
     if finding.verdict == "PASS":
         for check, other in findings.items():
@@ -95,7 +95,7 @@ async def _replay_once(
 
 
 async def _wait_for_enter() -> None:
-    """Waits for a line of standard input, and lets an interrupt through meanwhile."""
+    """Waits for a line of standard input. An interrupt ends the wait."""
     loop, line = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(sys.stdin, line.set)

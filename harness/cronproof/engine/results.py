@@ -1,4 +1,4 @@
-"""What came of a scenario: its verdict, the checks behind it, and how thorough it was."""
+"""The result of a scenario: its verdict, its checks, and how thorough its executions were."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class Exploration:
     strategy: str
     schedules: int
     exhausted: bool
-    """Whether there is no further order."""
+    """Whether there is no further schedule."""
     distinct_outcomes: int
     blocked_waits: int
     seconds: float
     ended: Literal["complete", "failed", "stopped"] = "complete"
-    """Whether the strategy was exhausted, a failure came before, or something else did."""
+    """Whether the strategy was completed, or ended early by a failure or something else."""
     assurance: Assurance | None = None
     anomalies: Mapping[str, int] = field(default_factory=dict)
-    """In how many schedules each kind of anomaly shows: `duplicate`, `lost`, `stuck`."""
+    """How many schedules show each kind of anomaly, such as `duplicate`, `lost` or `stuck`."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    """Each outcome in a few words, with how many schedules came to it."""
+    """Each outcome in a few words, with its number of schedules."""
 
     @classmethod
     def of_named_orders(cls, strategy: str, evidence: Sequence[Evidence], seconds: float) -> Self:
-        """Where only named orders were played, or nothing was called."""
+        """Makes it for a scenario with only named orders, or without calls."""
         return cls(
             strategy=strategy,
             schedules=len(evidence),
@@ -54,7 +54,7 @@ class Exploration:
 
     @classmethod
     def from_coverage(cls, strategy: str, coverage: Coverage, seconds: float) -> Self:
-        """Where schedules were explored."""
+        """Makes it for a scenario whose schedules were explored."""
         outcomes = Counter[str]()
         for outcome, schedules in coverage.outcomes.items():
             outcomes[coverage.summaries[outcome]] += schedules
@@ -74,7 +74,7 @@ class Exploration:
 
 @dataclass(frozen=True)
 class ShownLimit:
-    """A known limit that has shown: the shortest schedule that shows it, as a file and as a timeline."""
+    """A known limit that showed: the shortest schedule with it, as a file and as a timeline."""
 
     counterexample: Counterexample
     timeline: Timeline
@@ -82,9 +82,7 @@ class ShownLimit:
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """A scenario's verdict, the checks behind it, how thorough it was, and the evidence: of each named order, and of each
-    outcome of the interleavings.
-    """
+    """The result of a scenario. Its evidence is of the named orders and the explored outcomes."""
 
     file: ScenarioFile
     checks: Sequence[CheckResult]
@@ -92,13 +90,13 @@ class ScenarioResult:
     exploration: Exploration
     counterexample: Counterexample | None = None
     timeline: Timeline | None = None
-    """The schedule of the counterexample. Where there is none, the passing one with the most to see."""
+    """The schedule of the counterexample or, without one, a representative passing schedule."""
     passing: Timeline | None = None
-    """Beside a counterexample, the passing schedule that is most like it."""
+    """The passing schedule that is most like the counterexample, if there is one."""
     known: Sequence[ShownLimit] = ()
     interrupted: bool = False
     output: Sequence[Output] = ()
-    """What the processes of instances wrote meanwhile, unless it is a PASS."""
+    """What the processes of instances wrote, unless the verdict is PASS."""
 
     @property
     def verdict(self) -> Verdict:
@@ -112,7 +110,7 @@ class ScenarioResult:
 
     @property
     def counterexamples(self) -> list[tuple[str, Counterexample]]:
-        """The counterexample of a failure, and one for each known limit that has shown, with the names of their files."""
+        """The file names and counterexamples of the failure and of known limits that showed."""
         name = self.file.id.replace("/", ".").replace(":", ".")
         failed = [] if self.counterexample is None else [(f"{name}.counterexample.yaml", self.counterexample)]
         known = [(f"{name}.known-{number}.yaml", one.counterexample) for number, one in enumerate(self.known, start=1)]
@@ -135,8 +133,8 @@ class ScenarioResult:
 
     @cached_property
     def message_outcomes(self) -> list[MessageOutcome]:
-        """The truth table: what became of each message in each execution with faults."""
-        different = {one.key: one for one in self.evidence}.values()  # a counterexample was executed once more
+        """The truth table: the outcome of each message in each execution with faults."""
+        different = {one.key: one for one in self.evidence}.values()  # confirming adds duplicates
         return [outcome for one in different for outcome in one.message_outcomes]
 
     @property

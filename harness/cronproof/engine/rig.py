@@ -1,4 +1,4 @@
-"""The rig of a scenario: its database, services, target and proxies, and the gate that stands before all of them."""
+"""The rig of a scenario: its database, services, target and proxies, and their gate."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from cronproof.targets.target import IsIdle, Target
 
 @dataclass
 class Rig:
-    """What a scenario is executed on. It outlives the scenario."""
+    """What a scenario is executed on. Its parts outlive the scenario."""
 
     database: Database
     services: Services
     target: Target
     proxies: Sequence[Proxy]
     must_reconnect: set[tuple[str, Role]] = field(default_factory=set)
-    """Instances, by role, whose connections were ended. How they reconnect is no part of an execution."""
+    """Instances and roles whose connections were ended. They must reconnect before an execution."""
     has_channels: bool = False
     """Whether instances do several things at once."""
     stray: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Rig:
 
     @contextlib.contextmanager
     def gated_by(self, gate: Gate) -> Iterator[None]:
-        """Has every point pass a gate for as long as the block runs. Afterwards whoever passes is noted as stray."""
+        """Sends every point through a gate while the block runs. Later points count as stray."""
         self._set_gate(gate)
         try:
             yield
@@ -47,23 +47,23 @@ class Rig:
         self.services.gate = gate
 
     def proxy_of(self, instance: str) -> Proxy:
-        """The proxy of an instance."""
+        """Returns the proxy of an instance."""
         return next(proxy for proxy in self.proxies if proxy.instance in (instance, SHARED))
 
     @property
     def probe(self) -> IdleProbe | None:
-        """Tells whether an instance is at rest; None where nobody can."""
+        """The probe that tells whether an instance is at rest; None if the target cannot tell."""
         return None if self.target.is_idle is None else _Probe(self.target.is_idle, self.proxy_of, self.target.activity)
 
     async def blockers(self, instance: str) -> list[str]:
-        """The instances that hold a lock for which this one waits."""
+        """Returns the instances that hold a lock for which this one waits."""
         busy = self.proxy_of(instance).busy_pids(instance)
         if not busy:
             return []
         owners = {pid: owner for proxy in self.proxies for pid, owner in proxy.owners.items()}
         owners |= dict.fromkeys(self.database.lockers, SOMEBODY_ELSE)
         found: set[int] = set()
-        # Of several statements at once all must wait: as long as one does not, the instance may go on.
+        # An instance waits only if all its concurrent statements do. Otherwise it may continue.
         for pids in [[pid] for pid in busy] if self.has_channels else [busy]:
             blockers = await self.database.blockers(pids, list(owners))
             if not blockers:
@@ -77,14 +77,14 @@ class Rig:
         pids = list(proxy.pids)
         await self.target.kill(name)
         await proxy.hang_up()
-        await self.database.terminate(pids)  # what the server still does for it would be done behind the next step
+        await self.database.terminate(pids)  # else its statements could outlast the step
 
     async def terminate(self) -> None:
-        """Ends what the instances have left open in the database."""
+        """Ends the instances' connections to the database."""
         await self.database.terminate([pid for proxy in self.proxies for pid in proxy.pids])
 
     def take_stray(self, first: str | None = None) -> str | None:
-        """Why an execution is not separate from others, if it is not: what happened before a call or behind its end."""
+        """Returns why an execution is not isolated, if something ran before or after its calls."""
         found = first or next(iter(self.stray), None)
         self.stray.clear()
         if found is None or not self.target.is_external:
@@ -92,26 +92,26 @@ class Rig:
         return f"{found}: a run that is over goes on; let the cron wait for all it does, or say `restart: true`"
 
     async def shift_time(self, time: timedelta) -> None:
-        """Lets so much time pass, for rows and for messages. A negative time turns it back."""
+        """Shifts the time of rows and messages forward, or back if `time` is negative."""
         await self.database.shift_time(time)
         self.services.shift_time(time)
 
 
 @dataclass
 class _StrayGate(OpenGate):
-    """The gate while nobody is called."""
+    """The gate between executions."""
 
     stray: list[str] = field(default_factory=list)
 
     async def arrive(self, instance: str, point: Point, channel: Channel | None = None) -> Release:
-        """Notes who passes, and returns at once."""
+        """Records the point as stray, and returns at once."""
         self.stray.append(f"{instance} did something after it had answered ({point.label})")
         return await super().arrive(instance, point, channel)
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """Tells by its process, its connections and its endpoints whether an instance is at rest."""
+    """Tells whether an instance is at rest, from its process, connections and endpoints."""
 
     idle: IsIdle
     proxy: Callable[[str], Proxy]
@@ -122,9 +122,9 @@ class _Probe:
         return self.idle(name)
 
     def is_busy(self, name: str) -> bool:
-        """Whether the instance waits for an answer of the database."""
+        """Whether the instance waits for an answer from the database."""
         return self.proxy(name).is_busy
 
     def activity(self, name: str) -> int:
-        """A number that grows with everything that the instance exchanges."""
+        """Returns a counter of everything that the instance exchanges."""
         return self.proxy(name).activity + self.exchanged(name)

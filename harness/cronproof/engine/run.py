@@ -1,4 +1,4 @@
-"""A run: all scenarios of a plan are verified, by one process or several, and a reporter hears of each."""
+"""A run: verifies all scenarios of a plan, in one or more processes, and reports each."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from cronproof.scenario.reader import ScenarioFile
 
 
 class Reporter(Protocol):
-    """Hears of a run while it goes on."""
+    """Receives the progress of a run."""
 
     def started(self, session: Session, scenarios: int) -> None:
-        """Everything is up, and no scenario has been executed yet."""
+        """Called when everything is up, before the first scenario."""
 
     def progress(self, file: ScenarioFile, coverage: Coverage) -> None:
-        """A batch of a scenario's exploration was executed."""
+        """Called after each batch of a scenario's exploration."""
 
     def finished(self, result: ScenarioResult) -> None:
-        """One scenario is done."""
+        """Called when a scenario is done."""
 
 
 async def verify(
     plan: Plan, files: Sequence[ScenarioFile], *, budget_seconds: float | None, report: Reporter
 ) -> Sequence[ScenarioResult]:
-    """Verifies all scenarios, and tells the reporter of each as it finishes, in order.
+    """Verifies all scenarios, and reports their results in order.
 
     Raises:
         UsageError: the plan or a scenario is wrong. Nothing has been executed then.
@@ -67,7 +67,7 @@ async def verify(
             try:
                 await queue.work(ours)
                 await queue.join(helping)
-                await queue.work(ours)  # the scenario in which a helper has died, if one has
+                await queue.work(ours)  # scenarios of helpers that died
             finally:
                 for task in helping:
                     task.cancel()

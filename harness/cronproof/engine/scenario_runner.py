@@ -1,4 +1,4 @@
-"""A scenario that is ready to be executed: its rows as a script, its instances warm, its services set up."""
+"""Executes a scenario: sets up its rows and services, warms up its instances, calls them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """What an execution finds: the script that sets the database up, and the keys that the services accept."""
+    """What an execution starts from: the database script, and the keys that services accept."""
 
     script: Script
     api_keys: frozenset[str]
@@ -41,24 +41,24 @@ class Setting:
 class ScenarioRunner:
     """Executes one scenario.
 
-    play(order, policy)   one execution with all its evidence: what checks are asked about
-    summarize(item)       one of many: its evidence is collected only if it came to something new
+    play(order, policy)   one execution with all its evidence and findings
+    summarize(item)       one of many: its evidence is collected only for a new outcome
     """
 
     scenario: Scenario
     setting: Callable[[Data], Awaitable[Setting]]
-    """What an execution finds, given which values were drawn."""
+    """Makes what an execution starts from, given which values were drawn."""
     tables: Sequence[str]
     """The tables whose rows are evidence."""
     rig: Rig
     _memo: Memo = field(default_factory=Memo)
     _settings: dict[Data, Setting] = field(default_factory=dict)
     _hung: str | None = None
-    """Why no execution is worth making: the first call did not end."""
+    """Why nothing can be executed, if so: the first call did not end."""
 
     @property
     def when(self) -> When:
-        """What is called."""
+        """The part of the scenario that says what to call."""
         assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are executed)
         return self.scenario.when
 
@@ -74,7 +74,7 @@ class ScenarioRunner:
 
     @cached_property
     def spec(self) -> ExecutionSpec:
-        """What is fixed of every execution."""
+        """The settings of every execution."""
         return ExecutionSpec(
             faults=self.when.faults_to_inject,
             period=self.when.period,
@@ -89,7 +89,7 @@ class ScenarioRunner:
         spec: ExecutionSpec | None = None,
         before_step: BeforeStep | None = None,
     ) -> Evidence:
-        """One execution on fresh rows, its recovery, and what the checks find in it."""
+        """Executes on fresh rows, with a recovery if checks need it, and evaluates the checks."""
         evidence, _ = await self._play(order, make_policy, data, spec or self.spec, before_step)
         return evidence
 
@@ -137,10 +137,10 @@ class ScenarioRunner:
         )
 
     async def summarize(self, item: WorkItem, attempts: int = ATTEMPTS) -> tuple[ExecutedSchedule, ExecutionSummary]:
-        """One execution of an exploration.
+        """Makes one execution of an exploration.
 
-        Evidence is collected only for an execution that came to something new. It is executed again for that, and must come
-        to the same. Where only faults tell executions apart, each comes to something new.
+        Evidence is collected only for new outcomes: the schedule is executed again, and must have
+        the same outcome. With the fault strategy, each execution counts as new.
         """
         if self.when.strategy == "faults":
             return await self._collect_at_once(item)
@@ -151,7 +151,7 @@ class ScenarioRunner:
             return await self.summarize(item)
         executed = policy.executed(item, execution.trace)
         strange = self._memo.find_nondeterminism(execution.trace, item.data) if self.rig.target.is_external else None
-        if strange is not None and attempts > 1:  # what was remembered for a time has run out: once, and not again
+        if strange is not None and attempts > 1:  # a cache may have expired once: try again
             return await self.summarize(item, attempts - 1)
         if reason := execution.inconclusive_reason or strange:
             return executed, ExecutionSummary.without_evidence(reason)
@@ -184,7 +184,7 @@ class ScenarioRunner:
         return replace(evidence, is_explored=True)
 
     async def watch(self, schedule: Schedule, data: Data, *, rows: bool) -> list[Evidence]:
-        """Executes a schedule again, and returns the evidence after each step. Without `rows`, no check can examine it."""
+        """Executes a schedule again. Returns the evidence after each step. Checks need `rows`."""
         tables, seen = self.tables if rows else (), list[Evidence]()
         await self.reset(data)
         before = await self.rig.database.rows(tables)
@@ -207,7 +207,7 @@ class ScenarioRunner:
         before_step: BeforeStep | None = None,
         after_step: AfterStep | None = None,
     ) -> Execution:
-        """Calls the instances on the rows that are there, and lets the policy decide."""
+        """Calls the instances on the current rows, and lets the policy decide."""
         execution = Execution(self.rig, self.when, spec, before_step=before_step, after_step=after_step)
         execution.inconclusive_reason = self._hung
         if self._hung is None:
@@ -215,21 +215,21 @@ class ScenarioRunner:
         return execution
 
     def _learned_of_channels(self, execution: Execution) -> bool:
-        """Whether it has become known just now that instances do several things at once: then the execution says nothing."""
+        """Whether this execution is void: it revealed that instances do several things at once."""
         can_tell = self.rig.target.is_idle is not None
         learned = execution.trace.was_concurrent and can_tell and not self.rig.has_channels
         self.rig.has_channels |= learned
         return learned
 
     async def reset(self, data: Data = ()) -> None:
-        """Fresh rows, services and proxies that remember nothing, and instances that run and are warm.
+        """Resets rows, services and proxies, and makes sure that the instances run and are warm.
 
         Raises:
             EnvironmentFailed: an instance does not start.
         """
         await self.rig.target.reset(restart=self.when.restart)
         cold = find_cold(self.rig, self.instances, self.scenario.given.role)
-        # An instance that is new in every execution is always cold, and always does what it does then.
+        # Instances that restart for every execution are always cold, so they need no warm-up.
         for instance, calls in {}.items() if self.when.restart or self.rig.target.restarts else cold.items():
             for _ in range(calls):
                 await self._set_up(data)
@@ -239,7 +239,7 @@ class ScenarioRunner:
                 except NotAtRest as error:
                     self._hung = f"{error}, when it was called for the first time"
         await self._set_up(data)
-        if cold:  # what a process does while it starts is its own affair
+        if cold:  # what a process does at its start does not matter
             self.rig.stray.clear()
 
     async def _set_up(self, data: Data) -> None:

@@ -1,4 +1,4 @@
-"""Everything that scenarios are executed on: a server, a database, services and a target, kept warm from one to the next."""
+"""A session: the server, database, services and target of scenarios, kept warm between them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cronproof.targets.target import Target
 
 @contextlib.asynccontextmanager
 async def open_session(plan: Plan) -> AsyncIterator[Session]:
-    """Opens everything for as long as the block runs.
+    """Opens a session for as long as the block runs.
 
     Raises:
         UsageError: there is no such target, or a migration does not apply.
@@ -46,7 +46,7 @@ async def open_session(plan: Plan) -> AsyncIterator[Session]:
 
 @contextlib.asynccontextmanager
 async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
-    """As `open_session`, on a server that runs already."""
+    """Opens a session on a server that is already running."""
     password = DATABASE_PASSWORD if plan.external is not None and plan.external.url is not None else None
     async with lifecycle.created(postgres, password=password) as database:
         await database.migrate([*plan.schema, *plan.migrations], plan.edited)
@@ -64,7 +64,7 @@ async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session
 
 @dataclass
 class _Connections:
-    """The connections of all instances, which faults can end: some of them, or all by a restart of the server."""
+    """The connections of all instances. Faults can end some, or all by a server restart."""
 
     database: Database
     proxies: dict[str, Proxy] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class _Connections:
         await self.database.end(pids)
 
     async def restart(self) -> None:
-        """Ends every connection. Instances of other scenarios, too, find out at their next call."""
+        """Ends every connection, those of other scenarios' instances included."""
         pids = [pid for proxy in self.proxies.values() for pid in proxy.pids]
         self.must_reconnect.update((place, role) for place in self.proxies for role in ROLES)
         await self.database.end(pids)
@@ -97,7 +97,7 @@ class Session:
         self._seed = Seed(self.plan.seed_rows)
 
     async def compile(self, files: Sequence[ScenarioFile]) -> None:
-        """Looks whether the database takes the rows of all scenarios, whichever of their values are chosen.
+        """Checks that the database accepts the rows of all scenarios, with each of their values.
 
         Raises:
             InvalidScenario: with every mistake of every file.
@@ -148,7 +148,7 @@ class Session:
         return ScenarioRunner(scenario, setting, looked_at, rig)
 
     async def _proxy(self, name: str, place: str) -> Proxy:
-        """A proxy that listens where the instance looks for its database."""
+        """Starts a proxy that listens where the instance expects its database."""
         port = self.target.database_port(name)
         proxy = Proxy(
             place,

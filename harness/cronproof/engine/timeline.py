@@ -16,13 +16,13 @@ from cronproof.redaction import masked
 
 @dataclass(frozen=True)
 class Note:
-    """Something that came of a step, for one instance: not always the one that took the step.
+    """An effect of a step on one instance, which need not be the one that took the step.
 
-    result   what the server or a service said
+    result   the result from the server or a service
     wait     it waits for a lock of `blockers`
     claim    it has claimed a unit of work, or given it back
-    message  a message of it was accepted or refused
-    error    the database has refused something
+    message  one of its messages was accepted or refused
+    error    the database has reported an error
     answer   it has answered its call
     """
 
@@ -34,7 +34,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Moment:
-    """One step: who, what, and what came of it."""
+    """One step: the instance, the step's name, and its effects."""
 
     instance: str
     step: str
@@ -53,7 +53,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All steps in their order."""
+    """All steps, in order."""
 
     instances: Sequence[str]
     moments: Sequence[Moment]
@@ -76,9 +76,9 @@ def make_timeline(after_each_step: Sequence[Evidence]) -> Timeline:
 
 
 def find_broken_step(check: Check, message: str, after_each_step: Sequence[Evidence]) -> Broken:
-    """Finds the step at which a check broke, from the evidence after each step. `message` is what the check said."""
+    """Finds the step at which a check broke. `message` is the check's message."""
     at = len(after_each_step) - 1
-    # What comes too late, or never, is not broken before the end.
+    # A check that fails from the start misses something, so it breaks only at the end.
     is_from_the_start = check.examine(after_each_step[0]).verdict == "FAIL"
     while not is_from_the_start and at > 0 and check.examine(after_each_step[at - 1]).verdict == "FAIL":
         at -= 1
@@ -86,14 +86,14 @@ def find_broken_step(check: Check, message: str, after_each_step: Sequence[Evide
 
 
 def _step(step: Step) -> str:
-    """What is done, and on which of several channels of the instance."""
+    """Returns the step's name, with its channel if there are several, and its fault."""
     name = step_name(step.point)
     channel = "" if step.channel == 1 else f" (channel {step.channel})"
     return name + channel + (f" [{step.fault}]" if step.fault else "")
 
 
 def _notes(before: Evidence, after: Evidence) -> Iterator[Note]:
-    """What is there after a step that was not there before it."""
+    """Yields what a step added to the evidence."""
     step, names = after.steps[-1], {instance.name for instance in after.instances}
     for result in step.results:
         other, _, _ = result.partition(":")

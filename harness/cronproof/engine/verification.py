@@ -1,7 +1,7 @@
-"""The main path: a scenario file becomes a verdict. Read this first.
+"""The main path: turns a scenario file into a verdict. Read this first.
 
-A scenario is executed in each order that it names, then under every schedule that it asks for, on fresh rows each time. Its
-checks examine the evidence of each execution. The worst finding is the verdict.
+A scenario is executed in its named orders, then in the schedules of its strategy, each time on
+fresh rows. Its checks examine the evidence of each execution. The worst finding is the verdict.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ async def verify_scenario(
 
     Raises:
         InvalidScenario: its rows do not fit the database.
-        UsageError: the plan asks to continue an exploration of something else.
+        UsageError: the plan continues a different exploration.
     """
     started = time.monotonic()
     collector = FindingCollector(file.scenario)
-    if file.scenario.when is None:  # its checks ask about the database alone
+    if file.scenario.when is None:  # its checks examine the database alone
         catalog = Evidence(order="catalog", functions=session.database.catalog.functions)
         collector.add(evaluate(file.scenario.checks, catalog))
         exploration = Exploration.of_named_orders("single", collector.evidence, time.monotonic() - started)
@@ -67,7 +67,7 @@ async def verify_scenario(
 
 @dataclass
 class Verification:
-    """One scenario from beginning to end."""
+    """Verifies one scenario from beginning to end."""
 
     session: Session
     file: ScenarioFile
@@ -78,7 +78,7 @@ class Verification:
     started: float
     progress: Progress = field(default=lambda _: None)
     _evidence: dict[str, Evidence] = field(default_factory=dict)
-    """The evidence of the exploration: of each outcome the first."""
+    """The first evidence of each outcome of the exploration."""
 
     async def run(self) -> ScenarioResult:
         """Executes the named orders, then the exploration."""
@@ -100,7 +100,7 @@ class Verification:
         return self._result(Exploration.of_named_orders(strategy, self.collector.evidence, self._seconds))
 
     async def _play_named(self, name: OrderName) -> None:
-        """The executions of one named order: one, or as many as the first instance has points."""
+        """Executes one named order: `held-anywhere` once per point of A, any other once."""
         if name != "held-anywhere":
             spec = replace(self.runner.spec, locks_rows=name == ROWS_LOCKED)
             self.collector.add(await self.runner.play(name, partial(make_named_policy, name), spec=spec))
@@ -114,7 +114,7 @@ class Verification:
                 return
 
     async def _explore(self, name: str) -> ScenarioResult:
-        """Executes every schedule that the strategy gives out, and shortens what fails."""
+        """Executes every schedule of the strategy, and shortens a failing one."""
         instances = [instance.name for instance in self.runner.instances]
         values = [len(choice.values) for choice in find_choices(self.file.scenario)]
         strategy = explorer.make_strategy(name, instances, seed=self.session.plan.seed, choices=values)
@@ -131,7 +131,7 @@ class Verification:
                 journal.close(is_over=is_over)
         if failing is not None and coverage.stopped is None and not self.session.plan.seeks_failures:
             failing = await self._shorten(strategy, coverage, failing, instances)
-        # Every fault is in the truth table, and of a pair it is asked whether all orders come to the same.
+        # The truth table shows every fault, and a pair is compared across all its orders.
         needs_all = self.runner.when.faults_to_inject is not None or self.file.pair is not None
         for evidence in list(self._evidence.values())[: None if needs_all else MAX_EVIDENCE]:
             self.collector.add(evidence)
@@ -149,19 +149,19 @@ class Verification:
     async def _shorten(
         self, strategy: Strategy, coverage: Coverage, failing: ExecutedSchedule, instances: Sequence[str]
     ) -> ExecutedSchedule:
-        """The shortest schedule that fails, where the strategy does not find it by itself."""
+        """Finds the shortest failing schedule, unless the strategy does so itself."""
         if strategy.level is not None or strategy.explores_all_failures:
             return failing
         try:
             if isinstance(failing.item, PctItem) and isinstance(strategy, PctStrategy):
                 failing = await self._shrink(strategy, failing, failing.item)
             return await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
-        except asyncio.CancelledError:  # Ctrl-C: then the one that was found first has to do
+        except asyncio.CancelledError:  # Ctrl-C: keep the one that was found first
             coverage.stopped = INTERRUPTED
             return failing
 
     async def _shrink(self, strategy: PctStrategy, failing: ExecutedSchedule, first: PctItem) -> ExecutedSchedule:
-        """A simpler execution that fails too, in data and schedule."""
+        """Finds a failing execution with simpler data and schedule."""
         found = {first: failing}
 
         async def fails(item: PctItem) -> bool:
@@ -181,7 +181,7 @@ class Verification:
             executed = [await self.runner.summarize(item) for item in items]
         else:
             executed = await self.workers.summarize(self.file, items)
-        for _, summary in executed:  # of each outcome the first in order, however many workers have seen it
+        for _, summary in executed:  # keep the first of each outcome, whichever worker executed it
             if summary.evidence is not None:
                 self._evidence.setdefault(summary.key, summary.evidence)
         return executed

@@ -1,4 +1,4 @@
-"""Warms instances up: what only their first call does is no part of an execution."""
+"""Warms up instances, so that what only a first call does is not part of an execution."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cronproof.explore.executor import Environment, Executor
 from cronproof.explore.named_orders import RunToEnd
 from cronproof.explore.quiescence import NotAtRest
 
-MAX_RECONNECTING_CALLS = 5  # of a pool, more than one connection can have been ended
+MAX_RECONNECTING_CALLS = 5  # several connections of a pool may have been ended
 
 
 def find_cold(rig: Rig, instances: list[Instance], role: Role) -> dict[Instance, int]:
-    """The instances to warm up, each with how many calls that may take. They are marked as warm."""
+    """Returns the instances to warm up, with the most calls for each, and marks them as warm."""
     reconnecting = [instance for instance in instances if (instance.name, role) in rig.must_reconnect]
     rig.must_reconnect.difference_update((instance.name, role) for instance in reconnecting)
     calls = dict.fromkeys(rig.target.cold(instances), 1)
@@ -29,7 +29,7 @@ class _Blockers(Environment):
 
 
 async def warm_up(rig: Rig, instance: Instance, method: str) -> bool:
-    """Calls a cron once, and finds out whether it does several things at once. Returns whether the call succeeded.
+    """Calls a cron once, and detects concurrent channels. Returns whether the call succeeded.
 
     Raises:
         NotAtRest: the call does not end.

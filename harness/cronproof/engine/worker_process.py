@@ -1,4 +1,4 @@
-"""What a worker does: it answers the requests that come over its pipe."""
+"""The main function of a worker: answers the requests from its pipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cronproof.redaction import show_data
 
 
 def work(connection: Connection, server: Server, plan: Plan) -> None:
-    """Answers requests until nobody asks any more."""
+    """Answers requests until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     show_data(plan.shows_data)
@@ -58,11 +58,11 @@ async def _answer(session: Session, runners: dict[str, ScenarioRunner], request:
 
 
 async def _unless_left(connection: Connection, answer: Coroutine[None, None, Answer]) -> Answer:
-    """The answer, cut short when the run ends meanwhile: the run says nothing before it has been answered."""
+    """Awaits the answer. Cancels it if the pipe becomes readable: then the run has closed it."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(answer)
 
     def left() -> None:
-        loop.remove_reader(connection.fileno())  # once: what cleans up behind the answer must not be cut short, too
+        loop.remove_reader(connection.fileno())  # only once: the cleanup must not be cancelled
         task.cancel()
 
     loop.add_reader(connection.fileno(), left)
@@ -70,4 +70,4 @@ async def _unless_left(connection: Connection, answer: Coroutine[None, None, Ans
         return await task
     finally:
         loop.remove_reader(connection.fileno())
-        os.set_blocking(connection.fileno(), True)  # to watch it, the loop has made it another
+        os.set_blocking(connection.fileno(), True)  # add_reader made it non-blocking

@@ -1,7 +1,7 @@
-"""Workers: processes that verify scenarios, or share an exploration, each in a database of its own on the same server.
+"""Workers: processes that verify scenarios or share an exploration, each in its own database.
 
-A worker gets its requests over a pipe. It ends when the pipe closes, because the run closed it or because the run died.
-Ctrl-C is for the run alone.
+A worker gets its requests over a pipe. It ends when the run closes the pipe or dies. It ignores
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Summaries = Sequence[tuple[ExecutedSchedule, ExecutionSummary]]
 Work = Callable[[Connection, Server, Plan], None]
 """The main function of a worker's process."""
 END_SECONDS = 10.0
-"""So long a worker may take to clean up."""
+"""How long a worker may take to clean up."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ Answer = Summaries | ScenarioResult | Exception
 
 @dataclass
 class Workers:
-    """The run's ends of the pipes."""
+    """The workers of a run: its ends of their pipes."""
 
     connections: Sequence[Connection]
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def summarize(self, file: ScenarioFile, items: Sequence[WorkItem]) -> Summaries:
-        """Has a batch executed, each worker its share. Returns what the items came to, in their order.
+        """Has the workers execute a batch together. Returns the results in the order of the items.
 
         Raises:
             EnvironmentFailed: a worker has died.
@@ -99,8 +99,8 @@ class Workers:
 
 @contextlib.asynccontextmanager
 async def start_workers(server: Server, plan: Plan, count: int, work: Work) -> AsyncIterator[Workers]:
-    """As many workers, for as long as the block runs."""
-    spawn = multiprocessing.get_context("spawn")  # nothing of this process, its connections above all, is theirs
+    """Starts `count` workers for as long as the block runs."""
+    spawn = multiprocessing.get_context("spawn")  # they must not inherit our connections
     processes, connections = [], []
     for _ in range(count):
         ours, theirs = spawn.Pipe()
@@ -119,14 +119,14 @@ async def start_workers(server: Server, plan: Plan, count: int, work: Work) -> A
 
 
 def _hang_up(connection: Connection) -> None:
-    """Has both ends find out, also one that waits at it in another thread."""
+    """Closes a connection so that both ends notice, even a thread that is waiting at it."""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
     connection.close()
 
 
 def _wait_for_end(process: BaseProcess) -> None:
-    """Waits until the worker has ended. One that does not, though nobody asks any more, is killed."""
+    """Waits until the worker has ended. If it does not, kills it."""
     process.join(END_SECONDS)
     process.kill()
     process.join()

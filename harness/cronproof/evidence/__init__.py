@@ -1,1 +1,1 @@
-"""What an execution has left behind, as plain data, and what became of each message."""
+"""The evidence of an execution as plain data, and the outcome of each message."""

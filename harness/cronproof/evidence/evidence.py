@@ -1,4 +1,4 @@
-"""The evidence of one execution: plain data, from which checks decide."""
+"""The evidence of one execution: plain data that checks examine."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class ClaimWrite:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One execution: the instances of a scenario, played in one order on fresh rows, and what they left behind.
+    """The evidence of one execution of a scenario's instances, in one order and on fresh rows.
 
-    Evidence of the same `key` differs in times only. `findings` are those of the scenario's checks, in the order of the
-    file: they are evaluated once, and travel with the evidence.
+    Evidence with the same `key` differs only in times. `findings` are those of the scenario's
+    checks, in file order. They are evaluated once and stored here.
     """
 
     order: str
@@ -54,26 +54,26 @@ class Evidence:
     after: Rows = field(default_factory=dict)
     """The same rows after it."""
     recovered: Rows = field(default_factory=dict)
-    """The same rows after the recovery: the crons were called again, without faults, until nothing changed."""
+    """The same rows after the recovery. Empty without a recovery, or if it did not settle."""
     functions: Sequence[Function] = ()
     comparable: Rows = field(default_factory=dict)
-    """`after`, with each point in time replaced by whether it is there."""
+    """`after`, with placeholders for times and generated UUIDs."""
     key: str = ""
     is_explored: bool = False
-    """Whether the order is a schedule of an exploration, and not a named one."""
+    """Whether the order is a schedule of an exploration rather than a named order."""
     inconclusive_reason: str | None = None
-    """Why the execution proves nothing, if it does not."""
+    """Why the execution is inconclusive, if it is."""
     did_not_settle: str | None = None
-    """Why the recovery did not end, if it did not. Then only failures that no later message can undo are certain."""
+    """Why the recovery did not settle, if so. Only failures that it could not undo are certain."""
     never_reached: bool = False
-    """Whether it proves nothing because the instance never came to the place at which it was to be held."""
+    """Whether it is inconclusive because an instance never reached the place to hold it at."""
     findings: Sequence[Finding] = ()
     anomalies: Sequence[str] = ()
     message_outcomes: Sequence[MessageOutcome] = ()
 
     @property
     def died(self) -> set[str]:
-        """The instances that were killed. They answer nothing."""
+        """The instances that were killed. They send no response."""
         return {fault.instance for fault in self.injected_faults if fault.fault == DIES}
 
     @cached_property
@@ -92,19 +92,19 @@ class Evidence:
         return self.before.get(UNITS, [])
 
     def unit_rows(self, *, recovered: bool = False) -> list[dict[str, Any]]:
-        """The rows of the units after the execution or, if so asked and there was one, after the recovery."""
+        """Returns the units' rows after the execution or, if `recovered`, after any recovery."""
         return (self.recovered if recovered and self.recovered else self.after).get(UNITS, [])
 
     @property
     def outcome(self) -> str:
-        """What the execution came to, comparable: rows, accepted messages, responses, without times."""
+        """The outcome as comparable text: rows, accepted messages and responses, without times."""
         messages = sorted([sent.message.instance, sent.message.to, sent.message.content] for sent in self.delivered)
         responses = sorted([r.instance, r.status, json.dumps(r.body, sort_keys=True)] for r in self.responses)
         return json.dumps([self.comparable, messages, responses], sort_keys=True)
 
     @property
     def summary(self) -> str:
-        """The outcome in a few words: what each instance answered, and how many messages of it were accepted."""
+        """The outcome in short: each instance's response and number of accepted messages."""
         answered = {response.instance: str(response.status) for response in self.responses}
         answered |= dict.fromkeys(self.died, "died")
         sent = Counter(one.message.instance for one in self.delivered if not one.recovering)
@@ -112,7 +112,7 @@ class Evidence:
 
     @property
     def accepted(self) -> list[SentMessage]:
-        """The messages that the units' service accepted."""
+        """The messages that the main service accepted."""
         return [sent for sent in self.delivered if sent.message.service == MAIN_SERVICE]
 
     @property
@@ -121,7 +121,7 @@ class Evidence:
         return [sent for sent in self.sent if sent.message.accepted]
 
     def claimed(self, column: str) -> set[UnitId]:
-        """The units that were free and then claimed by this column, whether or not they stayed so."""
+        """Returns the units that were free and then claimed in this column, if only for a time."""
         free = {row["id"] for row in self.unit_rows_before if row.get(column) is None}
         rows = [*self.after.get(UNITS, []), *self.recovered.get(UNITS, [])]
         claimed = {write.unit for write in self.claim_writes if write.column == column and write.is_set}
@@ -133,5 +133,5 @@ class Evidence:
         return sorted({purpose(instance.cron) for instance in self.instances})
 
     def units_of(self, recipient: str) -> list[Unit]:
-        """The units whose messages go to a recipient."""
+        """Returns the units whose messages go to a recipient."""
         return [unit for unit in self.units.values() if unit.recipient == recipient]

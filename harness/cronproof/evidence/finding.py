@@ -11,7 +11,7 @@ Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict and a sentence for a person."""
+    """A verdict, and a message that explains it."""
 
     verdict: Verdict
     message: str
@@ -20,21 +20,21 @@ class Finding:
 
 
 def passed(message: str) -> Finding:
-    """The property held."""
+    """Makes a PASS: the property held."""
     return Finding("PASS", message)
 
 
 def failed(message: str) -> Finding:
-    """The property did not hold. The message names the rows and messages."""
+    """Makes a FAIL: the property did not hold. The message names the rows and messages."""
     return Finding("FAIL", message)
 
 
 def inconclusive(message: str) -> Finding:
-    """The execution gave no evidence either way, which is never a pass."""
+    """Makes an INCONCLUSIVE: the execution proves nothing either way. This is never a PASS."""
     return Finding("INCONCLUSIVE", message)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict of many: FAIL outweighs INCONCLUSIVE, which outweighs PASS. Of none it is INCONCLUSIVE."""
+    """Returns the worst verdict: FAIL, then INCONCLUSIVE, then PASS. INCONCLUSIVE if none."""
     order: tuple[Verdict, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
     return next((verdict for verdict in order if verdict in verdicts), "INCONCLUSIVE")

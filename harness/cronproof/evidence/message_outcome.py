@@ -1,4 +1,4 @@
-"""What became of one message, as data: a line of the truth table."""
+"""The outcome of one message: a row of the truth table."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cronproof.strict_model import StrictModel
 Delivered = Literal["never", "once", "twice"]
 """How often a message was accepted. `twice` also stands for more often."""
 Anomaly = Literal["duplicate", "lost", "stuck"]
-"""duplicate: accepted more than once. lost: never accepted, and its row is free. stuck: never accepted, and its row is claimed."""
+"""duplicate: accepted twice or more. lost: never, row is free. stuck: never, row is claimed."""
 RowState = Literal["free", "claimed", "stuck"]
-"""The row of a message in the end: free to be claimed, claimed and its message accepted, or claimed and never messaged."""
+"""A message's row at the end. claimed: message accepted. stuck: claimed, but never accepted."""
 
 
 class ExpectedMessage(StrictModel):
-    """A message that is expected, and that belongs to no unit of work."""
+    """An expected message that belongs to no unit of work."""
 
     to: Annotated[str, Field(min_length=1, description="The recipient: a phone number, a chat, a contact.")]
     says: Annotated[str, Field(description="Words that are in it, and in no other message to the recipient.")] = ""
@@ -43,7 +43,7 @@ class ExpectedMessage(StrictModel):
 
 @dataclass(frozen=True)
 class MessageOutcome:
-    """What became of one message: that of a unit of work, or one that is `about` something else."""
+    """The outcome of one message. `about` names its unit of work, or the expected message."""
 
     cron: str
     faults: Sequence[InjectedFault]
@@ -51,13 +51,13 @@ class MessageOutcome:
     delivered: Delivered
     row: RowState
     answers: Sequence[str]
-    """What each called instance answered: `A: 200`, or that it died."""
+    """Each instance's response status, or that it died: `A: 200`, `B: died`."""
     known: str | None = None
     """The reason of the known limit that covers it, if one does."""
 
     @property
     def anomaly(self) -> Anomaly | None:
-        """What is wrong, unless it was accepted once."""
+        """The anomaly; None if the message was accepted once."""
         match self.delivered:
             case "once":
                 return None
@@ -68,5 +68,5 @@ class MessageOutcome:
 
     @property
     def where(self) -> str:
-        """The faults and their points, as the end of a sentence."""
+        """The faults and their points, to be appended to a sentence."""
         return "".join(f", {fault}" for fault in self.faults)

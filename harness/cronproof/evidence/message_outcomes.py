@@ -1,4 +1,4 @@
-"""Finds what became of each message of an execution."""
+"""Finds the outcome of each message of an execution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cronproof.evidence.message_outcome import Delivered, ExpectedMessage, Messa
 def find_message_outcomes(
     evidence: Evidence, units: Sequence[UnitId] | None = None, expected: Sequence[ExpectedMessage] = ()
 ) -> Iterator[MessageOutcome]:
-    """Yields what became of the messages of these units (default: all), for every called purpose, and of expected ones."""
+    """Yields the outcomes of units' messages (default: all), per purpose, and of expected ones."""
     answers = [f"{response.instance}: {response.status}" for response in evidence.responses]
     answers += [f"{name}: died" for name in sorted(evidence.died)]
     for cron, about, count, claimed in (*_of_units(evidence, units), *_of_expected(evidence, expected)):
@@ -24,7 +24,7 @@ def find_message_outcomes(
 
 
 _Counted = tuple[str, str, int, bool]
-"""Of a message: its cron, what it is about, how often it was accepted, and whether its row is claimed."""
+"""A message's cron, subject and number of acceptances, and whether its row is claimed."""
 
 
 def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_Counted]:
@@ -52,7 +52,7 @@ def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Ite
 
 
 def _row(rows: Mapping[str, Sequence[Mapping[str, Any]]], message: ExpectedMessage) -> Mapping[str, Any] | None:
-    """The row of a message, if it is there."""
+    """Returns the row of a message, if it exists."""
     for table, values in message.row.items():
         for row in rows.get(table, ()):
             if all(column in row and row[column] == value for column, value in values.items()):

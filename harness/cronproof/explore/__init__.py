@@ -1,1 +1,1 @@
-"""Which schedules are executed, and how one is: the executor, the policies, the strategies."""
+"""Chooses and executes schedules: the strategies, the policies, the executor."""

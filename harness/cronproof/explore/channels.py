@@ -1,4 +1,4 @@
-"""The channels of instances: who is held where, and what number each channel has."""
+"""The channels of instances: which are held at which point, and their numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cronproof.gate.trace import channel_name
 
 @dataclass(eq=False)
 class Parked:
-    """A channel that is held at a point. It gets its number when its instance has come to rest."""
+    """A channel that is held at a point. It is numbered once its instance is at rest."""
 
     point: Point
     channel: Channel | None
@@ -22,25 +22,25 @@ class Parked:
     number: int = 1
 
     def content(self) -> tuple[str, str, bytes]:
-        """What it does, which does not depend on who was quicker."""
+        """Returns what the channel is about to do, which does not depend on timing."""
         return self.point.kind, self.point.text, self.channel.content if self.channel else b""
 
 
 @dataclass
 class Channels:
-    """The channels of all instances. Where instances do one thing at a time (`are_numbered` is False), each has one."""
+    """The channels of all instances. Without `are_numbered`, each instance has one channel."""
 
     are_numbered: bool
     parked: dict[str, list[Parked]] = field(default_factory=dict)
-    """What is held of each instance."""
+    """The held channels of each instance."""
     _numbers: dict[str, dict[Channel, int]] = field(default_factory=dict)
 
     def is_parked(self, instance: str) -> bool:
-        """Whether anything of the instance is held."""
+        """Whether a channel of the instance is held."""
         return bool(self.parked.get(instance))
 
     def park(self, instance: str, point: Point, channel: Channel | None) -> Parked:
-        """Holds a channel."""
+        """Holds a channel at a point."""
         one = Parked(point, channel, asyncio.get_running_loop().create_future())
         self.parked.setdefault(instance, []).append(one)
         if channel is not None:
@@ -48,14 +48,14 @@ class Channels:
         return one
 
     def names(self, instance: str) -> list[tuple[str, Point]]:
-        """The channels of an instance that are held, with their points, by name."""
+        """Returns the held channels of an instance, with their points, by name."""
         held = self.parked.get(instance, [])
         if not self.are_numbered:
             return [(instance, held[0].point)] if held else []
         return sorted((channel_name(instance, one.number), one.point) for one in held)
 
     def find(self, name: str) -> Parked | None:
-        """What is held of a channel; of an instance's name, the first of its channels."""
+        """Finds a held channel by name. The name of an instance means its first held channel."""
         instance = instance_of(name)
         held = self.parked.get(instance, [])
         if not self.are_numbered:
@@ -64,13 +64,13 @@ class Channels:
         return min(named, key=lambda one: one.number, default=None)
 
     def user_of(self, channel: Channel | None) -> str | None:
-        """The instance that is using a channel of a shared server, if one is."""
+        """Returns the instance that is using a channel of a shared server, if any."""
         if channel is not None and channel.goes_on:
             return next((name for name, channels in self._numbers.items() if channel in channels), None)
         return None
 
     def forget(self, channel: Channel | None) -> None:
-        """Has a channel belong to no instance any more."""
+        """Removes a channel from its instance."""
         for channels in self._numbers.values():
             channels.pop(channel, None)  # type: ignore[arg-type]  # None is in none of them
 
@@ -79,9 +79,9 @@ class Channels:
         return any(other is not channel and other.is_busy for other in self._numbers.get(instance, {}))
 
     def assign_numbers(self, instance: str) -> int:
-        """Numbers the channels that are held, and returns how many there are.
+        """Numbers the held channels, and returns how many there are.
 
-        A channel that goes on keeps its number. A new one gets the lowest free number, in order of content.
+        A channel in use keeps its number. New ones get the lowest free numbers, by content.
         """
         held, numbers = self.parked.get(instance, []), self._numbers.get(instance, {})
         channels = {one.channel for one in held}

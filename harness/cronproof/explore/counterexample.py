@@ -1,4 +1,4 @@
-"""A counterexample as a file: the schedule of a FAIL, by names that survive edits of the application.
+"""A counterexample as a file: a failing schedule, with step names that survive application edits.
 
 `cronproof replay FILE` executes it again.
 """
@@ -60,7 +60,7 @@ class Counterexample(StrictModel):
 
     @property
     def abbreviated(self) -> str:
-        """The schedule in a few characters: A3 B5 A2, with faults where they are met."""
+        """The schedule in a few characters, with its faults: A3 B5 A2."""
         return abbreviate([choice for choice, _ in self.steps])
 
     @property
@@ -69,7 +69,7 @@ class Counterexample(StrictModel):
         return [next(iter(step.items())) for step in self.schedule]
 
     def text(self) -> str:
-        """The file's text."""
+        """Returns the text of the file."""
         yaml = YAML()
         yaml.width = 4096
         buffer = io.StringIO()
@@ -78,10 +78,10 @@ class Counterexample(StrictModel):
 
 
 def read_counterexample(file: Path) -> Counterexample:
-    """The counterexample of a file.
+    """Reads the counterexample of a file.
 
     Raises:
-        InvalidScenario: it holds none.
+        InvalidScenario: the file contains none.
     """
     try:
         data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
@@ -94,31 +94,31 @@ def read_counterexample(file: Path) -> Counterexample:
         text = error["msg"].removeprefix("Value error, ")
         reason = f"no counterexample: {where}: {text[0].lower()}{text[1:]}"
         raise InvalidScenario([Mistake(file, 1, 1, reason)]) from None
-    except Exception as error:  # noqa: BLE001  (the parser raises anything it meets in a strange scalar)
+    except Exception as error:  # noqa: BLE001  (the parser raises many types for odd scalars)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {reason}")]) from None
 
 
 @dataclass
 class CounterexamplePolicy:
-    """Replays the steps of a counterexample. Other steps of an instance on the way there, since it was edited, are taken too."""
+    """Replays a counterexample. On the way to its next step, it takes steps that are not in it."""
 
     steps: Sequence[tuple[str, str]]
     extra: list[str] = field(default_factory=list)
-    """The steps on the way that the counterexample does not have."""
+    """The steps taken that are not in the counterexample."""
     position: int = 0
     """How many of its steps were taken."""
     number: int = 0
     """The number of the step that was chosen last, from 1."""
     is_over: bool = False
-    """Whether what was chosen last comes behind the counterexample."""
+    """Whether the counterexample had ended at the last choice."""
     _passed: list[str] = field(default_factory=list)
 
     def choose(self, enabled: Enabled, trace: Trace) -> str | None:
-        """Chooses the channel of the next step, with the step's fault if it is at that step; at the end, any.
+        """Chooses the next step's channel, with its fault once at that step; None after the end.
 
         Raises:
-            Diverged: the channel cannot go on, or cannot meet the fault.
+            Diverged: the channel cannot continue, or the fault cannot happen there.
         """
         if self.position == len(self.steps):
             self.is_over = True
@@ -143,7 +143,7 @@ class CounterexamplePolicy:
 
     @property
     def divergence(self) -> str:
-        """What is missing, when the next step does not come."""
+        """Describes the missing step, and what happened instead."""
         choice, name = self.steps[self.position]
         channel = channel_of(choice)
         what = f"{channel} came to {self._passed[0]!r} instead" if self._passed else f"{channel} does nothing more"

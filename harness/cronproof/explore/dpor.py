@@ -1,14 +1,14 @@
-"""Dynamic partial order reduction: explores one schedule of each equivalence class.
+"""Dynamic partial order reduction: explores each equivalence class of schedules.
 
 Schedules are equivalent when they differ only in the order of independent steps.
 
-Source-set dynamic partial order reduction with sleep sets: P. Abdulla, S. Aronis, B. Jonsson, K. Sagonas, "Optimal
-dynamic partial order reduction", POPL 2014. Each execution is searched for races: two
-steps that conflict, or belong to one instance, with nothing between them that forces their order. For each race a
-schedule is executed in which they come the other way round, unless an equivalent one is executed anyway.
+The algorithm is source-set DPOR with sleep sets: P. Abdulla, S. Aronis, B. Jonsson, K. Sagonas,
+"Optimal dynamic partial order reduction", POPL 2014. It looks for races in each execution: two
+steps that conflict or belong to one instance, with nothing between them that forces their order.
+For each race it executes a schedule with the reverse order, unless an equivalent one is planned.
 
-It relies on two things: steps that do not conflict can be swapped (`footprint.py` says when), and an instance does the
-same again when everything before it that conflicts with it comes in the same order.
+It relies on two assumptions. Steps that do not conflict can be swapped (see `footprint.py`). An
+instance repeats its behaviour if all conflicting steps before it come in the same order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cronproof.gate.trace import Decision
 
 @dataclass(eq=False)
 class _Node:
-    """A state that executions came by: its sleep set, the choices to explore from it, and those that were explored."""
+    """A state that was reached: its sleep set, the choices to explore, and the explored ones."""
 
     parent: _Node | None
     by: str
@@ -39,7 +39,7 @@ class _Node:
 
     @property
     def left(self) -> list[str]:
-        """The choices that nobody has taken."""
+        """The choices that are still to be explored."""
         return [name for name in self.wanted if name not in self.taken and name not in self.sleep_set]
 
     @property
@@ -53,7 +53,7 @@ class _Node:
 
 
 class DporStrategy:
-    """Remembers the states that still have choices to explore, and those that lead to them."""
+    """Keeps the states that still have choices to explore, and their ancestors."""
 
     level: int | None = None
     exhaustive = True
@@ -68,11 +68,11 @@ class DporStrategy:
 
     @property
     def pending(self) -> int:
-        """The choices that are known to be left."""
+        """The number of choices that are known to be left."""
         return sum(len(node.left) for node in self._open) + (not self._began)
 
     def take(self, at_most: int) -> list[WorkItem]:
-        """The next schedules: choices from the states found last, one from each."""
+        """Returns the next schedules: one choice from each of the most recent states."""
         if not self._began:
             self._began = True
             return [WorkItem(observes=True)]
@@ -91,7 +91,7 @@ class DporStrategy:
         return items
 
     def observe(self, executed: ExecutedSchedule) -> None:
-        """Adds the states that the execution came by, and whatever its races make necessary."""
+        """Adds the states of the execution, and the choices that its races require."""
         end, schedule = executed.redundant_from, executed.item.schedule
         decisions = executed.decisions if end is None else executed.decisions[:end]
         first = max(len(schedule) - 1, 0)
@@ -104,7 +104,7 @@ class DporStrategy:
             decision, sleep_set = executed.decisions[position], executed.sleep_sets[position]
             parent, by = (path[-1], decisions[position - 1].chosen) if path else (None, "")
             faults = list(filter(is_fault, decision.enabled))
-            if position == end:  # what sleeps was explored from an equivalent state, except faults that do not sleep
+            if position == end:  # an equivalent state covers all but the faults that do not sleep
                 if any(fault not in sleep_set for fault in faults):
                     self._open.append(_Node(parent, by, decision.enabled, sleep_set, faults))
                 break
@@ -123,9 +123,8 @@ class DporStrategy:
 
 
 def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, list[str]]]:
-    """For each race whose later step is at `first` or behind: where the earlier step is, and what can be chosen there instead.
-
-    Each of these choices begins a schedule in which the later step comes before the earlier one.
+    """Returns, for each race with its later step at `first` or after, the position of its earlier
+    step and alternative choices there. Each of these can begin a schedule that reverses the race.
     """
     clocks: list[dict[str, int]] = []
     counts: dict[str, int] = {}
@@ -138,7 +137,7 @@ def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, lis
         for earlier in range(later - 1, -1, -1):
             before = decisions[earlier]
             if clocks[earlier][channel_of(before.chosen)] <= clock.get(channel_of(before.chosen), 0):
-                continue  # it happens before this step through another one
+                continue  # it happens before this step transitively
             if may_conflict(before.chosen, before.footprint, decision.chosen, decision.footprint):
                 races.append(earlier)
                 for name, count in clocks[earlier].items():
@@ -153,7 +152,7 @@ def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, lis
 
 
 def _initials(decisions: Sequence[Decision], clocks: Sequence[dict[str, int]], earlier: int, later: int) -> list[str]:
-    """Who can go first from the state before `earlier`, when all is done up to `later` that need not come behind `earlier`."""
+    """Returns who can go first among `later` and the steps between that do not need `earlier`."""
     racer = channel_of(decisions[earlier].chosen)
     since = clocks[earlier][racer]
     independent = [k for k in range(earlier + 1, later) if clocks[k].get(racer, 0) < since]

@@ -1,8 +1,8 @@
-"""The executor: holds every instance at its points, and lets go whom a policy chooses, one step at a time.
+"""The executor: holds every instance at its points, and releases one step at a time, by policy.
 
-It is the gate of the instances' proxies and services. An instance is held at a point, runs, waits for a lock, or has ended.
-After a step everything is at rest again: nobody runs (`quiescence.py`). An instance can do several things at once
-(`Promise.all`, a pool of connections): each is a channel of it, `A`, `A.2`, which is held and released by itself.
+It is the gate of proxies and services. An instance is held at a point, runs, waits for a lock, or
+has ended. After a step, the executor waits until nothing runs (`quiescence.py`). An instance may do
+several things at once (`Promise.all`, a pool): each is a channel (`A`, `A.2`), held separately.
 """
 
 from __future__ import annotations
@@ -42,31 +42,31 @@ START = Point("start")
 
 @dataclass(frozen=True)
 class ExecutionSpec:
-    """What is fixed before an execution begins."""
+    """The settings of an execution."""
 
     faults: Faults | None = None
     """The faults that can be injected."""
     period: timedelta = timedelta()
     """How long until the crons are due again."""
     is_sequential: bool = False
-    """Whether each instance is called only when the crons are due again, and not at the same time as the one before."""
+    """Whether each instance begins only when the crons are due again after the one before."""
     observes: bool = False
-    """Whether it is found out what each step touches."""
+    """Whether the footprint of each step is recorded."""
     locks_rows: bool = False
-    """Whether somebody else holds every unit's row locked until no instance can go on."""
+    """Whether every unit's row is locked from outside until no instance can continue."""
     known: Sequence[Footprint] = ()
-    """What the first decisions touch, from an execution that came to them in the same way."""
+    """The footprints of the first decisions, from an execution with the same beginning."""
 
 
 class Environment:
-    """What the executor asks of the world around the instances, and does to it. This one has no database."""
+    """What the executor needs of the instances' surroundings. This default has no database."""
 
     async def blockers(self, instance: str) -> Sequence[str]:  # noqa: ARG002  (nobody waits here)
-        """The instances that hold a lock for which this one waits."""
+        """Returns the instances that hold a lock for which this one waits."""
         return ()
 
     async def kill(self, instance: str) -> None:
-        """Kills an instance, and returns when nothing of it is left, in the database either.
+        """Kills an instance. Returns when nothing of it is left, not even in the database.
 
         Raises:
             ValueError: it cannot be killed.
@@ -74,13 +74,13 @@ class Environment:
         raise ValueError(f"instance {instance} cannot be killed")
 
     async def pass_time(self) -> None:
-        """Lets as much time pass as there is until the crons are due again."""
+        """Shifts time until the crons are due again."""
 
     async def before_step(self, choice: str, point: Point) -> None:
-        """Is told of each step before it is taken."""
+        """Called before each step."""
 
     async def after_step(self, trace: Trace) -> None:
-        """Is told of each step when everything is at rest again."""
+        """Called after each step, when everything is at rest."""
 
 
 class Executor:
@@ -93,7 +93,7 @@ class Executor:
         *,
         probe: IdleProbe | None = None,
     ) -> None:
-        """An executor of one execution. With a `probe`, instances may do several things at once."""
+        """Prepares one execution. With a `probe`, instances may do several things at once."""
         self.trace = Trace()
         self._environment = environment or Environment()
         self._spec = spec or ExecutionSpec()
@@ -108,12 +108,12 @@ class Executor:
         self._dead: set[str] = set()
 
     def prepare(self, calls: Mapping[str, Call]) -> None:
-        """Names the instances, in order. Each begins with its first step."""
+        """Sets the instances, in order. Each is called at its first step."""
         self._calls = dict(calls)
         self.trace.instances = list(calls)
 
     async def run(self, policy: Policy, *, until_blocked: bool = False) -> Trace:
-        """Takes the steps that the policy chooses until every instance has ended; `until_blocked`, until none can go on.
+        """Takes the policy's steps until all instances end. `until_blocked`: or none can continue.
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
@@ -149,7 +149,7 @@ class Executor:
 
     @property
     def choices(self) -> dict[str, Point]:
-        """What can be chosen, in order: the channels that are held, then each of them with each fault that it can meet."""
+        """All choices, in order: channels that can continue, then each with each possible fault."""
         choices: dict[str, Point] = {}
         for instance in self._calls:
             if instance in self._tasks:
@@ -167,22 +167,22 @@ class Executor:
         return [name for name in self._tasks if not self.finished(name)]
 
     def finished(self, instance: str) -> bool:
-        """Whether the instance has ended, with everything that it had left undone when it answered."""
+        """Whether the instance's call has ended and none of its channels is held."""
         task = self._tasks.get(instance)
         return task is not None and task.done() and not self._channels.is_parked(instance)
 
     def next_point(self, name: str) -> Point | None:
-        """The point at which a channel is held, or the first channel of an instance. None while it waits, and at the end."""
+        """Returns the point at which a channel, or an instance's first one, is held, if it is."""
         if instance_of(name) not in self._tasks:
             return START
         parked = self._channels.find(name)
         return parked.point if parked else None
 
     async def arrive(self, instance: str, point: Point, channel: Channel | None = None) -> Release:
-        """Holds a channel of the instance until it is released. Called by its proxy and its services.
+        """Holds a channel until it is released. Called by the instance's proxy and services.
 
         Raises:
-            AbandonedError: the execution was given up, or the instance is dead.
+            AbandonedError: the execution was abandoned, or the instance was killed.
         """
         if self._abandoned or instance in self._dead:
             raise AbandonedError
@@ -205,7 +205,7 @@ class Executor:
         return Release(instance, fault)
 
     def _identify(self, channel: Channel | None) -> str:
-        """With one shared server: the instance that already uses the channel, else the running one."""
+        """Returns the instance of a shared server that uses the channel, else the running one."""
         if user := self._channels.user_of(channel):
             return user
         running = [
@@ -224,17 +224,17 @@ class Executor:
 
     @property
     def wants_footprint(self) -> bool:
-        """Whether it should be found out what the step touches. Not where that is known."""
+        """Whether the footprint of the current step is wanted and not yet known."""
         return self._spec.observes and self._known is None
 
     async def step(self, choice: str, known: Footprint | None = None) -> None:
-        """Releases a channel, with a fault if the choice says so, and returns when everything is at rest again.
+        """Releases a channel, with the fault of the choice, and waits until everything is at rest.
 
-        `known` is what the step is known to touch.
+        `known` is the footprint of the step, if it is known.
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
-            ValueError: the channel is not held, or cannot meet the fault.
+            ValueError: the channel is not held, or the fault cannot happen there.
         """
         name, fault = parse_choice(choice)
         instance = instance_of(name)
@@ -260,7 +260,7 @@ class Executor:
         await self._environment.after_step(self.trace)
 
     def _comes_later(self, instance: str) -> bool:
-        """Whether the instance is about to take its first step, and another one has taken some."""
+        """Whether this is the instance's first step after its start, but not the first of all."""
         begun = {step.instance for step in self.trace.steps if step.point.kind != "start"}
         return bool(begun) and instance not in begun and instance in self._tasks
 
@@ -278,13 +278,13 @@ class Executor:
         else:
             self._channels.parked[instance].remove(parked)
             parked.released.set_result(fault)
-        # Another channel of an instance that waits goes on, so it must be asked again whether all of it waits.
+        # If another channel of a waiting instance continues, check again whether it waits.
         waited = self._rest.waiting.pop(instance, None)
         await self._rest.settle({} if waited is None else {instance: waited})
         if known is not None:
             footprint = known
         elif somebody_waited or self._rest.waiting or (point.kind == "statement" and not self._touched):
-            footprint = EVERYTHING  # somebody may have gone on, or stopped, in the middle of a statement
+            footprint = EVERYTHING  # an instance may have continued or stopped in mid-statement
         else:
             footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
         self.trace.steps[-1] = replace(self.trace.steps[-1], footprint=footprint, results=tuple(self._results))
@@ -305,17 +305,17 @@ class Executor:
         await self._rest.settle()
 
     def record_footprint(self, footprint: Footprint) -> None:
-        """Notes what was touched since the last step."""
+        """Records what was touched since the last step."""
         self._touched.append(footprint)
 
     def record_result(self, instance: str, result: str) -> None:
-        """Notes a result since the last step, of the instance that was released or of one that waited."""
+        """Records a result of the released instance, or of one that waited."""
         steps = self.trace.steps
         is_released = bool(steps) and steps[-1].instance == instance
         self._results.append(result if is_released else f"{instance}: {result}")
 
     async def until_something_moves(self) -> None:
-        """Returns when an instance that waited goes on although nobody was released: the server broke a deadlock.
+        """Waits until a waiting instance continues by itself: the server broke a deadlock.
 
         Raises:
             NotAtRest: nothing has moved in 15 seconds.
@@ -326,17 +326,17 @@ class Executor:
         await self._rest.settle()
 
     async def abandon(self) -> None:
-        """Cancels what still runs or is held. The connection of a statement that is held is closed: it cannot go on.
+        """Cancels whatever still runs or is held. The connections of held statements are closed.
 
         Raises:
-            Exception: whatever a call has raised, which it should not.
+            Exception: an unexpected error of a call.
         """
         self._abandoned = True
         for task in self._tasks.values():
             task.cancel()
         for held in self._channels.parked.values():
             for one in held:
-                if not one.released.done():  # as it is where the connection was closed meanwhile
+                if not one.released.done():  # it is done if the connection was closed
                     one.released.set_exception(AbandonedError())
         results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._channels.parked.clear()

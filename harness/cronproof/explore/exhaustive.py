@@ -17,10 +17,10 @@ IN_MEMORY_BYTES = 1 << 20
 
 
 class PreemptionBoundedStrategy:
-    """Every schedule, by the number of preemptions. With `bound`, only those with at most so many.
+    """Explores every schedule, fewest preemptions first. `bound` limits their number.
 
-    Each execution shows where its schedule could have gone another way. Each such way is a further item. Items with the
-    same number of preemptions are on a stack. Those with one more go to a file, so that memory stays flat.
+    Each alternative choice in an execution becomes a further item. Items with the current number
+    of preemptions are on a stack. Those with one more go to a file, so that memory stays flat.
     """
 
     batch = 32
@@ -33,14 +33,14 @@ class PreemptionBoundedStrategy:
         self._data = data
         self.level: int | None = 0
         self._stack: list[bytes] = [b""]
-        """Schedules: of each step the number of its choice, in two bytes."""
+        """Schedules, with two bytes per step: the number of its choice."""
         self._this_level = _Records()
         self._next_level = _Records()
         self._cut = False
 
     @property
     def pending(self) -> int:
-        """The known schedules that were not given out yet."""
+        """The number of known schedules that were not taken yet."""
         return len(self._stack) + self._this_level.left + self._next_level.left
 
     @property
@@ -49,7 +49,7 @@ class PreemptionBoundedStrategy:
         return not self._cut
 
     def take(self, at_most: int) -> list[WorkItem]:
-        """The next schedules, all with the same number of preemptions."""
+        """Returns the next schedules, all with the same number of preemptions."""
         items: list[WorkItem] = []
         while len(items) < at_most:
             if self._stack:
@@ -68,7 +68,7 @@ class PreemptionBoundedStrategy:
         return items
 
     def observe(self, executed: ExecutedSchedule) -> None:
-        """Notes every other way that the execution could have gone behind its item."""
+        """Adds every alternative choice of the execution after the end of its item."""
         decisions = executed.decisions
         choices = b"".join(self._number(decision.chosen) for decision in decisions)
         for position in range(len(decisions) - 1, len(executed.item.schedule) - 1, -1):
@@ -80,7 +80,7 @@ class PreemptionBoundedStrategy:
                     self._add(choices[: 2 * position] + self._number(name), preempts=preempts)
 
     def _number(self, choice: str) -> bytes:
-        """The number of a choice. Further channels and faults get theirs when they come up."""
+        """Returns the number of a choice. New channels and faults get the next number."""
         if choice not in self._choices:
             self._choices.append(choice)
         return struct.pack("!H", self._choices.index(choice))
@@ -95,7 +95,7 @@ class PreemptionBoundedStrategy:
 
 
 class _Records:
-    """Byte strings in a file. All are written, then all are read."""
+    """Byte strings in a file. First all are written, then all are read."""
 
     def __init__(self) -> None:
         self._file: BinaryIO = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # type: ignore[assignment]  # noqa: SIM115  (is a BinaryIO but in name; closed below)

@@ -1,6 +1,6 @@
-"""The explorer: executes what a strategy gives out, until it is exhausted, something fails, or time is up.
+"""The explorer: executes a strategy until it is exhausted, a schedule fails, or time is up.
 
-Of the failing schedules it finds the shortest: the fewest preemptions, then the fewest faults, switches and steps.
+It finds the shortest failing schedule: fewest preemptions, then faults, switches and steps.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from cronproof.explore.strategy import Assurance, Strategy
 
 INTERRUPTED = "interrupted"
 MAX_SHORTENING_EXECUTIONS = 10_000
-MAX_SHORTENING_SECONDS = 30.0  # then the shortest that was found has to do
+MAX_SHORTENING_SECONDS = 30.0  # then the shortest found so far is used
 
 
 class Summary(Protocol):
-    """What an execution came to, as far as the explorer asks."""
+    """The parts of an execution's result that the explorer needs."""
 
     @property
     def failed(self) -> bool:
@@ -42,7 +42,7 @@ class Summary(Protocol):
 
     @property
     def inconclusive_reason(self) -> str | None:
-        """Why the execution proves nothing, if it does not."""
+        """Why the execution is inconclusive, if it is."""
 
     @property
     def outcome(self) -> str:
@@ -66,11 +66,11 @@ class Summary(Protocol):
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the execution was made earlier, and is read from a journal."""
+        """Whether the execution was read from a journal."""
 
 
 Execute = Callable[[Sequence[WorkItem]], Awaitable[Sequence[tuple[ExecutedSchedule, Summary]]]]
-"""Executes a batch of items, and returns what became of them in the same order."""
+"""Executes a batch of items, and returns their results in the same order."""
 
 
 @dataclass
@@ -81,16 +81,16 @@ class Coverage:
     schedules: int = 0
     pending: int = 1
     outcomes: Counter[str] = field(default_factory=Counter)
-    """How many executions came to each outcome."""
+    """How many executions had each outcome."""
     summaries: dict[str, str] = field(default_factory=dict)
     """Each outcome in a few words."""
     waits: int = 0
     complete: bool = False
-    """Whether the strategy has nothing more to give out."""
+    """Whether the strategy has no items left."""
     exhausted: bool = False
-    """Whether there is no further schedule at all."""
+    """Whether every schedule is covered."""
     stopped: str | None = None
-    """Why it ended before the strategy did, if it did."""
+    """Why the exploration stopped early, if it did."""
     failing: list[ExecutedSchedule] = field(default_factory=list)
     known: dict[str, ExecutedSchedule] = field(default_factory=dict)
     """The shortest schedule that shows each known limit, by its reason."""
@@ -100,7 +100,7 @@ class Coverage:
     recorded: int = 0
     """How many executions were read from a journal."""
     estimate: int | None = None
-    """About how many schedules there are in all, where that can be told."""
+    """An estimate of the number of all schedules, if there is one."""
     started: float = field(default_factory=time.monotonic)
 
     def record(self, executed: ExecutedSchedule, summary: Summary) -> None:
@@ -120,7 +120,7 @@ class Coverage:
 
     @property
     def rate(self) -> float:
-        """Schedules a second."""
+        """Executed schedules per second."""
         return (self.schedules - self.recorded) / max(time.monotonic() - self.started, 1e-9)
 
 
@@ -128,9 +128,9 @@ Progress = Callable[[Coverage], None]
 
 
 def make_strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices: Sequence[int] = ()) -> Strategy:
-    """Makes the strategy of a name: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults.
+    """Makes a strategy by name: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults.
 
-    `choices` has the number of values of each datum that a sample draws.
+    `choices` has the number of values for each datum that a sample draws.
     """
     match name.split(":"):
         case ["all"]:
@@ -147,16 +147,16 @@ def make_strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices
 
 
 def policy_for(item: WorkItem) -> SchedulePolicy | PctPolicy:
-    """Makes the policy that plays an item."""
+    """Makes the policy that executes an item."""
     return PctPolicy(item) if isinstance(item, PctItem) else SchedulePolicy(item.schedule, item.sleep_set)
 
 
 async def explore(
     strategy: Strategy, name: str, execute: Execute, *, deadline: float, progress: Progress, at_most: float = math.inf
 ) -> tuple[Coverage, ExecutedSchedule | None]:
-    """Executes a strategy. Returns what was covered, and the shortest failing schedule that was found.
+    """Executes a strategy. Returns the coverage, and the shortest failing schedule, if any.
 
-    After a failure, schedules with as many preemptions are still executed, so that the shortest is among them.
+    If the strategy has preemption levels, it finishes the level of a failure to find the shortest.
     """
     coverage = Coverage(name)
     try:
@@ -187,7 +187,7 @@ async def explore(
 async def shorten(
     failing: ExecutedSchedule, instances: Sequence[str], execute: Execute, *, deadline: float
 ) -> ExecutedSchedule:
-    """Finds the shortest failing schedule on the same rows, given one that was found in another way."""
+    """Finds the shortest failing schedule with the same rows and at most as many preemptions."""
     coverage, found = await explore(
         PreemptionBoundedStrategy(instances, count_preemptions(failing.decisions), failing.data),
         "shorten",
@@ -202,12 +202,12 @@ async def shorten(
 
 
 def find_shortest(failing: Sequence[ExecutedSchedule]) -> ExecutedSchedule | None:
-    """Of schedules with equally many preemptions, the one with the fewest faults, then switches, then steps."""
+    """Returns the schedule with the fewest faults, then switches, then steps."""
     return min(failing, key=_length, default=None)
 
 
 def _count_shuffles(executed: ExecutedSchedule) -> int:
-    """In how many orders the steps could come, if each instance did the same in all of them."""
+    """Counts the possible orders of the steps, if each instance did the same in all of them."""
     counts = Counter(executed.schedule)
     return math.factorial(counts.total()) // math.prod(map(math.factorial, counts.values()))
 

@@ -1,4 +1,4 @@
-"""The strategy for faults: the instances one after the other, and every way in which they can meet faults."""
+"""The fault strategy: instances run one after the other, with every fault at every point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cronproof.gate.fault import channel_of, is_fault
 
 
 class FaultStrategy:
-    """Every fault at every point, without preemption."""
+    """Injects every fault at every point, without preemption."""
 
     batch = 16
     level: int | None = None
@@ -25,13 +25,13 @@ class FaultStrategy:
         return len(self._stack)
 
     def take(self, at_most: int) -> list[WorkItem]:
-        """The next items, in the order of the points at which they meet their first fault."""
+        """Returns the next items, in the order of the points of their first fault."""
         taken = self._stack[: -at_most - 1 : -1]
         del self._stack[-at_most:]
         return [WorkItem(schedule) for schedule in taken]
 
     def observe(self, executed: ExecutedSchedule) -> None:
-        """Notes every fault that the execution could have met behind its item."""
+        """Adds every fault that could be injected after the end of the execution's item."""
         taken = executed.schedule
         for position in range(len(taken) - 1, len(executed.item.schedule) - 1, -1):
             for choice in reversed(executed.decisions[position].enabled):

@@ -1,7 +1,7 @@
-"""The orders that scenarios name: which instance goes on while another one is held, and where.
+"""The named orders of scenarios: where one instance is held while the others run.
 
-Each is a policy over points that every implementation has, so that a scenario fits any target: before its claim, after its
-claim, before its message is accepted, after that. Nothing is timed.
+Each is a policy over points that every implementation has, such as before or after its claim or
+its message. So a scenario fits any target. Nothing depends on timing.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ DESCRIPTIONS: Mapping[str, str] = {
 
 
 def first_choice_of(instance: str, enabled: Enabled) -> str | None:
-    """The first enabled choice of an instance, if any."""
+    """Returns the first enabled choice of an instance, if any."""
     return next((choice for choice in enabled if instance_of(choice) == instance), None)
 
 
 @dataclass
 class RunToEnd:
-    """Each instance runs as far as it can before the next one goes on."""
+    """Runs each instance as far as possible before the next one."""
 
     _running: str | None = None
 
@@ -62,12 +62,12 @@ class RunToEnd:
 
 @dataclass
 class StepByStep:
-    """Each instance takes one step, in turn."""
+    """Lets each instance take one step, in turn."""
 
     _round: list[str] = field(default_factory=list)
 
     def choose(self, enabled: Enabled, trace: Trace) -> str:  # noqa: ARG002  (the order alone matters)
-        """Chooses the next instance of the round that can go on."""
+        """Chooses the next instance of the round that can continue."""
         while True:
             if not self._round:
                 self._round = list(dict.fromkeys(map(instance_of, enabled)))
@@ -77,9 +77,9 @@ class StepByStep:
 
 @dataclass
 class Held:
-    """The first instance is held at a place while the others run as far as they can, each once. Then all run to their ends.
+    """Holds the first instance at a place while each other one runs as far as it can. Then all run.
 
-    `is_place` gets the point that the instance passed last, and the one at which it is.
+    `is_place` gets the instance's previous point and its current one.
     """
 
     place: str
@@ -92,7 +92,7 @@ class Held:
         """Chooses the first instance until it is at the place, then the others, then all.
 
         Raises:
-            NeverReached: the first instance ended, or waits, before it came to the place.
+            NeverReached: the first instance ended, or waits, before it reached the place.
         """
         if self._others is None:
             first, *others = trace.instances
@@ -111,7 +111,7 @@ class Held:
 
 
 class HeldAtStep(Held):
-    """The first instance takes `count` steps, and is held there."""
+    """Holds the first instance after `count` steps."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -148,7 +148,7 @@ _PLACES: Mapping[OrderName, Callable[[Point | None, Point], bool]] = {
 
 
 def make_named_policy(name: OrderName) -> Policy:
-    """A policy that plays a named order once. Of `held-anywhere` there is one for each step: `HeldAtStep`."""
+    """Makes the policy of a named order. `held-anywhere` has a `HeldAtStep` per step instead."""
     if name in _PLACES:
         return Held(name, _PLACES[name])
     return StepByStep() if name == "step-by-step" else RunToEnd()

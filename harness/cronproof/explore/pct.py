@@ -1,14 +1,14 @@
-"""Probabilistic concurrency testing: a random sample of the schedules, with a bound on what was missed.
+"""Probabilistic concurrency testing: random schedules, with a bound on the chance of a miss.
 
-S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte, "A randomized scheduler with probabilistic guarantees of finding
-bugs", ASPLOS 2010. Each instance gets a random priority, and of those that can go on the one with the highest does. Before
-d - 1 randomly drawn steps, the instance that would take the step falls behind all others. A failure that shows whenever d
-pairs of steps come in a certain order is found in one execution with a probability of at least 1 / (n · k^(d-1)), for n
-instances and at most k steps in all. The bound holds for draws that are uniform and independent of each other. So they are
-made here, and not by Hypothesis, which prefers what has found something before.
+S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte, "A randomized scheduler with probabilistic
+guarantees of finding bugs", ASPLOS 2010. Instances have random priorities, and the highest one
+runs. Before d - 1 random steps, the instance that would take the step drops below all initial
+priorities. With n instances and at most k steps, one execution finds a bug that needs d ordered
+pairs of steps with a probability of at least 1 / (n · k^(d-1)). This requires uniform independent
+draws. So they are made here, and not by Hypothesis, which favours draws that found something.
 
-Rows of which a scenario gives several values are drawn along with the schedule. When an execution fails, Hypothesis gets
-its draws and looks for smaller ones that fail too: earlier values, fewer and later falls.
+If a scenario gives several values for rows, they are drawn along with the schedule. Hypothesis
+shrinks the draws of a failing execution: to earlier values, and fewer and later priority drops.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Draw = Callable[[int], int]
 
 @dataclass(frozen=True)
 class PctItem(WorkItem):
-    """A work item that goes by priorities, what was drawn for it, and how many steps it was expected to have."""
+    """A work item with priorities, the draws they come from, and the expected number of steps."""
 
     order: tuple[str, ...] = ()
     """The instances, the one with the highest priority first."""
     falls: tuple[int, ...] = ()
-    """The steps before which an instance falls, from 0."""
+    """The steps, from 0, before which an instance's priority drops."""
     draws: tuple[int, ...] = ()
     steps: int = 0
 
@@ -51,7 +51,7 @@ class PctItem(WorkItem):
 
 @dataclass
 class PctPolicy:
-    """Chooses the highest priority. Before each step of `falls`, the instance that would take it falls behind all others."""
+    """Chooses the highest priority. Before each step of `falls`, lowers the chosen one's."""
 
     item: PctItem
     _fallen: dict[str, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class PctPolicy:
         self._due = list(range(len(self.item.falls)))
 
     def executed(self, item: WorkItem, trace: Trace) -> ExecutedSchedule:
-        """The item with what was decided."""
+        """Returns the item with its decisions."""
         return ExecutedSchedule(item, trace.decisions)
 
     def choose(self, enabled: Enabled, trace: Trace) -> str:
@@ -85,7 +85,7 @@ class PctPolicy:
 
 
 class PctStrategy:
-    """Draws as many schedules as are asked for. The first one is executed to learn how many steps there are."""
+    """Draws a given number of schedules. The first one only measures the number of steps."""
 
     level: int | None = None
     exhaustive = False
@@ -99,12 +99,12 @@ class PctStrategy:
         self._count = count
         self._depth = depth
         self._choices = choices
-        """How many values there are for each datum."""
+        """The number of values for each datum."""
         self._random = random.Random(seed)  # noqa: S311  (a sample, no secret)
         self._steps = 0
         self._taken = 0
         self._counting = 0
-        """How many executions were drawn for as many steps as there turned out to be."""
+        """How many executions were drawn for the actual number of steps."""
 
     @property
     def pending(self) -> int:
@@ -113,12 +113,12 @@ class PctStrategy:
 
     @property
     def assurance(self) -> Assurance:
-        """The bound, for any one choice of the data."""
+        """The probability bound, for any one choice of the data."""
         in_one_run = 1 / (len(self._instances) * max(self._steps, 1) ** (self._depth - 1) * math.prod(self._choices))
         return Assurance(self._depth, 1 - (1 - in_one_run) ** self._counting)
 
     def take(self, at_most: int) -> list[WorkItem]:
-        """The next draws."""
+        """Draws the next items."""
         if self._taken == 0:
             self._taken = 1
             return [WorkItem()]
@@ -127,11 +127,11 @@ class PctStrategy:
         return list(items)
 
     def make_item(self, draw: Draw, steps: int) -> PctItem:
-        """Makes an item of draws: the data, then the priorities, then the steps before which somebody falls behind."""
+        """Makes an item from draws: the data, then the priorities, then the steps of `falls`."""
         draws: list[int] = []
 
         def number(below: int) -> int:
-            if below == 1:  # there is nothing to choose from, and Hypothesis counts no such draw
+            if below == 1:  # nothing to choose, and Hypothesis does not count such draws
                 return 0
             draws.append(draw(below))
             return draws[-1]
@@ -143,7 +143,7 @@ class PctStrategy:
         return PctItem(data=data, order=tuple(order), falls=tuple(falls), draws=tuple(draws), steps=steps)
 
     def observe(self, executed: ExecutedSchedule) -> None:
-        """Learns how many steps there are. Executions that were drawn for fewer do not count for the bound."""
+        """Updates the number of steps. Executions drawn for fewer do not count for the bound."""
         if len(executed.decisions) > self._steps:
             self._steps, self._counting = len(executed.decisions), 0
         if isinstance(executed.item, PctItem):
@@ -151,15 +151,15 @@ class PctStrategy:
 
 
 Fails = Callable[[PctItem], Coroutine[None, None, bool]]
-"""Executes an item, and says whether it fails."""
+"""Executes an item, and returns whether it fails."""
 
 
 class _Stopped(BaseException):
-    """Nobody wants the result any more. No error, which Hypothesis would take for a failure."""
+    """Stops shrinking. Not an Exception, which Hypothesis would treat as a failure."""
 
 
 async def shrink(strategy: PctStrategy, failing: PctItem, fails: Fails) -> PctItem:
-    """The simplest item that Hypothesis finds to fail too, beginning with the draws of one that does."""
+    """Returns the simplest failing item that Hypothesis finds, starting from a failing one."""
     loop = asyncio.get_running_loop()
     stopped = False
 
@@ -173,7 +173,7 @@ async def shrink(strategy: PctStrategy, failing: PctItem, fails: Fails) -> PctIt
         return await asyncio.shield(searching)
     except asyncio.CancelledError:
         stopped = True
-        await asyncio.gather(searching, return_exceptions=True)  # it ends with the execution that is under way
+        await asyncio.gather(searching, return_exceptions=True)  # ends after the current execution
         raise
 
 
@@ -188,7 +188,7 @@ def _smallest(strategy: PctStrategy, failing: PctItem, fails: Callable[[PctItem]
     from hypothesis.database import ExampleDatabase, choices_to_bytes  # noqa: PLC0415
 
     class Beginning(ExampleDatabase):
-        """Holds the draws to begin with: among the examples that are known not to be the smallest."""
+        """Provides the initial draws, as an example that is known not to be the smallest."""
 
         def fetch(self, key: bytes) -> Iterator[bytes]:
             if key.endswith(b".secondary"):
@@ -215,7 +215,7 @@ def _smallest(strategy: PctStrategy, failing: PctItem, fails: Callable[[PctItem]
         report_multiple_bugs=False,
         verbosity=Verbosity.quiet,
     )
-    @seed(0)  # below the settings: it would take the database out of them
+    @seed(0)  # below `settings`, because it would remove their database
     @given(runs())
     def smaller(item: PctItem) -> None:
         nonlocal smallest
@@ -223,6 +223,6 @@ def _smallest(strategy: PctStrategy, failing: PctItem, fails: Callable[[PctItem]
             smallest = item
             raise _FoundError
 
-    with contextlib.suppress(_FoundError, unittest.SkipTest):  # it skips when it is told to begin with nothing known
+    with contextlib.suppress(_FoundError, unittest.SkipTest):  # SkipTest: no example to start from
         smaller()
     return smallest

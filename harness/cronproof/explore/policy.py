@@ -1,4 +1,4 @@
-"""A policy decides which choice is taken next. It is the seam between who decides and who carries out."""
+"""Policies: a policy decides which choice the executor takes next."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from cronproof.gate.point import Point
 from cronproof.gate.trace import Trace
 
 Enabled = Mapping[str, Point]
-"""The choices that can be taken, in order, each with the point at which its channel is held. Never empty."""
+"""The possible choices, in order, each with the point where its channel is held. Never empty."""
 
 
 class Diverged(Exception):
-    """The execution did not come to where the schedule leads."""
+    """The execution could not follow its schedule."""
 
 
 class NeverReached(Exception):
-    """The instance that was to be held ended before it came to the place."""
+    """The instance to hold never reached the place."""
 
 
 class Policy(Protocol):
-    """Decides what is done next. One object decides one execution."""
+    """Decides which step is taken next. Each object serves one execution."""
 
     def choose(self, enabled: Enabled, trace: Trace) -> str | None:
-        """Returns one of the enabled choices; None where any will do: then nobody is preempted.
+        """Returns an enabled choice, or None if any will do. Then nobody is preempted.
 
         Raises:
-            Diverged: what should be chosen is not enabled.
-            NeverReached: the place at which an instance was to be held does not come.
+            Diverged: the choice of the schedule is not enabled.
+            NeverReached: the instance to hold never reached the place.
         """
 
 
 def without_preemption(channels: Sequence[str], running: str | None, slow: Collection[str]) -> str:
-    """The channel that goes on when nothing else is decided: the running one, else the first. Slow channels come last."""
+    """Returns the default channel: the running one, else the first. Slow channels come last."""
     quick = [channel for channel in channels if channel not in slow] or channels
     return running if running is not None and running in quick else quick[0]
 
 
 def first_unstarted(enabled: Enabled, trace: Trace) -> str | None:
-    """The first instance that has not been called yet, if any."""
+    """Returns the first instance that has not been called yet, if any."""
     if len(trace.started) == len(trace.instances):
         return None
     return next((choice for choice in enabled if instance_of(choice) not in trace.started), None)
@@ -50,7 +50,7 @@ def first_unstarted(enabled: Enabled, trace: Trace) -> str | None:
 
 @dataclass
 class SchedulePolicy:
-    """Replays a schedule, then goes on without preemption, waking nobody in the sleep set. All instances are called first."""
+    """Calls all instances, replays a schedule, then avoids preemption and the sleep set."""
 
     schedule: Schedule = ()
     sleep_set: SleepSet = field(default_factory=dict)
@@ -59,14 +59,14 @@ class SchedulePolicy:
     _redundant_from: int | None = None
 
     def executed(self, item: WorkItem, trace: Trace) -> ExecutedSchedule:
-        """The work item with what was decided."""
+        """Returns the work item with its decisions."""
         return ExecutedSchedule(item, trace.decisions, self._sleep_sets, self._redundant_from)
 
     def choose(self, enabled: Enabled, trace: Trace) -> str | None:
-        """Chooses what the schedule says; behind its end, without faults, the running channel if it is awake.
+        """Follows the schedule. After its end, chooses no faults, and the running channel if awake.
 
         Raises:
-            Diverged: what the schedule says is not enabled.
+            Diverged: the schedule's choice is not enabled.
         """
         if unstarted := first_unstarted(enabled, trace):
             return unstarted

@@ -1,8 +1,8 @@
 """Quiescence: after a step the executor waits until everything is at rest again.
 
-An instance is at rest when it is held at a point, waits for a lock, or has ended. Whether it waits is asked of the server,
-never guessed from how long it takes. An instance that does several things at once is at rest when its process is: all
-threads sleep, and there is nothing that they have not read.
+An instance is at rest when it is held at a point, waits for a lock, or has ended. The server says
+whether it waits; this is never guessed from timing. An instance that does several things at once
+is at rest when its process is: all threads sleep and have read all their input.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ PROBE_SECONDS = 0.0003
 ROUNDS = 8
 
 Blockers = Callable[[str], Awaitable[Sequence[str]]]
-"""Answers which instances hold a lock that the named one waits for; none when it does not wait."""
+"""Returns the instances that hold a lock the named one waits for; none if it does not wait."""
 
 
 class IdleProbe(Protocol):
-    """Tells whether an instance is at rest that may do several things at once."""
+    """Tells whether an instance that may do several things at once is at rest."""
 
     def is_idle(self, name: str) -> bool:
         """Whether nothing of the instance's process runs."""
 
     def is_busy(self, name: str) -> bool:
-        """Whether the instance waits for an answer of the database."""
+        """Whether the instance waits for an answer from the database."""
 
     def activity(self, name: str) -> int:
-        """A number that grows with everything that the instance exchanges with the database and the services."""
+        """Returns a counter of all that the instance exchanges with the database and services."""
 
 
 class NotAtRest(Exception):
-    """For too long, an instance neither reached a point nor ended nor waited for a lock."""
+    """An instance did not come to rest in time."""
 
 
 class Quiescence:
-    """Waits until instances are at rest. `tasks` are their calls; waits for locks are added to the trace."""
+    """Waits until instances are at rest. `tasks` are their calls. Lock waits go to the trace."""
 
     def __init__(
         self,
@@ -66,11 +66,11 @@ class Quiescence:
         self._changed: asyncio.Future[bool] | None = None
 
     def disturb(self, instance: str) -> None:
-        """Notes that an instance may have done something."""
+        """Marks an instance as possibly running."""
         self._at_rest.discard(instance)
 
     def notify(self, _: object = None) -> None:
-        """Wakes whoever waits for a change."""
+        """Wakes a waiter for a change."""
         if self._changed is not None:
             _resolve(self._changed, True)
 
@@ -93,7 +93,7 @@ class Quiescence:
                 if not await self.change_within(PROBE_SECONDS if self._probe is not None else question_seconds):
                     await self._find_waits(running, recorded)
                     question_seconds = min(question_seconds * 2, LAST_QUESTION_SECONDS)
-            # Everything is at rest, unless the last change let go of somebody who waited.
+            # Everything is at rest, unless the last change released a lock that was waited for.
             waited = self.waiting
             if waited:
                 self.waiting = {}
@@ -103,7 +103,7 @@ class Quiescence:
                 return
 
     async def change_within(self, seconds: float) -> bool:
-        """Whether an instance reached a point or ended within so many seconds."""
+        """Waits up to `seconds`. Returns whether an instance reached a point or ended."""
         loop = asyncio.get_running_loop()
         self._changed = loop.create_future()
         timer = loop.call_later(seconds, _resolve, self._changed, False)
@@ -119,7 +119,7 @@ class Quiescence:
         return [name for name in started if not self._tasks[name].done() and not self._channels.is_parked(name)]
 
     async def _come_to_rest(self, probe: IdleProbe, names: Sequence[str]) -> bool:
-        """Finds the instances that have come to rest: held or ended, with nothing on its way to them or from them."""
+        """Marks instances at rest: held or ended, nothing in transit. Returns whether any are."""
         before = set(self._at_rest)
         for name in names:
             is_stopped = self._channels.is_parked(name) or self._tasks[name].done()
@@ -148,12 +148,12 @@ class Quiescence:
 
 
 async def _is_quiet(probe: IdleProbe, name: str) -> bool:
-    """Whether an instance's process sleeps, and nothing is on its way from it or to it."""
+    """Whether an instance's process sleeps, and nothing is in transit from it or to it."""
     before = probe.activity(name)
-    for _ in range(2):  # the first time it may just have heard something, and answered since
+    for _ in range(2):  # at first it may still react to something it just received
         if not probe.is_idle(name):
             return False
-        for _ in range(ROUNDS):  # in which what was sent goes out, and what came in shows as activity
+        for _ in range(ROUNDS):  # lets data be sent, and received data count as activity
             await asyncio.sleep(0)
     return probe.activity(name) == before
 

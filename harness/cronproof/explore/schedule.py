@@ -1,4 +1,4 @@
-"""A schedule: the order in which instances are released. And a schedule that was executed, with what was decided in it."""
+"""Schedules, planned or executed: the order in which instances are released."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from cronproof.gate.footprint import Footprint
 from cronproof.gate.trace import Decision
 
 Schedule = tuple[str, ...]
-"""Choices in order: the channel that is released, and the fault where it meets one."""
+"""Choices in order: the channel to release, and the fault to inject, if any."""
 
 SleepSet = Mapping[str, Footprint]
-"""Choices that were explored from an equivalent state before, each with what its step touched. They need not be woken."""
+"""Choices that need not be explored because an equivalent state covers them, with footprints."""
 
 
 @dataclass(frozen=True)
 class WorkItem:
-    """One execution that a strategy wants: the schedule to follow, and the rows to follow it on."""
+    """One execution that a strategy requests: the schedule to follow, and the choice of rows."""
 
     schedule: Schedule = ()
     sleep_set: SleepSet = field(default_factory=dict)
     """The sleep set before the schedule's last step."""
     data: Data = ()
     known: Sequence[Footprint] = ()
-    """What its first decisions touch, as far as that is known."""
+    """The footprints of its first decisions, as far as they are known."""
     observes: bool = False
-    """Whether it is found out what each step touches."""
+    """Whether the footprint of each step is recorded."""
 
 
 @dataclass(frozen=True)
 class ExecutedSchedule:
-    """A work item that was executed. Where every choice sleeps the rest is redundant: `redundant_from` is that decision."""
+    """An executed work item. From `redundant_from`, where every choice slept, it is redundant."""
 
     item: WorkItem
     decisions: Sequence[Decision] = ()
@@ -44,7 +44,7 @@ class ExecutedSchedule:
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule to its end."""
+        """The complete schedule."""
         return tuple(decision.chosen for decision in self.decisions)
 
     @property
@@ -54,7 +54,7 @@ class ExecutedSchedule:
 
     @property
     def footprints(self) -> list[Footprint]:
-        """What each decision touched."""
+        """The footprint of each decision."""
         return [decision.footprint for decision in self.decisions]
 
 
@@ -64,7 +64,7 @@ def may_conflict(one: str, touched: Footprint, other: str, touched_by_other: Foo
 
 
 def count_preemptions(decisions: Sequence[Decision]) -> int:
-    """How often a channel was left that could have gone on."""
+    """Counts how often a channel was left although it could continue."""
     return sum(
         channel_of(before.chosen) != channel_of(after.chosen) and channel_of(before.chosen) in after.enabled
         for before, after in itertools.pairwise(decisions)
@@ -72,15 +72,15 @@ def count_preemptions(decisions: Sequence[Decision]) -> int:
 
 
 def count_switches(schedule: Sequence[str]) -> int:
-    """How often another channel goes on than the one before."""
+    """Counts how often the channel changes."""
     return sum(before != after for before, after in itertools.pairwise(map(channel_of, schedule)))
 
 
 def count_faults(schedule: Sequence[str]) -> int:
-    """How many faults are injected."""
+    """Counts the injected faults."""
     return sum(map(is_fault, schedule))
 
 
 def abbreviate(schedule: Sequence[str]) -> str:
-    """A schedule in a few characters: A3 B5 A2, the channel and its number of steps."""
+    """Abbreviates a schedule to choices and their numbers of steps: A3 B5 A2."""
     return " ".join(f"{name}{len(list(steps))}" for name, steps in itertools.groupby(schedule))

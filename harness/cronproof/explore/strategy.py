@@ -1,4 +1,4 @@
-"""A strategy decides which schedules are executed."""
+"""Strategies: a strategy decides which schedules are executed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 
 @dataclass(frozen=True)
 class Assurance:
-    """The bound of a sample: a failure that takes `depth` ordered pairs of steps was found with at least this probability."""
+    """The minimum probability that a sample finds a failure of `depth` ordered pairs of steps."""
 
     depth: int
     probability: float
 
 
 class Strategy(Protocol):
-    """Gives out work items, and observes what was decided in them. Items that are taken together are independent."""
+    """Provides work items and observes their execution. Items taken together are independent."""
 
     @property
     def batch(self) -> int:
-        """How many items to take together. Fixed, whatever the number of workers, so that results are reproducible."""
+        """How many items to take together. Fixed, so that results do not depend on the workers."""
 
     def take(self, at_most: int) -> Sequence[WorkItem]:
-        """The next items. None when the strategy is exhausted, provided that all taken ones were observed."""
+        """Returns the next items. Empty if exhausted, once all taken ones were observed."""
 
     def observe(self, executed: ExecutedSchedule) -> None:
-        """Notes what was decided in an item that was taken."""
+        """Learns from the execution of a taken item."""
 
     @property
     def level(self) -> int | None:
-        """How many preemptions the current items have; None where the strategy does not go by that."""
+        """The number of preemptions of the current items; None if it does not order by them."""
 
     @property
     def pending(self) -> int:
@@ -44,8 +44,8 @@ class Strategy(Protocol):
 
     @property
     def assurance(self) -> Assurance | None:
-        """The bound on what was missed, where chance decides."""
+        """The probability bound of a random sample; None for other strategies."""
 
     @property
     def explores_all_failures(self) -> bool:
-        """Whether it goes on behind a schedule that fails."""
+        """Whether it continues after a failing schedule."""

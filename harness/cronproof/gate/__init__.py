@@ -1,1 +1,1 @@
-"""The seam between instances and whoever holds them: points, releases, faults, footprints, traces."""
+"""The interface between instances and executor: points, releases, faults, footprints, traces."""

@@ -1,6 +1,6 @@
 """Faults: failures that are injected at a point, as events of a schedule.
 
-A choice of a schedule is a channel that goes on, `A` or `A.2`, or one that meets a fault: `A!timeout-after`.
+A choice in a schedule releases a channel (`A`, `A.2`), or injects a fault (`A!timeout-after`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TAKES_BACK = re.compile(r"\s*rollback\b", re.IGNORECASE)
 
 
 def parse_choice(choice: str) -> tuple[str, FaultName | None]:
-    """Parses a choice: its channel, and its fault, if it has one.
+    """Splits a choice into its channel and its fault, if it has one.
 
     Raises:
         ValueError: there is no such fault.
@@ -63,27 +63,27 @@ def parse_choice(choice: str) -> tuple[str, FaultName | None]:
 
 
 def channel_of(choice: str) -> str:
-    """The channel that goes on: `A`, `A.2`."""
+    """Returns the channel of a choice: `A`, `A.2`."""
     return choice.partition(_SEPARATOR)[0]
 
 
 def instance_of(choice: str) -> str:
-    """The instance that goes on."""
+    """Returns the instance of a choice: `A`."""
     return channel_of(choice).partition(".")[0]
 
 
 def is_fault(choice: str) -> bool:
-    """Whether the choice is a fault."""
+    """Whether the choice injects a fault."""
     return _SEPARATOR in choice
 
 
 def with_fault(channel: str, fault: FaultName | None) -> str:
-    """The choice that a channel goes on, with a fault or without one."""
+    """Returns the choice that releases a channel, with a fault or without one."""
     return channel if fault is None else f"{channel}{_SEPARATOR}{fault}"
 
 
 def possible_faults(point: Point) -> Iterator[FaultName]:
-    """The faults that make sense at a point."""
+    """Yields the faults that can happen at a point."""
     match point.kind:
         case "statement":
             # A rollback cannot fail. It can only be lost.
@@ -93,7 +93,7 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
             sends = method == "POST"
             yield from refusals_of(service, sends=sends)
             yield from LOST_CALLS
-            # A question leaves nothing behind, so an answer that is lost in the middle is like one that never came.
+            # A call that only reads has no effect, so losing its answer is like losing the call.
             yield from LOST_ANSWERS if sends else LOST_ANSWERS[-2:]
             yield from SLOWNESS if sends else ()
         case "start":
@@ -105,11 +105,11 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
 
 @dataclass(frozen=True)
 class Faults:
-    """Which faults are injected: any of `names`, at most so many in one execution."""
+    """The faults to inject: any of `names`, and at most `at_most` in one execution."""
 
     names: frozenset[FaultName]
     at_most: int = 1
 
     def at(self, point: Point) -> list[FaultName]:
-        """The faults that can happen at a point, always in the same order."""
+        """Returns the faults to inject at a point, always in the same order."""
         return [fault for fault in possible_faults(point) if fault in self.names]

@@ -1,9 +1,9 @@
-"""What a step touched, and so which steps could be swapped without anybody noticing.
+"""Footprints: what a step touched, and so which steps are independent.
 
-Two neighbouring steps of different instances are independent when either order leads to the same state and lets both be
-done. That is so when they touch nothing in common, or touch what they have in common in ways that do not meet. An object
-is a table, a sequence, or a service; of a table, where it is known, single rows. Never too little is counted as
-touched, so that what is called independent is.
+Two adjacent steps of different instances are independent if both orders are possible and lead to
+the same state. This holds if they touch no common object, or only in ways that do not conflict.
+An object is a table, a sequence or a service. For a table, the touched rows may be known. A
+footprint may contain too much but never too little, so independence is never claimed wrongly.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Literal
 Access = Literal["read", "look", "lock", "write"]
 """How an object is touched.
 
-read   as it was last committed: neither locks nor what others have not committed matter
-look   to lock or change rows, but there were none to be had: what matters is which rows there are, and which are locked
-lock   rows are locked (SELECT … FOR UPDATE, foreign keys), or changed so that nobody else sees it yet
-write  rows are changed for everybody to see
+read   reads the last committed state: locks and uncommitted changes of others do not matter
+look   would lock or change rows but found none: it matters which rows exist and are locked
+lock   locks rows (SELECT … FOR UPDATE, foreign keys), or changes them without a commit yet
+write  changes rows, and the change is visible to others
 """
 
 _RANK: dict[Access, int] = {"read": 0, "look": 1, "lock": 2, "write": 3}
-# Each meets what the one before it meets, and more.
+# Each conflicts with all that the one before it conflicts with, and more.
 _MEETS: dict[Access, frozenset[Access]] = {
     "read": frozenset({"write"}),
     "look": frozenset({"lock", "write"}),
@@ -37,9 +37,9 @@ Keys = frozenset[str]
 
 @dataclass(frozen=True)
 class Footprint:
-    """The objects that a step touched. `known` is False where that could not be found out: then it is all of them.
+    """The objects that a step touched. If `known` is False, it may have touched any object.
 
-    Of an object in `rows` only rows with these keys were touched, and no row had or got another key.
+    For an object in `rows`, only rows with these keys were touched, before and after the step.
     """
 
     accesses: Mapping[str, Access] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class Footprint:
         )
 
     def is_apart_from(self, other: Footprint, name: str) -> bool:
-        """Whether the two are known to touch different rows of an object, and one of them leaves its rows as they are.
+        """Whether both are known to touch different rows, and at most one locks or changes them.
 
-        Of two changes the order shows even so: in the order in which a table hands out rows that nobody sorts.
+        The order of two changes can show: it affects the order of rows that a query does not sort.
         """
         mine, theirs = self.rows.get(name), other.rows.get(name)
         if mine is None or theirs is None or not mine.isdisjoint(theirs):
@@ -69,7 +69,7 @@ class Footprint:
         return not _CHANGING.issuperset((self.accesses[name], other.accesses[name]))
 
     def __or__(self, other: Footprint) -> Footprint:
-        """What two things touch together."""
+        """Returns the union of two footprints."""
         if not (self.known and other.known):
             return EVERYTHING
         accesses, rows = dict(self.accesses), {}
@@ -83,7 +83,7 @@ class Footprint:
 
 
 def stronger(one: Access, other: Access) -> Access:
-    """The one that meets more."""
+    """Returns the access that conflicts with more."""
     return max(one, other, key=_RANK.__getitem__)
 
 

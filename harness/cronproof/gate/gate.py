@@ -1,4 +1,4 @@
-"""The gate: every point passes through it, and whoever stands behind it decides when an instance goes on."""
+"""The gate: every point passes through it. It decides when an instance continues."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cronproof.gate.footprint import Footprint
 from cronproof.gate.point import Point
 
 SHARED = "*"
-"""Stands for an instance where one server serves all of them: the executor finds out which one it is."""
+"""The name for all instances of a shared server. The executor finds out which one it is."""
 
 SOMEBODY_ELSE = "somebody else"
-"""Holds locks, and is none of the instances."""
+"""The name for a lock holder that is not an instance."""
 
 
 class Channel(Protocol):
-    """One of several concurrent conversations of an instance: a connection to the database, a call of a service."""
+    """One of an instance's concurrent conversations: a database connection, or a service call."""
 
     @property
     def is_busy(self) -> bool:
@@ -25,49 +25,49 @@ class Channel(Protocol):
 
     @property
     def content(self) -> bytes:
-        """Everything that it sends next. Two channels that do the same with different values differ in it."""
+        """Everything that it sends next, values included, to tell similar channels apart."""
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is busy, or in the middle of something, such as a transaction."""
+        """Whether it is busy, or has something open, such as a transaction."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """An instance may go on from a point: which instance it is, and the fault that it meets, if any."""
+    """The permission to continue from a point: for which instance, and with which fault, if any."""
 
     instance: str
     fault: FaultName | None = None
 
 
 class AbandonedError(ConnectionError):
-    """The execution was given up: whoever arrives at a point, even with a rollback, is hung up on."""
+    """The execution was abandoned: whatever arrives at a point is disconnected, even a rollback."""
 
 
 class Gate(Protocol):
-    """Called by proxies and services at every point. The executor is one."""
+    """Receives every point from proxies and services. The executor is a gate."""
 
     async def arrive(self, instance: str, point: Point, channel: Channel | None = None) -> Release:
-        """Returns when the instance may do what the point says.
+        """Waits until the instance may continue from the point.
 
         Raises:
-            AbandonedError: the execution was given up.
+            AbandonedError: the execution was abandoned.
         """
 
     @property
     def wants_footprint(self) -> bool:
-        """Whether what is done now should be observed."""
+        """Whether the footprint of the current step is wanted."""
 
     def record_footprint(self, footprint: Footprint) -> None:
-        """Notes what was just touched."""
+        """Records what was just touched."""
 
     def record_result(self, instance: str, result: str) -> None:
-        """Notes the result of what was just done, in a few words."""
+        """Records the result of what was just done, in a few words."""
 
 
 @dataclass
 class OpenGate:
-    """Holds nobody, and wants to know nothing. `caller` is the instance that passes, where one server serves all."""
+    """Holds nobody and records nothing. `caller` is the calling instance of a shared server."""
 
     caller: str = SHARED
     wants_footprint: bool = False
@@ -77,7 +77,7 @@ class OpenGate:
         return Release(self.caller if instance == SHARED else instance)
 
     def record_footprint(self, footprint: Footprint) -> None:
-        """Passes."""
+        """Does nothing."""
 
     def record_result(self, instance: str, result: str) -> None:
-        """Passes."""
+        """Does nothing."""

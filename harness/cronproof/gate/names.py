@@ -1,4 +1,4 @@
-"""What a step is called in a schedule that is kept: by what it does, so that the name survives edits of the application."""
+"""Names steps by what they do, so that saved schedules survive edits of the application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,}
 
 
 def step_name(point: Point) -> str:
-    """The point's name: `start`, `select claim_units()`, `call SERVICE POST /messages`, and so on."""
+    """Names a point: `start`, `select claim_units()`, `call SERVICE POST /messages`, and so on."""
     match point.kind:
         case "start":
             return "start"
@@ -30,7 +30,7 @@ def step_name(point: Point) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def statement_name(sql: str) -> str:
-    """The verb, and the tables, columns and functions it is about; of what does not parse, the first words."""
+    """Names SQL by its verb, tables, columns and functions; by its first words if it is invalid."""
     try:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
@@ -64,7 +64,7 @@ def _words(statement: Any) -> Iterator[str]:
 
 
 class _Objects(Visitor):
-    """The tables and functions that a query takes its rows from, and failing those, the functions that it calls."""
+    """Collects the sources of a query's rows, the functions it calls, and the names of its CTEs."""
 
     def __init__(self) -> None:
         super().__init__()

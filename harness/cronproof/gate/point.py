@@ -1,4 +1,4 @@
-"""Scheduling points: the moments at which an instance can be held, because what it does next passes through us."""
+"""Scheduling points: the moments at which the harness can hold an instance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Point:
     start      the instance is called
     statement  it sends SQL: one statement, or one pipelined batch; `text` is the SQL
     call       it calls a service; `text` is the service, the method and the path
-    answer     the service has acted on the call, and its answer is on the way; `text` as for the call
+    answer     the service has acted on the call, and its answer is held; `text` as for the call
     """
 
     kind: Kind
@@ -31,7 +31,7 @@ class Point:
 
     @property
     def label(self) -> str:
-        """The point in a few words, on one line. A statement that stands for a request is shown as the request."""
+        """The point on one line. If a statement begins with a request comment, the request."""
         if request := _REQUEST.match(self.text):
             return request[1]
         text = " ".join(_COMMENT.sub(" ", self.text).split())
@@ -48,10 +48,10 @@ class Point:
 
     @property
     def shape(self) -> str:
-        """What is done, without its values: the same in every execution of the same program."""
+        """The point without values: the same in every execution of the same program."""
         return f"{self.kind} {_VALUE.sub('?', self.text)}"
 
     @property
     def is_claim(self) -> bool:
-        """Whether this is a statement that claims units of work or, in code without claims, reads them."""
+        """Whether this statement claims units of work or, in code without claims, reads them."""
         return self.kind == "statement" and CLAIM.search(_COMMENT.sub(" ", self.text)) is not None

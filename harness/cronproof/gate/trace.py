@@ -1,4 +1,4 @@
-"""What instances did in one execution: steps, waits for locks, and the decisions between them. Plain data."""
+"""What instances did in one execution, as plain data: steps, waits for locks, and decisions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cronproof.gate.point import Point
 
 @dataclass(frozen=True)
 class Step:
-    """An instance was released from a point, or met a fault there."""
+    """An instance was released from a point, or a fault was injected there."""
 
     instance: str
     point: Point
     footprint: Footprint = EVERYTHING
     results: tuple[str, ...] = ()
-    """What came of it, in a few words each: the server's command tags, the status of an answer."""
+    """The results, in a few words each: the server's command tags, the status of an answer."""
     channel: int = 1
     fault: FaultName | None = None
 
@@ -53,7 +53,7 @@ class Decision:
 
 @dataclass
 class Trace:
-    """One execution as far as it has come. Decisions leave the starts out: a call alone touches nothing."""
+    """One execution so far. Starts are not decisions, because a call alone touches nothing."""
 
     steps: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
@@ -63,13 +63,13 @@ class Trace:
     started: set[str] = field(default_factory=set)
     """The instances that have been called."""
     slow: set[str] = field(default_factory=set)
-    """The channels that take so long that everybody else comes first."""
+    """The channels with slow calls. All others go first."""
     most_channels: int = 0
     """The most channels of one instance that were held at once."""
     was_concurrent: bool = False
-    """Whether an instance unexpectedly did several things at once: then nothing of the execution is certain."""
+    """Whether an instance unexpectedly did several things at once. The execution is void then."""
     was_ambiguous: bool = False
-    """Whether nobody can tell which instance did something, since all share one server."""
+    """Whether it is unknown which instance did something, because all share one server."""
     stray: str | None = None
     """What an instance did before it was called, if anything."""
 
@@ -80,13 +80,13 @@ class Trace:
 
     @property
     def running(self) -> str | None:
-        """The channel that went on last, if a decision was made."""
+        """The channel that was released last, if a decision was made."""
         return self.decisions[-1].chosen.partition("!")[0] if self.decisions else None
 
 
 @dataclass(frozen=True)
 class InjectedFault:
-    """A fault at a point. The point has the name of what is done there: `commit`, and the second time `commit (2)`."""
+    """A fault at a point. The point is named after its step: `commit`, then `commit (2)`."""
 
     fault: FaultName
     instance: str
@@ -99,7 +99,7 @@ class InjectedFault:
 
 
 def find_injected_faults(steps: Sequence[Step]) -> list[InjectedFault]:
-    """The faults among steps, with their points."""
+    """Returns the faults among the steps, with their points."""
     if all(step.fault is None for step in steps):  # the usual case of an exploration
         return []
     found, times = [], Counter[tuple[str, str]]()
@@ -113,5 +113,5 @@ def find_injected_faults(steps: Sequence[Step]) -> list[InjectedFault]:
 
 
 def channel_name(instance: str, number: int) -> str:
-    """A channel as schedules have it: `A`, `A.2`."""
+    """Returns the name of a channel in schedules: `A`, `A.2`."""
     return instance if number == 1 else f"{instance}.{number}"

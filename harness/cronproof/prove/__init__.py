@@ -1,1 +1,1 @@
-"""Proof that the checks catch what they claim to: the scenarios, against implementations that are broken."""
+"""Proves that the checks catch bugs: runs the scenarios against broken implementations."""

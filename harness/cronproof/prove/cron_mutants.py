@@ -1,4 +1,4 @@
-"""Mutants of the crons, made by machine: a statement dropped or moved, a condition negated, an operand swapped."""
+"""Generates mutants of crons: statements dropped or moved, conditions negated, values changed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class CronMutant:
 
 
 Site = tuple[str, Callable[[], None]]
-"""A change that could be made: what it is, and what makes it."""
+"""A possible change: its description, and the function that applies it."""
 
 
 def mutants(text: str, functions: Sequence[str] = ()) -> Iterator[CronMutant]:
-    """All mutants of a file, in the named functions, or in all but those whose names say that they write texts."""
+    """Yields the mutants of the named functions of a file; by default of all except `message`."""
     count = len(list(_sites(ast.parse(text), functions)))
     seen: dict[str, int] = {}
     for number in range(count):

@@ -15,7 +15,7 @@ NAMED, ALSO, NOT = "●", "○", "✗"
 
 
 def matrix(proof: Proof) -> Iterator[str]:
-    """A line for each saboteur, a column for each check: ● the one it names, ○ others that failed on the way."""
+    """Yields a row per saboteur, a column per check: ● the one it names, ○ others that failed."""
     width = max((len(trial.subject.name) for trial in proof.of("saboteur")), default=0) + 7
     for row in range(max(map(len, IDS))):
         yield " " * width + " ".join(name.rjust(max(map(len, IDS)))[row] for name in IDS)
@@ -31,7 +31,7 @@ def _mark(trial: Trial, check: str) -> str:
 
 
 def lines(proof: Proof) -> Iterator[str]:
-    """The whole proof in words."""
+    """Yields the whole proof as text."""
     yield from matrix(proof)
     yield f"{NAMED} caught by the check it names   {ALSO} failed before that   {NOT} not caught by it"
     yield ""
@@ -82,7 +82,7 @@ class TrialEntry(BaseModel):
 
 
 class ProofDocument(BaseModel):
-    """A whole proof, as `--json` prints it: add keys, never rename."""
+    """A whole proof, as `--json` prints it. Keys may be added, but never renamed."""
 
     holds: bool
     seconds: float
@@ -91,7 +91,7 @@ class ProofDocument(BaseModel):
 
 
 def document(proof: Proof) -> ProofDocument:
-    """The proof as data."""
+    """Returns the proof as data."""
     return ProofDocument(
         holds=proof.holds,
         seconds=proof.seconds,

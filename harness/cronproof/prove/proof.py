@@ -1,4 +1,4 @@
-"""The proof: every saboteur, mutant and variant on trial, on as many processes as there are processors."""
+"""The proof: tries every saboteur, mutant and variant, in parallel processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEAST_CAUGHT = 0.98
 
 
 def subjects() -> Iterator[Subject]:
-    """Everything that is put on trial."""
+    """Yields every implementation to try."""
     yield Subject("reference", "variant", {})
     saboteurs, variants = reference.find_saboteurs()
     for variant in variants:
@@ -66,14 +66,14 @@ def _mutants() -> Iterator[Subject]:
 
 @dataclass(frozen=True)
 class Proof:
-    """What all trials came to."""
+    """The results of all trials."""
 
     trials: Sequence[Trial]
     equivalent: Mapping[str, str]
     seconds: float
 
     def of(self, kind: Kind, *outcomes: Outcome) -> list[Trial]:
-        """The trials of a kind, by default of any outcome."""
+        """Returns the trials of a kind, by default with any outcome."""
         return [trial for trial in self.trials if trial.subject.kind == kind and trial.outcome in (outcomes or _ANY)]
 
     @property
@@ -88,7 +88,7 @@ class Proof:
 
     @property
     def mutants(self) -> list[Trial]:
-        """Those that could be verified and are not equivalent."""
+        """The mutants that could be verified and are not equivalent."""
         return [
             trial
             for trial in self.of("mutant")
@@ -97,12 +97,12 @@ class Proof:
 
     @property
     def survivors(self) -> list[Trial]:
-        """Mutants that nothing has caught, and nobody has explained."""
+        """Mutants that were neither caught nor explained."""
         return [trial for trial in self.mutants if trial.outcome != "caught"]
 
     @property
     def stale(self) -> list[str]:
-        """Explanations of mutants that there are not, or that are caught."""
+        """Explained mutants that do not exist, or that are caught."""
         alive = {trial.subject.name for trial in self.of("mutant") if trial.outcome in {"missed", "timed out"}}
         tried_ones = {trial.subject.name for trial in self.of("mutant")}
         is_whole = len(tried_ones) > len(self.equivalent)
@@ -110,25 +110,25 @@ class Proof:
 
     @property
     def caught_share(self) -> float:
-        """How many of the mutants were caught, from 0 to 1."""
+        """The share of the mutants that were caught, from 0 to 1."""
         return 1 - len(self.survivors) / max(len(self.mutants), 1)
 
     @property
     def holds(self) -> bool:
-        """Whether every saboteur is caught, enough mutants are, and nothing correct is accused."""
+        """Whether all saboteurs and enough mutants are caught, and nothing is accused or stale."""
         return not (self.accused or self.uncaught or self.stale) and self.caught_share >= LEAST_CAUGHT
 
 
 _ANY: tuple[Outcome, ...] = ("caught", "caught by another check", "missed", "timed out", "broken")
 
 Observer = Callable[[Trial, int, int], None]
-"""Told of each trial as it ends, with how many have, of how many."""
+"""Called with each ended trial, the number of ended trials, and the number of all trials."""
 
 
 async def prove(
     postgres: str, files: Sequence[ScenarioFile], chosen: Sequence[Subject], *, workers: int, observe: Observer
 ) -> Proof:
-    """Puts all on trial.
+    """Tries all chosen implementations.
 
     Raises:
         EnvironmentFailed: there is no such Postgres, or a process has died.
@@ -137,7 +137,7 @@ async def prove(
     trials: list[Trial] = []
     async with server.opened(postgres) as opened, _pool(workers) as pool:
         loop = asyncio.get_running_loop()
-        # What takes longest comes first, so that no process is left alone with it in the end.
+        # The longest trials come first, so that none is still running alone at the end.
         ordered = sorted(chosen, key=lambda subject: subject.kind != "variant")
         pending = [loop.run_in_executor(pool, _try, opened, subject, files) for subject in ordered]
         try:
@@ -168,7 +168,7 @@ async def _pool(workers: int) -> AsyncIterator[ProcessPoolExecutor]:
 
 
 def _prepared() -> None:
-    """A process of the pool: Ctrl-C is for the run alone, what crons log is nobody's, and it ends when the run does."""
+    """Prepares a process of the pool: it ignores Ctrl-C, logs nothing, and ends with the run."""
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

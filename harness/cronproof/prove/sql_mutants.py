@@ -1,4 +1,4 @@
-"""Mutants of the claim functions, made by machine: one small change each, in what Postgres parses."""
+"""Generates mutants of the claim functions, each with one small change to the SQL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SENT = tuple(dict.fromkeys(SENT_COLUMNS.values()))
 
 @dataclass(frozen=True)
 class SqlMutant:
-    """The whole file with one change, and the function in which it is; none for one that concerns all."""
+    """The whole file with one change. `function` is None if the change concerns all functions."""
 
     name: str
     function: str | None
@@ -29,11 +29,11 @@ class SqlMutant:
 
 
 Site = tuple[str, Callable[[], None]]
-"""A change that could be made: what it is, and what makes it."""
+"""A possible change: its description, and the function that applies it."""
 
 
 def mutants(text: str) -> Iterator[SqlMutant]:
-    """All mutants of a file of claim functions."""
+    """Yields all mutants of a file of claim functions."""
     for function in CREATE.finditer(text):
         name, body = function[1], function[2]
         for number, (what, _) in enumerate(list(_sites(_parsed(body)))):
@@ -78,7 +78,7 @@ def _of_grants(text: str) -> Iterator[SqlMutant]:
 
 
 def _sites(tree: Any) -> Iterator[Site]:
-    """Every change that can be made in a function's statement."""
+    """Yields every possible change to a function's statement."""
     picked, claimed = (cte.ctequery for cte in tree.withClause.ctes)
     yield from _lock(picked)
     yield from _conditions(picked)
@@ -155,7 +155,7 @@ def _as_comparison(condition: Any, operator: str, bound: Any) -> Callable[[], No
 
 
 class _Constants(Visitor):
-    """The intervals of an expression."""
+    """Collects the intervals of an expression."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One implementation on trial: the scenarios that its crons are in are verified until it is caught, or until none is left."""
+"""Tries one implementation: verifies the scenarios of its crons until one catches it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TRIAL_SECONDS = 90.0
 
 Kind = Literal["saboteur", "mutant", "variant"]
 Outcome = Literal["caught", "caught by another check", "missed", "timed out", "broken"]
-"""`broken`: it cannot even be verified, as a migration that Postgres refuses."""
+"""`broken`: it cannot be verified, for example because Postgres refuses its migration."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An implementation: edited files of a built-in target, and the crons that they change (all, if none is named).
+    """An implementation: edited files of a built-in target, and the crons they change (none: all).
 
-    `proves` is the check that must catch it; any will do, where none is named.
+    `proves` is the check that must catch it. None means any check.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Subject:
     proves: str | None = None
     bug: str = ""
     is_explained: bool = False
-    """Whether it is said to change nothing that matters: then it is asked about functions, rules and retries only."""
+    """Whether its change is said not to matter. Only functions, rules and retry run then."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it: the checks that failed, and of the first that did, the scenario and its words."""
+    """The result: the failed checks, and the scenario and message of the first or of `proves`."""
 
     subject: Subject
     outcome: Outcome
@@ -61,7 +61,7 @@ class Trial:
 
 
 async def try_subject(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
-    """Puts one implementation on trial."""
+    """Tries one implementation."""
     found = _Found(subject, time.monotonic())
     built_in = reference.find_built_in(subject.target)
     plan = Plan(
@@ -120,8 +120,8 @@ _COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults", 
 
 
 def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:
-    """The scenarios that the implementation's crons are in: those with the check that must catch it first, then by cost. What
-    takes long is left out.
+    """Returns the scenarios of the implementation's crons: those with the check that must catch it
+    first, then by cost. Slow scenarios are left out.
     """
     concerned = [file for file in files if not subject.crons or concerns(file, subject.crons)]
     if subject.kind == "saboteur":
@@ -139,7 +139,7 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
 
 
 def concerns(file: ScenarioFile, crons: Sequence[str]) -> bool:
-    """Whether a scenario calls one of the crons, or asks about its claim function."""
+    """Whether a scenario calls one of the crons, or checks its claim function."""
     when = file.scenario.when
     if when is not None:
         return bool(set(when.call) & {*crons, *map(called_by, crons)})

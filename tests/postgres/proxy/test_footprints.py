@@ -9,7 +9,7 @@ from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.footprints import Kind, Lock, kind_of, of_end, of_locks
 from cronproof.postgres.proxy.wire import Execution
-from tests.conftest import Await
+from tests.support.database import Await
 
 
 @pytest.mark.parametrize(

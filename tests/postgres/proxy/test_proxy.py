@@ -20,7 +20,7 @@ from cronproof.postgres.database import Database
 from cronproof.postgres.proxy import wire
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.standins.authority import Authority
-from tests.conftest import Await
+from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
 

@@ -16,7 +16,7 @@ from cronproof.gate.gate import Channel, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
-from tests.conftest import Await
+from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
 

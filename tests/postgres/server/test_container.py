@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from cronproof.cleanup import CONTAINER_LABEL
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.container
 

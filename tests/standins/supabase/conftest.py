@@ -28,7 +28,7 @@ from cronproof.standins.endpoints import InstanceEndpoints
 from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from cronproof.targets import reference
-from tests.conftest import Await
+from tests.support.database import Await
 
 LITE = Path(__file__).parent / "lite"
 NORTH, SOUTH = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"

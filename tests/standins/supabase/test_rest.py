@@ -17,8 +17,8 @@ from postgrest import CountMethod, SyncPostgrestClient
 from cronproof.gate.gate import Channel, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.standins.supabase import keys
-from tests.conftest import Await
 from tests.standins.supabase.conftest import NORTH, Answer, Api
+from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
 

@@ -12,9 +12,9 @@ import pytest
 
 from cronproof.report.data.document import read_document
 from cronproof.report.views import html
-from tests.cli.test_app import cronproof
-from tests.conftest import ROOT
-from tests.report.large import grown
+from tests.support.command import cronproof
+from tests.support.large import grown
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -12,7 +12,7 @@ import pytest
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
 from cronproof.targets import reference
-from tests.conftest import Await, database_with
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 

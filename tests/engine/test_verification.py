@@ -17,8 +17,9 @@ from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
 from cronproof.targets import reference
-from tests.cli.test_app import cronproof
-from tests.conftest import ROOT, Await
+from tests.support.command import cronproof
+from tests.support.database import Await
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 

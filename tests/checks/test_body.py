@@ -1,0 +1,29 @@
+"""body, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.body import Body
+from cronproof.domain.instance import CronResponse
+from cronproof.evidence.evidence import Evidence
+from tests.support.evidence import (
+    RUN,
+    run,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (Body({"success": True}), RUN, "PASS", '{"success":true}'),
+        (Body({"success": 1}), RUN, "FAIL", 'A answered {"success": true, "processed": 1}: success is true, not 1'),
+        (Body({"errors": 0}), RUN, "FAIL", 'A answered {"success": true, "processed": 1}: errors is missing'),
+        (Body({}), run(responses=[CronResponse("A", 502, "<html>")]), "FAIL", 'A answered "<html>": the body is "<html>", not {}'),
+    ],
+)  # fmt: skip
+def test_finding(check: Body, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

@@ -1,0 +1,40 @@
+"""claims-agree, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.claims_agree import ClaimsAgree
+from cronproof.evidence.evidence import Evidence
+from tests.support.evidence import (
+    ADA,
+    BEN,
+    JOBS,
+    RUN,
+    SET,
+    TWINS,
+    after,
+    job,
+    run,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (ClaimsAgree(), RUN, "PASS", "set exactly where a message was accepted"),
+        (ClaimsAgree(), run(sent=[]), "FAIL", "job 32: followup_sent_at is set, though no message was accepted"),
+        (ClaimsAgree(), run(after=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL, though its message was accepted"),
+        (ClaimsAgree(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34: monthly_followup_sent_at is set"),
+        (ClaimsAgree(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
+        (ClaimsAgree(skipped=[34]), RUN, "FAIL", "job 34: followup_sent_at is NULL, though the job was decided"),
+        (ClaimsAgree(), run(before=TWINS, after=after(job(32, ADA), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
+        (ClaimsAgree(), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: deleted"),
+        (ClaimsAgree(), run(recovered=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL"),
+    ],
+)  # fmt: skip
+def test_finding(check: ClaimsAgree, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

@@ -1,0 +1,27 @@
+"""egress, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.egress import Egress
+from cronproof.domain.message import BlockedCall
+from cronproof.evidence.evidence import Evidence
+from tests.support.evidence import (
+    RUN,
+    run,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (Egress(), RUN, "PASS", "database and services only"),
+        (Egress(), run(blocked_calls=[BlockedCall("A", "https://example.com/x?y")]), "FAIL", "A called example.com; the call was refused"),
+    ],
+)  # fmt: skip
+def test_finding(check: Egress, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

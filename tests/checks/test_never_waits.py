@@ -1,0 +1,28 @@
+"""never-waits, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.never_waits import NeverWaits
+from cronproof.evidence.evidence import Evidence
+from cronproof.gate.point import Point
+from cronproof.gate.trace import Wait
+from tests.support.evidence import (
+    RUN,
+    run,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (NeverWaits(), RUN, "PASS", "no lock wait"),
+        (NeverWaits(), run(waits=[Wait("B", Point("statement", "select 1"), ("A",))]), "FAIL", "B waited for A in 'select 1'"),
+    ],
+)  # fmt: skip
+def test_finding(check: NeverWaits, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

@@ -1,0 +1,26 @@
+"""no-deadlock, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.no_deadlock import NoDeadlock
+from cronproof.domain.database import SqlError
+from cronproof.evidence.evidence import Evidence
+from tests.support.evidence import (
+    run,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (NoDeadlock(), run(errors=[SqlError("A", "40001", "x")]), "PASS", "no deadlock"),
+        (NoDeadlock(), run(errors=[SqlError("A", "40P01", "deadlock detected")]), "FAIL", "A was the victim of a deadlock"),
+    ],
+)  # fmt: skip
+def test_finding(check: NoDeadlock, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

@@ -1,0 +1,39 @@
+"""no-duplicate, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.no_duplicate import NoDuplicate
+from cronproof.evidence.evidence import Evidence
+from tests.support.evidence import (
+    ADA,
+    RUN,
+    TWINS,
+    lead,
+    marked,
+    run,
+    sent,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (NoDuplicate(), RUN, "PASS", "1 accepted, none twice"),
+        (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, "B", number=2)]), "FAIL", "job 32: ********0132 got 2 messages: #1 by A"),
+        (NoDuplicate(), run(sent=[sent(ADA), sent(ADA, recovering=True)]), "FAIL", "job 32: ********0132 got 2 messages"),
+        (NoDuplicate(), run(sent=[sent(ADA, status=500), sent(ADA)]), "PASS", "1 accepted"),
+        (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS, claim_writes=[marked("A", 32), marked("B", 33)]), "PASS", "2 accepted"),
+        (NoDuplicate(), run(sent=[sent(ADA)] * 3, before=TWINS, claim_writes=[marked("A", 32), marked("B", 33)]), "FAIL", "jobs 32 and 33: "),
+        (NoDuplicate(), run(sent=[sent(ADA)] * 2, before=TWINS), "FAIL", "job 32: ********0132 got 2 messages"),
+        (NoDuplicate(), run(sent=[]), "INCONCLUSIVE", "no message was accepted: none could come twice"),
+        (NoDuplicate(), run(sent=[lead("Hi!"), lead("Hi!", "B")]), "FAIL", "*****ct 1 got 2 messages"),
+        (NoDuplicate(), run(sent=[lead("Job 32 is late"), lead("Job 33 is late")]), "PASS", "2 accepted"),
+    ],
+)  # fmt: skip
+def test_finding(check: NoDuplicate, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

@@ -1,0 +1,26 @@
+"""text, on evidence made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from cronproof.checks.text import Text
+from cronproof.evidence.evidence import Evidence
+from tests.support.evidence import (
+    TEXTS,
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict", "message"),
+    [
+        (Text({32: ["Hi"]}), TEXTS, "PASS", "1 say what they should"),
+        (Text({32: ["Hi", "Ada"]}), TEXTS, "FAIL", "job 32: ********0132 got #1 by A (post-job-followup) 'Hi!', without 'Ada'"),
+        (Text({34: ["Hi"]}), TEXTS, "INCONCLUSIVE", "no message was accepted"),
+    ],
+)  # fmt: skip
+def test_finding(check: Text, evidence: Evidence, verdict: str, message: str) -> None:
+    finding = check.examine(evidence)
+
+    assert finding.verdict == verdict
+    assert message in finding.message

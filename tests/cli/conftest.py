@@ -1,0 +1,19 @@
+"""A counterexample for all who replay it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import RACE, cronproof
+
+
+@pytest.fixture(scope="module")
+def duplicate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A counterexample of the crons before the fix."""
+    folder = tmp_path_factory.mktemp("legacy")
+    done = cronproof("explore", RACE, "--target", "legacy", "--out", str(folder))
+    assert (done.returncode, done.stderr) == (1, "")
+    (folder / "stdout").write_text(done.stdout)
+    return folder / "3-race.post-job-followup.counterexample.yaml"

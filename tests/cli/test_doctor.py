@@ -1,0 +1,17 @@
+"""`cronproof doctor`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.command import cronproof
+
+pytestmark = pytest.mark.postgres
+
+
+def test_doctor_tries_the_postgres() -> None:
+    good, bad = cronproof("doctor"), cronproof("doctor", "--postgres", "host=127.0.0.1 port=1")
+
+    assert (good.returncode, bad.returncode) == (0, 3)
+    assert "PostgreSQL 18" in good.stdout
+    assert "missing  no Postgres answers at given 127.0.0.1:1" in bad.stdout

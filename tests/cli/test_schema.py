@@ -1,0 +1,18 @@
+"""`cronproof schema`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.command import cronproof
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.postgres
+
+
+def test_schema_prints_the_committed_schema() -> None:
+    assert json.loads(cronproof("schema").stdout) == json.loads(
+        (ROOT / "scenarios" / "scenario.schema.json").read_text()
+    )

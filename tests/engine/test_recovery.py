@@ -1,0 +1,97 @@
+"""The recovery: when it ends, and what it proves."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from cronproof.postgres.server.server import Server
+from fixtures.crons.app import CRONS
+from fixtures.crons.context import Body, Context
+from fixtures.crons.tenants import active_tenants
+from tests.support.crons import overlapping, verify
+from tests.support.database import Await
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_recovery_that_hangs_proves_nothing(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronproof.engine.recovery.CALL_SECONDS", 0.3)
+    calls = itertools.count()
+
+    async def hangs_later(cron: Context) -> Body:
+        await cron.db.execute("select pg_sleep(60)" if next(calls) >= 2 else "select 1")
+        return {"success": True}
+
+    (hung,) = verify(hangs_later, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    assert hung.verdict == "INCONCLUSIVE"
+    assert hung.reason == "exclusive: a cron that ran again had not ended after 0.3 s"
+
+
+def test_crons_run_again_until_rows_stay_as_they_are_too(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    async def in_three_runs(cron: Context) -> Body:
+        if await cron.db.execute("update public.jobs set status = 'completed' where status = 'pending'"):
+            return await CRONS["post-job-followup"](cron)
+        await cron.db.execute("update public.jobs set status = 'pending' where status = 'in_progress'")
+        await cron.db.execute(
+            "update public.jobs set status = 'in_progress' where status = 'completed' and followup_sent_at is null"
+        )
+        return {"success": True}
+
+    (result,) = verify(in_three_runs, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert verdicts["no-loss"] == "PASS"
+
+
+def test_crons_that_never_come_to_rest_prove_nothing(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronproof.engine.recovery.MAX_ROUNDS", 3)
+
+    async def counts(cron: Context) -> Body:
+        await cron.db.execute("update public.jobs set team_id = coalesce(team_id, 0) + 1")
+        return {"success": True}
+
+    (result,) = verify(counts, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    assert result.reason == "exclusive: rows or messages still changed after 3 more runs"
+
+
+def test_what_has_gone_wrong_by_then_is_certain(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronproof.engine.recovery.MAX_ROUNDS", 3)
+
+    numbers = itertools.count(1)
+
+    async def goes_on(cron: Context) -> Body:
+        tenant = (await active_tenants(cron.db))[0]
+        await cron.openphone.send(tenant, to="+12125550132", content=f"Hi for the {next(numbers)}. time!")
+        return {"success": True}
+
+    (result,) = verify(goes_on, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert (verdicts["no-duplicate"], verdicts["no-loss"], verdicts["status"]) == (
+        "FAIL",
+        "INCONCLUSIVE",
+        "INCONCLUSIVE",
+    )
+
+
+def test_who_sends_the_same_for_ever_has_come_to_rest(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    async def repeats(cron: Context) -> Body:
+        tenant = (await active_tenants(cron.db))[0]
+        await cron.openphone.send(tenant, to="+12125550132", content="Hi again!")
+        return {"success": True}
+
+    (result,) = verify(repeats, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert (verdicts["no-duplicate"], verdicts["no-loss"], verdicts["status"]) == ("FAIL", "PASS", "PASS")

@@ -1,0 +1,156 @@
+"""What is made on a server, and that it is left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from cronproof.domain.database import ROLES
+from cronproof.errors import EnvironmentFailed
+from cronproof.postgres import lifecycle
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
+from cronproof.targets import reference
+from tests.support.database import Await
+
+pytestmark = pytest.mark.postgres
+
+
+DATABASES = "select datname from pg_database"
+
+
+ROLE_NAMES = "select rolname from pg_roles"
+
+
+def names(sql: psycopg.Connection, query: str) -> set[str]:
+    return {name for (name,) in sql.execute(query.encode())}
+
+
+def test_a_given_server_is_left_as_it_was(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    before = names(sql, DATABASES), names(sql, ROLE_NAMES)
+
+    async def main() -> None:
+        async with lifecycle.created(given) as database:
+            await database.migrate([*reference.schema(), reference.LOCKING])
+            assert database.name in names(sql, DATABASES)
+
+    await_(main())
+    assert names(sql, DATABASES) <= before[0]
+    assert names(sql, ROLE_NAMES) <= before[1]
+
+
+def test_also_when_the_run_fails(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    before = names(sql, DATABASES), names(sql, ROLE_NAMES)
+
+    async def main() -> None:
+        async with lifecycle.created(given):
+            raise LookupError
+
+    with contextlib.suppress(LookupError):
+        await_(main())
+    assert names(sql, DATABASES) <= before[0]
+    assert names(sql, ROLE_NAMES) <= before[1]
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next(given: Server, sql: psycopg.Connection, await_: Await) -> None:
+    sql.execute("create database cronproof_abandoned")
+    sql.execute(f"comment on database cronproof_abandoned is '{lifecycle.OURS}'".encode())
+    sql.execute("create role cronproof_abandoned_anon")
+
+    async def main() -> None:
+        async with lifecycle.created(given):
+            pass
+
+    await_(main())
+    assert "cronproof_abandoned" not in names(sql, DATABASES)
+    assert "cronproof_abandoned_anon" not in names(sql, ROLE_NAMES)
+
+
+def test_a_database_that_only_looks_like_ours_is_not_touched(
+    given: Server, sql: psycopg.Connection, await_: Await
+) -> None:
+    sql.execute("create database cronproof_of_somebody")
+
+    async def main() -> None:
+        async with lifecycle.created(given):
+            pass
+
+    await_(main())
+    assert "cronproof_of_somebody" in names(sql, DATABASES)
+    sql.execute("drop database cronproof_of_somebody")
+
+
+def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> None:
+    async def main() -> None:
+        async with lifecycle.created(given) as first, lifecycle.created(given) as second:
+            assert first.name != second.name
+            for database in (first, second):
+                await database.migrate([*reference.schema(), reference.LOCKING])
+                await database.prepare()
+            await first.reset(await first.script([b"insert into tenants (name, slug) values ('one', 'one')"]))
+            assert (await second.rows(["tenants"]))["tenants"] == []
+
+    await_(main())
+
+
+def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Await) -> None:
+    async def main() -> None:
+        async with server.opened("embedded") as fresh:  # with none of the roles yet
+            given = replace(fresh, disposable=False)
+            async with lifecycle.created(given) as first:
+                async with lifecycle.created(given):
+                    pass
+                logins = [(f"{first.name}_{role}", role) for role in ROLES]
+                for login, role in logins:
+                    assert await first.fetch("select pg_has_role(%s, %s, 'usage')", [login, role]) == [(True,)]
+
+    await_(main())
+
+
+@pytest.mark.parametrize(
+    ("rights", "lacking"),
+    [("", "CREATEDB"), ("createdb", "CREATEROLE"), ("createdb createrole", "BYPASSRLS")],
+)
+def test_a_login_without_the_rights_is_told_which(
+    rights: str, lacking: str, given: Server, sql: psycopg.Connection, await_: Await
+) -> None:
+    sql.execute(f"create role weak login {rights}".encode())
+
+    async def main() -> None:
+        async with lifecycle.created(replace(given, conninfo=given.conninfo.replace("user=postgres", "user=weak"))):
+            pass
+
+    try:
+        with pytest.raises(EnvironmentFailed, match=f"^the login 'weak' at given lacks .*{lacking}"):
+            await_(main())
+    finally:
+        sql.execute("drop role weak")
+
+
+def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
+    async def main() -> None:
+        async with server.opened("embedded") as fresh:  # a fresh server has no roles yet
+            with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
+                sql.execute("create role fair login createdb createrole bypassrls")
+                sql.execute("create database cronproof_of_another_login")
+                sql.execute(f"comment on database cronproof_of_another_login is '{lifecycle.OURS}'".encode())
+                conninfo = fresh.conninfo.replace("user=postgres", "user=fair")
+                async with lifecycle.created(replace(fresh, conninfo=conninfo, disposable=False)) as d:
+                    await d.migrate([*reference.schema(), reference.LOCKING])
+                    await d.prepare()
+                assert "cronproof_of_another_login" in names(sql, DATABASES)
+
+    await_(main())
+
+
+def test_an_unreachable_server_is_said_in_one_line(await_: Await) -> None:
+    async def main() -> None:
+        async with lifecycle.created(Server("host=127.0.0.1 port=1", "given 127.0.0.1:1", disposable=False)):
+            pass
+
+    with pytest.raises(EnvironmentFailed, match="^no Postgres answers at given 127.0.0.1:1: ") as raised:
+        await_(main())
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,41 @@
+"""Crons that a test makes up, verified in place of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cronproof.engine.plan import Plan
+from cronproof.engine.results import ScenarioResult
+from cronproof.engine.session import open_session_on
+from cronproof.engine.verification import verify_scenario
+from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
+from cronproof.targets.reference import make_settings
+from fixtures.crons.app import CRONS, create_app
+from fixtures.crons.context import Cron
+from tests.support.database import Await
+from tests.support.paths import ROOT
+
+RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
+
+
+def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -> list[ScenarioResult]:
+    async def main() -> list[ScenarioResult]:
+        crons = {**CRONS, "post-job-followup": cron}
+        async with open_session_on(
+            postgres, Plan(application=lambda values, clock: create_app(make_settings(values), crons, clock))
+        ) as opened:
+            return [await verify_scenario(opened, reader.read_one(file)) for file in files]
+
+    results: list[ScenarioResult] = await_(main())
+    return results
+
+
+def overlapping(name: str, folder: Path) -> Path:
+    """The race scenario with one named order only."""
+    file = folder / "one.yaml"
+    text = RACE.read_text()
+    start, end = text.index("    - one-after"), text.index("then:")
+    file.write_text(f"{text[:start]}    - {name}\n{text[end:]}")
+    return file
