@@ -71,8 +71,8 @@ def test_what_is_found(check: Delivery, seen: Evidence, verdict: str, message: s
     [
         (DELIVERY, [run(), met("dies")], Finding("PASS", "exactly once under 1 faults")),
         (LIMITED, [met("timeout-after"), met("timeout-after", **TWICE)], Finding("PASS", "exactly once under 2 faults, 1 known limits apart")),
-        (LIMITED, [met("timeout-after")], Finding("FAIL", "a known limit is gone, take it out: timeout-after: twice")),
-        (AT_CALL, [met("dies")], Finding("FAIL", f"a known limit is gone, take it out: timeout-after at A: call {CALL}: twice")),
+        (LIMITED, [met("timeout-after")], Finding("FAIL", "a known limit no longer shows, remove it: timeout-after: twice")),
+        (AT_CALL, [met("dies")], Finding("FAIL", f"a known limit no longer shows, remove it: timeout-after at A: call {CALL}: twice")),
         (ELSEWHERE, [met("timeout-after")], Finding("PASS", "exactly once under 1 faults")),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from tests.support.evidence import (
 @pytest.mark.parametrize(
     ("check", "evidence", "verdict", "message"),
     [
-        (Text({32: ["Hi"]}), TEXTS, "PASS", "1 say what they should"),
+        (Text({32: ["Hi"]}), TEXTS, "PASS", "1 messages contain the expected words"),
         (Text({32: ["Hi", "Ada"]}), TEXTS, "FAIL", "job 32: ********0132 got #1 by A (post-job-followup) 'Hi!', without 'Ada'"),
         (Text({34: ["Hi"]}), TEXTS, "INCONCLUSIVE", "no message was accepted"),
     ],

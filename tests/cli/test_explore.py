@@ -98,7 +98,7 @@ def test_when_the_budget_ends_nothing_is_proven(tmp_path: Path) -> None:
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--interleavings", "all-unreduced", "--budget", "0.2")
 
     assert done.returncode == 4
-    assert "INCONCLUSIVE  no-duplicate   the budget had ended" in done.stdout
+    assert "INCONCLUSIVE  no-duplicate   the time budget was used up" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path
 
     exploration = json.loads(done.stdout)["scenarios"][0]["exploration"]
     assert (of_another.returncode, done.returncode) == (2, 0)
-    assert "cannot go on: target was reference, and is legacy; begin anew without --continue" in of_another.stderr
+    assert "cannot continue: target was reference, and is legacy; start over without --continue" in of_another.stderr
     assert re.search(
-        r"cannot go on: migrations was .*06-cron-locking\.sql \w+, and is .*edited\.sql", on_another.stderr
+        r"cannot continue: migrations was .*06-cron-locking\.sql \w+, and is .*edited\.sql", on_another.stderr
     )
     assert (exploration["schedules"], exploration["exhausted"], exploration["distinct_outcomes"]) == (530, True, 2)
     assert not list(tmp_path.iterdir())
@@ -159,7 +159,7 @@ def test_without_a_search_there_is_nothing_to_go_on_with(tmp_path: Path) -> None
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--continue")
 
     assert done.returncode == 2
-    assert "cronproof: there is no search to go on with: " in done.stderr
+    assert "cronproof: there is no exploration to continue: " in done.stderr
 
 
 def test_a_sample_states_what_is_known_of_the_rest(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_budget_that_ends_is_inconclusive(tmp_path: Path) -> None:
     done = cronproof("verify", RACE, "--budget", "0", "--out", str(tmp_path))
 
     assert done.returncode == 4
-    assert "INCONCLUSIVE  exclusive      the budget had ended" in done.stdout
+    assert "INCONCLUSIVE  exclusive      the time budget was used up" in done.stdout
 
 
 def test_mistakes_of_scenarios_are_told_before_anything_runs(tmp_path: Path) -> None:

@@ -113,27 +113,29 @@ def cannot(file: Path, reason: str, **changed: str) -> None:
 
 
 def test_a_search_of_something_else_is_none_to_go_on_with(begun: Path, tmp_path: Path) -> None:
-    cannot(begun, "cannot go on: seed was 0, and is 1; begin anew without --continue$", seed="1")
-    cannot(begun, "cannot go on: it is no search; begin anew", migration="x")
-    cannot(tmp_path / "nothing", "^there is no search to go on with: .*nothing: No such file or directory$")
+    cannot(begun, "cannot continue: seed was 0, and is 1; start over without --continue$", seed="1")
+    cannot(begun, "cannot continue: it is not a recorded exploration; start over", migration="x")
+    cannot(tmp_path / "nothing", "^there is no exploration to continue: .*nothing: No such file or directory$")
     begun.write_text("nothing\n")
-    cannot(begun, "cannot go on: it is no search")
+    cannot(begun, "cannot continue: it is not a recorded exploration")
 
 
 def test_two_runs_do_not_share_a_file(begun: Path) -> None:
     journal = Journal(begun, ABOUT, continues=True)
 
-    with pytest.raises(UsageError, match=r"^another run writes its search to .*; choose another folder with --out$"):
+    with pytest.raises(
+        UsageError, match=r"^another run records its exploration in .*; choose another folder with --out$"
+    ):
         Journal(begun, ABOUT, continues=False)
     journal.close(is_over=False)
     assert begun.read_bytes().count(b"\n") == 4
 
 
 def test_when_something_else_comes_of_it_now_it_cannot_go_on(begun: Path) -> None:
-    with pytest.raises(UsageError, match="cannot go on: a schedule comes to something else now"):
+    with pytest.raises(UsageError, match="cannot continue: a schedule has a different outcome now"):
         search(begun, Runs(prefix="edited "), TASKS, continues=True)
-    with pytest.raises(UsageError, match="cannot go on: it has other schedules"):
+    with pytest.raises(UsageError, match="cannot continue: its schedules differ"):
         search(begun, Runs(), TASKS[::-1], continues=True)
     begun.write_bytes(begun.read_bytes().partition(b"\n")[0] + b"\n{}\n")
-    with pytest.raises(UsageError, match="cannot go on: a line of it is no run"):
+    with pytest.raises(UsageError, match="cannot continue: one of its lines is not an execution"):
         search(begun, Runs(), TASKS, continues=True)

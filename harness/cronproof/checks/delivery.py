@@ -125,7 +125,7 @@ class Delivery(StrictModel, Check):
         of_target = [known for known in self.known if known.applies_to(evidence[0].target if evidence else "")]
         gone = [str(known) for known in of_target if not any(known.covers(*outcome) for outcome in outcomes)]
         if gone:
-            return failed(f"a known limit is gone, take it out: {'; '.join(gone)}")
+            return failed(f"a known limit no longer shows, remove it: {'; '.join(gone)}")
         faults = sum(1 for one in evidence if one.injected_faults)
         counted = f"{self.expected} under {faults} faults" if faults else self.expected
         return passed(counted + (f", {len(of_target)} known limits apart" if of_target else ""))

@@ -21,7 +21,7 @@ class MaxAttempts(StrictModel, Check):
 
     id: ClassVar[str] = "max-attempts"
     needs_recovery: ClassVar[bool] = True
-    at_most: Annotated[int, Field(ge=1, description="How often.")]
+    at_most: Annotated[int, Field(ge=1, description="The most attempts for one message.")]
     known: Annotated[KnownLimit | None, Field(description="Where it is known to be otherwise.")] = None
 
     def examine(self, evidence: Evidence) -> Finding:
@@ -45,7 +45,7 @@ class MaxAttempts(StrictModel, Check):
         if self.known is None or not self.known.applies_to(evidence[0].target):
             return None
         if not any(finding.known for finding in findings):
-            return failed("the known limit is gone, take it out")
+            return failed("the known limit no longer shows, remove it")
         return passed(f"at most {self.at_most}, a known limit apart")
 
 

@@ -27,7 +27,7 @@ class NoDuplicate(StrictModel, Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Compares each recipient's messages with the number of its claimed units, per purpose."""
         if not evidence.delivered:
-            return inconclusive("no message was accepted: none could come twice")
+            return inconclusive("no message was accepted, so none could be a duplicate")
         received: dict[tuple[str, str, str], list[SentMessage]] = defaultdict(list)
         for sent in evidence.delivered:
             text = "" if sent.cron in SENT_COLUMNS else sent.message.content

@@ -71,7 +71,7 @@ class NoInterference(StrictModel, Check):
             people = " and ".join(sorted({masked(person) for one in came for person, _ in one - always}))
             return self._found(evidence[0], f"which messages {people} gets depends on who is first")
         if any(known.covers(one) for known in self.known for one in evidence[:1]):
-            return failed("they are known to interfere, and do not any more: take that out")
+            return failed("a known limit no longer shows, remove it: they do not interfere any more")
         return None
 
     def _found(self, evidence: Evidence, message: str) -> Finding:

@@ -36,7 +36,7 @@ class Text(RootModel[Annotated[dict[UnitId, list[str]], Field(min_length=1)]], C
                 if missing:
                     return failed(f"{UNIT} {unit}: {masked(recipient)} got {sent}, without {missing[0]!r}")
         return (
-            passed(f"{seen} say what they should")
+            passed(f"{seen} messages contain the expected words")
             if seen
-            else inconclusive("no message was accepted: none says anything")
+            else inconclusive("no message was accepted, so no text could be checked")
         )

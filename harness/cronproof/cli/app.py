@@ -1,4 +1,4 @@
-"""The command `cronproof`: its commands, one module each, and how mistakes are told."""
+"""The `cronproof` command line: registers the commands and reports errors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def main() -> None:
     except CronproofError as error:
         complain(f"cronproof: {redacted(str(error))}")
         sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001  (a verdict of 1 would be a lie: nothing was found out about the crons)
+    except Exception as error:  # noqa: BLE001  (exit code 1 would claim a verdict on the crons)
         traceback.print_exc()
         complain(f"cronproof: a mistake of cronproof's own, {type(error).__name__}: {error}")
         sys.exit(EnvironmentFailed.exit_code)

@@ -1,4 +1,4 @@
-"""What commands print, and how they end: on a broken pipe, an interrupt, a failure of the environment."""
+"""Console output of commands, and how they end on a broken pipe, an interrupt or a failure."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ class Console(RichConsole):
     """Standard output."""
 
     def say(self, text: str) -> None:
-        """Prints a line as it is."""
+        """Prints a line without markup, highlighting or wrapping."""
         self.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
-        """Whoever read our output has gone, as `head` does: then no verdict is told by the exit code."""
+        """Exits with the code for a broken pipe, which stands for no verdict."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(BROKEN_PIPE)
 
 
 def complain(text: str) -> None:
-    """Prints a line to standard error: not to the output of --json."""
+    """Prints a line to standard error, so that it does not mix with the output of --json."""
     print(text, file=sys.stderr)  # noqa: T201  (rich would break the line)
 
 
 def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
-    """Runs to the end, or until Ctrl-C or a SIGTERM. Either way everything is cleaned up on the way out.
+    """Runs a coroutine until it ends, or until Ctrl-C or SIGTERM. Cleanup runs in either case.
 
     Raises:
-        EnvironmentFailed: Postgres fails in the middle.
+        EnvironmentFailed: Postgres fails during the run.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored so far in the background of a shell script
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore SIGINT
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return uvloop.run(coroutine)
@@ -58,16 +58,16 @@ def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
 
 
 def ensure_writable(file: Path, option: str) -> None:
-    """Finds out before the run whether a report can be written, and removes one of an earlier run.
+    """Checks before the run that a report can be written, and removes an earlier one.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: the file cannot be written.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.open("a").close()
         if file.is_file():
-            file.unlink(missing_ok=True)  # another run with the same folder may have been quicker
+            file.unlink(missing_ok=True)  # a parallel run may have removed it
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot write {file}: {reason}; choose another place with {option}") from None

@@ -75,7 +75,7 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     )
     if junit_file is not None:
         ensure_writable(junit_file, "--junit")
-    ensure_writable(out / ".writable", "--out")  # a counterexample of before is only replaced by another
+    ensure_writable(out / ".writable", "--out")  # counterexamples are kept until replaced
     console = Console(quiet=as_json)
     terminal = WatchingTerminal(console, plan.target)
     results = run_async(verify_scenarios(plan, [file], budget_seconds=budget, report=terminal))
@@ -92,10 +92,10 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
 
 
 def _to_explore(file: ScenarioFile, interleavings: str | None) -> ScenarioFile:
-    """The scenario without its named orders, and with the interleavings that are asked for.
+    """Returns the scenario without its named orders, with the interleavings that are asked for.
 
     Raises:
-        UsageError: it has fewer than two instances, or there are no such interleavings.
+        UsageError: it calls pairs or fewer than two instances, or the interleavings are not valid.
     """
     when = file.scenario.when
     if when is not None and when.each_pair:

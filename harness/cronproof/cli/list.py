@@ -19,7 +19,7 @@ def list_scenarios(
     targets = [*(configuration.targets if configuration else []), *reference.BUILT_IN]
     files = reader.read(reader.find(paths or [SCENARIOS]))
     console = Console()
-    files = list({file.source.file: reader.read_one(file.source.file) for file in files}.values())  # of pairs one
+    files = list({file.source.file: reader.read_one(file.source.file) for file in files}.values())  # once a file
     width = max(len(file.id) for file in files)
     for file in files:
         console.say(f"{file.id:{width}}  {file.scenario.title}")

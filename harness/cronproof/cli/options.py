@@ -11,7 +11,7 @@ from cronproof.evidence.finding import Verdict
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 4}
 INTERRUPTED = 130
-BROKEN_PIPE = 141  # as of a program that SIGPIPE ended
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report it
 REPORTS = Path("reports")
 
 Scenarios = Annotated[list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")]

@@ -1,4 +1,4 @@
-"""What every command that verifies does with its results: records them, says what to do next, ends with the exit code."""
+"""Shared by the commands that verify: provenance, secrets, next steps, and the exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from cronproof.targets import reference
 
 @dataclass
 class Watch:
-    """Notes where Postgres was found, what was applied, and how long the run takes, for the report."""
+    """Notes for the report which Postgres and migrations are used, and how long the run takes."""
 
     postgres: str = ""
     migrations: Sequence[FileEntry] = ()
@@ -45,7 +45,7 @@ class Watch:
     _clock: float = field(default_factory=time.monotonic)
 
     def note(self, session: Session) -> None:
-        """Notes what is verified on."""
+        """Notes the session's Postgres and migrations."""
         self.postgres = f"PostgreSQL {session.database.version}, {session.database.where}"
         applied = session.database.applied
         self.migrations = [FileEntry(file=display_path(file), sha256=sha256) for file, sha256 in applied]
@@ -57,20 +57,20 @@ class Watch:
 
 
 class WatchingTerminal(Terminal):
-    """The terminal, which also notes what the report needs. In a workflow of GitHub Actions, long parts are folded."""
+    """A terminal that also notes what the report needs. In GitHub Actions it folds what passes."""
 
     def __init__(self, console: Console, target: str) -> None:
         super().__init__(console, target, folds=github.is_there())
         self.watch = Watch()
 
     def started(self, session: Session, scenarios: int) -> None:
-        """Notes what is verified on."""
+        """Notes the session's Postgres and migrations, then prints them."""
         self.watch.note(session)
         super().started(session, scenarios)
 
 
 def find_provenance(watch: Watch, plan: Plan, files: Sequence[ScenarioFile]) -> Provenance:
-    """What was verified, how, and on what."""
+    """Collects what was verified, how, and on what."""
     checkout = provenance.checkout()
     digests = {display_path(file.source.file): file.source.sha256 for file in files}
     if plan.config is not None:
@@ -92,17 +92,17 @@ def find_provenance(watch: Watch, plan: Plan, files: Sequence[ScenarioFile]) -> 
 
 
 def find_secrets(plan: Plan) -> set[str]:
-    """What must not be seen in a report: of this process, of the target, and of the given Postgres."""
+    """Collects the secrets that no report may show: of this process, the target and Postgres."""
     found = secret_values(os.environ)
     if plan.external is not None:
         found |= secret_values(plan.external.env) | {plan.external.cron_secret or ""}
-    with contextlib.suppress(psycopg.Error):  # it is no DSN: embedded, or a container
+    with contextlib.suppress(psycopg.Error):  # not a DSN: embedded, or a container
         found.add(str(conninfo_to_dict(plan.postgres).get("password") or ""))
     return found - {""}
 
 
 def say_what_next(run: Document, console: Console) -> None:
-    """Says how to see again what was found."""
+    """Prints the commands that replay what was found."""
     say = console.say
     known = [known.counterexample for one in run.scenarios for known in one.known or ()]
     failed = [one.counterexample for one in run.scenarios if one.counterexample is not None]
@@ -118,14 +118,14 @@ def say_what_next(run: Document, console: Console) -> None:
 
 
 def finish(run: Document, junit_file: Path | None, *, as_json: bool) -> NoReturn:
-    """Writes what programs read, and ends with the exit code that the results call for."""
+    """Writes JUnit, JSON and GitHub output, then exits with the code for the verdict."""
     if junit_file is not None:
         write_whole(junit_file, junit.render(run))
     if as_json:
         Console().out(run.text().rstrip("\n"), highlight=False)
     elif github.is_there():
         for line in github.annotated(run):
-            print(line)  # noqa: T201  (a command to the runner, of which rich knows nothing)
+            print(line)  # noqa: T201  (a workflow command, which rich must not format)
     github.summarise(run)
     if run.interrupted:
         complain(LEFT_NOTHING)
@@ -134,7 +134,7 @@ def finish(run: Document, junit_file: Path | None, *, as_json: bool) -> NoReturn
 
 
 def display_command(arguments: Sequence[str]) -> str:
-    """The command as the report shows it: without the DSN, for the sake of the password in it."""
+    """Returns the command for the report, without its DSN, which may hold a password."""
     shown, is_value = ["cronproof"], False
     for argument in arguments:
         option, equals, value = argument.partition("=")

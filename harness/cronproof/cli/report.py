@@ -21,10 +21,10 @@ from cronproof.report.views.comparison import render_comparison
 
 
 class _Rendering(TyperGroup):
-    """`report DIR` renders; `report merge DIR…` does what it says."""
+    """Routes `report DIR` to `render`, and `report merge DIR…` to `merge`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Takes what is no command for what is to be rendered."""
+        """Inserts `render` when the first argument is neither a command nor --help."""
         is_command = not args or args[0] in {*self.commands, "--help"}
         return list(super().parse_args(ctx, args if is_command else ["render", *args]))
 

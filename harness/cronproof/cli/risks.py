@@ -66,7 +66,7 @@ def risks(
 
 
 def _compare(found: Mapping[str, Document], file: Path, more: str) -> NoReturn:
-    """Writes and prints the table of the remaining crons, and ends with the exit code that the results call for."""
+    """Writes and prints the table, then exits with the code for the results."""
     lines = list(risk_table.compare_targets(found))
     write_whole(file, "\n".join(lines) + "\n")
     every = [scenario for run in found.values() for scenario in run.scenarios]
@@ -85,7 +85,7 @@ def _compare(found: Mapping[str, Document], file: Path, more: str) -> NoReturn:
 
 
 class _Counter(Watch):
-    """Says how many scenarios are done."""
+    """Reports progress: how many scenarios are done."""
 
     def __init__(self, target: str, scenarios: int) -> None:
         super().__init__()
@@ -96,15 +96,15 @@ class _Counter(Watch):
         self._since = time.monotonic()
 
     def started(self, session: Session, scenarios: int) -> None:  # noqa: ARG002  (it is known)
-        """Notes what is verified on."""
+        """Notes the session's Postgres and migrations."""
         self.note(session)
 
     def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (which one is enough)
-        """Says which scenario takes long."""
+        """Shows which scenario is running."""
         line = f"{self._target}: {self._done} of {self._scenarios} scenarios, {file.id}"
         self._progress.show(lambda: line, self._since)
 
     def finished(self, result: ScenarioResult) -> None:  # noqa: ARG002  (the table has it)
-        """Counts one more."""
+        """Counts the finished scenario."""
         self._done += 1
         self._progress.clear()

@@ -14,7 +14,7 @@ from cronproof.scenario.scenario import Scenario
 
 
 class Kind(StrEnum):
-    """What there is a JSON Schema of."""
+    """The documents that have a JSON Schema."""
 
     SCENARIO = "scenario"
     RESULTS = "results"

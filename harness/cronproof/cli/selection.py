@@ -1,4 +1,4 @@
-"""Selects the scenarios of a run, and how many processes verify them."""
+"""Selects the scenarios of a run, and the number of processes that verify them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SCENARIOS_PER_PROCESS = 12  # with fewer, a further process costs more than it s
 
 
 def select_scenarios(paths: Sequence[Path] | None, *, slow: bool) -> tuple[list[ScenarioFile], int]:
-    """The scenarios of the paths, and how many slow ones are left out because nobody has named them.
+    """Returns the scenarios to run, and how many slow ones are left out since no path names them.
 
     Raises:
-        UsageError: nothing is left.
+        UsageError: all of them are left out.
     """
     paths = paths or [_default_folder()]
     files = reader.read(reader.find(paths))
@@ -31,10 +31,10 @@ def select_scenarios(paths: Sequence[Path] | None, *, slow: bool) -> tuple[list[
 
 
 def select_shard(files: Sequence[ScenarioFile], shard: str) -> list[ScenarioFile]:
-    """Every N-th of the scenarios, beginning with the K-th. Long ones stand side by side in a folder.
+    """Returns every N-th scenario, from the K-th on. That spreads the long ones of a folder.
 
     Raises:
-        UsageError: `shard` is no part, or nothing is in it.
+        UsageError: `shard` is not of the form K/N, or has no scenarios.
     """
     part = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
     if part is None or int(part[1]) > int(part[2]):
@@ -46,12 +46,12 @@ def select_shard(files: Sequence[ScenarioFile], shard: str) -> list[ScenarioFile
 
 
 def count_processes(plan: Plan, files: Sequence[ScenarioFile]) -> int:
-    """How many processes verify scenarios. A target in processes of its own is verified by one."""
+    """Returns how many processes to verify with. An external target is verified by one."""
     return 1 if plan.external is not None else min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS)
 
 
 def _default_folder() -> Path:
-    """The folder of scenarios of the working directory.
+    """Returns the working directory's folder of scenarios.
 
     Raises:
         UsageError: there is none.

@@ -50,7 +50,7 @@ def collect_sent(rig: Rig, instances: Sequence[Instance], of_execution: int | No
     crons = {instance.name: instance.cron for instance in instances}
     return [
         SentMessage(
-            message.cron or crons.get(message.instance, "nobody who was called"),
+            message.cron or crons.get(message.instance, "an unknown cron"),
             message,
             recovering=of_execution is not None and number >= of_execution,
         )

@@ -84,7 +84,7 @@ class ExhibitFinder:
         # If several fail, prefer a check about what a recipient got.
         found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
         if found is None:
-            self.collector.stop("a schedule failed, and did not fail when it was run again")
+            self.collector.stop("a schedule failed, but not when it was executed again")
             return None, None
         self.collector.add(evidence, first=True)
         check, finding = found

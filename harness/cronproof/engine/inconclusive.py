@@ -11,7 +11,7 @@ from cronproof.gate.gate import SHARED
 from cronproof.gate.trace import Step, Trace
 from cronproof.scenario.when import When
 
-AMBIGUOUS = "two instances could have done the same, and as one server is both of them, nobody can tell which did"
+AMBIGUOUS = "all instances share one server, and it is unknown which of two instances did something"
 
 
 class Executed(Protocol):

@@ -104,9 +104,11 @@ class Journal:
                 self._file: BinaryIO = on_failure.enter_context(os.fdopen(descriptor, "r+b"))
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UsageError(f"another run writes its search to {file}; choose another folder with --out") from None
+                raise UsageError(
+                    f"another run records its exploration in {file}; choose another folder with --out"
+                ) from None
             except OSError as error:
-                raise UsageError(f"there is no search to go on with: {file}: {error.strerror}") from None
+                raise UsageError(f"there is no exploration to continue: {file}: {error.strerror}") from None
             if continues:
                 self._compare(about)
             else:
@@ -129,7 +131,7 @@ class Journal:
             results: dict[int, tuple[ExecutedSchedule, ExecutionSummary]] = {}
             for position, (item, entry) in enumerate(zip(items, entries, strict=True)):
                 if entry is not None and (entry.schedule, entry.data) != (item.schedule, item.data):
-                    raise UsageError(self._broken("it has other schedules"))
+                    raise UsageError(self._broken("its schedules differ"))
                 if entry is not None and entry.key in self._evident:
                     results[position] = entry.replay(item)
                 elif entry is not None:
@@ -143,7 +145,7 @@ class Journal:
                     self._evident.add(summary.key)
                     self._write(_ENTRY.dump_json(Entry.from_execution(executed, summary), exclude_defaults=True))
                 elif entry is not None and summary.key != entry.key:
-                    raise UsageError(self._broken("a schedule comes to something else now"))
+                    raise UsageError(self._broken("a schedule has a different outcome now"))
             self._file.flush()
             return [results[position] for position in range(len(items))]
 
@@ -161,14 +163,14 @@ class Journal:
             try:
                 yield _ENTRY.validate_json(line)
             except ValidationError:
-                raise UsageError(self._broken("a line of it is no run")) from None
+                raise UsageError(self._broken("one of its lines is not an execution")) from None
 
     def _compare(self, about: Mapping[str, str]) -> None:
         try:
             was = json.loads(self._file.readline())
             differing = [name for name in about if was[name] != about[name]]
         except (ValueError, LookupError, TypeError):
-            raise UsageError(self._broken("it is no search")) from None
+            raise UsageError(self._broken("it is not a recorded exploration")) from None
         if differing:
             name = differing[0]
             raise UsageError(self._broken(f"{name} was {was[name]}, and is {about[name]}"))
@@ -177,7 +179,7 @@ class Journal:
         self._file.write(line + b"\n")
 
     def _broken(self, reason: str) -> str:
-        return f"the search in {self._path} cannot go on: {reason}; begin anew without --continue"
+        return f"the exploration in {self._path} cannot continue: {reason}; start over without --continue"
 
 
 def open_journal(plan: Plan, file: ScenarioFile, database: Database) -> Journal | None:

@@ -29,6 +29,6 @@ class Memo:
             if self._steps.get(path, shape) != shape:
                 return (
                     f"{step.name} did something else ({step.point.label}) than in an earlier run that was the same until "
-                    "then: it remembers something from call to call; say `restart: true`, or have it remember nothing"
+                    "then: it keeps state between calls; set `restart: true`, or remove that state"
                 )
         return None

@@ -66,7 +66,7 @@ class ScenarioQueue:
 
     def all_results(self) -> Sequence[ScenarioResult]:
         """Returns the results of all scenarios. Those not verified are INCONCLUSIVE."""
-        ended = INTERRUPTED if self._interrupted else "the budget had ended"
+        ended = INTERRUPTED if self._interrupted else "the time budget was used up"
         for number, file in enumerate(self._files):
             if number not in self._results:
                 unasked = [CheckResult(check.id, "INCONCLUSIVE", ended) for check in file.scenario.checks]

@@ -54,7 +54,7 @@ async def replay(
                     tell(f"{IN_WORDS[finding.verdict]}: {counterexample.check}: {finding.message}")
     verdict = worst([finding.verdict for finding in findings])
     if verdict == "INCONCLUSIVE":
-        tell(f"If the code does other things now, its schedules are others: cronproof explore {file.source.file}")
+        tell(f"If the code has changed, find its new schedules with: cronproof explore {file.source.file}")
     if times > 1:
         counts = Counter(finding.verdict for finding in findings)
         tell(
@@ -80,7 +80,7 @@ async def _replay_once(
     evidence = await runner.play("replay", make_policy, data, before_step=before_step if pause else None)
     policy = policies[-1]
     if not evidence.inconclusive_reason and policy.extra:
-        tell(f"on the way, and not in the file: {'; '.join(policy.extra)}")
+        tell(f"extra steps that are not in the file: {'; '.join(policy.extra)}")
     if not evidence.inconclusive_reason and policy.position < len(policy.steps):
         return inconclusive(policy.divergence)
     findings = {check.id: finding for check, finding in zip(runner.checks, evidence.findings, strict=True)}

@@ -89,7 +89,7 @@ class Rig:
         self.stray.clear()
         if found is None or not self.target.is_external:
             return None
-        return f"{found}: a run that is over goes on; let the cron wait for all it does, or say `restart: true`"
+        return f"{found}: an earlier call still works; let the cron await all its work, or set `restart: true`"
 
     async def shift_time(self, time: timedelta) -> None:
         """Shifts the time of rows and messages forward, or back if `time` is negative."""

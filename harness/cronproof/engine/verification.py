@@ -93,7 +93,7 @@ class Verification:
                 await self._play_named(name)
         faults = when.faults_to_inject
         if faults is not None and DIES in faults.names and not target.can_die:
-            self.collector.stop(f"{target.name} is no process that could be killed: name faults without `dies`")
+            self.collector.stop(f"{target.name} is not a process that can be killed: leave `dies` out of `faults`")
         elif when.strategy is not None and not self._is_enough:
             return await self._explore(when.strategy)
         strategy = "orders" if len(when.instance_list) > 1 else "single"

@@ -127,7 +127,7 @@ class CounterexamplePolicy:
         choice, name = self.steps[self.position]
         channel, fault = parse_choice(choice)
         if instance_of(channel) not in trace.instances:
-            raise Diverged(f"step {self.position + 1} is one of {channel}, which the scenario does not have")
+            raise Diverged(f"step {self.position + 1} is a step of {channel}, but the scenario has no such instance")
         point = enabled.get(channel)
         if point is None:
             raise Diverged(self.divergence)

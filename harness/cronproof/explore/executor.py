@@ -299,7 +299,7 @@ class Executor:
         deadline = asyncio.get_running_loop().time() + quiescence.AT_REST_SECONDS
         while not self.finished(instance):
             if asyncio.get_running_loop().time() > deadline:
-                raise NotAtRest(f"{instance} was killed, and still holds on after {quiescence.AT_REST_SECONDS:g} s")
+                raise NotAtRest(f"{instance} was killed, but had not ended after {quiescence.AT_REST_SECONDS:g} s")
             await self._rest.change_within(quiescence.LAST_QUESTION_SECONDS)
         self._rest.waiting.pop(instance, None)
         await self._rest.settle()

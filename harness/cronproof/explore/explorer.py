@@ -165,7 +165,7 @@ async def explore(
             if is_found and strategy.level != count_preemptions(coverage.failing[0].decisions):
                 break
             if time.monotonic() > deadline or coverage.schedules >= at_most:
-                coverage.stopped = "the budget had ended"
+                coverage.stopped = "the time budget was used up"
                 break
             for executed, summary in await execute(items):
                 if summary.inconclusive_reason is not None:

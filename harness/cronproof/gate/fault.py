@@ -27,21 +27,21 @@ DIES: Literal["dies"] = "dies"
 FAULT_NAMES: tuple[FaultName, ...] = (*SQL_FAULTS, *REFUSALS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES)
 
 DESCRIPTIONS: Mapping[FaultName, str] = {
-    "sql-error": "the statement fails with an error of the server, and does nothing",
+    "sql-error": "the server answers the statement with an error, and it has no effect",
     "connection-lost-before": "the connection is gone before the statement has reached the server",
-    "connection-lost-after": "the statement is done, a COMMIT has taken effect, and the connection is gone before the answer",
-    "database-restarts": "every connection of every instance ends, as by a restart of the server; open transactions are gone",
+    "connection-lost-after": "the statement (or COMMIT) has taken effect, and the connection is gone before the answer",
+    "database-restarts": "every connection of every instance ends, as when the server restarts; open transactions are gone",
     **dict.fromkeys(REFUSALS, "the service answers with this error, and has not accepted the message"),
-    "timeout-before": "the call is never answered, and has not reached the service",
+    "timeout-before": "the call never reaches the service, and is never answered",
     "timeout-after": "the service has accepted the message, and the call is never answered",
     "reset-before": "the connection to the service breaks before the request has arrived",
     "reset-after": "the service has accepted the message, and the connection breaks before the answer",
     "unknown-error-after": "the service has accepted the message, and answers 500",
     "truncated": "the service has accepted the message, and the body of its 202 ends in the middle",
     "not-json": "the service has accepted the message, and the body of its 202 is a page of HTML",
-    "slow-before": "the call takes until the cron is due again, and reaches the service when the others have run",
-    "slow-after": "the service has accepted the message, and answers when the cron was due again and the others have run",
-    "dies": "the instance is killed, and does nothing any more",
+    "slow-before": "the call reaches the service only when the cron was due again and the others have run",
+    "slow-after": "the service has accepted the message, but answers only when the cron was due again and the others have run",
+    "dies": "the instance is killed, and does nothing more",
 }
 
 _SEPARATOR = "!"

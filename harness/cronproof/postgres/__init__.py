@@ -1,1 +1,1 @@
-"""The database of a run: made, migrated, reset, read, compared. Everything above may import it."""
+"""The database of a run: creating, migrating, resetting, reading and comparing it."""

@@ -1,4 +1,4 @@
-"""What the migrations have made of the database: tables, and the functions with the roles that may execute them."""
+"""The catalog of a migrated database: tables, sequences, functions and who may execute them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SQL = load_queries(__file__)
 
 TIME_TYPES = ("timestamp", "date", "time")
 TIME_IN_JSON = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?"
-"""A point in time as the texts of JSON have it, for Python and for Postgres."""
+"""A regular expression for points in time in JSON text, for Python and for Postgres."""
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +33,7 @@ class Table:
 
 @dataclass(frozen=True)
 class NumberSequence:
-    """A sequence, where it starts, and the column that takes its numbers from it, if one does; names as SQL has them."""
+    """A sequence, its start, and the column it numbers, if any. Names are SQL identifiers."""
 
     name: str
     start: int
@@ -43,11 +43,11 @@ class NumberSequence:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What the migrations have made: the columns of each table of `public` with their types, and its functions.
+    """What the migrations have made. `columns` has each table of `public`: column and type.
 
-    `kinds` are the same of every schema. `groups` has the tables of every schema in an order in which they can be emptied:
-    rows that refer before those they refer to; those that refer to each other in a circle are one group. `sequences` has
-    every sequence and, where one column takes its numbers from it, that column.
+    `kinds` has the same for every schema. `groups` orders all tables for emptying: a table comes
+    before those it refers to, and a cycle of references is one group. `sequences` has every
+    sequence, with the column it numbers, if any.
     """
 
     columns: dict[str, dict[str, str]]
@@ -56,18 +56,18 @@ class Catalog:
     sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
     opaque: str | None = None
-    """Why locks do not tell all that statements touch here, if they do not."""
+    """Why locks do not show everything that statements touch here; None if they do."""
     generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
     """The columns that Postgres computes."""
     triggers_on_delete: bool = False
-    """Whether migrations have made triggers that a deletion sets off."""
+    """Whether a deletion fires triggers or rules."""
     deferred: bool = False
-    """Whether constraints or triggers wait for the end of the transaction."""
+    """Whether constraints or triggers are deferred to the end of the transaction."""
     keyed: Mapping[str, KeyedTable] = field(default_factory=dict)
-    """By name, the tables of `public` of which a statement that names rows by their key touches no others."""
+    """The tables of `public` where a statement that names rows by key touches no others."""
 
     def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-        """The rows, by table, with every point in time replaced by whether it is there."""
+        """Returns the rows by table, keeping of each point in time only that it is set."""
         return {
             table: [
                 {column: _without_time(self.columns[table].get(column, ""), value) for column, value in row.items()}
@@ -78,7 +78,7 @@ class Catalog:
 
     @property
     def deletable(self) -> list[Table]:
-        """All tables, in that order."""
+        """All tables, in the order of `groups`."""
         return [table for group in self.groups for table in group]
 
     @property
@@ -96,7 +96,7 @@ def _without_time(kind: str, value: Any) -> Any:
 
 
 async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
-    """The catalog of the connection's database; `roles` are those whose right to execute is looked up."""
+    """Reads the catalog. `roles` are those whose right to execute functions is looked up."""
     kinds: dict[Table, dict[str, str]] = {}
     generated: dict[Table, set[str]] = {}
     for schema, name, column, kind, is_generated in await (
@@ -136,7 +136,7 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
 
 
 def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...]]:
-    """The tables, each after those that refer to it; of a circle, all at once."""
+    """Yields the tables, each after those that refer to it. A cycle of references is one group."""
     of: dict[Table, tuple[Table, ...]] = {table: (table,) for table in references}
     while True:
         graph: dict[tuple[Table, ...], set[tuple[Table, ...]]] = {group: set() for group in of.values()}
@@ -151,7 +151,7 @@ def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...
             return
 
 
-# In a function's body: what gives up locks before the end, or learns or does what no lock shows.
+# In a function body: what releases locks early, or reads or does what no lock shows.
 _TELLING = r"""(?xi)
     \m exception \s+ when \M | \m (
         pg_ (?! catalog\M | sleep\M | temp\M | trigger_depth\M | typeof\M ) \w+

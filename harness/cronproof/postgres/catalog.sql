@@ -8,7 +8,7 @@ where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_s
 order by 1, 2, a.attnum
 
 -- name: tables
--- The tables that migrations have made, without those of extensions.
+-- The tables that belong to no extension.
 select n.nspname as schema, c.relname as name
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
@@ -32,7 +32,7 @@ join pg_namespace as of_parent on of_parent.oid = parent.relnamespace
 where k.contype = 'f'
 
 -- name: sequences
--- The sequences that migrations have made, each with the column that takes its numbers from it.
+-- The sequences that belong to no extension, each with the column that owns it, if any.
 select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, s.seqstart as start,
     quote_ident(owner_n.nspname) || '.' || quote_ident(owner.relname) as table, quote_ident(a.attname) as column
 from pg_class as c
@@ -53,7 +53,7 @@ n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and c.relpersi
 order by 1, 2
 
 -- name: opaque
--- Why locks do not tell everything that statements touch in this database. The parameter is a pattern of function bodies.
+-- Why locks do not show everything that statements touch. The parameter matches function bodies.
 select format('the function %%s does what locks do not show', p.proname)
 from pg_proc as p
 join pg_namespace as n on n.oid = p.pronamespace
@@ -80,21 +80,21 @@ where current_setting('default_transaction_isolation') <> 'read committed'
     or exists (select from pg_db_role_setting where array_to_string(setconfig, ',') like '%%isolation%%')
 
 -- name: deferred
--- Whether constraints or triggers wait for the end of the transaction.
+-- Whether constraints or triggers are deferred to the end of the transaction.
 select exists (select from pg_trigger where tginitdeferred)
 
 -- name: triggers_on_delete
--- Whether a deletion sets triggers or rules off.
+-- Whether a deletion fires triggers or rules.
 select exists (
     select from pg_trigger as t join pg_class as c on c.oid = t.tgrelid join pg_namespace as n on n.oid = c.relnamespace
     where not t.tgisinternal and t.tgtype::int & 8 > 0 and n.nspname not in ('pg_catalog', 'information_schema')
 ) or exists (select from pg_rewrite where ev_type = '4')
 
 -- name: keyed
--- Tables of public with a key of one column, where nothing that a statement sets off looks at other rows: no triggers,
--- rules or inheritance, no reference to itself, no policy that looks at tables, no policy, default, check or index with a
--- function that may. Nothing but the table has its name, so that a statement cannot mean another. Operators, and the
--- functions that statements may call, are Postgres' own.
+-- Tables of public with a one-column key, where a statement touches only the rows that it names.
+-- They have no triggers, rules, inheritance or references to themselves. Their policies read no
+-- other table; policies, defaults, checks and indexes call no function that may. Their name is
+-- unique. Operators, and the functions that statements may call, are Postgres' own.
 with of_migrations as (
     select oid, proname, concat(prosrc, pg_get_function_sqlbody(oid)) as body from pg_proc
     where pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) and prokind in ('f', 'p')
@@ -142,7 +142,7 @@ where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relpersi
     )
 
 -- name: functions
--- The functions of public, with the roles among the parameter that may execute them.
+-- The functions of public, each with those of the given roles that may execute it.
 select p.proname as name, pg_get_function_arguments(p.oid) as arguments, pg_get_function_result(p.oid) as result,
     array(select r from unnest(%s::text[]) as r where has_function_privilege(r, p.oid, 'execute')) as executable_by,
     p.prosecdef as security_definer,

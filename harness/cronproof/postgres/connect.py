@@ -1,4 +1,4 @@
-"""Connects to a server as its owner: the connections by which the run itself works."""
+"""Opens the run's own connections to a server."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cronproof.errors import EnvironmentFailed
 from cronproof.postgres.server.server import UNCLEAR_DSN, Server
 
 CONNECT_SECONDS = 10
-ONLY_ON_REQUEST = 1_000_000  # a statement is prepared after so many times, or at once when it asks for that
+ONLY_ON_REQUEST = 1_000_000  # executions before psycopg prepares a statement unasked
 
 
 async def connect(server: Server, **parameters: Any) -> AsyncConnection:
-    """A new connection.
+    """Opens a connection.
 
     Raises:
         EnvironmentFailed: no server answers.
@@ -30,7 +30,7 @@ async def connect(server: Server, **parameters: Any) -> AsyncConnection:
             **parameters,
         )
     except psycopg.Error as error:
-        # Of a DSN that is mistyped, libpq's words may repeat what was meant to be the password.
+        # For a mistyped DSN, libpq's message may contain the password.
         reason = (
             f": {one_line(error)}" if server.where != UNCLEAR_DSN else "; is a character in it not percent-encoded?"
         )
@@ -38,5 +38,5 @@ async def connect(server: Server, **parameters: Any) -> AsyncConnection:
 
 
 def one_line(error: Exception) -> str:
-    """The words of an error in one line."""
+    """Returns an error's message in one line."""
     return " ".join(str(error).split())

@@ -1,6 +1,6 @@
-"""The database that a run works in: what is done with it while scenarios are executed.
+"""The database of a run, as it is used while scenarios are executed.
 
-It was made by the run (`lifecycle.py`). Nothing but CREATE DATABASE, CREATE ROLE and their opposites happens outside it.
+`lifecycle.py` creates it. Outside it, a run only creates and drops databases and roles.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SQL = load_queries(__file__)
 
 
 class Database:
-    """One run's database. `control` is the owner's connection: it is no instance and holds no lock for long."""
+    """A run's database. `control` is the owner's connection, which no instance uses."""
 
     def __init__(self, server: Server, name: str, password: str, control: AsyncConnection) -> None:
         self.name = name
@@ -59,9 +59,9 @@ class Database:
         self._uuids: list[UUID] = []
         self._shifts: dict[timedelta, bytes] = {}
         self.lockers: list[int] = []
-        """The backends that hold rows locked, and belong to no instance."""
+        """The backends of `rows_locked`, which hold row locks and belong to no instance."""
         self.applied: list[tuple[Path, str]] = []
-        """The migrations so far, each with its SHA-256."""
+        """The migrations applied so far, each with its SHA-256."""
 
     @property
     def upstream(self) -> Upstream:
@@ -73,25 +73,25 @@ class Database:
 
     @property
     def conninfo(self) -> str:
-        """How its owner connects to it, without a password."""
+        """The owner's connection string, without the password."""
         parts = conninfo_to_dict(self._server.conninfo) | {"dbname": self.name}
         parts.pop("password", None)
         return make_conninfo("", **parts)
 
     def login(self, role: Role) -> str:
-        """The login with the rights of `role`."""
+        """Returns the name of the login with the rights of `role`."""
         return f"{self.name}_{role}"
 
     def url(self, port: int, role: Role) -> str:
-        """The URL of this database at a loopback port, for a login with the rights of `role`."""
+        """Returns the URL of this database at a loopback port, for the login of `role`."""
         return f"postgresql://{self.login(role)}:{quote(self._password)}@127.0.0.1:{port}/{self.name}?sslmode=disable"
 
     async def migrate(self, files: Iterable[Path], edited: Mapping[str, str] | None = None) -> None:
-        """Applies migrations, in order, on a connection of their own: whatever they set for it ends with it. `edited` are
-        those with other texts than their files have, by their names from the root of the repository.
+        """Applies migrations in order, on a new connection, so that their settings end with it.
+        `edited` has texts that replace those of files, by `folder/file`.
 
         Raises:
-            UsageError: a file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
+            UsageError: a file cannot be read, or Postgres refuses a statement at the given line.
         """
         async with await connect(self._server, dbname=self.name) as connection:
             for file in files:
@@ -99,10 +99,10 @@ class Database:
                 self.applied.append((file, await apply_migration(connection, file, text)))
 
     async def prepare(self) -> None:
-        """Reads the catalog, and has claims logged from now on.
+        """Reads the catalog, and creates the triggers that log claims.
 
         Raises:
-            UsageError: what the migrations have made cannot be worked with.
+            UsageError: the migrated schema cannot be used.
         """
         try:
             self.catalog = await read_catalog(self._control, ROLES)
@@ -115,8 +115,8 @@ class Database:
         self._digest = digest_query(self.catalog)
 
     async def script(self, inserts: Sequence[bytes], clock: datetime | None = None) -> Script:
-        """What empties every table, restarts sequences behind the ids that are given, and inserts a scenario's rows, whose
-        times count from `clock` where it is not the server's.
+        """Makes the script that resets the database to a scenario's rows, and runs it once.
+        Times in the rows count from `clock` or, if it is None, from the server's time.
 
         Raises:
             psycopg.Error: the database refuses a row.
@@ -131,7 +131,7 @@ class Database:
         return script
 
     async def reset(self, script: Script) -> None:
-        """Makes the database what a scenario finds, in one round trip."""
+        """Resets the database to a scenario's rows, in one round trip."""
         if not script.has_function:
             await self._control.execute(script.function)
             script.has_function = True
@@ -141,15 +141,15 @@ class Database:
         self._clock = script.clock or self._reset_at
 
     async def digest(self) -> Digest:
-        """What has become of the rows since the last reset, and who wrote which claim."""
-        async with AsyncRawCursor(self._control) as cursor:  # no looking for placeholders in a query of this length
+        """Returns the digest of the rows since the last reset, and the log of claim writes."""
+        async with AsyncRawCursor(self._control) as cursor:  # no placeholder parsing: it is long
             about = [self._reset_at, self._reset_by, self._uuids, self._clock]
             await cursor.execute(self._digest, about, prepare=True)
             state, writes = await cursor.fetchone() or ("", [])
         return Digest(state, [LoggedWrite(*write) for write in writes])
 
     def comparable(self, rows: Rows) -> Rows:
-        """The rows with nothing of times but whether they are there, and of UUIDs that were made up, no more."""
+        """Returns the rows without what differs between executions: times and generated UUIDs."""
         given = {str(uuid) for uuid in self._uuids}
         return {
             table: [
@@ -164,7 +164,7 @@ class Database:
         }
 
     async def refused(self, inserts: Sequence[bytes]) -> list[tuple[int, str]]:
-        """Which of the statements the empty database refuses, by position, and why. Nothing of it stays."""
+        """Returns which statements an empty database refuses: their position, and the reason."""
         try:
             await self.script(inserts)
         except psycopg.Error:
@@ -183,23 +183,23 @@ class Database:
         return refused
 
     async def rows(self, tables: Sequence[str]) -> Rows:
-        """The rows of the tables, each as JSON, ordered by their first column."""
+        """Returns the rows of the tables as JSON, in a fixed order."""
         if not tables:
             return {}
         fetched = await self.fetch(_rows_of(tuple(tables)))
         return dict(zip(tables, fetched[0], strict=True))
 
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
-        """Which of the `interesting` backends hold a lock that one of `pids` waits for.
+        """Returns which `interesting` backends hold a lock that one of `pids` waits for.
 
-        The question is that of Postgres' own isolation tester: waits for anybody else, autovacuum for one, do not count.
+        As in Postgres' isolation tester, waits for other backends (autovacuum) do not count.
         """
         cursor = await self._control.execute(_SQL["blockers"].encode(), [list(pids), list(interesting)], prepare=True)
         return [blocker for (blocker,) in await cursor.fetchall()]
 
     @property
     def observer(self) -> Observer:
-        """What finds out what statements touch."""
+        """The observer of what statements touch in this database."""
         catalog = self.catalog
         return Observer(self._locks, catalog.deferred, opaque=catalog.opaque is not None, keyed=catalog.keyed)
 
@@ -208,7 +208,7 @@ class Database:
         return await cursor.fetchall()
 
     async def terminate(self, pids: Sequence[int]) -> None:
-        """Ends those of the backends that are busy or in a transaction, and returns when they are gone."""
+        """Terminates the backends that are not idle, and waits until they are gone."""
         await self._control.execute(
             "select pg_terminate_backend(pid, %s) from pg_stat_activity where pid = any (%s) and state <> 'idle'",
             [TERMINATE_MILLISECONDS, list(pids)],
@@ -216,7 +216,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def rows_locked(self, table: str) -> AsyncIterator[None]:
-        """Holds every row of a table locked for as long as the block runs, by the weakest lock that keeps others from writing."""
+        """Locks every row of a table FOR SHARE while the block runs, so that nobody changes it."""
         async with await connect(self._server, dbname=self.name) as locker:
             self.lockers.append(locker.info.backend_pid)
             try:
@@ -228,17 +228,17 @@ class Database:
                 await locker.execute("rollback")
 
     async def tidy(self, tables: Sequence[str]) -> None:
-        """Has the planner know that the tables are small, and makes them so: else it goes by rows that are long gone."""
+        """Vacuums and analyzes the tables, so that the planner does not count deleted rows."""
         names = sql.SQL(", ").join(sql.Identifier("public", table) for table in tables)
         await self._control.execute(sql.SQL("vacuum (analyze) {}").format(names))
 
     async def end(self, pids: Sequence[int]) -> None:
-        """Ends the backends, whatever they do, and returns when they are gone with their transactions.
+        """Terminates the backends, and waits until they and their transactions are gone.
 
-        Asked to wait for that itself, Postgres looks ten times a second.
+        It polls itself, since Postgres' own wait checks only ten times a second.
 
         Raises:
-            EnvironmentFailed: one does not end.
+            EnvironmentFailed: a backend does not end in time.
         """
         deadline = time.monotonic() + TERMINATE_MILLISECONDS / 1000
         await self._control.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as pid", [list(pids)])
@@ -248,10 +248,10 @@ class Database:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def shift_time(self, elapsed: timedelta) -> None:
-        """Lets time pass, for all rows. A negative time turns it back.
+        """Moves the times of all rows into the past by `elapsed`, or forward if it is negative.
 
         Raises:
-            psycopg.errors.LockNotAvailable: an instance holds rows.
+            psycopg.errors.LockNotAvailable: an instance holds locks on them.
         """
         is_superuser = self._control.info.parameter_status("is_superuser") == "on"
         if elapsed not in self._shifts:
@@ -263,20 +263,20 @@ class Database:
             raise
 
     async def fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of a query, as the owner sees them."""
+        """Runs a query as the owner, and returns its rows."""
         return await (await self._control.execute(query, parameters)).fetchall()
 
 
 @functools.lru_cache(maxsize=256)
 def _rows_of(tables: tuple[str, ...]) -> bytes:
-    """The query for the rows of tables, one column of JSON for each."""
+    """Builds the query for the rows of tables, with one JSON column for each table."""
     part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from public.{} as t)")
     parts = [part.format(sql.Identifier(table)) for table in tables]
     return sql.SQL("select {}").format(sql.SQL(", ").join(parts)).as_bytes()
 
 
 def _claim_trigger(column: str) -> sql.Composed:
-    """The trigger that logs when a unit of work is claimed by a column, or given back."""
+    """Builds the trigger that logs each change of a claim column."""
     trigger = sql.SQL(_SQL["claim_trigger"])
     return trigger.format(
         name=sql.Identifier(f"cronproof_{column}"),

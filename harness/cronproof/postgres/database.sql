@@ -1,15 +1,15 @@
 -- name: blockers
--- Which of the interesting backends hold a lock that one of the given ones waits for. A wait counts when the server has
--- looked for a deadlock since it began (after deadlock_timeout, 1 ms where the server is ours): then that look cannot come
--- behind the next step, and of a deadlock the last one to wait is always the victim.
+-- Which interesting backends hold a lock that a given one waits for. A wait counts after 4 ms, when
+-- the deadlock check is done (deadlock_timeout is 1 ms on our servers). So no check comes after the
+-- next step, and the victim of a deadlock is always the last one to wait.
 select blocker from unnest(%s::int[]) as waiting, unnest(pg_blocking_pids(waiting)) as blocker
 where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[]) and exists (
     select from pg_locks where pid = waiting and waitstart < clock_timestamp() - interval '4 milliseconds'
 )
 
 -- name: locks
--- The locks of a backend. Indexes, views, temporary tables and our own log do not matter. Of the system's tables and of
--- foreign ones nothing is known: who changes them holds no lock here.
+-- The locks of a backend. The name is NULL if the object does not matter: indexes, views, temporary
+-- tables, our log. It is empty if unknown: changes of system and foreign tables hold no lock here.
 select l.locktype, l.mode, case
     when l.locktype <> 'relation' then ''
     when n.nspname in ('cronproof', 'pg_toast') or c.relkind in ('i', 'I', 't', 'v', 'c') or c.relpersistence = 't' then null
@@ -22,8 +22,8 @@ left join pg_namespace as n on n.oid = c.relnamespace
 where l.pid = %s
 
 -- name: claim_log
--- Who claimed a unit, and in which order, cannot be read off the rows afterwards. The log is in a schema of its own. Whoever
--- claims writes the log with the owner's rights, and a rollback takes both back.
+-- Logs who claimed a unit, and in which order, which the rows do not show. The log has its own
+-- schema. It is written with the owner's rights, and a rollback undoes both claim and entry.
 create schema cronproof;
 create table cronproof.claim_writes (
     id bigserial primary key, backend_pid int not null, unit jsonb, claim_column text not null,

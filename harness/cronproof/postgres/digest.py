@@ -1,4 +1,4 @@
-"""The digest: what an execution has left behind in the database, in one short value that is the same for the same rows."""
+"""The digest: a hash of the rows that an execution has left, equal for equal rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True)
 class LoggedWrite:
-    """A backend claimed a unit of work (`is_set`), or gave it back. In the order of the writes to each unit."""
+    """A backend claimed a unit of work (`is_set`) or cleared the claim. `id` gives the order."""
 
     backend_pid: int
     unit: UnitId
@@ -28,16 +28,16 @@ class LoggedWrite:
 
 @dataclass(frozen=True)
 class Digest:
-    """What an execution came to. The same `state` means the same rows everywhere, with times as minutes since the reset."""
+    """A hash of the rows after an execution (times in minutes since the reset), and the claim log."""
 
     state: str
     claim_writes: list[LoggedWrite]
 
 
 def digest_query(catalog: Catalog) -> bytes:
-    """The query for the rows of all tables, as one digest, and for the log of claims.
+    """Builds the query for the digest of all tables and the log of claims.
 
-    Its parameters: the time of the reset, its transaction, the UUIDs that are given, and the application's time then.
+    Parameters: the reset's time and transaction, the given UUIDs, the application's time then.
     """
     tables = []
     for table in catalog.deletable:
@@ -49,7 +49,7 @@ def digest_query(catalog: Catalog) -> bytes:
 
 
 def _value(column: str, kind: str) -> sql.Composed:
-    """The part of a value that equivalent executions share."""
+    """Builds the expression for the part of a value that equivalent executions share."""
     if kind.startswith("timestamp"):
         return _composable("minutes").format(sql.Identifier(column))
     if kind.startswith("time "):
@@ -64,7 +64,7 @@ def _composable(name: str) -> sql.SQL:
 
 
 def _array(values: Sequence[sql.Composable]) -> sql.Composable:
-    """A JSON array of the values, in parts: a function of Postgres takes 100 arguments at most."""
+    """Builds a JSON array in parts, since a Postgres function takes at most 100 arguments."""
     parts = [values[start : start + MAX_ARGUMENTS] for start in range(0, len(values), MAX_ARGUMENTS)]
     arrays = [sql.SQL("jsonb_build_array({})").format(sql.SQL(", ").join(part)) for part in parts or [[]]]
     return sql.SQL(" || ").join(arrays)

@@ -1,7 +1,7 @@
-"""Makes and drops the database of a run, and the roles that log in to it.
+"""Creates and drops the database of a run, and the roles that log in to it.
 
-Its comment says whose it is, and the run holds an advisory lock for it: a database with our comment and a free lock has lost
-its run and may be dropped.
+The database carries our comment, and its run holds an advisory lock on its name. If the lock is
+free, the run has ended and the database may be dropped.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _RIGHTS_NEEDED = {
 
 @contextlib.asynccontextmanager
 async def created(server: Server, *, password: str | None = None) -> AsyncIterator[Database]:
-    """A new database on the server, dropped with its roles when the block ends. Its logins have a password of their own,
-    unless one is given.
+    """Creates a database and its roles. Unless the server is disposable, they are dropped when the
+    block ends. `password` is for the logins; by default it is random.
 
     Raises:
         EnvironmentFailed: the server cannot be reached, or its login may not create databases and roles.
@@ -77,7 +77,7 @@ async def _check_rights(maintenance: AsyncConnection, server: Server) -> None:
 
 
 async def _make_roles(control: AsyncConnection, name: str, password: str, server: Server) -> None:
-    """Supabase's roles where the server lacks them, and three logins of the run's own, one with the rights of each."""
+    """Creates Supabase's roles if they are missing, and a login for each role of `ROLES`."""
     lacking = await (await control.execute(_SQL["lacking_roles"].encode(), [[*ROLES, "authenticator"]])).fetchall()
     try:
         await control.execute(_SQL["roles"].encode())
@@ -85,7 +85,7 @@ async def _make_roles(control: AsyncConnection, name: str, password: str, server
             await control.execute(sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(OURS)))
         for role in ROLES:
             await _make_login(control, name, password, role)
-        # From here on this database needs the roles: another run that ends now cannot drop them.
+        # From here on this database depends on the roles, so another run cannot drop them.
         await control.execute("grant usage on schema public to anon, authenticated, service_role, authenticator")
     except psycopg.errors.InsufficientPrivilege as error:
         raise EnvironmentFailed(
@@ -96,12 +96,12 @@ async def _make_roles(control: AsyncConnection, name: str, password: str, server
 
 async def _make_login(control: AsyncConnection, name: str, password: str, role: Role) -> None:
     login = sql.Identifier(f"{name}_{role}")
-    # A new session begins as the role itself, though it may become one of the others: `role` is a setting.
+    # A new session starts as the role itself: `role` is a setting that the session can change.
     statements = ["create role {login} login inherit password {password}"]
     if role == "service_role":
         statements.append("alter role {login} bypassrls")
         statements.append("grant anon, authenticated to {login}")
-    statements.append("grant {login} to current_user")  # whoever is a member may end its sessions
+    statements.append("grant {login} to current_user")  # a member may terminate its sessions
     statements += ["grant {role} to {login}", "alter role {login} set role = {value}"]
     for statement in statements:
         await control.execute(
@@ -112,7 +112,7 @@ async def _make_login(control: AsyncConnection, name: str, password: str, role: 
 
 
 async def _drop_abandoned(maintenance: AsyncConnection) -> None:
-    """Drops what runs left behind that were killed: databases with our name and comment whose lock nobody holds."""
+    """Drops what killed runs left: databases with our name and comment whose lock is free."""
     found = await (await maintenance.execute(_SQL["our_databases"].encode(), [NAME_PREFIX + "%", OURS])).fetchall()
     for (name,) in found:
         (free,) = await (await maintenance.execute(_SQL["try_lock_name"].encode(), [name])).fetchone() or (False,)

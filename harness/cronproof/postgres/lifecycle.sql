@@ -38,10 +38,10 @@ where datname like %s and shobj_description(oid, 'pg_database') = %s and pg_has_
 select rolname from pg_roles where shobj_description(oid, 'pg_authid') = %s
 
 -- name: lock_name
--- Says that a run lives: held for its database's name.
+-- Locks the name of a database. Its run is alive while it holds the lock.
 select pg_advisory_lock(hashtextextended(%s, 0))
 
 -- name: try_lock_name
--- Whether the run of a database is gone.
+-- Takes the lock on the name of a database if it is free, which means that the run has ended.
 select pg_try_advisory_lock(hashtextextended(%s, 0))
 

@@ -1,4 +1,4 @@
-"""Migrations: SQL files, applied statement by statement, so that an error can be shown where it stands."""
+"""Applies SQL files statement by statement, so that an error has its line and column."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cronproof.errors import UsageError
 
 
 async def apply_migration(connection: AsyncConnection, file: Path, edited: str | None = None) -> str:
-    """Applies one file, or an edited text of it, and returns the SHA-256 of what was applied.
+    """Applies a file, or its edited text, and returns the SHA-256 of what was applied.
 
     Raises:
-        UsageError: the file cannot be read, or Postgres refuses a statement; with file, line and Postgres' words.
+        UsageError: the file cannot be read, or Postgres refuses a statement at the given line.
     """
     try:
         content = file.read_bytes() if edited is None else edited.encode()
@@ -31,7 +31,7 @@ async def apply_migration(connection: AsyncConnection, file: Path, edited: str |
     try:
         slices = pglast.split(text, only_slices=True)
     except pglast.parser.ParseError:
-        slices = (slice(0, len(text)),)  # let the server say what is wrong with it: its words are the ones people know
+        slices = (slice(0, len(text)),)  # the server's own syntax error is more familiar
     for part in slices:
         statement = text[part]
         try:

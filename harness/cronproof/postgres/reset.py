@@ -1,7 +1,7 @@
-"""The reset: every table emptied, sequences restarted, a scenario's rows inserted, in one round trip.
+"""The reset: empties tables, restarts sequences and inserts rows, in one round trip.
 
-Deleting is cheaper than truncating for tables of a few rows: it makes no new files. Tables that refer to each other in a
-circle are truncated together.
+DELETE is cheaper than TRUNCATE for small tables, since it creates no files. Tables whose
+references form a cycle are truncated together.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 
 @dataclass
 class Script:
-    """What makes the database what a scenario finds. As a function, it is parsed and planned only once."""
+    """Resets the database to a scenario's rows. As a function it is parsed and planned once."""
 
     name: str
-    """That of the function."""
+    """The function's name."""
     emptying: Emptying
     numbers: Sequence[tuple[str, int]]
-    """Each sequence, by its name, and the number it goes on with."""
+    """Each sequence by name, with its next number."""
     inserts: Sequence[bytes]
     clock: datetime | None = None
-    """The time from which those of the rows count, where it is not the server's."""
+    """The time from which times in the rows count; None for the server's."""
     has_function: bool = False
 
     @functools.cached_property
     def uuids(self) -> list[uuid.UUID]:
-        """Those that the rows give: any other was made up."""
+        """The UUIDs in the rows. Any other was generated."""
         return [uuid.UUID(found.decode()) for found in sorted(set(_UUID.findall(b";".join(self.inserts).lower())))]
 
     @property
     def text(self) -> bytes:
-        """The statements."""
+        """The script as plain statements."""
         return self._joined(b"select", self.emptying.text)
 
     @property
     def function(self) -> bytes:
-        """The statement that makes the function."""
+        """The statement that creates the function."""
         body = self.emptying.declarations + b" begin " + self._joined(b"perform", self.emptying.block) + b"; end"
         create = sql.SQL("create function cronproof.{}() returns void language plpgsql as {}")
         return create.format(sql.Identifier(self.name), sql.Literal(body.decode())).as_bytes()
 
     @functools.cached_property
     def call(self) -> bytes:
-        """The statement that calls the function, and says when: by the server's clock, and the number of the transaction."""
+        """The statement that calls the function, and returns the time and the transaction's id."""
         call = sql.SQL("select now(), pg_current_xact_id()::xid, cronproof.{}()")
         return call.format(sql.Identifier(self.name)).as_bytes()
 
     def _joined(self, calling: bytes, emptying: bytes) -> bytes:
-        """The statements behind those that empty the tables. `calling` is the word by which functions are called."""
+        """Joins the statements. `calling` is the keyword for calls: select or perform."""
         restart = sql.SQL(", ").join(
             sql.SQL("setval({}, {}, false)").format(sql.Literal(name), number) for name, number in self.numbers
         )
@@ -70,7 +70,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Emptying:
-    """What deletes all rows, and the log of claims: as statements, and as a block of PL/pgSQL."""
+    """Deletes all rows and the log of claims, as statements or as a PL/pgSQL block."""
 
     catalog: Catalog
 
@@ -78,19 +78,19 @@ class Emptying:
 
     @property
     def text(self) -> bytes:
-        """The statements."""
+        """The plain statements."""
         statements = [_emptied(_names(tables)) for tables in self.catalog.groups]
         return sql.SQL("; ").join([*statements, _FORGET]).as_bytes()
 
     @property
     def block(self) -> bytes:
-        """The statements. A deletion can set off triggers that write elsewhere: then again, until nothing is left."""
+        """The PL/pgSQL block. If deletions fire triggers, it loops until nothing is left."""
         again = self.catalog.triggers_on_delete
         parts = []
         for tables in self.catalog.groups:
             names = _names(tables)
             part = _emptied(names) + sql.SQL(";")
-            if len(names) > 1:  # truncating takes a millisecond, even where there is nothing
+            if len(names) > 1:  # TRUNCATE takes 1 ms even for empty tables
                 rows = sql.SQL(" or ").join(sql.SQL("exists (select from {})").format(name) for name in names)
                 part = sql.SQL("if {} then {} end if;").format(rows, part)
             elif again:
@@ -114,11 +114,11 @@ _FORGET = sql.SQL("delete from cronproof.claim_writes")
 
 
 def next_numbers(sequences: Sequence[NumberSequence]) -> str:
-    """The query for the next value of each sequence after explicit ids; NULL where the sequence gave them all."""
+    """Builds the query for each sequence's next value past higher explicit ids, or NULL."""
     return "select " + ", ".join(map(_next_number, sequences))
 
 
 def _next_number(sequence: NumberSequence) -> str:
     if sequence.table is None:
         return str(sequence.start)
-    return _SQL["next_number"].format(**vars(sequence))  # names as SQL has them
+    return _SQL["next_number"].format(**vars(sequence))  # these are SQL identifiers

@@ -1,7 +1,7 @@
-"""Time shift: every point in time of every row moves into the past, as if the clock had gone on.
+"""Time shift: moves every point in time of every row into the past, as if time had passed.
 
-The clock of the server cannot be set for one database, and `now()` cannot be replaced where a function pins its
-search_path. What crons compare with it can be moved instead, to the same effect.
+The server's clock cannot be set for one database, and `now()` cannot be replaced where a function
+pins its search_path. Moving what crons compare with the clock has the same effect.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from psycopg import sql
 
 from cronproof.postgres.catalog import Catalog
 
-LOCK_SECONDS = 2  # an instance that waits for an answer in the middle of a transaction may hold rows
+LOCK_SECONDS = 2  # an instance in the middle of a transaction may hold locks
 
 
 def shift_statements(catalog: Catalog, time: timedelta, *, is_superuser: bool) -> bytes:
-    """What makes all rows older by a time, in one transaction. A negative time makes them younger.
+    """Builds the transaction that makes all rows older by `time`, or younger if it is negative.
 
-    Dates, which have no hours, move by whole days only. Triggers are not set off.
+    Dates move by whole days only. User triggers do not fire.
     """
     updates = list(_updates(catalog, time))
     quiet = [sql.SQL("set local session_replication_role = replica")] if is_superuser else []

@@ -56,7 +56,7 @@ def lines(proof: Proof) -> Iterator[str]:
     for trial in proof.survivors:
         yield f"  not caught: {trial.subject.name}{_why(trial)}"
     for name in proof.stale:
-        yield f"  explained, but caught or gone: {name}"
+        yield f"  explained as equivalent, but caught or no longer generated: {name}"
 
 
 def _why(trial: Trial) -> str:

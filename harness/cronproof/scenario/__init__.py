@@ -1,1 +1,1 @@
-"""Scenario files: what they say, reading them with line numbers, and the rows that they ask for."""
+"""Scenario files: their model, reading them with line numbers, and their rows as SQL."""

@@ -1,7 +1,7 @@
-"""Values of which a scenario gives several, `{any: [a, b]}`: a sample draws one of them for each execution.
+"""Values to choose from, `{any: [a, b]}`: a sample draws one of them for each execution.
 
-Everything else takes the first ones. A choice is a tuple of numbers, one for each such place in the order of the file. An
-empty one stands for the first values.
+Other executions take the first. A choice is a tuple of indices, one for each such place in the
+order of the file. An empty tuple stands for the first values.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from cronproof.scenario.scenario import Scenario
 
 @dataclass(frozen=True)
 class Choice:
-    """A column of a row, where it stands in the file, and the values to choose from."""
+    """A place in the file that gives several values for a column."""
 
     path: tuple[str | int, ...]
     values: Sequence[Any]
 
     @property
     def name(self) -> str:
-        """What it is called in a counterexample: `orders.0.due_at`."""
+        """Its name in a counterexample: `orders.0.due_at`."""
         return ".".join(str(part) for part in self.path if part not in {"given", "rows", "row"})
 
 
 def find_choices(scenario: Scenario) -> list[Choice]:
-    """All places of a scenario that give several values, in the order of the file."""
+    """Finds the places of a scenario that give several values, in the order of the file."""
     return [Choice(path, row[column]["any"]) for path, row, column in scenario.given.places_to_choose()]
 
 
 def apply_choice(scenario: Scenario, data: Data) -> Scenario:
-    """The scenario with one value in each such place."""
+    """Returns the scenario with one value in each such place."""
     copied = scenario.model_copy(deep=True)
     for number, (_, row, column) in enumerate(list(copied.given.places_to_choose())):
         row[column] = row[column]["any"][data[number] if data else 0]
@@ -41,16 +41,16 @@ def apply_choice(scenario: Scenario, data: Data) -> Scenario:
 
 
 def name_choice(scenario: Scenario, data: Data) -> dict[str, Any]:
-    """What was chosen, by name, where it is not what comes first."""
-    chosen_ones = zip(find_choices(scenario), data, strict=False)  # of an empty choice nothing
+    """Returns the chosen values by name, except those that come first."""
+    chosen_ones = zip(find_choices(scenario), data, strict=False)  # none if the choice is empty
     return {choice.name: choice.values[number] for choice, number in chosen_ones if number}
 
 
 def find_choice(scenario: Scenario, values: Mapping[str, Any]) -> Data:
-    """The choice of the values that are given by name.
+    """Finds the choice with the values that are given by name.
 
     Raises:
-        ValueError: the scenario does not give one of them to choose.
+        ValueError: the scenario does not offer one of them.
     """
     offered = find_choices(scenario)
     if strange := values.keys() - {choice.name for choice in offered}:
@@ -65,7 +65,7 @@ def find_choice(scenario: Scenario, values: Mapping[str, Any]) -> Data:
 
 
 def alternatives(scenario: Scenario) -> Iterator[Data]:
-    """Choices in which every value that can be chosen comes once."""
+    """Yields choices that together contain every value."""
     offered = find_choices(scenario)
     for number in range(max((len(choice.values) for choice in offered), default=1)):
         yield tuple(min(number, len(choice.values) - 1) for choice in offered)

@@ -1,4 +1,4 @@
-"""Finds what a scenario says that does not fit together."""
+"""Finds contradictions in a scenario."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cronproof.scenario.scenario import Scenario
 
 
 def find_contradictions(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
-    """What a scenario says that does not fit together: where in the file, and what is wrong."""
+    """Yields a scenario's contradictions: where in the file, and what is wrong."""
     when, checks = scenario.when, scenario.checks
     if when is None:
         for number, check in enumerate(checks):

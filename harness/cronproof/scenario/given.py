@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 class Repeated(StrictModel):
-    """Many rows alike. From one to the next, `id` and every `…_id` count up, phone numbers too, and times go back."""
+    """Many similar rows. From row to row `id`, every `…_id` and phone numbers go up by one."""
 
     repeat: Annotated[int, Field(ge=2, le=500, description="How many rows.")]
     row: Annotated[Row, Field(description="The first row. Each further one is a minute older.")]
@@ -45,7 +45,7 @@ RowItem = Annotated[
 
 
 def rows_of(table: list[Repeated | Row]) -> Iterator[tuple[int, int, Row]]:
-    """The rows of a table as the file has them: position, number of the repetition, row."""
+    """Yields a table's rows: position in the file, number of the repetition, row."""
     for position, item in enumerate(table):
         if isinstance(item, Repeated):
             for repetition in range(item.repeat):
@@ -56,7 +56,7 @@ def rows_of(table: list[Repeated | Row]) -> Iterator[tuple[int, int, Row]]:
 
 def _time_of_a_place(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError(CLOCK_FORM)  # noqa: TRY004  (the reader tells of it with its line)
+        raise ValueError(CLOCK_FORM)  # noqa: TRY004  (the reader reports it with its line)
     time, _, zone = value.rpartition(" ")
     try:
         return datetime.fromisoformat(time).replace(tzinfo=ZoneInfo(zone))
@@ -65,7 +65,7 @@ def _time_of_a_place(value: object) -> object:
 
 
 class Given(ServicesGiven):
-    """What is there before the crons are called. The seed rows of the target are there too."""
+    """The state before the crons are called. The seed rows of the target are always there."""
 
     rows: Annotated[
         dict[str, list[RowItem]],
@@ -86,11 +86,11 @@ class Given(ServicesGiven):
     ] = None
     role: Annotated[
         Role,
-        Field(description="The database role that the crons have. All but service_role are under row-level security."),
+        Field(description="The crons' database role. All except service_role are subject to row-level security."),
     ] = "service_role"
 
     def places_to_choose(self) -> Iterator[tuple[FilePlace, Row, str]]:
-        """The values of rows that stand for one of several, in the order of the file: each one's place, row and column."""
+        """Yields the place, row and column of each `{any: …}`, in the order of the file."""
         for table, items in self.rows.items():
             for position, item in enumerate(items):
                 row, within = (item.row, ("row",)) if isinstance(item, Repeated) else (item, ())

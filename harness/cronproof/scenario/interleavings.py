@@ -15,7 +15,7 @@ DEPTH = 3
 
 
 class Preemptions(StrictModel):
-    """Every schedule with at most so many preemptions. A preemption leaves an instance that could have gone on."""
+    """Every schedule with at most N preemptions. A preemption leaves an instance that could go on."""
 
     preemptions: Annotated[int, Field(ge=0, le=MAX_PREEMPTIONS, description="How many.")]
 
@@ -24,7 +24,7 @@ class Preemptions(StrictModel):
 
 
 class Sample(StrictModel):
-    """So many schedules, drawn at random, along with the values of `{any: [a, b]}`."""
+    """N schedules drawn at random, each with values drawn for `{any: [a, b]}`."""
 
     sample: Annotated[int, Field(ge=1, le=MAX_SAMPLE, description="How many.")]
     depth: Annotated[
@@ -32,7 +32,7 @@ class Sample(StrictModel):
         Field(
             ge=1,
             le=MAX_DEPTH,
-            description="The kind of failure that the sample is made for: one that takes so many ordered pairs of steps.",
+            description="The failures that the sample aims at: those that need this many ordered pairs of steps.",
         ),
     ] = DEPTH
 

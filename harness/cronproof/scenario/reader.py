@@ -1,4 +1,4 @@
-"""Reads scenario files. Every mistake of a file is reported at once, each where it stands."""
+"""Reads scenario files. All mistakes of a file are reported at once, each with its place."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.then import BY_NAME
 
 SUFFIXES = frozenset({".yaml", ".yml"})
-# Of unions: in an error's location, but not in the file.
+# The tags of unions, which are in an error's location, but not in the file.
 TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file, the SHA-256 of what was read from it, and where in it everything stands."""
+    """A file, the SHA-256 of its content, and its YAML nodes with their places."""
 
     file: Path
     root: Any
     sha256: str = ""
 
     def mistake(self, path: Sequence[str | int], message: str) -> Mistake:
-        """The mistake at the deepest part of `path` that is in the file."""
+        """Makes a mistake at the deepest part of `path` that is in the file."""
         node, line, column = self.root, 0, 0
         for key in path:
             if isinstance(node, CommentedMap) and key in node:
@@ -59,7 +59,7 @@ class ScenarioFile:
     scenario: Scenario
     source: Source
     pair: tuple[CronName, CronName] | None = None
-    """The crons that are called, of a scenario that calls every two of several."""
+    """The crons that are called, if the file calls every pair of several."""
 
     @property
     def id(self) -> str:
@@ -68,14 +68,14 @@ class ScenarioFile:
         return f"{self.source.file.parent.name}/{self.source.file.stem}{of_pair}"
 
     def each(self) -> list[ScenarioFile]:
-        """The scenarios that are played: one, or one for each pair."""
+        """Returns the scenarios to execute: one, or one for each pair."""
         when = self.scenario.when
         if when is None or not when.each_pair:
             return [self]
         return [self.of(pair) for pair in itertools.combinations(when.call, 2)]
 
     def of(self, pair: tuple[CronName, CronName]) -> ScenarioFile:
-        """The scenario of one pair."""
+        """Returns the scenario of one pair."""
         assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call have pairs)
         when = self.scenario.when.model_copy(update={"call": list(pair), "each_pair": False})
         title = f"{self.scenario.title}: {pair[0]} and {pair[1]}"
@@ -83,7 +83,7 @@ class ScenarioFile:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The scenario files at and below the paths, in order.
+    """Finds the scenario files at and below the paths, in order.
 
     Raises:
         UsageError: a path does not exist, or there is no scenario there.
@@ -106,7 +106,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 
 
 def one(path: Path) -> Path:
-    """The scenario file that a path names.
+    """Returns the scenario file that a path names.
 
     Raises:
         UsageError: it names none, or a folder.
@@ -118,7 +118,7 @@ def one(path: Path) -> Path:
 
 
 def read(files: Sequence[Path]) -> list[ScenarioFile]:
-    """The scenarios of the files.
+    """Reads the scenarios of files.
 
     Raises:
         InvalidScenario: with every mistake of every file.
@@ -135,7 +135,7 @@ def read(files: Sequence[Path]) -> list[ScenarioFile]:
 
 
 def read_one(file: Path) -> ScenarioFile:
-    """The scenario of one file.
+    """Reads the scenario of one file.
 
     Raises:
         InvalidScenario: with every mistake of the file.
@@ -143,7 +143,7 @@ def read_one(file: Path) -> ScenarioFile:
     try:
         content = file.read_bytes()
         text = content.decode("utf-8")
-        with warnings.catch_warnings(action="ignore"):  # an anchor may be used twice; nobody reads about it here
+        with warnings.catch_warnings(action="ignore"):  # a reused anchor is no mistake
             root = YAML(typ="rt").load(text)
             data = YAML(typ="safe", pure=True).load(text)
     except (OSError, UnicodeDecodeError) as error:
@@ -153,7 +153,7 @@ def read_one(file: Path) -> ScenarioFile:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = (error.problem or str(error)).splitlines()[0]
         raise InvalidScenario([Mistake(file, line, column, f"not YAML: {problem}")]) from None
-    except Exception as error:  # noqa: BLE001  (the parser raises anything it meets in a strange scalar)
+    except Exception as error:  # noqa: BLE001  (the parser can raise any error on a strange scalar)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {reason}")]) from None
     source = Source(file, root, hashlib.sha256(content).hexdigest())
@@ -195,17 +195,17 @@ def _mistake(source: Source, error: ErrorDetails) -> Mistake:
 
 
 def _shown(value: Any) -> str:
-    """A value as it can be shown: a page of it helps nobody."""
+    """Returns a value as text, shortened if it is long."""
     return reprlib.repr(value)
 
 
 def _is_tag(part: str | int, before: str | int | None) -> bool:
-    """Whether a part of an error's location says which form an item of a list has, and so is not in the file."""
+    """Whether a part of an error's location is the tag of a union, which is not in the file."""
     return (isinstance(before, int) or before == "interleavings") and part in TAGS
 
 
 def _words_at(path: Sequence[str | int]) -> Iterator[str]:
-    """The words that may stand at a place in the file, according to the JSON Schema."""
+    """Yields the words that the JSON Schema allows at a place in the file."""
     schema = Scenario.model_json_schema()
     places = [schema]
     for part in path:
@@ -233,7 +233,7 @@ def _alternatives(schema: dict[str, Any], places: Sequence[dict[str, Any]]) -> I
 
 
 def _nearest_file(path: Path) -> str:
-    """The file of the same folder that was probably meant by a path that does not exist."""
+    """Suggests a file of the same folder in place of a path that does not exist."""
     folder = path.parent
     names = [file.name for file in folder.iterdir() if file.suffix in SUFFIXES] if folder.is_dir() else []
     near = difflib.get_close_matches(path.name, [name for name in names if name != path.name], n=1)

@@ -1,4 +1,4 @@
-"""The rows that a scenario asks for, as SQL: values by the type of their column, times relative to now."""
+"""Turns a scenario's rows into SQL: values by the type of their column, times relative to now."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Seed:
     """The rows that every scenario of a target has."""
 
     def __init__(self, file: Path) -> None:
-        """Reads them.
+        """Reads the rows from a file.
 
         Raises:
             UsageError: the file holds no rows.
@@ -52,7 +52,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Insert:
-    """One row as a statement, and the place in a file that asks for it."""
+    """One row as a statement, and where the file gives it."""
 
     statement: bytes
     mistake: Callable[[str], Mistake]
@@ -60,7 +60,7 @@ class Insert:
 
 
 def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
-    """The statements that insert the seed's and the scenario's rows into empty tables.
+    """Builds the statements that insert the seed's and the scenario's rows into empty tables.
 
     Raises:
         InvalidScenario: a table or column that the database does not have, or a value that does not fit its column.
@@ -83,7 +83,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     for table in catalog.insertable:
         of_seed = functools.partial(Mistake, seed.file, 1, 1)
         columns = catalog.columns[table]
-        for row in seed.rows.get(table, []):  # written for another schema, it may have more than this one
+        for row in seed.rows.get(table, []):  # the seed may have columns that are not there
             known = {column: value for column, value in row.items() if column in columns}
             found.append(Insert(_insert(table, known, catalog, slugs, now), of_seed))
         for position, repetition, row in rows_of(given.get(table, [])):
@@ -172,6 +172,6 @@ def _is_uuid(value: Any) -> bool:
 
 
 def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
-    """The tables that checks look at: those that they name, those that the scenario gives rows to, and those of units."""
+    """Returns the tables that checks look at: those they name, those with given rows, those of units."""
     named = {table for check in file.scenario.checks for table in check.tables}
     return [table for table in catalog.columns if table in COMPARED_TABLES | named or table in file.scenario.given.rows]

@@ -28,8 +28,8 @@ class Scenario(StrictModel):
     slow: Annotated[
         bool, Field(description="Whether it takes long: then it is executed only if it is named, or with `--slow`.")
     ] = False
-    given: Annotated[Given, Field(description="What is there before.")] = Given()
-    when: Annotated[When | None, Field(description="What is called; nothing, for checks of the database alone.")] = None
+    given: Annotated[Given, Field(description="The state before the crons are called.")] = Given()
+    when: Annotated[When | None, Field(description="The calls; none for checks of the database alone.")] = None
     then: Annotated[list[Expectation], Field(min_length=1, description="What must hold, in every order.")]
 
     @property

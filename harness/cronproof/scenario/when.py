@@ -58,28 +58,26 @@ class When(StrictModel):
         list[FaultWord],
         BeforeValidator(as_list, json_schema_input_type=FaultWord | list[FaultWord]),
         Field(
-            description="Failures that are injected: these, or `each` of them, one in each execution, at every point where it "
-            "can happen; with `pairs`, one or two of these or of all. The instances run one after the other, each when the cron "
-            "is due `again`; with `interleavings`, at once, in every order of those."
+            description="Faults to inject: those named, or `each` for all. An execution has one fault; every point is "
+            "tried at which it can happen. With `pairs` it has one or two. The instances run one after the other, each when "
+            "the cron is due `again`; with `interleavings`, concurrently, in those schedules."
         ),
     ] = []
     again: Annotated[
         Annotated[str, AfterValidator(_period), WithJsonSchema({"type": "string", "pattern": _PERIOD.pattern})] | None,
         Field(
-            description="How long until the crons are due again: `15 minutes`, `1 day`. So much time passes before each "
-            "round of the recovery, before each further instance under faults, and while one is slow. None passes when left "
-            "out.",
+            description="How long until the crons are due again: `15 minutes`, `1 day`. This time passes before each "
+            "round of the recovery, before each further instance under faults, and while a call is slow. By default no "
+            "time passes.",
         ),
     ] = None
     each_pair: Annotated[
         bool,
-        Field(description="Whether every two of the crons under `call` are called at once, each pair on fresh rows."),
+        Field(description="Whether every pair of the crons under `call` is called concurrently, on fresh rows."),
     ] = False
     restart: Annotated[
         bool,
-        Field(
-            description="Every execution begins with new processes, for servers that remember too much from call to call."
-        ),
+        Field(description="Whether every execution starts new processes, for servers that keep state between calls."),
     ] = False
     method: Annotated[Literal["GET", "POST"], Field(description="The HTTP method.")] = "GET"
     secret: Annotated[

@@ -1,4 +1,4 @@
-"""What the behaviours and the transports share: a request, a response, and a message that was tried."""
+"""What mocks and transports share: requests, responses, the clock and rate limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Request:
     body: bytes = b""
 
     def json(self) -> Any:
-        """The body as JSON.
+        """Parses the body as JSON.
 
         Raises:
             ValueError: it is not JSON.
@@ -32,7 +32,7 @@ class Request:
         return json.loads(self.body)
 
     def form(self) -> dict[str, str]:
-        """The body as a form, the first value of each name."""
+        """Parses the body as a form, with the first value of each name."""
         return {name: values[0] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
 
 
@@ -46,19 +46,19 @@ class Response:
 
     @classmethod
     def of_json(cls, status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
-        """A response with a JSON body."""
+        """Builds a response with a JSON body."""
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         return cls(status, body, {"content-type": "application/json; charset=utf-8", **(headers or {})})
 
     @classmethod
     def of_html(cls, status: int, html: str, headers: Mapping[str, str] | None = None) -> Response:
-        """A response with an HTML body."""
+        """Builds a response with an HTML body."""
         return cls(status, html.encode(), {"content-type": "text/html; charset=utf-8", **(headers or {})})
 
 
 @dataclass
 class NoAnswer(Exception):
-    """A call is not answered: the caller waits in vain (`hangs`), or its connection breaks."""
+    """A call gets no answer: it hangs (`hangs`), or its connection breaks."""
 
     hangs: bool
 
@@ -68,31 +68,31 @@ SECONDS_PER_CALL = 0.125
 
 @dataclass
 class CallClock:
-    """A clock in which every call takes the same time, so that rate limits do not depend on this machine's speed."""
+    """A clock that advances with each call, so that rate limits do not depend on real time."""
 
     seconds_per_call: float = SECONDS_PER_CALL
     now: float = 0.0
 
     def __call__(self) -> float:
-        """The time of the next call, in seconds."""
+        """Advances to the next call, and returns its time in seconds."""
         self.now += self.seconds_per_call
         return self.now
 
     def shift_time(self, time: timedelta) -> None:
-        """Lets time pass; a negative time turns it back."""
+        """Moves the clock forward, or back if `time` is negative."""
         self.now += time.total_seconds()
 
 
 @dataclass
 class RateLimit:
-    """So many requests in so many seconds, counted for each key."""
+    """At most `requests` in `seconds`, counted for each key."""
 
     requests: int
     seconds: float
     _recent: dict[str, deque[float]] = field(default_factory=dict)
 
     def left(self, key: str, now: float) -> int:
-        """Counts a request, and returns how many are left behind it; negative when there was none left for it."""
+        """Counts a request, and returns how many are left; negative if it exceeds the limit."""
         recent = self._recent.setdefault(key, deque())
         while recent and recent[0] <= now - self.seconds:
             recent.popleft()
@@ -102,17 +102,17 @@ class RateLimit:
         return self.requests - len(recent)
 
     def wait(self, key: str, now: float) -> float:
-        """In how many seconds there is one left again."""
+        """Returns in how many seconds a request is allowed again."""
         recent = self._recent.setdefault(key, deque())
         return max(recent[0] + self.seconds - now, 0.0) if len(recent) >= self.requests else 0.0
 
 
 Log = Callable[[Attempt], None]
-"""Told of every message that a service finds in a request."""
+"""Called with every message that a service finds in a request."""
 
 
 def not_found(request: Request) -> Response:
-    """What Express, which all three services seem to run, answers where there is no route."""
+    """Builds Express' answer to an unknown route: all three services seem to run Express."""
     return Response.of_html(
         404,
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'

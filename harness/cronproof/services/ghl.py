@@ -1,6 +1,6 @@
-"""GoHighLevel's conversations API, as far as sending an SMS goes (apps/conversations.json, version 2021-04-15).
+"""A mock of GoHighLevel's API for sending an SMS (apps/conversations.json, version 2021-04-15).
 
-Its limits are 100 requests in ten seconds and 200,000 a day; each response tells what is left:
+Limits are 100 requests in ten seconds and 200,000 a day. Each response says what is left:
 https://help.gohighlevel.com/support/solutions/articles/48001060529-highlevel-api.
 """
 
@@ -30,14 +30,14 @@ class GoHighLevel:
     _requests: int = 0
 
     def refusal(self, name: ErrorName) -> Response:
-        """How the API refuses."""
+        """Builds the API's response for an error."""
         error = ERRORS[name]
         return Response.of_json(
             error.status, {"statusCode": error.status, "message": error.message, "error": error.title}
         )
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
-        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
+        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
         left = self._rate.left("", self.clock())
         self._requests += 1
         if left < 0:

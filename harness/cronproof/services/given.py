@@ -1,4 +1,4 @@
-"""What a scenario says of the services: how they behave during an execution."""
+"""`given`: how the services behave during an execution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Refusal(StrictModel):
 class OpenPhoneGiven(StrictModel):
     """How the SMS API behaves during the execution. In the recovery it refuses only what is invalid."""
 
-    refuses: Annotated[list[Refusal], Field(description="The first that fits a message answers it.")] = []
+    refuses: Annotated[list[Refusal], Field(description="The first that matches a message answers it.")] = []
     envelope: Annotated[
         Envelope, Field(description="The form of its errors: as documented (flat), or as seen live (wrapped).")
     ] = "flat"

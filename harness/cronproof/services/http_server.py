@@ -14,15 +14,15 @@ import uvicorn
 from uvicorn.server import ServerState
 
 BREAK = "cronproof.break"
-"""The extension of the ASGI scope that breaks the connection: the client gets no answer, not even an end."""
-KEEP_ALIVE_SECONDS = 3600  # connections stay warm from run to run
+"""The ASGI scope extension that aborts the connection, so that the client gets no answer."""
+KEEP_ALIVE_SECONDS = 3600  # connections stay open between executions
 
 
 @contextlib.asynccontextmanager
 async def serving(app: Any, *, port: int = 0, certificate: Path | None = None) -> AsyncIterator[int]:
-    """Serves an ASGI application on a loopback port for as long as the block runs; yields the port, a free one by default.
+    """Serves an ASGI application on a loopback port while the block runs, and yields the port.
 
-    With a certificate it speaks TLS.
+    By default it is a free port. With a certificate it serves TLS.
 
     Raises:
         OSError: the port is taken.
@@ -49,9 +49,9 @@ async def serving(app: Any, *, port: int = 0, certificate: Path | None = None) -
     )
     config.load()
     made: Any = config.http_protocol_class
-    # Without uvicorn's server around its protocol: that one looks after signals and wakes up ten times a second.
+    # The protocol without uvicorn's Server, which handles signals and wakes up ten times a second.
     protocol = functools.partial(made, config=config, server_state=state, app_state={})
-    # Made with its protocol named: asyncio sets TCP_NODELAY on no other, and without it an answer takes 40 ms.
+    # asyncio sets TCP_NODELAY only if IPPROTO_TCP is named. Without it an answer takes 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))

@@ -1,7 +1,7 @@
 """The mocked APIs as respx routes, for code in this process that calls through httpx.
 
-Every instance has addresses of its own, `http://mocks.cronproof.invalid/<instance>/<service>`, so that the mocks know who
-calls. Any other host is refused and noted.
+Each instance has its own addresses, `http://mocks.cronproof.invalid/<instance>/<service>`, which
+show the mocks who calls. Any other host is refused and noted.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from cronproof.services.services import Services
 ORIGIN = "http://mocks.cronproof.invalid"
 
 caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
-"""The instance on whose behalf this task runs: a call to a host that is no mock tells it in no other way."""
+"""The instance that this task runs for. Refused calls are attributed by it."""
 
 inner_cron: contextvars.ContextVar[str | None] = contextvars.ContextVar("inner_cron", default=None)
-"""The cron that the called one has called in turn, if it has."""
+"""The cron that the called cron has called in turn, if any."""
 
 
 def address(instance: str, service: ServiceName) -> str:
-    """The service's base URL for one instance."""
+    """Returns a service's base URL for one instance."""
     return f"{ORIGIN}/{instance}/{service}"
 
 
@@ -39,7 +39,7 @@ def install(router: respx.MockRouter, services: Services) -> None:
 
 
 def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
-    """Adds the route that catches every other host. It belongs behind all others."""
+    """Adds the route that catches every other host. It must come after all other routes."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         services.blocked_calls.append(BlockedCall(caller.get(), str(request.url)))

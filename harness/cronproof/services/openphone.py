@@ -1,7 +1,7 @@
-"""OpenPhone (Quo) API, v1, as far as sending and listing messages goes.
+"""A mock of the OpenPhone (Quo) API, v1: sending and listing messages.
 
-Rules and their order: the key, then the route, then the rate limit, then the body. The provider's own order is not
-documented. Nothing is idempotent: the same request twice is two messages.
+A request is checked in this order: key, rate limit, route, body. The provider does not document
+its order. Nothing is idempotent: the same request twice is two messages.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from cronproof.services.openphone_errors import ERRORS, Envelope, error_response
 
 REQUESTS_PER_SECOND = 10
 _E164 = re.compile(r"^\+[1-9]\d{1,14}$")
-# Numbers of country code 1 have an area code and an exchange that begin with 2 to 9. +10000000000 has neither, and the
-# live API answers 400 to it.
+# With country code 1, area code and exchange begin with 2 to 9. The live API answers 400 to
+# +10000000000, which violates that.
 _NORTH_AMERICAN = re.compile(r"^\+1[2-9]\d{2}[2-9]\d{6}$")
 _PHONE_NUMBER_ID = re.compile(r"^PN(.*)$")
 _USER_ID = re.compile(r"^US(.*)$")
@@ -34,7 +34,7 @@ _MAX_RESULTS = range(1, 101)
 
 @dataclass(frozen=True)
 class Scripted:
-    """An answer given in place of the usual one: to messages for `to` (any, when None), `times` times (always)."""
+    """An error in place of the usual answer, to messages for `to` (None: any), `times` times."""
 
     error: ErrorName
     to: str | None = None
@@ -55,9 +55,7 @@ class OpenPhone:
     _rate: RateLimit = field(default_factory=lambda: RateLimit(REQUESTS_PER_SECOND, 1))
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
-        """Answers one request, with the refusal if one is given. `log` is told of the message in it, if it has one that can
-        be read.
-        """
+        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
         key = request.headers.get("authorization")
         limit = self._rate.left(key or "", self.clock())
         headers = {
@@ -72,7 +70,7 @@ class OpenPhone:
         return replace(response, headers={**response.headers, **headers})
 
     def refusal(self, name: ErrorName) -> Response:
-        """How the API refuses."""
+        """Builds the API's response for an error."""
         return error_response(name, self.envelope)
 
     def shift_time(self, time: timedelta) -> None:
@@ -191,7 +189,7 @@ def _iso(time: datetime) -> str:
 
 
 def _content(request: Request) -> Any:
-    """The body of a request as far as it can be read."""
+    """Returns a request's JSON body; None if it cannot be read."""
     try:
         return request.json()
     except ValueError:
@@ -199,7 +197,7 @@ def _content(request: Request) -> Any:
 
 
 def _mistakes(body: Any) -> Iterable[dict[str, Any]]:
-    """What is wrong with the body of a request to send a message, field by field."""
+    """Yields what is wrong with the body of a request to send a message, field by field."""
     if not isinstance(body, dict):
         yield _mistake("", "Expected object", None, "object")
         return
@@ -252,7 +250,7 @@ def _mistake(path: str, message: str, value: Any, kind: str = "string") -> dict[
 
 
 def _recipient_and_content(body: Any) -> tuple[str, str]:
-    """As much of a message as can be read, for the log."""
+    """Returns as much of a message as can be read, for the log."""
     fields = body if isinstance(body, dict) else {}
     to = fields.get("to")
     recipients = to if isinstance(to, list) else [to]

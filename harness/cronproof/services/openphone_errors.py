@@ -1,4 +1,4 @@
-"""Every error that OpenPhone documents for sending a message, and the two envelopes that it has been seen to use.
+"""The errors that OpenPhone documents for sending a message, and the two envelopes it has used.
 
 flat     as the specification has it: {message, code, status, docs, title, …}. `code` is a string of seven digits: two
          for the resource (02: messages), two more, and the HTTP status.
@@ -33,7 +33,7 @@ class ApiError:
     has_description: bool = False
 
     def response(self, envelope: Envelope, *, message: str | None = None, errors: Sequence[Any] = ()) -> Response:
-        """The error as an answer; `message` replaces the usual text, `errors` says which fields are wrong."""
+        """Builds the response. `message` replaces the usual text; `errors` lists wrong fields."""
         text = message or self.message
         content: dict[str, Any]
         if envelope == "wrapped":
@@ -85,5 +85,5 @@ BAD_GATEWAY = Response.of_html(
 
 
 def error_response(name: ErrorName, envelope: Envelope) -> Response:
-    """The named error in the envelope; a bad gateway comes from in front of the API and is HTML in either."""
+    """Builds an error in an envelope. A bad gateway has none: a proxy before the API sends HTML."""
     return BAD_GATEWAY if name == "bad-gateway" else ERRORS[name].response(envelope)

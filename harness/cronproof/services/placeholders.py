@@ -1,4 +1,4 @@
-"""What a configuration can say of services: the placeholders, and the variables that usually get them."""
+"""The placeholders for services in a configuration, and the variables that usually hold them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ USUAL_VARIABLES: Sequence[tuple[str, ServicePlaceholder]] = (
     (r"(^|_)TELEGRAM_(API_)?(URL|HOST|BASE|BASE_URL)$", "telegram_url"),
     (r"(^|_)(GHL|LEADCONNECTOR|HIGHLEVEL)_(API_)?(URL|HOST|BASE|BASE_URL)$", "ghl_url"),
 )
-"""Patterns of environment variables, each with what such a variable gets."""
+"""Patterns of environment variables, each with the placeholder for their value."""
 TITLES = "OpenPhone, Telegram and GoHighLevel"
-"""The services in a sentence."""
+"""The services' names, for a sentence."""
 EXAMPLE_HOST = "api.openphone.com"
 
 
 def fill_in(address: Callable[[ServiceName], str], api_key: str) -> dict[str, str]:
-    """The values of the placeholders, given each service's address."""
+    """Returns the values of the placeholders, given each service's address."""
     return {
         "openphone_url": address("openphone"),
         "openphone_api_key": api_key,

@@ -1,4 +1,4 @@
-"""The three services behind one door: who calls, the points at which the caller can be held, the log of messages."""
+"""Dispatches calls to the three mocked services, with scheduling points and a log of messages."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Api(Protocol):
     clock: CallClock
 
     def refusal(self, name: ErrorName) -> Response:
-        """How it refuses."""
+        """Builds its response for an error."""
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
-        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
+        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
 
 
 LONG_ENOUGH = timedelta(minutes=1)
-"""Longer than any service counts requests."""
+"""Longer than the window of any rate limit."""
 
 
 @dataclass(eq=False)
 class _Call:
-    """A call, from its first point to its second. It is held, or it is over: it is never busy."""
+    """A call as a channel. It is held or over, and never busy."""
 
     content: bytes
     is_busy = False
@@ -49,7 +49,7 @@ class _Call:
 
 @dataclass
 class Services:
-    """The mocked APIs of one run. `messages` has every message that was tried, refused ones too."""
+    """The mocked APIs of a run. `messages` has every message that was tried, refused ones too."""
 
     api_keys: frozenset[str]
     gate: Gate = field(default_factory=OpenGate)
@@ -60,7 +60,7 @@ class Services:
         self.reset()
 
     def reset(self, given: ServicesGiven | None = None) -> None:
-        """Forgets everything, and behaves from now on as a scenario says."""
+        """Resets all services to the behaviour that a scenario gives."""
         openphone = (given or ServicesGiven()).openphone
         refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in openphone.refuses]
         self.openphone = OpenPhone(self.api_keys, scripted=refuses, envelope=openphone.envelope)
@@ -69,7 +69,7 @@ class Services:
         self.messages, self.blocked_calls = [], []
 
     def recover(self) -> None:
-        """From now on nothing is refused that is valid; what was sent stays sent, though nobody counts it any more."""
+        """Stops refusing valid messages, and lets rate limits expire. What was sent stays sent."""
         self.openphone.scripted = ()
         self._let_pass(LONG_ENOUGH)
 
@@ -82,17 +82,17 @@ class Services:
             api.clock.shift_time(time)
 
     def shift_time(self, time: timedelta) -> None:
-        """Lets time pass: what was sent moves into the past, and is forgotten by those who count it."""
+        """Lets time pass: what was sent moves into the past, also for rate limits."""
         self.openphone.shift_time(time)
         self._let_pass(time)
 
     async def exchange(
         self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None
     ) -> Response:
-        """Answers a call of `instance`, which can be held before the service acts and again before it hears of it.
+        """Answers a call. The caller can be held before the service acts and before the answer.
 
         Raises:
-            NoAnswer: a fault keeps it from being answered.
+            NoAnswer: a fault prevents an answer.
         """
         text = f"{service} {request.method} {request.path}"
         if service == "telegram":  # the path holds the bot's token
@@ -127,7 +127,7 @@ class Services:
 
 
 def _lost(fault: FaultName | None, response: Response, error: Response) -> Response | NoAnswer:
-    """What of a response arrives."""
+    """Returns what arrives of a response under a fault."""
     match fault:
         case "timeout-after" | "reset-after":
             return NoAnswer(hangs=fault == "timeout-after")

@@ -1,7 +1,7 @@
-"""Telegram's bot API, as far as sendMessage goes: https://core.telegram.org/bots/api#sendmessage.
+"""A mock of Telegram's sendMessage: https://core.telegram.org/bots/api#sendmessage.
 
-Its limits (https://core.telegram.org/bots/faq): 30 messages a second, and one a second to the same chat, where short bursts
-are let through; how short is nowhere said.
+Limits (https://core.telegram.org/bots/faq): 30 messages a second, and one a second to a chat. Short
+bursts to a chat are allowed; their length is not documented.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BURST = 10
 
 @dataclass
 class Telegram:
-    """All bots whose token has the form of one."""
+    """All bots. Any well-formed token is accepted."""
 
     clock: CallClock = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
@@ -35,14 +35,14 @@ class Telegram:
     _rate_of_chat: RateLimit = field(default_factory=lambda: RateLimit(BURST, BURST))
 
     def refusal(self, name: ErrorName) -> Response:
-        """How the API refuses."""
+        """Builds the API's response for an error."""
         status = ERRORS[name].status
         if name != "rate-limited":
             return _error(status, ERRORS[name].title)
         return _too_many(RETRY_SECONDS)
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
-        """Answers one request, with the refusal if one is given; `log` is told of the message in it."""
+        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
         path = _PATH.match(request.path)
         if path is None or path[2].lower() != "sendmessage":
             return _error(404, "Not Found")
@@ -70,7 +70,7 @@ class Telegram:
         return Response.of_json(200, {"ok": True, "result": message})
 
     def _limited(self, bot: str, chat_id: str) -> Response | None:
-        """The refusal of a message too many, of the bot or to the chat."""
+        """Returns a refusal if the bot or the chat exceeds its rate limit."""
         now = self.clock()
         for rate, key in ((self._rate, bot), (self._rate_of_chat, f"{bot} {chat_id}")):
             if rate.left(key, now) < 0:
@@ -84,7 +84,7 @@ def _too_many(seconds: int) -> Response:
 
 
 def _fields(request: Request) -> dict[str, Any]:
-    """JSON, a form, or the query: Telegram takes each."""
+    """Reads the parameters from JSON, a form or the query: Telegram accepts each."""
     if request.headers.get("content-type", "").startswith("application/json"):
         try:
             body = request.json()

@@ -1,1 +1,1 @@
-"""What helps to set up: looking at a machine or a target, and writing a configuration."""
+"""Setup: examining a machine or a target, and writing a configuration."""

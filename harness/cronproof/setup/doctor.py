@@ -1,4 +1,4 @@
-"""What this machine can do: which Postgres it can verify on, and whether that one works. And what a target does."""
+"""Examines this machine (can it verify on a Postgres?) and a target (what do its crons reach?)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MINIMUM_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. Only what is `missing` keeps `verify` from working; what is `absent` is optional."""
+    """One result. Only what is `missing` prevents `verify` from working; `absent` is optional."""
 
     state: Literal["ok", "absent", "missing"]
     what: str
@@ -76,7 +76,7 @@ async def _postgres(choice: str) -> Finding:
 
 
 async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
-    """Starts a target, calls each cron once, and says what each has reached."""
+    """Starts a target, calls each cron once, and yields what each has reached."""
     try:
         async with open_session(plan) as session:
             seen: list[Evidence] = []
@@ -100,14 +100,14 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
 
 
 def _addresses(target: External, plan: Plan) -> Iterator[Finding]:
-    """What servers that run already must have been started with."""
+    """Yields the environment that servers that run already must have been started with."""
     for name, url in zip(NAMES, (plan.external.url if plan.external else None) or [], strict=False):
         given = " ".join(f"{variable}={shlex.quote(value)}" for variable, value in target.addresses(name).items())
         yield Finding("ok", f"instance {name} is {url}; it must have been started with: {given}")
 
 
 async def _called(session: Session, cron: CronName) -> Evidence:
-    """One call of a cron: on rows that give it something to do or, where the schema is another, on none."""
+    """Calls a cron once, on example rows or, if the schema does not fit them, on none."""
     for rows in (EXAMPLE_ROWS, {}):
         given = {"rows": rows}
         scenario = Scenario.model_validate(

@@ -1,4 +1,4 @@
-"""Writes a `cronproof.toml` for an application after looking at what is there."""
+"""Writes a `cronproof.toml` for an application, from what its folder contains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cronproof.errors import UsageError
 from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
 from cronproof.targets.config import DEFAULT_FILE, Placeholder
 
-# The first pattern that fits the name of an environment variable says what it gets.
+# The first pattern that matches an environment variable's name decides its placeholder.
 _MEANINGS: Sequence[tuple[str, Placeholder]] = (
     (r"(^|_)(DATABASE|POSTGRES(QL)?|DB|PG)_?(PRISMA_)?UR[IL]$|^POSTGRES(QL)?_UR[IL]_", "database_url"),
     (r"SUPABASE.*(SERVICE|SECRET).*KEY|SERVICE_ROLE", "supabase_service_role_key"),
@@ -40,7 +40,7 @@ _MAX_SOURCE_BYTES = 500_000
 
 @dataclass(frozen=True)
 class Found:
-    """What an application looks like."""
+    """What was found of an application."""
 
     kind: str
     command: Sequence[str]
@@ -52,10 +52,10 @@ class Found:
 
 
 def write_config(folder: Path) -> tuple[Path, Found]:
-    """Writes the file, and says what was found.
+    """Writes the file, and returns it with what was found.
 
     Raises:
-        UsageError: there is no such folder, or a configuration in it already.
+        UsageError: there is no such folder, or it has a configuration already.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
@@ -73,7 +73,7 @@ def write_config(folder: Path) -> tuple[Path, Found]:
 
 
 def find_application(folder: Path) -> Found:
-    """What is in a folder, by the files that are customary."""
+    """Detects the application in a folder by its usual files."""
     crons = _crons(folder)
     variables = sorted(_variables(folder))
     migrations = next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None)
@@ -102,7 +102,7 @@ def find_application(folder: Path) -> Found:
 
 
 def render_config(name: str, found: Found) -> str:
-    """The configuration, with what can be said in it."""
+    """Renders the configuration, with optional settings as comments."""
     lines = [
         "# What cronproof verifies: https://toml.io, with the words of docs/your-app.md.",
         f"[targets.{name}]",
@@ -160,7 +160,7 @@ def _package(folder: Path) -> Mapping[str, Any]:
 
 
 def _python_dependencies(folder: Path) -> str | None:
-    """The names that a Python project depends on, as text; None, if it is none."""
+    """Returns the dependencies of a Python project as text; None if it is none."""
     found = [file.read_text("utf-8", errors="replace") for file in folder.glob("requirements*.txt")]
     try:
         project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
@@ -171,14 +171,14 @@ def _python_dependencies(folder: Path) -> str | None:
 
 
 def _crons(folder: Path) -> list[str]:
-    """The crons that are route handlers of the App Router or the Pages Router of Next.js."""
+    """Finds the crons that are route handlers of the App Router or the Pages Router of Next.js."""
     routes = [*folder.glob("app/api/cron/*/route.*"), *folder.glob("src/app/api/cron/*/route.*")]
     pages = [*folder.glob("pages/api/cron/*.*"), *folder.glob("src/pages/api/cron/*.*")]
     return sorted({*(route.parent.name for route in routes), *(page.stem for page in pages)})
 
 
 def _variables(folder: Path) -> set[str]:
-    """The environment variables that the sources read, and that the examples of an environment name."""
+    """Finds the environment variables that the sources read or `.env*` files name."""
     names = set[str]()
     for file in folder.glob(".env*"):
         if file.is_file():

@@ -1,1 +1,1 @@
-"""What keeps the calls of processes from leaving: they reach a stand-in, or nothing."""
+"""Contains the network calls of processes: they reach a stand-in, or nothing."""

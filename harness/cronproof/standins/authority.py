@@ -1,4 +1,4 @@
-"""A throw-away certificate authority: made for a run, trusted by its processes alone, gone with the run's folder."""
+"""A certificate authority for one run: only its processes trust it, and it is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cronproof.standins.hosts import CERTIFIED
 
 @dataclass(frozen=True)
 class Authority:
-    """Files in the run's folder. `bundle` holds no other authority: whoever trusts it alone reaches no real host."""
+    """Files in the run's folder. A process that trusts only `bundle` accepts no real host."""
 
     bundle: Path
     certificate: Path
-    """Of all hosts that are stood in for, with its key."""
+    """The certificate for all hosts with stand-ins, and its key."""
 
     @classmethod
     def made(cls, folder: Path) -> Authority:
-        """A new one."""
+        """Creates an authority and its certificate in a folder."""
         authority = trustme.CA(organization_name="cronproof")
         made = cls(folder / "authority.pem", folder / "certificate.pem")
         authority.cert_pem.write_to_path(str(made.bundle))
@@ -31,7 +31,7 @@ class Authority:
         return made
 
     def context(self) -> ssl.SSLContext:
-        """What a server needs to be taken for the real one, or for Postgres on this machine."""
+        """Returns the TLS context of a stand-in, or of Postgres on this machine."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate)
         return context

@@ -1,6 +1,6 @@
-"""The way out of an instance: an HTTP proxy that leads to the stand-ins and nowhere else.
+"""The egress of an instance: an HTTP proxy that leads to the stand-ins and nowhere else.
 
-`CONNECT host:port` to a host that is stood in for ends at the stand-in's TLS port; everything else is refused and noted.
+Requests for a host with a stand-in go to the TLS port. All others are refused and noted.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _CONNECTION = re.compile(rb"\r\n(proxy-)?connection:[^\r\n]*", re.IGNORECASE)
 
 @dataclass
 class EgressProxy:
-    """One instance's proxy. `refused` is told of the URL of every call that went nowhere."""
+    """One instance's proxy. `refused` is called with the URL of every refused call."""
 
     tls_port: int
     refused: Callable[[str], None]
     port: int = 0
     activity: int = 0
-    """Goes up with everything that arrives, from either side."""
+    """Increases with everything that arrives, from either side."""
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listens on a loopback port for as long as the block runs: on `port`, or on a free one, which it then says.
+        """Listens on a loopback port while the block runs: on `port`, or on a free one if it is 0.
 
         Raises:
             OSError: the port is taken.
@@ -46,7 +46,7 @@ class EgressProxy:
             assert task is not None  # noqa: S101  (for the type checker: a coroutine always runs in one)
             tasks.add(task)
             try:
-                # A task that was cancelled at the end of the run ends like any other: asyncio's streams expect no other.
+                # Cancellation is suppressed too: asyncio's streams do not expect it.
                 with contextlib.suppress(
                     ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
                 ):
@@ -91,7 +91,7 @@ class EgressProxy:
     async def _forwarded(
         self, method: str, target: str, fields: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """A request that has its whole URL in its first line, as some clients send it even for https."""
+        """Forwards a request with an absolute URL, which some clients send even for https."""
         url = urlsplit(target)
         if url.scheme != "https" or url.hostname is None or stand_in(url.hostname) is None:
             self._refuse(writer, target)
@@ -116,12 +116,12 @@ class EgressProxy:
                 writer.write(data)
                 await writer.drain()
         finally:
-            writer.close()  # a stream that has ended on one side is of no use to HTTP on the other
+            writer.close()  # HTTP has no use for a half-closed connection
 
 
 @functools.cache
 def _trusting() -> ssl.SSLContext:
-    """What asks for no certificate: for our own port on this machine."""
+    """Returns a TLS context without verification, for our own port on this machine."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

@@ -1,7 +1,7 @@
-"""An instance's addresses: all that it reaches, but for Postgres itself, it reaches through ports of its own.
+"""An instance's own ports, through which it reaches everything except Postgres.
 
-By the port everybody knows which instance calls. One port speaks plain HTTP, for addresses that the application is given;
-one TLS, in the place of hosts that it knows; one is the proxy that leads to the latter and nowhere else.
+The port shows which instance calls. One port serves plain HTTP, for URLs that are configured. One
+serves TLS, in place of real hosts. One is the proxy, which leads to the TLS port and nowhere else.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HERE = "127.0.0.1,localhost,::1"
 
 @dataclass
 class InstanceEndpoints:
-    """One instance's addresses, while they are `open`."""
+    """One instance's ports, which listen while `open`."""
 
     instance: str
     services: Services
@@ -54,7 +54,7 @@ class InstanceEndpoints:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Listens for as long as the block runs: on its ports, or where they are 0, on free ones.
+        """Listens while the block runs: on its ports, or on free ones where they are 0.
 
         Raises:
             OSError: a port is taken.
@@ -71,18 +71,18 @@ class InstanceEndpoints:
                     await self.rest.close()
 
     def url(self, service: ServiceName | None = None) -> str:
-        """The plain address of a service, or of Supabase."""
+        """Returns the plain HTTP URL of a service, or of Supabase."""
         return url(self.http_port, service)
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """What makes a process take this way out, whatever it is written in."""
+        """Returns the environment that makes a process, in any language, use these ports."""
         proxy, bundle = f"http://127.0.0.1:{self.proxy.port}", str(self.authority.bundle)
         options = " ".join(filter(None, [inherited.get("NODE_OPTIONS"), f"--require={_quoted(PRELOAD)}"]))
         lower = {"http_proxy": proxy, "https_proxy": proxy, "all_proxy": proxy, "no_proxy": HERE}
         environment = {
             **lower,
             **{name.upper(): value for name, value in lower.items()},
-            # Each of these names all authorities there are, but for Node's, which adds one.
+            # Each of these replaces all authorities, except Node's, which adds one.
             **dict.fromkeys(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"], bundle),
             "SSL_CERT_DIR": os.devnull,
             "DENO_CERT": bundle,
@@ -100,7 +100,7 @@ class InstanceEndpoints:
 
     @property
     def activity(self) -> int:
-        """Goes up with everything that arrives, and with every answer."""
+        """Increases with everything that arrives, and with every answer."""
         return self._exchanged + self.proxy.activity
 
     def _refused(self, url: str) -> None:
@@ -148,7 +148,7 @@ class InstanceEndpoints:
             if none.hangs:
                 await _silence(receive)
             scope["extensions"][BREAK]()
-            await receive()  # hears of it
+            await receive()  # consumes the disconnect
             return
         self._exchanged += 1
         if response is None:
@@ -165,12 +165,12 @@ class InstanceEndpoints:
 
 
 def url(http_port: int, service: ServiceName | None = None) -> str:
-    """The plain address of a service, or of Supabase, behind a door."""
+    """Returns the URL of a service, or of Supabase, at an instance's HTTP port."""
     return f"http://127.0.0.1:{http_port}" + (f"/{service}" if service else "")
 
 
 async def _unless_gone(exchange: object, receive: Receive) -> Response | None:
-    """What comes of an exchange; None, if the caller hangs up first: then nobody is held at its points any more."""
+    """Awaits an exchange; cancels it and returns None if the caller disconnects first."""
     answering = asyncio.ensure_future(exchange)  # type: ignore[call-overload]
     hanging_up = asyncio.ensure_future(receive())
     try:
@@ -182,13 +182,13 @@ async def _unless_gone(exchange: object, receive: Receive) -> Response | None:
 
 
 async def _silence(receive: Receive) -> None:
-    """Says nothing until the caller hangs up, or as long as something in between would wait."""
+    """Waits until the caller disconnects, at most SILENCE_SECONDS, as a gateway would."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SILENCE_SECONDS):
             await receive()
 
 
 def _quoted(path: Path) -> str:
-    """A path in NODE_OPTIONS: https://nodejs.org/api/cli.html#node_optionsoptions wants quotes around spaces."""
+    """Quotes a path for NODE_OPTIONS: https://nodejs.org/api/cli.html#node_optionsoptions."""
     text = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if " " in text else text

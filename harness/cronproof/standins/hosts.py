@@ -1,4 +1,4 @@
-"""The hosts that are stood in for, and who stands in."""
+"""The hosts that have a stand-in."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SUPABASE = "supabase.co"
 """A Supabase project is at <reference>.supabase.co: https://supabase.com/docs/guides/api."""
 
 CERTIFIED = (*HOSTS, f"*.{SUPABASE}")
-"""The names that the certificate of an interception has."""
+"""The host names in the stand-ins' certificate."""
 
 
 def stand_in(host: str) -> StandIn | None:
-    """Who answers in place of a host; None for one that cannot be reached."""
+    """Returns the stand-in of a host; None if it has none and is refused."""
     host = host.lower().rstrip(".")
     if host in HOSTS:
         return HOSTS[host]

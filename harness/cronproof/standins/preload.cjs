@@ -1,8 +1,8 @@
 // Loaded into every Node process of an instance, before the application (NODE_OPTIONS=--require).
 //
-// All that Node connects to, fetch, https and database drivers alike, passes net.Socket.prototype.connect. There a host
-// that is stood in for is replaced by its stand-in, below TLS and below whatever the application has put around fetch;
-// any other host that is not this machine is refused, after the proxy has noted it.
+// Every connection of Node (fetch, https, database drivers) passes net.Socket.prototype.connect. It
+// is redirected if the host has a stand-in, below TLS and below any wrapper around fetch. Any other
+// host except this machine is refused, after the proxy has noted it.
 "use strict";
 
 const net = require("node:net");
@@ -27,7 +27,7 @@ function isStoodInFor(host, port) {
 }
 
 function refuse(socket, host, port) {
-  // The proxy's refusal is waited for, so that it is noted before the application hears of it.
+  // Wait for the proxy's refusal, so that it is noted before the application gets the error.
   socket.connecting = true;
   const told = connect.call(new net.Socket(), proxyPort, "127.0.0.1");
   const refused = () => {
@@ -59,7 +59,7 @@ net.Socket.prototype.connect = function (...args) {
   return connect.call(this, options, ...(callback ? [callback] : []));
 };
 
-// What this process starts is kept in as well, even where it is given another environment.
+// Child processes and workers are contained too, even if they get another environment.
 const OURS = Object.fromEntries(
   [...kept, "CRONPROOF_INTERCEPTION"].filter((name) => process.env[name]).map((name) => [name, process.env[name]]),
 );

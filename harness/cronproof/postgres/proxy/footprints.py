@@ -1,12 +1,12 @@
-"""What a statement touched, read off the locks that Postgres holds for its transaction.
+"""Finds what a statement touched, from the locks of its transaction.
 
-A transaction keeps the lock of every table that it read or wrote, in functions, triggers and foreign keys too, until it
-ends. So the server itself says what was touched, and it is asked before the transaction can end: of a statement that
-is a transaction of its own, the Sync that would end it is held back.
+Until it ends, a transaction holds a lock on every table that it read or wrote, also in functions,
+triggers and foreign keys. So the locks are read before the transaction can end. If a statement is
+its own transaction, the Sync that would end it is held back.
 
-Where locks do not tell all, everything is taken to be touched: an error (it has given up its locks), advisory locks,
-notifications, savepoints, any statement that is not plain DML, any strange kind of lock. And where functions of the
-database can hide what they did, the reason is in `Catalog.opaque`, and no statement counts as known.
+If locks do not show everything, the footprint is everything. That is so after errors (which
+release locks), and for advisory locks, notifications, savepoints, other statements than DML, and
+unknown kinds of locks. `Catalog.opaque` is the reason if it is so for the whole database.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from cronproof.postgres.proxy.wire import Execution
 
 Kind = Literal["dml", "begin", "end", "session", "other"]
 
-# Functions by which a query can learn or do what no lock of its transaction shows.
+# Functions by which a query can read or do what no lock of its transaction shows.
 _TELLING = re.compile(
     r"\b(pg_(?!catalog\b|sleep\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|information_schema)",
     re.IGNORECASE,
 )
-# READ COMMITTED is what there is without a word; drivers name it all the same.
+# READ COMMITTED is the default, which some drivers still name.
 _ISOLATION = re.compile(r"\bisolation\b(?!\s+level\s+read\s+committed\b)|_isolation\b", re.IGNORECASE)
 _TRANSACTION: dict[str, Kind] = {
     "TRANS_STMT_BEGIN": "begin",
@@ -49,7 +49,7 @@ _OF_NO_MATTER = frozenset({"virtualxid", "transactionid", "tuple"})  # the serve
 
 @functools.lru_cache(maxsize=4096)
 def kind_of(sql: str) -> Kind:
-    """What a statement is: DML, the begin or end of a transaction, a setting of the session, or something else."""
+    """Classifies a statement: DML, begin or end of a transaction, session setting, or other."""
     try:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
@@ -68,7 +68,7 @@ def kind_of(sql: str) -> Kind:
 
 
 def changes_isolation(text: str) -> bool:
-    """Whether a statement, or the parameters of a login, may set a level under which transactions see an earlier state."""
+    """Whether a statement or a login may set another isolation level than READ COMMITTED."""
     return _ISOLATION.search(text) is not None and not text.lstrip()[:5].lower().startswith("show ")
 
 
@@ -77,16 +77,16 @@ def _says_isolation(options: Sequence[ast.DefElem]) -> bool:
 
 
 Lock = tuple[str, str, str | None, bool]
-"""A lock's type, its mode, and the object: None for one that is of no matter, empty for one that nothing is known of.
-Then whether the object is a sequence.
+"""A lock's type, mode and object, and whether the object is a sequence.
+The object is None if it does not matter, and empty if it is not known.
 """
 
 
 def of_locks(locks: Sequence[Lock], *, is_seen: bool = True) -> Footprint:
-    """The footprint of a transaction that holds these locks. `is_seen`: its changes are, from now on, by others.
+    """Returns the footprint of a transaction with these locks. `is_seen`: others see its changes.
 
-    A transaction without a number of its own has changed and locked no row: it took the lock of a table to do so, and
-    found no row that it could have. Sequences count on at once, and for everybody, whatever becomes of the transaction.
+    A transaction without an id has changed and locked no row: it locked the table, and found no
+    row. A sequence advances at once and for everybody, even if the transaction is rolled back.
     """
     has_number = any(lock_type == "transactionid" and mode == "ExclusiveLock" for lock_type, mode, _, _ in locks)
     accesses: dict[str, Access] = {}
@@ -107,23 +107,23 @@ def of_locks(locks: Sequence[Lock], *, is_seen: bool = True) -> Footprint:
 
 @dataclass(frozen=True)
 class Observer:
-    """Finds out what statements touch, over a connection of its own."""
+    """Finds out what statements touch."""
 
     locks: Callable[[int], Awaitable[Sequence[Lock]]]
-    """The locks that a backend holds."""
+    """Fetches the locks that a backend holds."""
     deferred: bool
     """Whether the database has constraints that are checked only when a transaction ends."""
     opaque: bool
-    """Whether locks do not tell all in this database."""
+    """Whether locks do not show everything that statements touch in this database."""
     keyed: Mapping[str, KeyedTable]
-    """The tables of which it is known that a statement which names its rows touches no others."""
+    """The tables where a statement that names its rows touches no others."""
 
     async def statement(
         self, backend_pid: int, execution: Execution, transaction: Footprint | None, *, goes_on: bool
     ) -> tuple[Footprint, Footprint]:
-        """What the statement that the backend has just executed touched, and what its transaction has, with it.
+        """Returns what the last statement touched, and what its transaction has touched in all.
 
-        `transaction` is what it had touched before; None, if nobody has asked. It `goes_on`, or ends with the statement.
+        `transaction` is what it touched before; None if unobserved. `goes_on`: it stays open.
         """
         if self.opaque:
             return EVERYTHING, EVERYTHING
@@ -134,14 +134,14 @@ class Observer:
         return touched, replace(of_locks(locks), rows=rows)
 
     async def end(self, backend_pid: int, transaction: Footprint | None) -> Footprint:
-        """What is touched when the backend's transaction ends, which has touched this; None, if nobody has asked."""
+        """Returns what ending a transaction touches. `transaction` is what it touched, or None."""
         if transaction is None:
             transaction = EVERYTHING if self.opaque else of_locks(await self.locks(backend_pid))
         return of_end(transaction, deferred=self.deferred)
 
 
 def _of_one_table(name: str, keys: Keys, transaction: Footprint) -> dict[str, Keys]:
-    """The rows of the table that a transaction has touched when it has just touched these."""
+    """Adds keys to the rows of a table that a transaction has touched; empty if unknown."""
     if name not in transaction.accesses:
         return {name: keys}
     before = transaction.rows.get(name)
@@ -149,9 +149,9 @@ def _of_one_table(name: str, keys: Keys, transaction: Footprint) -> dict[str, Ke
 
 
 def of_end(transaction: Footprint, *, deferred: bool) -> Footprint:
-    """What the end of a transaction touches: what it wrote is seen from now on, and what it locked is free.
+    """Returns what ending a transaction touches: what it wrote is visible now, what it locked free.
 
-    What it only read, or looked at in vain, stays as it was. `deferred`: constraints are checked now, and may look at anything.
+    What it only read or looked for does not count. `deferred`: constraints may now read anything.
     """
     if deferred or not transaction.known:
         return EVERYTHING

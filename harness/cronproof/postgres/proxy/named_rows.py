@@ -1,8 +1,8 @@
-"""Statements that name the rows they touch by primary key, such as `select … from orders where id = 5`.
+"""Finds the rows that a statement names by primary key, as in `select … from orders where id = 5`.
 
-Locks tell which tables a statement touched, but of no table which rows. Where the statement itself says it, and nothing
-that it sets off could touch others (`Catalog.keyed` has the tables of which that is known), its footprint is as narrow as
-that. Any word in it that is not understood here leaves it as wide as the table.
+Locks show which tables a statement touched, but not which rows. If the statement names its rows
+and triggers nothing that touches others (`Catalog.keyed`), its footprint is those rows. If any
+part of it is not understood here, its footprint is the whole table.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _EXPRESSIONS = (
     ast.String,
 )
 FUNCTIONS = frozenset({"abs", "avg", "count", "length", "lower", "max", "min", "now", "round", "sum", "upper"})
-"""Functions of Postgres that look at their arguments and at the clock only."""
+"""Functions of Postgres that depend only on their arguments and the clock."""
 
 # Types of parameters: https://www.postgresql.org/docs/current/catalog-pg-type.html, pg_type.dat
 _OIDS: Mapping[str, frozenset[int]] = {"integer": frozenset({0, 20, 21, 23}), "uuid": frozenset({0, 2950})}
@@ -52,9 +52,9 @@ _TEXT_OIDS = frozenset({0, 20, 21, 23, 25, 1043, 2950})
 
 @dataclass(frozen=True)
 class KeyedTable:
-    """A table with a primary key of one column, whose rows are touched by nobody but who names it.
+    """A table with a one-column key, where a statement that names rows by it touches no others.
 
-    `name` is as footprints have it; `fixed` are the columns whose change concerns other rows: those that are unique.
+    `name` is as in footprints. `fixed` are the unique columns: changing them concerns other rows.
     """
 
     name: str
@@ -65,16 +65,16 @@ class KeyedTable:
 
 @dataclass(frozen=True)
 class _Statement:
-    """One table, by name; the columns that are changed; and for each column the values that it must equal one of."""
+    """What a statement says: its table, the columns it changes, and what columns must equal."""
 
     table: str
     changes: frozenset[str]
     equal: Mapping[str, Sequence[str | int]]
-    """A text is a constant; a number is that of a parameter, from 1."""
+    """The allowed values by column. A text is a constant; a number is a parameter's, from 1."""
 
 
 def named_rows(execution: Execution, keyed: Mapping[str, KeyedTable]) -> tuple[str, Keys] | None:
-    """The table, and the keys of the only rows of it that the statement can touch; None where it does not say."""
+    """Returns the table and the keys of the only rows a statement can touch; None if unknown."""
     statement = _understood(execution.sql)
     table = keyed.get(statement.table) if statement else None
     if statement is None or table is None or statement.changes & table.fixed or table.key not in statement.equal:
@@ -87,10 +87,10 @@ def named_rows(execution: Execution, keyed: Mapping[str, KeyedTable]) -> tuple[s
 
 
 def _value(value: str | int, execution: Execution, kind: Literal["integer", "uuid"]) -> str:
-    """A key in the one form that it has here.
+    """Returns a key in its canonical form.
 
     Raises:
-        ValueError: it is not certain what the value means.
+        ValueError: the meaning of the value is not certain.
     """
     read: Callable[[str], object] = int if kind == "integer" else uuid.UUID
     if isinstance(value, str):
@@ -133,7 +133,7 @@ def _understood(sql: str) -> _Statement | None:
 
 
 class _Words(Visitor):
-    """Whether all of a statement is understood: one table, and expressions that look at nothing else."""
+    """Checks that a statement is understood: one table, and expressions that read nothing else."""
 
     understood = True
     _tables = 0
@@ -153,7 +153,7 @@ class _Words(Visitor):
 
 
 def _equalities(condition: Any) -> Mapping[str, Sequence[str | int]]:
-    """For each column that the condition requires to equal one of some values: the values."""
+    """Returns the columns that a condition requires to equal certain values, with the values."""
     match condition:
         case ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=[*terms]):
             return {column: values for term in terms for column, values in _equalities(term).items()}

@@ -1,9 +1,9 @@
-"""The wire proxy: an address of its own for each instance, where every statement can be held.
+"""The wire proxy: each instance has its own address, where every statement can be held.
 
-It forwards bytes as they are and reads only the framing. A batch, that is all a client sends until it waits for an answer,
-passes the gate once, whole, and only when the batches before it are answered. What executes nothing (parsing, describing,
-the data of a COPY, a login) is not a scheduling point. TLS ends here or is refused politely, as a server without
-certificates does. Cancel requests are passed on.
+It reads only the framing. A batch is what a client sends before it waits for an answer. It passes
+the gate once, as a whole, after the batches before it are answered. What executes nothing (parse,
+describe, COPY data, login) is not a scheduling point. TLS ends here, or is refused as by a server
+without certificates. Cancel requests are forwarded.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from cronproof.postgres.proxy.upstream import End
 
 @dataclass(eq=False)
 class Proxy(Route):
-    """One instance's way to the database."""
+    """One instance's proxy to the database."""
 
     _sessions: dict[ProxySession, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
-        """Whether the server has a statement of the instance that it has not answered. Nobody else waits for a lock."""
+        """Whether the server owes an answer. Only then can the instance wait for a lock."""
         return any(session.is_busy for session in self._sessions)
 
     def busy_pids(self, instance: str) -> list[int]:
-        """The backends that have something of the instance to answer; 0 for one that it is logging in to."""
+        """Returns the backends that owe the instance an answer; 0 for one still logging in."""
         return [session.pid for session in self._sessions if session.is_busy and session.owner in (instance, SHARED)]
 
     @property
     def owners(self) -> dict[int, str]:
-        """Each backend that serves now, and the instance that has used it last."""
+        """Each connected backend, with the instance that used it last."""
         return {session.pid: session.owner for session in self._sessions if session.pid}
 
     def forget(self) -> None:
-        """Forgets what happened in earlier runs; connections stay."""
+        """Forgets what happened in earlier executions. Connections stay open."""
         self.errors.clear()
         self.used = False
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listens on a loopback port for as long as the block runs: on `port`, or on a free one, which it then says.
+        """Listens on a loopback port while the block runs: on `port`, or on a free one if it is 0.
 
         Raises:
             OSError: the port is taken.
@@ -66,13 +66,13 @@ class Proxy(Route):
             await self.hang_up()
 
     async def wait_until_closed(self, pids: Collection[int]) -> None:
-        """Waits until the clients of these dead backends are closed, except those notified later."""
+        """Waits until the sessions of dead backends end, except those whose client hears later."""
         ending = [task for session, task in self._sessions.items() if session.pid in pids and not session.hears_later]
         if ending:
             await asyncio.wait(ending)
 
     async def hang_up(self) -> None:
-        """Ends all connections: the instance is dead, and what it was held before sending is never sent."""
+        """Ends all connections. A statement that is held is never sent."""
         tasks = list(self._sessions.values())
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""One connection of an instance and its twin to the server: where statements are held, observed, and meet faults."""
+"""A proxied connection of an instance: statements are held and observed, and faults injected."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from cronproof.postgres.proxy.footprints import Observer
 from cronproof.postgres.proxy.upstream import End, Upstream
 
 SEPARATOR = ";\n"
-# What the server is given in place of a statement that is to fail: it fails as one that takes too long.
+# Sent in place of a statement that must fail. It fails like a statement timeout.
 FAILING = "do $$begin raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end$$"
 
 
 class Connections(Protocol):
-    """Ends connections, as faults demand it."""
+    """Ends connections, for faults."""
 
     async def end(self, pids: Sequence[int]) -> None:
-        """Ends backends, and returns when nothing is left of them and of their transactions."""
+        """Ends backends, and waits until they and their transactions are gone."""
 
     async def restart(self) -> None:
         """Ends the connections of every instance, as a restart of the server does."""
@@ -42,26 +42,26 @@ class Route:
     upstream: Upstream
     gate: Gate
     observer: Observer | None = None
-    """Finds out what each statement touches, where the gate wants to know."""
+    """Finds out what each statement touches, if the gate asks."""
     port: int = 0
-    """Where the proxy listens; 0 until then, unless the port is given."""
+    """Where the proxy listens; 0 until it does, unless a port is given."""
     connections: Connections | None = None
     login: tuple[str, str] | None = None
-    """The user and the database of every connection, whatever the client says."""
+    """The user and database of every connection, in place of the client's."""
     tls: ssl.SSLContext | None = None
-    """The server's part of TLS, for clients that insist on it. Without it, TLS is refused."""
+    """The server's context for TLS from clients. Without it, TLS is refused."""
     pids: set[int] = field(default_factory=set)
     """The backends that serve the instance now."""
     all_pids: set[int] = field(default_factory=set)
     errors: list[SqlError] = field(default_factory=list)
     used: bool = False
-    """Whether anything was asked of the database."""
+    """Whether the instance has used the database."""
     activity: int = 0
-    """Grows with everything that arrives, from either side."""
+    """Increases with everything that arrives, from either side."""
 
 
 class ProxySession:
-    """One connection of the instance and its twin to the server."""
+    """One connection of the instance, and the one to the server that it is forwarded to."""
 
     def __init__(self, route: Route) -> None:
         self.route = route
@@ -83,35 +83,35 @@ class ProxySession:
         self._flushed = False
         self._logged_in = False
         self.content = b""
-        # What the transaction that is open has touched, unless nobody has asked, and whether one is open at all, beyond
-        # the end of a statement.
+        # What the open transaction has touched, None if unobserved; and whether one is open after
+        # the statement.
         self._transaction: Footprint | None = NOTHING
         self._in_transaction = False
-        # Whether what the server says is kept from the client, the end of a connection too.
+        # Whether the server's messages are dropped, and those that are held back for later.
         self._muted = False
         self._kept_back: bytearray | None = None
-        # Whether the server is taking back a transaction of which the client hears only that its end has failed.
+        # Whether the server rolls back, while the client only hears that the COMMIT failed.
         self._taking_back = False
-        # Whether transactions may see the state of an earlier time: then locks do not tell what their reads depend on.
+        # Whether transactions may read an old snapshot: locks do not show what that depends on.
         self._isolated = False
 
     @property
     def is_busy(self) -> bool:
-        """Whether the server has something that it has not answered, the login to begin with."""
+        """Whether the server has yet to answer something, the login included."""
         return self._unanswered > 0 or self._flushed or not self._logged_in
 
     @property
     def hears_later(self) -> bool:
-        """Whether what the server has said is kept back from the client."""
+        """Whether the server's messages are held back, so that the client gets them later."""
         return self._kept_back is not None
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has, or a transaction is open."""
+        """Whether it is busy, or a transaction is open."""
         return self.is_busy or self._in_transaction
 
     async def run(self) -> None:
-        """Forwards both ways until either side hangs up; then the other is hung up too."""
+        """Forwards both ways until either side closes, then closes the other."""
         try:
             with contextlib.suppress(ConnectionError, wire.ProtocolError):
                 startup = await self._startup()
@@ -137,10 +137,10 @@ class ProxySession:
             await self.client.close()
 
     async def _gone(self) -> None:
-        """Returns when the server has hung up, and everything that it has said is passed on."""
+        """Waits until the server has closed, and its messages are not held back."""
         await self.server.lost.wait()
         if self._kept_back is not None:
-            await asyncio.Event().wait()  # whoever keeps it back hangs up
+            await asyncio.Event().wait()  # `_inject`, which holds them back, closes
 
     async def _startup(self) -> wire.Startup:
         while True:
@@ -224,7 +224,7 @@ class ProxySession:
             batch, executes = [], []
 
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
-        """Tells the gate what a batch touches, if it wants to know. Returns what of the batch is still to be sent."""
+        """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
         kinds = {footprints.kind_of(execution.sql) for execution in executes}
         if not self.route.gate.wants_footprint:
             self._transaction = EVERYTHING if "other" in kinds or self._transaction == EVERYTHING else None
@@ -250,7 +250,7 @@ class ProxySession:
         await self._executed.wait()
         touched = self._transaction = EVERYTHING
         if not self._failed:
-            # Of several statements none can be told apart from the others.
+            # Several statements cannot be told apart.
             execution = executes[0] if len(executes) == 1 else wire.Execution("")
             touched, self._transaction = await observer.statement(
                 self.pid, execution, before, goes_on=self._in_transaction
@@ -259,10 +259,10 @@ class ProxySession:
         return [wire.SYNC]
 
     async def _inject(self, fault: FaultName, batch: list[bytes], executes: Sequence[wire.Execution]) -> None:
-        """Does with a batch what the fault says, in place of sending it.
+        """Injects a fault in place of sending a batch.
 
         Raises:
-            ConnectionResetError: the connection is over.
+            ConnectionResetError: the fault ends the connection.
         """
         match fault:
             case "sql-error":
@@ -270,7 +270,7 @@ class ProxySession:
                 self._taking_back = ends and self._in_transaction
                 failing = wire.query(("rollback;" if self._taking_back else "") + FAILING)
                 self._unanswered, self._extended = self._unanswered + 1, False
-                if batch[-1][0] == ord("H"):  # it is answered when the client says Sync
+                if batch[-1][0] == ord("H"):  # it is answered after the client's Sync
                     self._unanswered -= 1
                     failing = wire.as_extended(failing) + wire.FLUSH
                 self.server.write(failing)
@@ -283,7 +283,7 @@ class ProxySession:
                 self.server.write(b"".join(batch) + (wire.SYNC if batch[-1][0] == ord("H") else b""))
                 await self._all_answered()
             case "database-restarts" if self.route.connections is not None:
-                self._kept_back = bytearray()  # nobody hears of it before it has happened to all
+                self._kept_back = bytearray()  # no client hears before all have lost it
                 await self.route.connections.restart()
                 await self.server.lost.wait()
                 self.client.write(bytes(self._kept_back))
@@ -312,7 +312,7 @@ class ProxySession:
             self._kept_back += passed
 
     def _passes(self, message: bytes) -> bool:
-        """Notes what a message of the server says, and whether the client is to get it."""
+        """Notes what a server message says, and returns whether the client gets it."""
         kind = message[0:1]
         if kind in b"DT":
             return not self._muted
@@ -333,8 +333,8 @@ class ProxySession:
             case b"C" | b"I" | b"s":
                 self._note_executed(kind, message)
             case b"G" if self._extended and self._unanswered:
-                # While it copies in, the server ignores the Sync that came with the batch; the client sends another one
-                # after the data.
+                # During COPY FROM STDIN the server ignores the batch's Sync. The client sends
+                # another one after the data.
                 self._unanswered -= 1
                 self._answered.set()
             case b"K" | b"E":

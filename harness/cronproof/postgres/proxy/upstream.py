@@ -9,7 +9,7 @@ from typing import cast
 
 
 class End(asyncio.Protocol):
-    """One end of a session: gathers what arrives, and holds the other end back while it cannot take more."""
+    """One end of a session: buffers input, and pauses the other end while it cannot write."""
 
     def __init__(self, arrived: Callable[[], None]) -> None:
         self.buffer = bytearray()
@@ -56,7 +56,7 @@ class Upstream:
     port: int = 0
 
     async def connect(self, end: End) -> None:
-        """A new connection to the server."""
+        """Connects an end to the server."""
         loop = asyncio.get_running_loop()
         if self.socket is not None:
             await loop.create_unix_connection(lambda: end, self.socket)

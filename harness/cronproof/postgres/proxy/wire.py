@@ -15,13 +15,13 @@ REFUSED = b"N"
 ACCEPTED = b"S"
 MAX_STARTUP_BYTES = 10_000  # as the server's MAX_STARTUP_PACKET_LENGTH
 
-# What ends a batch that a client expects an answer to: Query, FunctionCall, Sync, Flush.
+# Messages that end a batch: Query, FunctionCall, Sync, Flush.
 ENDS_BATCH = frozenset(b"QFSH")
-# What the server answers with ReadyForQuery.
+# Those that the server answers with ReadyForQuery.
 AWAITS_READY = frozenset(b"QFS")
-# Sent during COPY, the login, or to hang up: never the beginning of a statement.
 FLUSH = b"H\0\0\0\4"
 SYNC = b"S\0\0\0\4"
+# Sent during COPY, login or disconnection: never the beginning of a statement.
 NOT_PART_OF_A_BATCH = frozenset(b"dcfpX")
 
 
@@ -38,7 +38,7 @@ class Startup:
 
 
 def take_startup(buffer: bytearray) -> Startup | None:
-    """Takes the untyped packet at the beginning of what has arrived; None as long as it is not whole.
+    """Takes the startup packet from the buffer; returns None while it is incomplete.
 
     Raises:
         ProtocolError: its length cannot be right.
@@ -56,7 +56,7 @@ def take_startup(buffer: bytearray) -> Startup | None:
 
 
 def as_login(startup: Startup, user: str, database: str) -> Startup:
-    """The start of a connection with another login, to another database."""
+    """Returns the startup packet with another user and database."""
     words = startup.packet[8:].rstrip(b"\0").split(b"\0")
     parameters = dict(zip(words[::2], words[1::2], strict=False)) | {
         b"user": user.encode(),
@@ -67,7 +67,7 @@ def as_login(startup: Startup, user: str, database: str) -> Startup:
 
 
 def take_messages(buffer: bytearray) -> list[bytes]:
-    """Takes the typed messages that have arrived whole: type, length, body.
+    """Takes the complete messages from the buffer, each with its type and length.
 
     Raises:
         ProtocolError: a length cannot be right.
@@ -88,7 +88,7 @@ def take_messages(buffer: bytearray) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that a statement is executed with. `data` is None for NULL; a `type_oid` of 0 leaves the type to the server."""
+    """A parameter's value. `data` is None for NULL. If `type_oid` is 0, the server infers it."""
 
     data: bytes | None
     is_binary: bool
@@ -97,14 +97,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Execution:
-    """SQL that is executed, with what its parameters are, as Parse and Bind have said it."""
+    """SQL that is executed, with its parameters: their types from Parse, their values from Bind."""
 
     sql: str
     types: bytes = b""
     values: bytes = b""
 
     def parameter(self, number: int) -> Parameter:
-        """A parameter by its number, from 1.
+        """Returns a parameter by its number, from 1.
 
         Raises:
             ValueError: there is none.
@@ -118,7 +118,7 @@ class Execution:
                 start += 4
                 if position == number - 1:
                     data = None if length < 0 else self.values[start : start + length]
-                    # Of formats there can be none, one for all, or one each.
+                    # There can be no formats, one for all parameters, or one for each.
                     format_code = formats[position] if len(formats) > 1 else (formats or [0])[0]
                     return Parameter(data, format_code == 1, self._type(position))
                 start += max(length, 0)
@@ -133,13 +133,13 @@ class Execution:
 
 @dataclass
 class Statements:
-    """Which SQL the messages of one client stand for. Extended protocol names it once and executes it later."""
+    """Finds the SQL that a client's messages execute. The extended protocol prepares it earlier."""
 
     _prepared: dict[bytes, Execution] = field(default_factory=dict)
     _portals: dict[bytes, Execution] = field(default_factory=dict)
 
     def executed_by(self, message: bytes) -> Execution | None:
-        """What this message executes; None for one that executes nothing."""
+        """Returns what a message executes; None if nothing."""
         body = memoryview(message)[5:]
         match message[0:1]:
             case b"Q":
@@ -162,31 +162,31 @@ class Statements:
 
 
 def query(sql: str) -> bytes:
-    """A simple query."""
+    """Builds a simple query message."""
     body = sql.encode() + b"\0"
     return b"Q" + struct.pack("!I", len(body) + 4) + body
 
 
 def as_extended(query: bytes) -> bytes:
-    """A simple query of one statement in the extended protocol, without the Sync that would end its transaction."""
+    """Rewrites a simple query in the extended protocol, without the Sync that ends it."""
     parse = b"\0" + query[5:] + b"\0\0"
     messages = ((b"P", parse), (b"B", b"\0\0" + b"\0\0" * 3), (b"D", b"P\0"), (b"E", b"\0" + b"\0" * 4))
     return b"".join(kind + struct.pack("!I", len(body) + 4) + body for kind, body in messages)
 
 
 def command_tag(message: bytes) -> str:
-    """What a CommandComplete says was done, such as `UPDATE 1`."""
+    """Returns the tag of a CommandComplete, such as `UPDATE 1`."""
     return message[5:-1].decode(errors="replace")
 
 
 def backend_pid(message: bytes) -> int:
-    """The server process that BackendKeyData names."""
+    """Returns the server process that BackendKeyData names."""
     (pid,) = struct.unpack_from("!I", message, 5)
     return int(pid)
 
 
 def error_fields(message: bytes) -> dict[str, str]:
-    """The fields of an ErrorResponse by their letter: C is the SQLSTATE, M the message.
+    """Returns the fields of an ErrorResponse by letter: C is the SQLSTATE, M the message.
 
     https://www.postgresql.org/docs/current/protocol-error-fields.html
     """
@@ -200,7 +200,7 @@ def _cstring(body: memoryview) -> tuple[bytes, memoryview]:
 
 
 def _int16s(data: bytes, start: int) -> tuple[list[int], int]:
-    """Numbers of 16 bits behind their count, and where they end."""
+    """Reads 16-bit numbers that follow their count; returns them and where they end."""
     (count,) = struct.unpack_from("!H", data, start)
     end = start + 2 + 2 * count
     return list(struct.unpack_from(f"!{count}H", data, start + 2)), end

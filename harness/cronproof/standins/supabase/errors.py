@@ -15,7 +15,7 @@ DOCS = "docs/supabase.md"
 
 
 class RestError(Exception):
-    """A request that is answered with an error."""
+    """An error response to a request."""
 
     def __init__(
         self,
@@ -33,18 +33,18 @@ class RestError(Exception):
 
 
 class NotCovered(RestError):
-    """PostgREST can do it, this API cannot."""
+    """A feature of PostgREST that this API does not cover."""
 
     def __init__(self, feature: str) -> None:
         super().__init__(501, "CRONPROOF", f"cronproof's REST API does not cover {feature}", hint=f"see {DOCS}")
 
 
 def unparsable(what: str, text: str) -> RestError:
-    """A query parameter that says nothing."""
+    """Builds the error for a query parameter that cannot be parsed."""
     return RestError(400, "PGRST100", f'"failed to parse {what} ({text})" (line 1, column 1)')
 
 
-# By the first characters of the SQLSTATE, the longest that fits: src/PostgREST/Error.hs of PostgREST/postgrest.
+# By prefix of the SQLSTATE, the longest match: src/PostgREST/Error.hs of PostgREST/postgrest.
 _STATUSES = {
     "08": 503, "09": 500, "0L": 403, "0P": 403, "23503": 409, "23505": 409, "25006": 405, "25": 500, "28": 403, "2D": 500,
     "38": 500, "39": 500, "3B": 500, "40": 500, "53400": 500, "53": 503, "54": 500, "55": 500, "57": 500, "58": 500,
@@ -55,7 +55,7 @@ NOT_ONE_ROW = re.compile(r'"rows:(\d+)"')
 
 
 def of_postgres(error: psycopg.Error, *, is_anonymous: bool) -> RestError:
-    """What an error of the database is answered with."""
+    """Converts an error of the database to PostgREST's response."""
     state, diagnosis = error.sqlstate or "XX000", error.diag
     if state == "22P02" and (rows := NOT_ONE_ROW.search(str(error))):
         return not_one_row(int(rows[1]))
@@ -71,6 +71,6 @@ def of_postgres(error: psycopg.Error, *, is_anonymous: bool) -> RestError:
 
 
 def not_one_row(rows: int) -> RestError:
-    """One object was asked for, and there is not one."""
+    """Builds the error for a request of one object when there is not exactly one row."""
     message = "Cannot coerce the result to a single JSON object"
     return RestError(406, "PGRST116", message, f"The result contains {rows} rows")

@@ -14,6 +14,6 @@ EXPIRES_AT = ISSUED_AT + 100 * 365 * 24 * 3600
 
 
 def key_of(role: str) -> str:
-    """The key with which a client acts as `role`."""
+    """Returns the key with which a client acts as `role`."""
     claims = {"role": role, "iss": "supabase", "iat": ISSUED_AT, "exp": EXPIRES_AT}
     return jwt.encode(claims, SECRET, ALGORITHM)

@@ -1,7 +1,7 @@
-"""The query string of a request: which columns, which rows, in which order.
+"""Parses the query string of a request: columns, conditions, order.
 
-The grammar is that of https://docs.postgrest.org/en/stable/references/api/tables_views.html; what it has beyond what is
-parsed here is answered with the name of the feature.
+The grammar is https://docs.postgrest.org/en/stable/references/api/tables_views.html. A feature that
+is not covered is refused by name.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the result; of `*`, all."""
+    """A column of the result, or all columns for `*`."""
 
     field: Field
     alias: str | None = None
@@ -63,7 +63,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Embed:
-    """Rows of a related table inside of each row."""
+    """Rows of a related table, nested in each row."""
 
     relation: str
     alias: str | None
@@ -79,7 +79,7 @@ class Embed:
 
 @dataclass(frozen=True)
 class Filter:
-    """`column=operator.value`; the values of `in` are several."""
+    """`column=operator.value`. The operator `in` has several values."""
 
     field: Field
     operator: str
@@ -110,7 +110,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Query:
-    """All of a query string. Of an embedded relation, by its name, `embedded` has what is asked of its rows."""
+    """A parsed query string. `embedded` has the queries of embedded relations, by name."""
 
     select: tuple[Column | Embed, ...] = (Column(Field("*")),)
     conditions: tuple[Condition, ...] = ()
@@ -123,10 +123,10 @@ class Query:
 
 
 def parse(parameters: Sequence[tuple[str, str]]) -> Query:
-    """The query of the parameters, in their order.
+    """Parses the parameters of a query string, in their order.
 
     Raises:
-        RestError: they say nothing, or something that is not covered.
+        RestError: a parameter cannot be parsed, or is not covered.
     """
     query = Query()
     for name, value in parameters:
@@ -139,7 +139,7 @@ def parse(parameters: Sequence[tuple[str, str]]) -> Query:
 
 
 def _split_path(name: str) -> tuple[list[str], str, str]:
-    """The relations that a parameter's name leads through, and what it is about there."""
+    """Splits a parameter's name into embedded relations, JSON arrow, and the rest."""
     column, arrow, rest = name.partition("->")
     *path, last = column.split(".")
     if path and path[-1] == "not" and last in {"and", "or"}:
@@ -226,7 +226,7 @@ def _filter(of: Field, text: str, where: str) -> Filter:
 
 
 def _listed(text: str) -> Iterator[str]:
-    """The values between the parentheses of `in`: quoted where they hold a comma or a parenthesis."""
+    """Yields the values of `in`. Those with a comma or a parenthesis are quoted."""
     position = 0
     while position < len(text):
         quoted = re.compile(r'"((?:[^"\\]|\\.)*)"(?:,|$)').match(text, position)
@@ -251,21 +251,21 @@ class _Parser:
     position: int = 0
 
     def whole(self, read: Callable[[_Parser], Iterator[T]]) -> Iterator[T]:
-        """What `read` finds, if it comes to the end of the text."""
+        """Yields what `read` finds, and raises an error unless that is the whole text."""
         yield from read(self)
         self._blank()
         if self.position < len(self.text):
             raise self._error()
 
     def items(self) -> Iterator[Column | Embed]:
-        """The items of `select`, as far as they go."""
+        """Yields the items of `select`."""
         while True:
             yield self._item()
             if not self._takes(","):
                 return
 
     def group(self) -> Iterator[Condition]:
-        """The conditions in parentheses."""
+        """Yields the conditions in parentheses."""
         if not self._takes("("):
             raise self._error()
         while True:
@@ -338,13 +338,13 @@ class _Parser:
         return _filter(_field(name[0]), operator[0] + value, self.what)
 
     def _value(self) -> str:
-        """The value of a nested condition: a list in parentheses or braces, a quoted text, or up to the next comma."""
+        """Reads a nested condition's value: a list in () or {}, a quoted text, or up to a comma."""
         listed = re.compile(r'\((?:[^()"]|"(?:[^"\\]|\\.)*")*\)|\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\}')
         if found := listed.match(self.text, self.position):
             self.position = found.end()
             return found[0]
         found = re.compile(r'"(?:[^"\\]|\\.)*"|[^,()]*').match(self.text, self.position)
-        assert found is not None  # noqa: S101  (for the type checker: the pattern fits nothing, too)
+        assert found is not None  # noqa: S101  (for the type checker: it matches an empty text)
         self.position = found.end()
         return _unquoted(found[0])
 

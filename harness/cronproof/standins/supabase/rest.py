@@ -1,4 +1,4 @@
-"""Supabase's REST API for one instance: requests in, one statement each, answers as PostgREST gives them."""
+"""Supabase's REST API for one instance: a statement for each request, answers as PostgREST's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PREFERRED: Mapping[str, frozenset[str]] = {
 }
 
 Url = Callable[[Role], str]
-"""The address of the database for a login with the rights of a role."""
+"""Returns the database's URL for a login with the rights of a role."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class _Caller:
     role: Role
     claims: str
     request: sql.SQL
-    """What is asked, as a comment in front of the statement: by it people know the statement."""
+    """An SQL comment before the statement, which names the request for readers of traces."""
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What of a request is not in its query string."""
+    """What a request asks for outside its query string."""
 
     method: str
     returning: Return
@@ -78,7 +78,7 @@ class _Asked:
 
 @dataclass
 class Rest:
-    """One instance's REST API. Its connections go by the instance's own way to the database."""
+    """One instance's REST API. It connects to the database through the instance's proxy."""
 
     url: Url
     schema: Schema
@@ -86,7 +86,7 @@ class Rest:
     _all: set[AsyncConnection] = field(default_factory=set)
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Closes all connections."""
         for connection in self._all:
             await connection.close()
         self._all.clear()
@@ -106,7 +106,7 @@ class Rest:
         if not request.path.startswith(PREFIX):
             raise NotCovered(f"{request.path}: only {PREFIX} is stood in for")
         if "apikey" not in request.headers:
-            # The gateway in front of PostgREST: it looks whether there is a key before anything else.
+            # The gateway in front of PostgREST checks first whether there is a key.
             hint = "No `apikey` request header or url param was found."
             return Response.of_json(401, {"message": "No API key found in request", "hint": hint})
         caller = _caller(request)
@@ -217,7 +217,7 @@ class Rest:
 
     @contextlib.asynccontextmanager
     async def _connection(self, caller: _Caller) -> AsyncIterator[AsyncConnection]:
-        """A connection with the caller's rights, for one statement. Requests at the same time have one each."""
+        """Provides a connection with the caller's rights. Concurrent requests have one each."""
         free = self._free.setdefault((caller.role, caller.claims), [])
         while free and _was_ended(free[-1]):
             ended = free.pop()
@@ -236,7 +236,7 @@ class Rest:
                 free.append(connection)
 
     async def _connected(self, caller: _Caller) -> AsyncConnection:
-        # Settings of a session, not of each transaction: so a request stays one statement.
+        # Set for the session, not for each transaction, so that a request stays one statement.
         claims = re.sub(r"([\\\s])", r"\\\1", caller.claims)
         try:
             connection = await AsyncConnection.connect(
@@ -254,13 +254,13 @@ class Rest:
 
 
 def _was_ended(connection: AsyncConnection) -> bool:
-    """Whether the server has something to say on a connection that has asked nothing: that it is over."""
+    """Whether the server has ended an idle connection: only then is there something to read."""
     readable, _, _ = select.select([connection.fileno()], [], [], 0)
     return bool(readable)
 
 
 def _caller(request: RestRequest) -> _Caller:
-    """Who calls, by the token: https://docs.postgrest.org/en/stable/references/auth.html."""
+    """Finds the caller from the token: https://docs.postgrest.org/en/stable/references/auth.html."""
     asked = sql.SQL(f"/* {request.method} {re.sub(_STRANGE, '_', request.path)} */ ")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -276,7 +276,7 @@ def _caller(request: RestRequest) -> _Caller:
 
 @functools.lru_cache(maxsize=64)
 def _claims(token: str) -> Mapping[str, Any]:
-    """The claims of a token, whether or not they have expired."""
+    """Returns the claims of a token, expired or not."""
     options: Options = {"verify_aud": False, "verify_iss": False, "verify_exp": False}
     try:
         return jwt.decode(token, keys.SECRET, [keys.ALGORITHM], options=options)

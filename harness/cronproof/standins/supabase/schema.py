@@ -1,4 +1,4 @@
-"""What the REST API knows of a database: tables with their keys and references, and functions with their arguments."""
+"""The schema that the REST API serves: tables with their keys and references, and functions."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Relationship:
     table: str
     columns: tuple[tuple[str, str], ...]
     is_one: bool
-    """Whether there is at most one."""
+    """Whether there is at most one row."""
     name: str
     description: str
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function that can be called. `arguments` are names and types; the last `defaults` of them may be left out."""
+    """A function. `arguments` are names and types; the last `defaults` of them are optional."""
 
     name: str
     arguments: tuple[tuple[str, str], ...]
@@ -69,7 +69,7 @@ class Schema:
     views: frozenset[str] = frozenset()
 
     def columns(self, table: str) -> Mapping[str, str]:
-        """The columns of a table.
+        """Returns the columns of a table.
 
         Raises:
             RestError: there is no such table.
@@ -83,10 +83,10 @@ class Schema:
         return self.tables[table]
 
     def relationship(self, table: str, embed: Embed) -> Relationship:
-        """How an embedded table is related to the outer one.
+        """Finds the relationship of an embedded table to the outer one.
 
         Raises:
-            RestError: it is not, or in several ways.
+            RestError: there is none, or more than one that matches.
         """
         found = [relationship for relationship in self._relationships(table) if _is_meant(relationship, embed)]
         if len(found) == 1:
@@ -116,7 +116,7 @@ class Schema:
         raise RestError(400, "PGRST200", message, details_text)
 
     def function(self, name: str, given: frozenset[str]) -> Function:
-        """The function of this name that takes these arguments.
+        """Finds the function of this name that takes these arguments.
 
         Raises:
             RestError: there is none, or more than one.
@@ -194,7 +194,7 @@ def _nearest(word: str, words: Sequence[str]) -> str | None:
 
 
 async def read(fetch: Fetch) -> Schema:
-    """The schema of a database, by its catalog."""
+    """Reads the schema from the catalog of a database."""
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in await fetch(_SQL["columns"]):
         tables.setdefault(table, {})[column] = kind

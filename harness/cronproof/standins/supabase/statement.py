@@ -1,7 +1,7 @@
-"""The one statement that a request comes to.
+"""Builds the SQL statement of a request.
 
-Every request is a single statement, which is a transaction of its own and one scheduling point. It returns the body as
-JSON text, the number of rows in it, and the number of all rows where that is asked for.
+Each request is a single statement, so it is one transaction and one scheduling point. It returns
+the body as JSON text, the number of rows in it, and the total number if that is asked for.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _INDEX = re.compile(r"-?[0-9]{1,9}")
 
 @dataclass(frozen=True)
 class Statements:
-    """Makes the statements of requests, for one schema."""
+    """Builds the statements of requests, for one schema."""
 
     schema: Schema
 
     def read(self, table: str, query: Query, *, counts: bool) -> sql.Composed:
-        """Rows of a table."""
+        """Builds a SELECT of a table's rows."""
         self.schema.columns(table)
         alias = sql.Identifier(table)
         source = sql.SQL("public.{} as {}").format(sql.Identifier(table), alias)
@@ -50,7 +50,7 @@ class Statements:
         fills_defaults: bool,
         is_single: bool,
     ) -> sql.Composed | None:
-        """New rows, or with a resolution those that are there already changed; None, if there is nothing to insert."""
+        """Builds an INSERT, or an upsert if `resolution` is given; None if there are no rows."""
         kinds = self.schema.columns(table)
         columns = list(query.columns) if query.columns is not None else list(rows[0] if rows else {})
         if query.columns is None and any(row.keys() != set(columns) for row in rows):
@@ -81,7 +81,7 @@ class Statements:
         return self._changed(table, statement, query, returning, is_single=is_single)
 
     def update(self, table: str, row: Row, query: Query, returning: Return, *, is_single: bool) -> sql.Composed | None:
-        """Rows that fit the conditions, changed; None, if there is nothing to change."""
+        """Builds an UPDATE of the matching rows; None if there is nothing to change."""
         kinds = self.schema.columns(table)
         columns = list(row) if query.columns is None else [column for column in query.columns if column in row]
         self._known(table, columns)
@@ -96,13 +96,13 @@ class Statements:
         return self._changed(table, statement, query, returning, is_single=is_single)
 
     def delete(self, table: str, query: Query, returning: Return, *, is_single: bool) -> sql.Composed:
-        """Rows that fit the conditions, deleted."""
+        """Builds a DELETE of the matching rows."""
         self.schema.columns(table)
         statement = sql.SQL("delete from public.{}").format(sql.Identifier(table)) + self._where(table, table, query)
         return self._changed(table, statement, query, returning, is_single=is_single)
 
     def call(self, function: Function, arguments: Row, query: Query, *, counts: bool) -> sql.Composed:
-        """What a function returns."""
+        """Builds a SELECT of what a function returns."""
         kinds = dict(function.arguments)
         values = sql.SQL(", ").join(
             sql.SQL("{} => {}::{}").format(sql.Identifier(name), _literal(value, kinds[name]), sql.SQL(kinds[name]))
@@ -122,7 +122,7 @@ class Statements:
     def _rows(
         self, table: str | None, alias: str, source: sql.Composable, query: Query, *, counts: bool
     ) -> sql.Composed:
-        """The rows of a source as JSON; of one that is no table, nothing is known of its columns."""
+        """Selects the rows of a source as JSON. If `table` is None, its columns are not known."""
         where = self._where(table, alias, query)
         rows = sql.SQL("select {} from {}{}{}{}").format(
             self._columns(table, alias, query), source, where, _order(alias, query.order), _slice(query)
@@ -134,14 +134,14 @@ class Statements:
     def _changed(
         self, table: str, statement: sql.Composed, query: Query, returning: Return, *, is_single: bool
     ) -> sql.Composed:
-        """A change and, if they are asked for, the rows that it has changed."""
+        """Wraps a change so that it returns the changed rows, if they are asked for."""
         if query.order or query.limit is not None or query.offset:
             raise NotCovered("limiting or ordering what is changed")
         if returning != "representation":
             return statement
         alias = sql.Identifier(table)
         rows = sql.SQL("select {} from _changed as {}").format(self._columns(table, table, query), alias)
-        # One object is asked for: with more or fewer the change must not happen, and an error takes it back.
+        # If one object is asked for and there is not exactly one row, an error undoes the change.
         one = "case when count(*) <> 1 then ('rows:' || count(*))::int end" if is_single else "null"
         whole = "with _changed as ({} returning *) select coalesce(json_agg(_row), '[]')::text, count(*), {} from ({}) as _row"
         return sql.SQL(whole).format(statement, sql.SQL(one), rows)
@@ -230,7 +230,7 @@ class Statements:
         if isinstance(condition.value, tuple):
             if not condition.value:
                 return sql.SQL("{} = any ('{{}}')").format(value)
-            # A text without a type takes that of the column, as in `column = 'text'`.
+            # An untyped literal takes the type of the column, as in `column = 'text'`.
             return sql.SQL("{} in ({})").format(value, sql.SQL(", ").join(map(sql.Literal, condition.value)))
         if condition.operator == "is":
             return sql.SQL("{} {}").format(value, sql.SQL(IS_VALUES[condition.value.lower()]))
@@ -245,7 +245,7 @@ class Statements:
                 raise NotCovered("aggregate functions")
             if of.column in self.schema.tables:
                 raise NotCovered(f"a condition on whether there are rows of {of.column}")
-            # In the server's words, and with its code.
+            # With the server's message and code.
             raise RestError(400, "42703", f"column {table}.{of.column} does not exist")
         value: sql.Composable = sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(of.column))
         if not of.path:
@@ -285,7 +285,7 @@ def _slice(query: Query) -> sql.Composable:
 
 
 def _literal(value: Any, kind: str) -> sql.Composable:
-    """A JSON value for a column or an argument of this type, as json_populate_record would have it."""
+    """Converts a JSON value to a literal of a type, as json_populate_record would."""
     if value is None:
         return sql.SQL("null")
     if kind in _JSON:
