@@ -76,7 +76,7 @@ class ScenarioCollector(pytest.File):
     def collect(self) -> Iterable[pytest.Item]:
         """The test of the file, or one for each pair of crons."""
         try:
-            files = reader.read([self.path])
+            files = reader.read_scenarios([self.path])
         except InvalidScenario as invalid:
             raise self.CollectError(str(invalid)) from None
         for file in files:

@@ -67,7 +67,7 @@ STEPS: Mapping[str, Sequence[str]] = {
 
 async def main() -> None:
     """Measures everything, a heading for each."""
-    async with server.opened("embedded") as postgres:
+    async with server.open_server("embedded") as postgres:
         async with open_session_on(postgres, Plan()) as opened:
             await control(opened)
             await proxy(opened.database)
@@ -82,7 +82,7 @@ async def main() -> None:
 
 async def control(opened: Session) -> None:
     """(a) What control costs over the same instances, uncontrolled."""
-    stage = await opened.prepare(reader.read_one(RACE))
+    stage = await opened.prepare(reader.read_scenario(RACE))
     with opened.target.isolated():
         await unreduced(stage)
         coverage, seconds = await unreduced(stage)
@@ -131,7 +131,7 @@ async def statement_seconds(conninfo: str) -> float:
 async def sessions(postgres: Server) -> None:
     """(b) The same SQL in Postgres' own isolation tester."""
     with tempfile.TemporaryDirectory() as folder:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             file = Path(folder) / "counters.sql"
             file.write_text(COUNTERS)
             await database.migrate([file])
@@ -183,7 +183,7 @@ async def race(postgres: Server) -> None:
         result, seconds = await timed(opened, RACE)
     print("(c) until a race is found")
     print(f"    legacy post-job-followup: {seconds:.2f} s, its shortest schedule included ({result.verdict})")
-    async with lifecycle.created(postgres) as database:
+    async with lifecycle.create_database(postgres) as database:
         found = await runs_until_duplicate(database)
     print(
         f"    a claim that commits before its UPDATE, explored: {found.explored_seconds:.2f} s ({found.schedules} schedules)"
@@ -197,7 +197,7 @@ async def race(postgres: Server) -> None:
 
 async def peer(postgres: Server) -> None:
     """(d) The closest tool in Python on a claim that is correct."""
-    async with lifecycle.created(postgres) as database:
+    async with lifecycle.create_database(postgres) as database:
         script = await claims(database)
         asking = [sys.executable, "-m", "bench.peer", database.conninfo]
         done = await asyncio.create_subprocess_exec(*asking, stdout=asyncio.subprocess.PIPE)
@@ -214,7 +214,7 @@ async def peer(postgres: Server) -> None:
 
 async def timed(opened: Session, file: Path, **changes: object) -> tuple[ScenarioResult, float]:
     """One scenario, its interleavings only."""
-    read = reader.read_one(file)
+    read = reader.read_scenario(file)
     when = read.scenario.when
     assert when is not None  # noqa: S101  (it is a race)
     explored_only = when.model_copy(update={"orders": [], **changes})
@@ -249,7 +249,7 @@ async def workers(postgres: Server) -> None:
         async with open_session_on(postgres, Plan(workers=count)) as opened:
             await timed(opened, THREE_JOBS, interleavings="all")  # until every worker is up
             started = time.monotonic()
-            file = reader.read_one(THREE_JOBS)
+            file = reader.read_scenario(THREE_JOBS)
             when = file.scenario.when
             assert when is not None  # noqa: S101  (it is a race)
             only = when.model_copy(update={"orders": [], "interleavings": "all-unreduced"})

@@ -33,7 +33,7 @@ async def rates(postgres: Server, race: Path, unreduced: Unreduced) -> None:
             continue
         plan = Plan.from_options(None, TARGETS / name / "cronproof.toml", None)
         async with open_session_on(postgres, plan) as opened:
-            stage = await opened.prepare(reader.read_one(race))
+            stage = await opened.prepare(reader.read_scenario(race))
             await stage.reset()
             coverage, seconds = await unreduced(stage)
             explored = coverage.schedules / seconds

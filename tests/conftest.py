@@ -20,7 +20,7 @@ from tests.support.database import Await, database_with
 from tests.support.paths import ROOT
 
 # How long an example takes to generate depends on the machine and its load.
-hypothesis.settings.register_profile("untimed", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 
 
 hypothesis.settings.load_profile("untimed")
@@ -37,7 +37,7 @@ def await_() -> Iterator[Await]:
 def postgres(await_: Await) -> Iterator[Server]:
     """The embedded server."""
     stack = contextlib.AsyncExitStack()
-    yield await_(stack.enter_async_context(server.opened("embedded")))
+    yield await_(stack.enter_async_context(server.open_server("embedded")))
     await_(stack.aclose())
 
 
@@ -51,4 +51,4 @@ def database(await_: Await, postgres: Server) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def scenario_files() -> list[ScenarioFile]:
     """All scenario files of the repository."""
-    return reader.read(reader.find([ROOT / "scenarios"]))
+    return reader.read_scenarios(reader.find_files([ROOT / "scenarios"]))

@@ -78,7 +78,7 @@ def test_the_scenario_of_the_guide_is_valid(tmp_path: Path) -> None:
     file = tmp_path / "guide.yaml"
     file.write_text(yaml)
 
-    assert reader.read_one(file).scenario.title
+    assert reader.read_scenario(file).scenario.title
 
 
 def test_every_check_and_order_is_explained() -> None:

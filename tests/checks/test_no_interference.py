@@ -83,7 +83,7 @@ def test_an_interference_that_is_gone_is_no_known_one() -> None:
     finding = _conclude(KNOWN_LIMIT, [run(SMS)])
 
     assert finding is not None
-    assert (finding.verdict, finding.message.startswith("they are known to interfere")) == ("FAIL", True)
+    assert (finding.verdict, finding.message.startswith("a known limit no longer shows")) == ("FAIL", True)
     assert _conclude(ELSEWHERE, [run(SMS)]) is None
 
 

@@ -193,4 +193,4 @@ def test_data_and_schedule_are_drawn_and_shrunk_together(tmp_path: Path) -> None
     file.write_text(DRAWN.replace("3 hours ago", "4 hours ago"))
     gone = cronproof("replay", str(counterexample))
     assert gone.returncode == 2
-    assert "does not have the rows of the counterexample any more: jobs.0.completed_at can not be" in gone.stderr
+    assert "does not have the rows of the counterexample any more: jobs.0.completed_at cannot be" in gone.stderr

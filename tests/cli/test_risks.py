@@ -83,7 +83,10 @@ def test_pairs_are_scenarios_of_their_own_with_one_line_each(tmp_path: Path) -> 
     again = cronproof("replay", failing)
     assert (again.returncode, "of ghl-followups and post-job-followup" in again.stdout) == (1, True), again.stdout
     explored = cronproof("explore", str(file))
-    assert (explored.returncode, "every two of 3 crons; verify runs them" in explored.stderr) == (2, True)
+    assert (explored.returncode, "calls every pair of 3 crons; run it with `cronproof verify`" in explored.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_slow_scenarios_are_left_out_unless_they_are_named(tmp_path: Path) -> None:
@@ -129,7 +132,7 @@ def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> No
 
     assert (run.returncode, document["verdict"]) == (0, "PASS")
     ids = [scenario["id"] for scenario in document["scenarios"]]
-    assert ids == [file.id for file in reader.read(reader.find([Path(folder) for folder in FOLDERS]))]
+    assert ids == [file.id for file in reader.read_scenarios(reader.find_files([Path(folder) for folder in FOLDERS]))]
 
 
 def worker_of(pid: int) -> int:

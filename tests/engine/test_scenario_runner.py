@@ -21,7 +21,7 @@ pytestmark = pytest.mark.postgres
 def test_runs_of_an_exploration_leave_nothing_in_memory(postgres: Server, await_: Await) -> None:
     async def main() -> list[int]:
         async with open_session_on(postgres, Plan()) as opened:
-            scenario_runner = await opened.prepare(reader.read_one(RACE))
+            scenario_runner = await opened.prepare(reader.read_scenario(RACE))
             recorded = []
             with opened.target.isolated():
                 for _ in range(3):

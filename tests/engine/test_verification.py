@@ -44,7 +44,7 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
 
         async def main() -> ScenarioResult:
             async with open_session_on(postgres, plan) as opened:
-                return await verify_scenario(opened, reader.read_one(file))
+                return await verify_scenario(opened, reader.read_scenario(file))
 
         result: ScenarioResult = await_(main())
         return result
@@ -114,7 +114,7 @@ def test_under_two_faults_hardened_is_as_good(verify: Verify) -> None:
 def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Server) -> None:
     async def main() -> ScenarioResult:
         async with open_session_on(postgres, Plan()) as opened:
-            return await verify_scenario(opened, reader.read_one(FAULTS / "post-job-followup-at-once.yaml"))
+            return await verify_scenario(opened, reader.read_scenario(FAULTS / "post-job-followup-at-once.yaml"))
 
     result = await_(main())
     assert result.verdict == "PASS", result.reason

@@ -133,7 +133,7 @@ def opened(
             file = folder / f"{cron}-{instances}.yaml"
             several = f"\n  instances: {instances}" if instances > 1 else ""
             file.write_text(f"title: t\nwhy: w\ntest: rules\nwhen:\n  call: {cron}{several}\nthen:\n  - egress\n")
-            runners[cron, instances] = await_(session.prepare(reader.read_one(file)))
+            runners[cron, instances] = await_(session.prepare(reader.read_scenario(file)))
     members = {"opened": session, "waiting": staticmethod(await_), "clock": clock, "runners": runners}
     with session.target.isolated():
         yield type(machine.__name__, (machine,), members)

@@ -57,7 +57,7 @@ def test_a_reset_leaves_nothing_whatever_the_schema(
     file.write_text(schema)
 
     async def main() -> None:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([file])
             await database.prepare()
             script = await database.script([])
@@ -99,7 +99,7 @@ def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Pat
     file.write_text('create schema "Of App"; create table "Of App".sent (id serial, job_id int); create sequence free')
 
     async def main() -> list[tuple[int, int]]:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([file])
             await database.prepare()
             for _ in range(2):

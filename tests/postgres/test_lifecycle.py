@@ -33,7 +33,7 @@ def test_a_given_server_is_left_as_it_was(given: Server, sql: psycopg.Connection
     before = names(sql, DATABASES), names(sql, ROLE_NAMES)
 
     async def main() -> None:
-        async with lifecycle.created(given) as database:
+        async with lifecycle.create_database(given) as database:
             await database.migrate([*reference.schema(), reference.LOCKING])
             assert database.name in names(sql, DATABASES)
 
@@ -46,7 +46,7 @@ def test_also_when_the_run_fails(given: Server, sql: psycopg.Connection, await_:
     before = names(sql, DATABASES), names(sql, ROLE_NAMES)
 
     async def main() -> None:
-        async with lifecycle.created(given):
+        async with lifecycle.create_database(given):
             raise LookupError
 
     with contextlib.suppress(LookupError):
@@ -61,7 +61,7 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(given: Server, sql: psyco
     sql.execute("create role cronproof_abandoned_anon")
 
     async def main() -> None:
-        async with lifecycle.created(given):
+        async with lifecycle.create_database(given):
             pass
 
     await_(main())
@@ -75,7 +75,7 @@ def test_a_database_that_only_looks_like_ours_is_not_touched(
     sql.execute("create database cronproof_of_somebody")
 
     async def main() -> None:
-        async with lifecycle.created(given):
+        async with lifecycle.create_database(given):
             pass
 
     await_(main())
@@ -85,7 +85,7 @@ def test_a_database_that_only_looks_like_ours_is_not_touched(
 
 def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> None:
     async def main() -> None:
-        async with lifecycle.created(given) as first, lifecycle.created(given) as second:
+        async with lifecycle.create_database(given) as first, lifecycle.create_database(given) as second:
             assert first.name != second.name
             for database in (first, second):
                 await database.migrate([*reference.schema(), reference.LOCKING])
@@ -98,10 +98,10 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
 
 def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Await) -> None:
     async def main() -> None:
-        async with server.opened("embedded") as fresh:  # with none of the roles yet
+        async with server.open_server("embedded") as fresh:  # with none of the roles yet
             given = replace(fresh, disposable=False)
-            async with lifecycle.created(given) as first:
-                async with lifecycle.created(given):
+            async with lifecycle.create_database(given) as first:
+                async with lifecycle.create_database(given):
                     pass
                 logins = [(f"{first.name}_{role}", role) for role in ROLES]
                 for login, role in logins:
@@ -120,7 +120,9 @@ def test_a_login_without_the_rights_is_told_which(
     sql.execute(f"create role weak login {rights}".encode())
 
     async def main() -> None:
-        async with lifecycle.created(replace(given, conninfo=given.conninfo.replace("user=postgres", "user=weak"))):
+        async with lifecycle.create_database(
+            replace(given, conninfo=given.conninfo.replace("user=postgres", "user=weak"))
+        ):
             pass
 
     try:
@@ -132,13 +134,13 @@ def test_a_login_without_the_rights_is_told_which(
 
 def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
     async def main() -> None:
-        async with server.opened("embedded") as fresh:  # a fresh server has no roles yet
+        async with server.open_server("embedded") as fresh:  # a fresh server has no roles yet
             with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
                 sql.execute("create role fair login createdb createrole bypassrls")
                 sql.execute("create database cronproof_of_another_login")
                 sql.execute(f"comment on database cronproof_of_another_login is '{lifecycle.OURS}'".encode())
                 conninfo = fresh.conninfo.replace("user=postgres", "user=fair")
-                async with lifecycle.created(replace(fresh, conninfo=conninfo, disposable=False)) as d:
+                async with lifecycle.create_database(replace(fresh, conninfo=conninfo, disposable=False)) as d:
                     await d.migrate([*reference.schema(), reference.LOCKING])
                     await d.prepare()
                 assert "cronproof_of_another_login" in names(sql, DATABASES)
@@ -148,7 +150,7 @@ def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
 
 def test_an_unreachable_server_is_said_in_one_line(await_: Await) -> None:
     async def main() -> None:
-        async with lifecycle.created(Server("host=127.0.0.1 port=1", "given 127.0.0.1:1", disposable=False)):
+        async with lifecycle.create_database(Server("host=127.0.0.1 port=1", "given 127.0.0.1:1", disposable=False)):
             pass
 
     with pytest.raises(EnvironmentFailed, match="^no Postgres answers at given 127.0.0.1:1: ") as raised:

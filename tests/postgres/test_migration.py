@@ -19,7 +19,7 @@ pytestmark = pytest.mark.postgres
 
 def test_every_migration_can_be_applied_twice(postgres: Server, await_: Await) -> None:
     async def main() -> tuple[Any, Any]:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             files = [*reference.schema(), reference.LOCKING]
             await database.migrate(files)
             once = await catalog.read_catalog(database._control, ROLES)
@@ -47,7 +47,7 @@ def test_an_error_is_shown_where_it_stands(
     file.write_text(text)
 
     async def main() -> None:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([file])
 
     with pytest.raises(UsageError) as raised:
@@ -66,7 +66,7 @@ def test_the_claim_functions_are_guarded_under_supabases_new_defaults_too(
     )
 
     async def main() -> None:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([*reference.schema(), revoked, reference.LOCKING])
             await database.prepare()
             assert [function.executable_by for function in database.catalog.functions] == [["service_role"]] * 4
@@ -88,7 +88,7 @@ def test_a_migration_is_whole_or_refused(
     file.write_text(text)
 
     async def main() -> None:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([file])
 
     with pytest.raises(UsageError, match=f"^{file}{message}"):
@@ -100,7 +100,7 @@ def test_what_a_migration_sets_for_its_session_ends_with_it(tmp_path: Path, post
     file.write_text("\ufeffset role anon; set statement_timeout = '1ms';\n", encoding="utf-8")
 
     async def main() -> Rows:
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([*reference.schema(), file])
             await database.prepare()
             await database.reset(await database.script([]))

@@ -42,10 +42,10 @@ def test_results_keep_to_the_schema_that_is_published(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "results.json:1:2: no JSON: "),
+        ("{", "results.json:1:2: not JSON: "),
         ("[]", "results.json:1:1: says no version; this cronproof reads version 2"),
         ('{"version": 3}', "results.json:1:1: is of version 3; this cronproof reads version 2"),
-        ('{"version": 2}', "results.json:1:1: no results of a run: id: field required"),
+        ('{"version": 2}', "results.json:1:1: not the results of a run: id: field required"),
     ],
 )
 def test_what_holds_no_results_is_one_clear_line(text: str, said: str, tmp_path: Path) -> None:

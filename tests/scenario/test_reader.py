@@ -34,7 +34,7 @@ def mistakes(text: str, folder: Path) -> list[str]:
     file = folder / "scenario.yaml"
     file.write_text(text)
     with pytest.raises(InvalidScenario) as raised:
-        reader.read_one(file)
+        reader.read_scenario(file)
     lines = str(raised.value).splitlines()
     assert all(line.startswith(f"{file}:") for line in lines)
     return [line.removeprefix(f"{file}:") for line in lines]
@@ -45,7 +45,7 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text(VALID)
 
-    read = reader.read_one(file)
+    read = reader.read_scenario(file)
 
     assert read.id == "folder/scenario"
     assert [check.id for check in read.scenario.checks] == ["exclusive", "no-loss", "status"]
@@ -75,12 +75,12 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         (
             "  instances: 2",
             "  instances: 2\n  faults: each\n  interleavings: {sample: 9}",
-            ["11:3: a sample meets no faults; say `interleavings: all`, or leave them out"],
+            ["11:3: a sample cannot have faults; say `interleavings: all`, or leave them out"],
         ),
         (
             "  instances: 2",
             "  instances: 2\n  again: soon",
-            ["11:3: say how long, as `15 minutes`, `2 hours`, `1 day`"],
+            ["11:3: say how long, for example `15 minutes`, `2 hours`, `1 day`"],
         ),
         ("  - exclusive", "  - text: {77: [Hi]}", ["12:12: no job 77 is given; the jobs are: 32"]),
         ("  instances: 2", "  instance: 2", ["10:3: unknown word 'instance'; did you mean 'instances'?"]),
@@ -98,7 +98,7 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         (
             "  instances: 2",
             "  orders: [step-by-step]",
-            ["10:3: one instance cannot overlap; say `instances: 2`, or more"],
+            ["10:3: one instance cannot be interleaved; say `instances: 2`, or more"],
         ),
         (
             "  instances: 2",
@@ -113,7 +113,7 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         (
             "status: completed",
             "status: {any: [completed, pending]}",
-            ["7:18: `any` is drawn by a sample only; say `interleavings: {sample: 1000}`"],
+            ["7:18: only a sample draws a value of `any`; say `interleavings: {sample: 1000}`"],
         ),
         (
             "status: completed",
@@ -151,7 +151,7 @@ def test_mistakes_of_several_files_are_told_together(tmp_path: Path) -> None:
         (tmp_path / f"{name}.yaml").write_text("title: only this\n")
 
     with pytest.raises(InvalidScenario) as raised:
-        reader.read(reader.find([tmp_path]))
+        reader.read_scenarios(reader.find_files([tmp_path]))
 
     assert {mistake.file.stem for mistake in raised.value.mistakes} == {"a", "b"}
 
@@ -183,7 +183,7 @@ def test_a_file_in_another_encoding_is_one_clear_line(tmp_path: Path) -> None:
     file.write_bytes(b"title: \xe9\n")
 
     with pytest.raises(InvalidScenario, match="latin.yaml:1:1: cannot be read"):
-        reader.read_one(file)
+        reader.read_scenario(file)
 
 
 YAML_VALUES = st.recursive(
@@ -210,7 +210,7 @@ def test_any_value_anywhere_is_either_read_or_a_mistake(
     file.write_text("\n".join(lines))
 
     try:
-        reader.read_one(file)
+        reader.read_scenario(file)
     except InvalidScenario as invalid:
         assert invalid.mistakes  # noqa: PT017  (whichever of the two it is, there is nothing else to come out)
 
@@ -219,9 +219,9 @@ def test_a_path_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "frequency-nudge.yaml").write_text(VALID)
 
     with pytest.raises(UsageError, match="did you mean .*frequency-nudge.yaml"):
-        reader.find([tmp_path / "frequency-nugde.yaml"])
+        reader.find_files([tmp_path / "frequency-nugde.yaml"])
 
 
 def test_a_folder_without_scenarios_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^no scenario files \(\*.yaml\) in "):
-        reader.find([tmp_path])
+        reader.find_files([tmp_path])

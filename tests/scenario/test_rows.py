@@ -24,7 +24,7 @@ TAIL = "when: {call: post-job-followup}\nthen: [no-duplicate]\n"
 def file(rows: str, folder: Path) -> reader.ScenarioFile:
     path = folder / "rows.yaml"
     path.write_text(HEAD + "".join(f"    {line}\n" for line in rows.splitlines()) + TAIL)
-    return reader.read_one(path)
+    return reader.read_scenario(path)
 
 
 def inserted(rows: str, table: str, folder: Path, database: Database, await_: Await) -> list[dict[str, Any]]:
@@ -103,8 +103,11 @@ def test_json_and_text_go_in_as_they_are(tmp_path: Path, database: Database, awa
             "jobs: [{id: 1, complete_at: now}]",
             "6:20: the table jobs has no column 'complete_at'; did you mean 'completed_at'?",
         ),
-        ("jobs: [{id: 1, completed_at: yesterday}]", "6:20: 'yesterday' is no time; say for instance `3 hours ago`"),
-        ("jobs: [{id: 1, completed_at: 3 hors ago}]", "6:20: '3 hors ago' is no time"),
+        (
+            "jobs: [{id: 1, completed_at: yesterday}]",
+            "6:20: 'yesterday' is not a time; write for example `3 hours ago`",
+        ),
+        ("jobs: [{id: 1, completed_at: 3 hors ago}]", "6:20: '3 hors ago' is not a time"),
         ("jobs: [{id: 1, tenant_id: northsid}]", "6:20: there is no tenant 'northsid'; did you mean 'northside'?"),
         ("jobs: [{id: one}]", "6:13: id is a whole number, not 'one'"),
         ("jobs: [{id: 1, paid: 'no'}]", "6:20: paid is true or false, not 'no'"),

@@ -26,7 +26,7 @@ def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -
         async with open_session_on(
             postgres, Plan(application=lambda values, clock: create_app(make_settings(values), crons, clock))
         ) as opened:
-            return [await verify_scenario(opened, reader.read_one(file)) for file in files]
+            return [await verify_scenario(opened, reader.read_scenario(file)) for file in files]
 
     results: list[ScenarioResult] = await_(main())
     return results

@@ -18,7 +18,7 @@ Await = Callable[[Coroutine[Any, Any, Any]], Any]
 def database_with(migrations: Sequence[Path], await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with these migrations, for as long as the block runs."""
     stack = contextlib.AsyncExitStack()
-    made: Database = await_(stack.enter_async_context(lifecycle.created(postgres)))
+    made: Database = await_(stack.enter_async_context(lifecycle.create_database(postgres)))
     await_(made.migrate(migrations))
     await_(made.prepare())
     yield made

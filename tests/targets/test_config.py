@@ -68,7 +68,12 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ('[targets.app]\nurl = ["http://x"]', 1, 1, "servers that run already need `ports` for their addresses"),
         ("[targets.app]\nready = '/'", 1, 1, "a target has either a `command` or a `url`"),
         ("[targets.app]\ncommand = []", 2, 1, "command: list should have at least 1 item after validation, not 0"),
-        ('[targets.app]\nurl = ["localhost"]', 2, 1, "'localhost' is no address of a server; write for instance http"),
+        (
+            '[targets.app]\nurl = ["localhost"]',
+            2,
+            1,
+            "'localhost' is not the address of a server; write for example http",
+        ),
         (
             '[targets.app]\nurl = ["http://x"]\nports = 5000\nrestart = true',
             1,

@@ -55,7 +55,7 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
         async def main() -> ScenarioResult:
             plan = Plan("server", external=config, logs=tmp_path / "logs")
             async with open_session_on(postgres, plan) as opened:
-                return await verify_scenario(opened, reader.read_one(file))
+                return await verify_scenario(opened, reader.read_scenario(file))
 
         result: ScenarioResult = await_(main())
         return result
@@ -156,7 +156,7 @@ def verified(file: Path, config: TargetConfig, await_: Await, postgres: Server) 
     async def main() -> ScenarioResult:
         plan = Plan("server", external=config, logs=file.parent / "logs")
         async with open_session_on(postgres, plan) as opened:
-            return await verify_scenario(opened, reader.read_one(file))
+            return await verify_scenario(opened, reader.read_scenario(file))
 
     result: ScenarioResult = await_(main())
     return result

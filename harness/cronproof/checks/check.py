@@ -15,13 +15,13 @@ class Check(ABC):
     """A property that must hold in every execution of a scenario."""
 
     id: ClassVar[str]
-    of_the_database: ClassVar[bool] = False
+    needs_only_database: ClassVar[bool] = False
     """Whether it examines the database alone, so that no cron needs to be called."""
     needs_recovery: ClassVar[bool] = False
     """Whether it needs a recovery: the crons are called again until nothing changes."""
     may_change_in_recovery: ClassVar[bool] = False
     """Whether a longer recovery could undo a failure: a missing message may still be sent."""
-    of_units: ClassVar[bool] = False
+    is_about_units: ClassVar[bool] = False
     """Whether it is about units of work and their claims, which only some crons have."""
 
     @property

@@ -20,7 +20,7 @@ class ClaimsAgree(StrictModel, Check):
     """A unit is claimed if and only if its message was accepted. Older claims do not change."""
 
     id: ClassVar[str] = "claims-agree"
-    of_units: ClassVar[bool] = True
+    is_about_units: ClassVar[bool] = True
     skipped: Annotated[
         list[UnitId],
         Field(
@@ -50,21 +50,21 @@ class ClaimsAgree(StrictModel, Check):
                 unit = evidence.units.get(row["id"])
                 if unit is None or column not in row:
                     continue
-                told = before[unit.id][column] is None and unit.recipient in messages
-                if told and unit.recipient is not None:
+                was_messaged = before[unit.id][column] is None and unit.recipient in messages
+                if was_messaged and unit.recipient is not None:
                     messages.remove(unit.recipient)
-                expected = told or (unit.id in self.skipped and column in evidence.purposes)
-                problem = _problem(before[unit.id][column], row[column], expected=expected, told=told)
+                expected = was_messaged or (unit.id in self.skipped and column in evidence.purposes)
+                problem = _problem(before[unit.id][column], row[column], expected=expected, was_messaged=was_messaged)
                 if problem:
                     return f"{UNIT} {unit.id}: {column} {problem}"
         return None
 
 
-def _problem(before: Any, now: Any, *, expected: bool, told: bool) -> str | None:
+def _problem(before: Any, now: Any, *, expected: bool, was_messaged: bool) -> str | None:
     if before is not None:
         return None if now == before else f"was {before} and became {now or 'NULL'}"
     if expected and now is None:
-        return "is NULL, though its message was accepted" if told else f"is NULL, though the {UNIT} was decided"
+        return "is NULL, though its message was accepted" if was_messaged else f"is NULL, though the {UNIT} was decided"
     if not expected and now is not None:
         return "is set, though no message was accepted"
     return None

@@ -69,7 +69,7 @@ class Delivery(StrictModel, Check):
     id: ClassVar[str] = "delivery"
     needs_recovery: ClassVar[bool] = True
     may_change_in_recovery: ClassVar[bool] = True
-    of_units: ClassVar[bool] = True
+    is_about_units: ClassVar[bool] = True
     units: Annotated[list[UnitId], Field(description="The units whose messages are counted, by id.")] = []
     messages: Annotated[list[ExpectedMessage], Field(description="Messages that belong to no unit of work.")] = []
     expected: Annotated[Expected, Field(description="How often each message must be accepted.")] = "exactly once"
@@ -123,9 +123,9 @@ class Delivery(StrictModel, Check):
         """Fails if a known limit never showed. Otherwise counts the executions with faults."""
         outcomes = [(one.target, outcome, to) for one in evidence for outcome, to in self._outcomes(one)]
         of_target = [known for known in self.known if known.applies_to(evidence[0].target if evidence else "")]
-        gone = [str(known) for known in of_target if not any(known.covers(*outcome) for outcome in outcomes)]
-        if gone:
-            return failed(f"a known limit no longer shows, remove it: {'; '.join(gone)}")
+        vanished_limits = [str(known) for known in of_target if not any(known.covers(*outcome) for outcome in outcomes)]
+        if vanished_limits:
+            return failed(f"a known limit no longer shows, remove it: {'; '.join(vanished_limits)}")
         faults = sum(1 for one in evidence if one.injected_faults)
         counted = f"{self.expected} under {faults} faults" if faults else self.expected
         return passed(counted + (f", {len(of_target)} known limits apart" if of_target else ""))

@@ -15,7 +15,7 @@ class Exclusive(StrictModel, Check):
     """No instance claims a unit that another one has claimed and not given back."""
 
     id: ClassVar[str] = "exclusive"
-    of_units: ClassVar[bool] = True
+    is_about_units: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Follows the claims of each unit in order."""

@@ -53,7 +53,7 @@ class NoInterference(StrictModel, Check):
                 crons = " and ".join(sorted({sent.cron for sent in messages}))
                 texts = len({sent.message.content for sent in messages})
                 same = ", the same text" if texts < len(messages) else ""
-                return self._found(
+                return self._interference_finding(
                     evidence, f"{masked(person)} gets {len(messages)} messages at once, of {crons}{same}"
                 )
         return passed("nobody gets messages of two at once")
@@ -62,19 +62,19 @@ class NoInterference(StrictModel, Check):
         """Compares the messages of all orders, and fails if a known limit never showed."""
         if doubled := next((finding for finding in findings if finding.known), None):
             return doubled
-        came = {
+        message_sets = {
             frozenset((person_of(one.before, sent.message.to), sent.message.content) for sent in _at_once(one))
             for one in evidence
         }
-        if len(came) > 1:
-            always = frozenset.intersection(*came)
-            people = " and ".join(sorted({masked(person) for one in came for person, _ in one - always}))
-            return self._found(evidence[0], f"which messages {people} gets depends on who is first")
+        if len(message_sets) > 1:
+            always = frozenset.intersection(*message_sets)
+            people = " and ".join(sorted({masked(person) for one in message_sets for person, _ in one - always}))
+            return self._interference_finding(evidence[0], f"which messages {people} gets depends on who is first")
         if any(known.covers(one) for known in self.known for one in evidence[:1]):
             return failed("a known limit no longer shows, remove it: they do not interfere any more")
         return None
 
-    def _found(self, evidence: Evidence, message: str) -> Finding:
+    def _interference_finding(self, evidence: Evidence, message: str) -> Finding:
         reasons = [known.reason for known in self.known if known.covers(evidence)]
         return Finding("PASS", message, tuple(reasons)) if reasons else failed(message)
 

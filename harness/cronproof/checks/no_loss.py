@@ -19,7 +19,7 @@ class NoLoss(StrictModel, Check):
     id: ClassVar[str] = "no-loss"
     needs_recovery: ClassVar[bool] = True
     may_change_in_recovery: ClassVar[bool] = True
-    of_units: ClassVar[bool] = True
+    is_about_units: ClassVar[bool] = True
     units: Annotated[list[UnitId], Field(min_length=1, description="The units that must get a message, by id.")]
 
     def examine(self, evidence: Evidence) -> Finding:

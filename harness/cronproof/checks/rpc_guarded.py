@@ -16,7 +16,7 @@ class RpcGuarded(StrictModel, Check):
     """Only service_role may execute the function. SECURITY DEFINER needs a pinned search_path."""
 
     id: ClassVar[str] = "rpc-guarded"
-    of_the_database: ClassVar[bool] = True
+    needs_only_database: ClassVar[bool] = True
     function: Annotated[str, Field(description="Its name, in the schema public.")]
 
     def examine(self, evidence: Evidence) -> Finding:

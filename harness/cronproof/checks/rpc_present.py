@@ -17,7 +17,7 @@ class RpcPresent(StrictModel, Check):
     """The function exists once, with exactly these arguments and returned columns."""
 
     id: ClassVar[str] = "rpc-present"
-    of_the_database: ClassVar[bool] = True
+    needs_only_database: ClassVar[bool] = True
     function: Annotated[str, Field(description="Its name, in the schema public.")]
     arguments: Annotated[
         list[str],

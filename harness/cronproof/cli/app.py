@@ -62,5 +62,5 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001  (exit code 1 would claim a verdict on the crons)
         traceback.print_exc()
-        complain(f"cronproof: a mistake of cronproof's own, {type(error).__name__}: {error}")
+        complain(f"cronproof: internal error, {type(error).__name__}: {error}")
         sys.exit(EnvironmentFailed.exit_code)

@@ -45,13 +45,13 @@ def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
     Raises:
         EnvironmentFailed: Postgres fails during the run.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore SIGINT
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores SIGINT
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return uvloop.run(coroutine)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-        raise EnvironmentFailed(f"the Postgres failed us during the run: {reason}") from error
+        raise EnvironmentFailed(f"Postgres failed during the run: {reason}") from error
     except KeyboardInterrupt:
         complain(LEFT_NOTHING)
         raise typer.Exit(INTERRUPTED) from None

@@ -20,7 +20,7 @@ def doctor(
     postgres: Postgres = "embedded",
     out: Annotated[Path, typer.Option(help="Folder of what the target writes.")] = REPORTS,
 ) -> None:
-    """Say what this machine can do, or a target, and what is missing."""
+    """Examine this machine, or a target, and say what is missing."""
     console = Console()
 
     async def examined() -> bool:

@@ -59,7 +59,7 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
 ) -> None:
     """Run all schedules of one scenario; of those that fail, print and save the shortest."""
     show_data(shows_data)
-    file = _to_explore(reader.read_one(reader.one(scenario)), interleavings)
+    file = _to_explore(reader.read_scenario(reader.find_file(scenario)), interleavings)
     journal = out / f"{file.id.replace('/', '.')}.search.jsonl"
     plan = Plan.from_options(
         target,
@@ -99,7 +99,9 @@ def _to_explore(file: ScenarioFile, interleavings: str | None) -> ScenarioFile:
     """
     when = file.scenario.when
     if when is not None and when.each_pair:
-        raise UsageError(f"{file.source.file} is of every two of {len(when.call)} crons; verify runs them")
+        raise UsageError(
+            f"{file.source.file} calls every pair of {len(when.call)} crons; run it with `cronproof verify`"
+        )
     if when is None or len(when.instance_list) == 1:
         raise UsageError(f"{file.source.file} calls fewer than two instances: there is nothing to explore")
     chosen = when.interleavings or "all"

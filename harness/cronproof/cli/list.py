@@ -17,9 +17,9 @@ def list_scenarios(
     """List scenarios and targets."""
     configuration = find_config(config)
     targets = [*(configuration.targets if configuration else []), *reference.BUILT_IN]
-    files = reader.read(reader.find(paths or [SCENARIOS]))
+    files = reader.read_scenarios(reader.find_files(paths or [SCENARIOS]))
     console = Console()
-    files = list({file.source.file: reader.read_one(file.source.file) for file in files}.values())  # once a file
+    files = list({file.source.file: reader.read_scenario(file.source.file) for file in files}.values())  # once a file
     width = max(len(file.id) for file in files)
     for file in files:
         console.say(f"{file.id:{width}}  {file.scenario.title}")

@@ -17,7 +17,10 @@ REPORTS = Path("reports")
 Scenarios = Annotated[list[Path] | None, typer.Argument(help="Scenario files or folders.", show_default="scenarios/")]
 Postgres = Annotated[
     str,
-    typer.Option(metavar="embedded|container[:IMAGE]|DSN", help="Where to verify: nothing outside our own database."),
+    typer.Option(
+        metavar="embedded|container[:IMAGE]|DSN",
+        help="The Postgres to verify on. A run works in its own database only.",
+    ),
 ]
 Target = Annotated[
     str | None,

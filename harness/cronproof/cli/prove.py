@@ -30,7 +30,7 @@ def prove(
     as_json: AsJson = False,
 ) -> None:
     """Prove that the checks catch what they claim to catch: saboteurs, mutants, and variants that are right."""
-    files = reader.read(reader.find([reference.SCENARIOS]))
+    files = reader.read_scenarios(reader.find_files([reference.SCENARIOS]))
     every = list(subjects())
     chosen = [subject for subject in every if not only or any(word in subject.name for word in only)]
     if not chosen:

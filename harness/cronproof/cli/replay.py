@@ -19,16 +19,16 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A counterexample that explore has saved.")],
     times: Annotated[int, typer.Option(min=1, help="How many times.")] = 1,
     pause: Annotated[bool, typer.Option("--pause", help="Stop before every step and wait for Enter.")] = False,
-    target: Annotated[str | None, typer.Option(help="Other crons than those of the file.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Another configuration than that of the file.")] = None,
+    target: Annotated[str | None, typer.Option(help="The target to call, instead of the file's.")] = None,
+    config: Annotated[Path | None, typer.Option(help="The configuration to use, instead of the file's.")] = None,
     postgres: Postgres = "embedded",
     migration_files: Annotated[
-        list[Path] | None, typer.Option("--migration", help="Other migrations than those of the file. Repeatable.")
+        list[Path] | None, typer.Option("--migration", help="A migration to apply, instead of the file's. Repeatable.")
     ] = None,
 ) -> None:
     """Run a counterexample again, and say whether it still fails."""
     counterexample = read_counterexample(file)
-    scenario = reader.read_one(reader.one(Path(counterexample.scenario)))
+    scenario = reader.read_scenario(reader.find_file(Path(counterexample.scenario)))
     if counterexample.pair is not None:
         one, other = counterexample.pair
         scenario = scenario.of((one, other))

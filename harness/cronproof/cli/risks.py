@@ -41,7 +41,7 @@ def risks(
     out: Annotated[Path, typer.Option(help="Folder of the table, and of the schedules.")] = REPORTS,
     slow: Slow = False,
 ) -> None:
-    """Compare targets by the remaining crons: what the hand-made report said of their risk, and what is found."""
+    """Compare targets on the remaining crons: the risk that the hand-made report states, and the measured one."""
     files, left_out = select_scenarios(paths, slow=slow)
     files = [file for file in files if file.scenario.test == "remaining"]
     if not files:

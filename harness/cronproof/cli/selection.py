@@ -23,7 +23,7 @@ def select_scenarios(paths: Sequence[Path] | None, *, slow: bool) -> tuple[list[
         UsageError: all of them are left out.
     """
     paths = paths or [_default_folder()]
-    files = reader.read(reader.find(paths))
+    files = reader.read_scenarios(reader.find_files(paths))
     selected = [file for file in files if slow or not file.scenario.slow or file.source.file in paths]
     if not selected:
         raise UsageError(f"all scenarios of {paths[0]} are slow; run them with --slow")
@@ -38,7 +38,7 @@ def select_shard(files: Sequence[ScenarioFile], shard: str) -> list[ScenarioFile
     """
     part = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
     if part is None or int(part[1]) > int(part[2]):
-        raise UsageError(f"--shard {shard!r} is no part of a whole; say 2/5 for the second of five")
+        raise UsageError(f"--shard {shard!r} is not of the form K/N; write 2/5 for the second of five")
     selected = list(files[int(part[1]) - 1 :: int(part[2])])
     if not selected:
         raise UsageError(f"--shard {shard}: there are {len(files)} scenarios only")
@@ -58,6 +58,6 @@ def _default_folder() -> Path:
     """
     if not SCENARIOS.exists():
         raise UsageError(
-            f"there is no folder {SCENARIOS}/ here; name scenario files, as those of a checkout of cronproof"
+            f"there is no folder {SCENARIOS}/ here; name scenario files, for example those in a checkout of cronproof"
         )
     return SCENARIOS

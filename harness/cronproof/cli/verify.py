@@ -66,7 +66,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     terminal = WatchingTerminal(console, plan.target)
     place = folder.make_folder(out, terminal.watch.started_at)
     plan = replace(plan, workers=count_processes(plan, files), logs=place / folder.LOGS)
-    with folder.kept_if_filled(place, find_secrets(plan)):
+    with folder.keep_if_filled(place, find_secrets(plan)):
         results = run_async(verify_scenarios(plan, files, budget_seconds=budget, report=terminal))
     about = find_provenance(terminal.watch, plan, files)
     about = replace(about, left_out=left_out, shard=shard, budget_seconds=budget)

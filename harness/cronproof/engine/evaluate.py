@@ -104,7 +104,7 @@ class FindingCollector:
     scenario: Scenario
     evidence: list[Evidence] = field(default_factory=list)
     _found: dict[int, tuple[Finding, int, str]] = field(default_factory=dict)
-    _stopped: str | None = None
+    _stop_reason: str | None = None
 
     def __post_init__(self) -> None:
         faulty = self.scenario.when is not None and bool(self.scenario.when.faults)
@@ -124,7 +124,7 @@ class FindingCollector:
 
     def stop(self, reason: str) -> None:
         """Notes that not everything was executed: a PASS becomes INCONCLUSIVE."""
-        self._stopped = reason
+        self._stop_reason = reason
 
     @property
     def has_failed(self) -> bool:
@@ -135,10 +135,10 @@ class FindingCollector:
         """Returns the result of each check, in the order of the file."""
         results = []
         for number, check in enumerate(self.scenario.checks):
-            nothing = Finding("INCONCLUSIVE", self._stopped or "nothing was run"), 0, ""
+            nothing = Finding("INCONCLUSIVE", self._stop_reason or "nothing was run"), 0, ""
             finding, _, order = self._found.get(number, nothing)
-            if self._stopped is not None and finding.verdict == "PASS":
-                finding, order = Finding("INCONCLUSIVE", self._stopped), ""
+            if self._stop_reason is not None and finding.verdict == "PASS":
+                finding, order = Finding("INCONCLUSIVE", self._stop_reason), ""
             elif finding.verdict == "PASS":
                 findings = [one.findings[number] for one in self.evidence]
                 finding = check.conclude(self.evidence, findings) or finding

@@ -96,7 +96,7 @@ class Journal:
             UsageError: there is no such file, it is of another exploration, or another run uses it.
         """
         self._path = file
-        self._evident: set[str] = set()
+        self._keys_with_evidence: set[str] = set()
         """The keys of executions whose evidence was collected in this run."""
         with contextlib.ExitStack() as on_failure:
             try:
@@ -132,17 +132,17 @@ class Journal:
             for position, (item, entry) in enumerate(zip(items, entries, strict=True)):
                 if entry is not None and (entry.schedule, entry.data) != (item.schedule, item.data):
                     raise UsageError(self._broken("its schedules differ"))
-                if entry is not None and entry.key in self._evident:
+                if entry is not None and entry.key in self._keys_with_evidence:
                     results[position] = entry.replay(item)
                 elif entry is not None:
-                    self._evident.add(entry.key)
+                    self._keys_with_evidence.add(entry.key)
             missing = [position for position in range(len(items)) if position not in results]
             made = await execute([items[position] for position in missing]) if missing else []
             for position, (executed, summary) in zip(missing, made, strict=True):
                 results[position] = executed, summary
                 entry = entries[position]
                 if entry is None and summary.inconclusive_reason is None:
-                    self._evident.add(summary.key)
+                    self._keys_with_evidence.add(summary.key)
                     self._write(_ENTRY.dump_json(Entry.from_execution(executed, summary), exclude_defaults=True))
                 elif entry is not None and summary.key != entry.key:
                     raise UsageError(self._broken("a schedule has a different outcome now"))

@@ -49,7 +49,7 @@ async def verify(
     count = plan.workers - 1 if not is_alone else plan.workers if plan.workers > 1 else 0
     own = replace(plan, workers=1)
     plan.check()
-    async with server.opened(plan.postgres) as postgres, open_session_on(postgres, own) as session:
+    async with server.open_server(plan.postgres) as postgres, open_session_on(postgres, own) as session:
         await session.compile(files)
         report.started(session, len(files))
         queue = ScenarioQueue(files, deadline, report.finished)

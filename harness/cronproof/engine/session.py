@@ -40,7 +40,7 @@ async def open_session(plan: Plan) -> AsyncIterator[Session]:
         EnvironmentFailed: there is no such Postgres.
     """
     plan.check()
-    async with server.opened(plan.postgres) as postgres, open_session_on(postgres, plan) as session:
+    async with server.open_server(plan.postgres) as postgres, open_session_on(postgres, plan) as session:
         yield session
 
 
@@ -48,7 +48,7 @@ async def open_session(plan: Plan) -> AsyncIterator[Session]:
 async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
     """Opens a session on a server that is already running."""
     password = DATABASE_PASSWORD if plan.external is not None and plan.external.url is not None else None
-    async with lifecycle.created(postgres, password=password) as database:
+    async with lifecycle.create_database(postgres, password=password) as database:
         await database.migrate([*plan.schema, *plan.migrations], plan.edited)
         await database.prepare()
         services = Services(frozenset())

@@ -64,17 +64,17 @@ class DporStrategy:
     def __init__(self) -> None:
         self._open: list[_Node] = []
         self._taken: dict[Schedule, _Node] = {}
-        self._began = False
+        self._has_started = False
 
     @property
     def pending(self) -> int:
         """The number of choices that are known to be left."""
-        return sum(len(node.left) for node in self._open) + (not self._began)
+        return sum(len(node.left) for node in self._open) + (not self._has_started)
 
     def take(self, at_most: int) -> list[WorkItem]:
         """Returns the next schedules: one choice from each of the most recent states."""
-        if not self._began:
-            self._began = True
+        if not self._has_started:
+            self._has_started = True
             return [WorkItem(observes=True)]
         while self._open and not self._open[-1].left:
             self._open.pop()

@@ -54,7 +54,7 @@ class PctPolicy:
     """Chooses the highest priority. Before each step of `falls`, lowers the chosen one's."""
 
     item: PctItem
-    _fallen: dict[str, int] = field(default_factory=dict)
+    _dropped: dict[str, int] = field(default_factory=dict)
     _due: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -75,11 +75,11 @@ class PctPolicy:
             if fall is None:
                 return chosen
             self._due.remove(fall)
-            self._fallen[chosen] = fall
+            self._dropped[chosen] = fall
 
     def _priority(self, name: str) -> int:
-        if name in self._fallen:
-            return self._fallen[name]
+        if name in self._dropped:
+            return self._dropped[name]
         order = self.item.order
         return len(self.item.falls) + len(order) - order.index(instance_of(name))
 
@@ -103,7 +103,7 @@ class PctStrategy:
         self._random = random.Random(seed)  # noqa: S311  (a sample, no secret)
         self._steps = 0
         self._taken = 0
-        self._counting = 0
+        self._counted_executions = 0
         """How many executions were drawn for the actual number of steps."""
 
     @property
@@ -115,7 +115,7 @@ class PctStrategy:
     def assurance(self) -> Assurance:
         """The probability bound, for any one choice of the data."""
         in_one_run = 1 / (len(self._instances) * max(self._steps, 1) ** (self._depth - 1) * math.prod(self._choices))
-        return Assurance(self._depth, 1 - (1 - in_one_run) ** self._counting)
+        return Assurance(self._depth, 1 - (1 - in_one_run) ** self._counted_executions)
 
     def take(self, at_most: int) -> list[WorkItem]:
         """Draws the next items."""
@@ -145,9 +145,9 @@ class PctStrategy:
     def observe(self, executed: ExecutedSchedule) -> None:
         """Updates the number of steps. Executions drawn for fewer do not count for the bound."""
         if len(executed.decisions) > self._steps:
-            self._steps, self._counting = len(executed.decisions), 0
+            self._steps, self._counted_executions = len(executed.decisions), 0
         if isinstance(executed.item, PctItem):
-            self._counting += executed.item.steps == self._steps
+            self._counted_executions += executed.item.steps == self._steps
 
 
 Fails = Callable[[PctItem], Coroutine[None, None, bool]]

@@ -23,7 +23,7 @@ write  changes rows, and the change is visible to others
 
 _RANK: dict[Access, int] = {"read": 0, "look": 1, "lock": 2, "write": 3}
 # Each conflicts with all that the one before it conflicts with, and more.
-_MEETS: dict[Access, frozenset[Access]] = {
+_CONFLICTS: dict[Access, frozenset[Access]] = {
     "read": frozenset({"write"}),
     "look": frozenset({"lock", "write"}),
     "lock": frozenset({"look", "lock", "write"}),
@@ -54,7 +54,7 @@ class Footprint:
             return True
         fewer, more = sorted((self, other), key=lambda footprint: len(footprint.accesses))
         return any(
-            name in more.accesses and more.accesses[name] in _MEETS[access] and not fewer.is_apart_from(more, name)
+            name in more.accesses and more.accesses[name] in _CONFLICTS[access] and not fewer.is_apart_from(more, name)
             for name, access in fewer.accesses.items()
         )
 

@@ -14,7 +14,7 @@ from pglast.visitors import Visitor
 from cronproof.gate.point import Point
 
 _WORDS = 6
-_NUMBER = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,})(?=/|$)")
+_ID_IN_PATH = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,})(?=/|$)")
 
 
 def step_name(point: Point) -> str:
@@ -25,7 +25,7 @@ def step_name(point: Point) -> str:
         case "statement":
             return statement_name(point.text)
         case "call" | "answer":
-            return f"{point.kind} {_NUMBER.sub('/*', point.text)}"
+            return f"{point.kind} {_ID_IN_PATH.sub('/*', point.text)}"
 
 
 @functools.lru_cache(maxsize=4096)

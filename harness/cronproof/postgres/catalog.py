@@ -117,7 +117,10 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         sequences = await (await cursor.execute(_SQL["sequences"].encode())).fetchall()
     async with connection.cursor(row_factory=class_row(Function)) as cursor:
         functions = await (await cursor.execute(_SQL["functions"].encode(), [list(roles)])).fetchall()
-    opaque = [reason for (reason,) in await (await connection.execute(_SQL["opaque"].encode(), [_TELLING])).fetchall()]
+    opaque = [
+        reason
+        for (reason,) in await (await connection.execute(_SQL["opaque"].encode(), [_HIDES_FROM_LOCKS])).fetchall()
+    ]
     ((deferred,),) = await (await connection.execute(_SQL["deferred"].encode())).fetchall()
     keyed = await (await connection.execute(_SQL["keyed"].encode(), [list(FUNCTIONS)])).fetchall()
     ((triggers_on_delete,),) = await (await connection.execute(_SQL["triggers_on_delete"].encode())).fetchall()
@@ -152,7 +155,7 @@ def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...
 
 
 # In a function body: what releases locks early, or reads or does what no lock shows.
-_TELLING = r"""(?xi)
+_HIDES_FROM_LOCKS = r"""(?xi)
     \m exception \s+ when \M | \m (
         pg_ (?! catalog\M | sleep\M | temp\M | trigger_depth\M | typeof\M ) \w+
         | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | notify | listen | isolation

@@ -29,12 +29,12 @@ _SQL = load_queries(__file__)
 _RIGHTS_NEEDED = {
     "createdb": "a database is made for each run",
     "createrole": "so are the roles that log in to it",
-    "bypassrls": "service_role is beyond row-level security",
+    "bypassrls": "service_role bypasses row-level security",
 }
 
 
 @contextlib.asynccontextmanager
-async def created(server: Server, *, password: str | None = None) -> AsyncIterator[Database]:
+async def create_database(server: Server, *, password: str | None = None) -> AsyncIterator[Database]:
     """Creates a database and its roles. Unless the server is disposable, they are dropped when the
     block ends. `password` is for the logins; by default it is random.
 
@@ -90,7 +90,7 @@ async def _make_roles(control: AsyncConnection, name: str, password: str, server
     except psycopg.errors.InsufficientPrivilege as error:
         raise EnvironmentFailed(
             f"the login at {server.where} cannot make the roles of a run ({one_line(error)}); before PostgreSQL 16 only a "
-            "superuser can make one that is beyond row-level security: use one, or --postgres embedded"
+            "superuser can make one that bypasses row-level security: use one, or --postgres embedded"
         ) from None
 
 

@@ -80,7 +80,7 @@ class Emptying:
     def text(self) -> bytes:
         """The plain statements."""
         statements = [_emptied(_names(tables)) for tables in self.catalog.groups]
-        return sql.SQL("; ").join([*statements, _FORGET]).as_bytes()
+        return sql.SQL("; ").join([*statements, _CLEAR_CLAIM_LOG]).as_bytes()
 
     @property
     def block(self) -> bytes:
@@ -98,7 +98,7 @@ class Emptying:
             parts.append(part)
         once = sql.SQL(" ").join(parts)
         loop = sql.SQL("loop deleted := 0; {} exit when deleted = 0; end loop;").format(once)
-        return ((loop if again else once) + sql.SQL(" ") + _FORGET).as_bytes()
+        return ((loop if again else once) + sql.SQL(" ") + _CLEAR_CLAIM_LOG).as_bytes()
 
 
 def _names(tables: Sequence[Table]) -> list[sql.Identifier]:
@@ -110,7 +110,7 @@ def _emptied(names: Sequence[sql.Identifier]) -> sql.Composed:
     return sql.SQL(statement).format(sql.SQL(", ").join(names))
 
 
-_FORGET = sql.SQL("delete from cronproof.claim_writes")
+_CLEAR_CLAIM_LOG = sql.SQL("delete from cronproof.claim_writes")
 
 
 def next_numbers(sequences: Sequence[NumberSequence]) -> str:

@@ -135,7 +135,7 @@ async def prove(
     """
     started = time.monotonic()
     trials: list[Trial] = []
-    async with server.opened(postgres) as opened, _pool(workers) as pool:
+    async with server.open_server(postgres) as opened, _pool(workers) as pool:
         loop = asyncio.get_running_loop()
         # The longest trials come first, so that none is still running alone at the end.
         ordered = sorted(chosen, key=lambda subject: subject.kind != "variant")

@@ -62,7 +62,7 @@ class Trial:
 
 async def try_subject(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
     """Tries one implementation."""
-    found = _Found(subject, time.monotonic())
+    found = _TrialProgress(subject, time.monotonic())
     built_in = reference.find_built_in(subject.target)
     plan = Plan(
         subject.target,
@@ -88,7 +88,7 @@ async def try_subject(server: Server, subject: Subject, files: Sequence[Scenario
 
 
 @dataclass
-class _Found:
+class _TrialProgress:
     subject: Subject
     started: float
     failed: list[str] = field(default_factory=list)
@@ -132,8 +132,8 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
         concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 
     def rank(file: ScenarioFile) -> tuple[bool, int]:
-        wants_footprint = any(check.id == subject.proves for check in file.scenario.checks)
-        return not wants_footprint, _COST.index(file.scenario.test)
+        has_proving_check = any(check.id == subject.proves for check in file.scenario.checks)
+        return not has_proving_check, _COST.index(file.scenario.test)
 
     return sorted(concerned, key=rank)
 

@@ -1,7 +1,7 @@
 """The folder of a run: its report in every format, its counterexamples, and the logs of its target.
 
-reports/2026-11-25T142311Z-3f9a2c/    results.json, and beside it what is made of it
-reports/latest                        leads to the last one
+reports/2026-11-25T142311Z-3f9a2c/    results.json, and the formats rendered from it
+reports/latest                        links to the last one
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ FORMATS: Mapping[str, Callable[[Document], str]] = {
 
 
 def make_folder(out: Path, started: datetime) -> Path:
-    """A new folder for a run. Until the run is done there is no `latest`: nobody takes an earlier one for it.
+    """Creates a run's folder, and removes `latest`, so that nobody takes an earlier run for it.
 
     Raises:
-        UsageError: it cannot be made.
+        UsageError: the folder cannot be created.
     """
     folder = out / f"{started:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True)
         if (out / LATEST).is_symlink():
-            (out / LATEST).unlink(missing_ok=True)  # another run with the same folder may have been quicker
+            (out / LATEST).unlink(missing_ok=True)  # a parallel run may have removed it
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot write {out}: {reason}; choose another place with --out") from None
@@ -51,7 +51,7 @@ def make_folder(out: Path, started: datetime) -> Path:
 
 
 def write(folder: Path, document: Document, signer: CryptoSigner | None = None) -> None:
-    """Writes every format, and the counterexamples. A signature that is there, and still right, is kept."""
+    """Writes every format and the counterexamples. A signature that still matches is kept."""
     for name, render in FORMATS.items():
         write_whole(folder / name, render(document))
     for name, counterexample in document.schedules.items():
@@ -62,7 +62,7 @@ def write(folder: Path, document: Document, signer: CryptoSigner | None = None) 
 
 
 def publish(folder: Path) -> None:
-    """Has `latest` lead to the folder."""
+    """Points `latest` at the folder."""
     link = folder.with_name(f".{LATEST}.{os.getpid()}")
     with contextlib.suppress(OSError):  # a file system without links, or something else of that name
         link.unlink(missing_ok=True)
@@ -72,8 +72,8 @@ def publish(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def kept_if_filled(folder: Path, values: Collection[str]) -> Iterator[None]:
-    """Takes the secrets out of the logs when the block ends. If it fails, and has left nothing to look at, the folder goes."""
+def keep_if_filled(folder: Path, values: Collection[str]) -> Iterator[None]:
+    """Redacts the logs when the block ends. If the block fails, an empty folder is removed."""
     try:
         yield
     except BaseException:
@@ -91,7 +91,7 @@ def _redact_logs(folder: Path, values: Collection[str]) -> None:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Writes a file whole: whoever reads it meanwhile sees no half."""
+    """Writes a file atomically, so that no reader sees half of it."""
     if file.exists() and not file.is_file():  # a pipe, a terminal
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
         return

@@ -54,12 +54,12 @@ def find_choice(scenario: Scenario, values: Mapping[str, Any]) -> Data:
     """
     offered = find_choices(scenario)
     if strange := values.keys() - {choice.name for choice in offered}:
-        raise ValueError(f"{min(strange)} is none of its values to choose")
+        raise ValueError(f"{min(strange)} is not a choice of the scenario")
     data = []
     for choice in offered:
         value = values.get(choice.name, choice.values[0])
         if value not in choice.values:
-            raise ValueError(f"{choice.name} can not be {value!r}")
+            raise ValueError(f"{choice.name} cannot be {value!r}")
         data.append(list(choice.values).index(value))
     return tuple(data) if any(data) else ()
 

@@ -17,16 +17,16 @@ def find_contradictions(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
     when, checks = scenario.when, scenario.checks
     if when is None:
         for number, check in enumerate(checks):
-            if not check.of_the_database:
+            if not check.needs_only_database:
                 yield ("then", number), f"{check.id} asks about a call, but there is no `when`"
         if scenario.given.rows:
             yield ("given", "rows"), "rows without a `when` are never looked at"
     elif when.instances is not None and len(when.call) > 1:
         yield ("when", "instances"), "a list under `call` already says how many instances there are"
     elif len(when.instance_list) == 1 and when.interleavings is not None:
-        yield ("when", "interleavings"), "one instance cannot overlap; say `instances: 2`, or more"
+        yield ("when", "interleavings"), "one instance cannot be interleaved; say `instances: 2`, or more"
     elif len(when.instance_list) == 1 and when.orders != ["one-after-the-other"]:
-        yield ("when", "orders"), "one instance cannot overlap; say `instances: 2`, or more"
+        yield ("when", "orders"), "one instance cannot be interleaved; say `instances: 2`, or more"
     if when is not None and when.each_pair and len(when.call) < 3:
         yield ("when", "each_pair"), "name three crons under `call`, or more; two are a pair already"
     yield from _faults_without_schedules(scenario)
@@ -41,7 +41,7 @@ def _faults_without_schedules(scenario: Scenario) -> Iterator[tuple[FilePlace, s
     if when is None or not when.faults:
         return
     if isinstance(when.interleavings, Sample):
-        yield ("when", "faults"), "a sample meets no faults; say `interleavings: all`, or leave them out"
+        yield ("when", "faults"), "a sample cannot have faults; say `interleavings: all`, or leave them out"
     if "each" in when.faults and len(when.faults) > 1:
         yield ("when", "faults"), "`each` stands for every fault; name nothing beside it"
 
@@ -52,14 +52,14 @@ def _choices_without_need(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]
         if len(row[column]["any"]) < 2:
             yield path, "`any` chooses from two values or more"
         elif not sampled:
-            yield path, "`any` is drawn by a sample only; say `interleavings: {sample: 1000}`"
+            yield path, "only a sample draws a value of `any`; say `interleavings: {sample: 1000}`"
 
 
 def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
     called = scenario.when.call if scenario.when else []
     if called and not SENT_COLUMNS.keys() & set(called):
         for number, check in enumerate(scenario.checks):
-            if check.of_units and not (isinstance(check, Delivery) and not check.units):
+            if check.is_about_units and not (isinstance(check, Delivery) and not check.units):
                 yield ("then", number), f"{check.id} asks about claims of {UNITS}, and {called[0]} makes none"
 
 
@@ -88,7 +88,7 @@ def _unit_ids(scenario: Scenario) -> set[UnitId]:
 def _repeated_words(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
     seen: set[str] = set()
     for number, check in enumerate(scenario.checks):
-        if check.id in seen and not check.of_the_database:
+        if check.id in seen and not check.needs_only_database:
             yield ("then", number), f"{check.id} is there twice"
         seen.add(check.id)
     orders = scenario.when.orders if scenario.when else []

@@ -82,7 +82,7 @@ class ScenarioFile:
         return replace(self, pair=pair, scenario=self.scenario.model_copy(update={"title": title, "when": when}))
 
 
-def find(paths: Sequence[Path]) -> list[Path]:
+def find_files(paths: Sequence[Path]) -> list[Path]:
     """Finds the scenario files at and below the paths, in order.
 
     Raises:
@@ -105,7 +105,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def one(path: Path) -> Path:
+def find_file(path: Path) -> Path:
     """Returns the scenario file that a path names.
 
     Raises:
@@ -113,11 +113,11 @@ def one(path: Path) -> Path:
     """
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name one scenario file in it")
-    (file,) = find([path])
+    (file,) = find_files([path])
     return file
 
 
-def read(files: Sequence[Path]) -> list[ScenarioFile]:
+def read_scenarios(files: Sequence[Path]) -> list[ScenarioFile]:
     """Reads the scenarios of files.
 
     Raises:
@@ -126,7 +126,7 @@ def read(files: Sequence[Path]) -> list[ScenarioFile]:
     read_files, mistakes = [], []
     for file in files:
         try:
-            read_files += read_one(file).each()
+            read_files += read_scenario(file).each()
         except InvalidScenario as invalid:
             mistakes += invalid.mistakes
     if mistakes:
@@ -134,7 +134,7 @@ def read(files: Sequence[Path]) -> list[ScenarioFile]:
     return read_files
 
 
-def read_one(file: Path) -> ScenarioFile:
+def read_scenario(file: Path) -> ScenarioFile:
     """Reads the scenario of one file.
 
     Raises:

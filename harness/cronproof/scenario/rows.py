@@ -111,7 +111,7 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
         if kind is None:
             yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
         elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
-            yield column, f"{value!r} is no time; say for instance `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
+            yield column, f"{value!r} is not a time; write for example `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
         elif column == OWNER_COLUMN and value is not None and str(value) not in slugs and not _is_uuid(value):
             yield column, f"there is no {OWNER} {value!r}{nearest(str(value), list(slugs))}"
         elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):

@@ -25,7 +25,7 @@ FaultWord = Literal[FaultName, "each", "pairs"]
 
 def _period(text: str) -> str:
     if not _PERIOD.match(text):
-        raise ValueError("say how long, as `15 minutes`, `2 hours`, `1 day`")
+        raise ValueError("say how long, for example `15 minutes`, `2 hours`, `1 day`")
     return text
 
 

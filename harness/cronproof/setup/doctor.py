@@ -66,7 +66,7 @@ def _machine() -> Iterator[Finding]:
 
 async def _postgres(choice: str) -> Finding:
     try:
-        async with server.opened(choice) as opened, lifecycle.created(opened) as created:
+        async with server.open_server(choice) as opened, lifecycle.create_database(opened) as created:
             await created.migrate([*reference.schema(), reference.LOCKING])
             return Finding(
                 "ok", f"PostgreSQL {created.version}, {created.where}: a database was made, migrated, dropped"
@@ -84,7 +84,7 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
                 for finding in _addresses(session.target, plan):
                     yield finding
             for cron in CRON_NAMES:
-                run = await _called(session, cron)
+                run = await _call_once(session, cron)
                 seen.append(run)
                 yield _of_cron(cron, run)
                 if run.inconclusive_reason is not None and not run.responses:  # the others would end in the same way
@@ -106,7 +106,7 @@ def _addresses(target: External, plan: Plan) -> Iterator[Finding]:
         yield Finding("ok", f"instance {name} is {url}; it must have been started with: {given}")
 
 
-async def _called(session: Session, cron: CronName) -> Evidence:
+async def _call_once(session: Session, cron: CronName) -> Evidence:
     """Calls a cron once, on example rows or, if the schema does not fit them, on none."""
     for rows in (EXAMPLE_ROWS, {}):
         given = {"rows": rows}

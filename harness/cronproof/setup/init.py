@@ -104,7 +104,7 @@ def find_application(folder: Path) -> Found:
 def render_config(name: str, found: Found) -> str:
     """Renders the configuration, with optional settings as comments."""
     lines = [
-        "# What cronproof verifies: https://toml.io, with the words of docs/your-app.md.",
+        "# What cronproof verifies. The format is https://toml.io; docs/your-app.md has the settings.",
         f"[targets.{name}]",
         "# Started once for each instance, in `cwd` (this file's folder unless you say otherwise).",
         *([f"# Before: {found.before}"] if found.before else []),
@@ -118,7 +118,7 @@ def render_config(name: str, found: Found) -> str:
     else:
         lines.append('# migrations = ["migrations/*.sql"]  # your schema; without it the tables of cronproof\'s sql/')
     lines += [
-        "# restart = true                  # new processes for every run; slow, for servers that remember too much",
+        "# restart = true                  # new processes for every execution; slow, for servers that keep state",
         *(
             ["# copy_cwd = true                 # `next dev` needs a folder of its own for each instance"]
             if found.kind == "Next.js"

@@ -137,11 +137,11 @@ class InstanceEndpoints:
         try:
             if service == "supabase":
                 of_rest = RestRequest(scope["method"], path, query, headers, body)
-                response = await _unless_gone(self.rest.answer(of_rest), receive)
+                response = await _until_disconnect(self.rest.answer(of_rest), receive)
             else:
                 parameters = parse_qs(query, keep_blank_values=True)
                 request = Request(scope["method"], path, parameters, headers, body)
-                response = await _unless_gone(self._exchange(service, request), receive)
+                response = await _until_disconnect(self._exchange(service, request), receive)
         except AbandonedError:
             response = Response.of_html(503, "the run was given up")
         except NoAnswer as none:
@@ -169,7 +169,7 @@ def url(http_port: int, service: ServiceName | None = None) -> str:
     return f"http://127.0.0.1:{http_port}" + (f"/{service}" if service else "")
 
 
-async def _unless_gone(exchange: object, receive: Receive) -> Response | None:
+async def _until_disconnect(exchange: object, receive: Receive) -> Response | None:
     """Awaits an exchange; cancels it and returns None if the caller disconnects first."""
     answering = asyncio.ensure_future(exchange)  # type: ignore[call-overload]
     hanging_up = asyncio.ensure_future(receive())

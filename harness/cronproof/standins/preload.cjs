@@ -9,7 +9,7 @@ const net = require("node:net");
 
 const interception = process.env.CRONPROOF_INTERCEPTION;
 if (!interception) {
-  throw new Error("CRONPROOF_INTERCEPTION is missing: the environment of this process was replaced, but for NODE_OPTIONS");
+  throw new Error("CRONPROOF_INTERCEPTION is missing: the environment of this process was replaced, except NODE_OPTIONS");
 }
 const { hosts, domain, tlsPort, proxyPort, kept } = JSON.parse(interception);
 const connect = net.Socket.prototype.connect;

@@ -1,1 +1,1 @@
-"""The implementation under test: how its instances are configured, started, called and killed."""
+"""The implementation under test: configuring, starting, calling and killing its instances."""

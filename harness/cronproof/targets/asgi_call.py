@@ -1,7 +1,7 @@
-"""Calling an ASGI application as a server would, for requests and responses that need no stream.
+"""Calls an ASGI application as a server would, without streaming.
 
-Specification: https://asgi.readthedocs.io/en/latest/specs/www.html. An HTTP client in between would cost a tenth of what a
-schedule costs in all.
+Specification: https://asgi.readthedocs.io/en/latest/specs/www.html. An HTTP client in between would
+take a tenth of a schedule's time.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def request(app: ASGIApp, method: str, path: str, headers: Headers) -> Res
 
     async def receive() -> MutableMapping[str, Any]:
         nonlocal sent
-        if sent:  # asked again, to hear of a client that hangs up
+        if sent:  # asked again, for a disconnect
             await complete.wait()
             return {"type": "http.disconnect"}
         sent = True

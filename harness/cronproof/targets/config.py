@@ -1,4 +1,4 @@
-"""`cronproof.toml`: the targets that run in processes of their own. Every mistake is reported at once, each where it stands."""
+"""Reads `cronproof.toml`, which describes external targets. All mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class TargetConfig(_Table):
     url: Annotated[list[str] | None, Field(min_length=1)] = None
     """Servers that run already, one for each instance."""
     ports: Annotated[int | None, Field(ge=1024, le=65000)] = None
-    """The first of the ports at which servers that run already find their instance's addresses, ten for each."""
+    """The first port of the addresses for servers that run already; each instance has ten."""
     cwd: Path = Path()
     """Where the command runs; relative to the file."""
     copy_cwd: bool = False
-    """Whether each instance runs in a copy of that folder, as two development servers must."""
+    """Whether each instance runs in its own copy of `cwd`, as development servers must."""
     ready: str | None = None
-    """A path that answers below 500 when the server can be called; when absent, its port must take connections."""
+    """A path that answers below 500 once the server is ready; by default its port must listen."""
     ready_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Seconds."""
     path: str = "/api/cron/{cron}"
@@ -62,9 +62,9 @@ class TargetConfig(_Table):
     seed: Path | None = None
     """Rows that every scenario has, instead of those of the reference; relative to the file."""
     restart: bool = False
-    """Whether every run begins with new processes."""
+    """Whether every execution starts new processes."""
     cron_secret: str | None = None
-    """Of servers that run already, or of a secret that is built in."""
+    """The secret of servers that run already, or one that is built into the application."""
     env: dict[str, str] = {}
     """Placeholders are filled in."""
 
@@ -84,7 +84,7 @@ class TargetConfig(_Table):
     def _http(cls, value: list[str] | None) -> list[str] | None:
         for url in value or []:
             if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
-                raise ValueError(f"{url!r} is no address of a server; write for instance http://127.0.0.1:3000")
+                raise ValueError(f"{url!r} is not the address of a server; write for example http://127.0.0.1:3000")
         return value
 
     @model_validator(mode="after")
@@ -103,7 +103,7 @@ class TargetConfig(_Table):
 
 
 PORTS_OF_AN_INSTANCE = 10
-"""Of which Postgres has the first, plain HTTP the second, TLS the third, and the proxy the fourth."""
+"""The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy."""
 
 
 class Config(_Table):
@@ -116,7 +116,7 @@ class ConfigFile:
     """A `cronproof.toml`, and the folder to which its paths are relative."""
 
     def __init__(self, file: Path) -> None:
-        """Reads it.
+        """Reads the file.
 
         Raises:
             InvalidConfig: with every mistake of the file.
@@ -138,10 +138,10 @@ class ConfigFile:
         self.targets: Mapping[str, TargetConfig] = config.targets
 
     def find_target(self, name: str) -> TargetConfig:
-        """A target with its paths resolved.
+        """Returns a target with its paths resolved.
 
         Raises:
-            UsageError: there is none of this name, or a path leads nowhere.
+            UsageError: there is no such target, or its `cwd` does not exist.
         """
         if name not in self.targets:
             raise UsageError(f"there is no target {name!r} in {self.file}{nearest(name, list(self.targets))}")
@@ -153,10 +153,10 @@ class ConfigFile:
         return target.model_copy(update={"cwd": cwd, "seed": seed})
 
     def find_migrations(self, name: str) -> list[Path] | None:
-        """The migrations of a target in place of the reference schema; None, where it names none.
+        """Finds the migrations that replace the reference schema; None if the target names none.
 
         Raises:
-            UsageError: a pattern fits no file.
+            UsageError: a pattern matches no file.
         """
         patterns = self.targets[name].migrations
         if patterns is None:
@@ -181,7 +181,7 @@ class ConfigFile:
 
 
 def find_config(file: Path | None) -> ConfigFile | None:
-    """The configuration that is named or, if none is, the one of the working directory; None, where there is none.
+    """Reads the named configuration, or else that of the working directory; None if there is none.
 
     Raises:
         InvalidConfig: with every mistake of the file.
@@ -193,7 +193,7 @@ def find_config(file: Path | None) -> ConfigFile | None:
 
 
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
-    """A text with its placeholders replaced; every other brace stays as it is."""
+    """Replaces the placeholders in a text. Other braces stay."""
     for placeholder, value in values.items():
         text = text.replace(f"{{{placeholder}}}", value)
     return text
@@ -224,7 +224,7 @@ def _mistake(file: Path, text: str, error: ErrorDetails) -> Mistake:
 
 
 def _place(text: str, path: Sequence[str]) -> tuple[int, int]:
-    """Where a key stands, or the deepest table above it: line and column from 1."""
+    """Finds the line and column, from 1, of a key or of the deepest table above it."""
     place, deepest, table = (1, 1), 0, list[str]()
     for number, line in enumerate(text.splitlines(), 1):
         if header := _TABLE.match(line):

@@ -1,6 +1,6 @@
-"""Imports modules of a package with some of its files edited, as a package of its own.
+"""Imports modules of a package with some of its files edited, under another package name.
 
-Each instance gets modules of its own, as it would in a process of its own: what one remembers the others do not know.
+Each instance gets its own modules, as it would in its own process, so instances share no state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _numbers = itertools.count(1)
 
 
 def import_edited(package: str, sources: Mapping[str, str], names: Sequence[str]) -> list[ModuleType]:
-    """Imports modules of a package. `sources` are the texts of edited files, by their names from the package's parent."""
+    """Imports modules of a package. `sources` are edited texts by path from its parent."""
     alias = f"edited_{next(_numbers)}"
     finder = _Finder(package, alias, sources)
     sys.meta_path.insert(0, finder)

@@ -1,4 +1,4 @@
-"""Targets in processes of their own: servers in any language, started by us or running already, that know nothing of us."""
+"""External targets: servers in any language, started by us or running already."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".next")
 
 @dataclass
 class Server:
-    """An instance with the rights of a role: its addresses, and the process that uses them, if it is ours."""
+    """An instance with the rights of a role: its endpoints, and its process if we start it."""
 
     url: str
-    door: InstanceEndpoints | None = None
+    endpoints: InstanceEndpoints | None = None
     process: Process | None = None
 
 
 class External:
-    """A target of `cronproof.toml`. Its processes stay warm from run to run."""
+    """A target of `cronproof.toml`. Its processes stay warm between executions."""
 
     is_external = True
 
@@ -72,11 +72,11 @@ class External:
         self._warm: set[tuple[Instance, Role]] = set()
         self._open = contextlib.AsyncExitStack()
         self._schema: Schema | None = None
-        self._doors: dict[str, InstanceEndpoints] = {}
+        self._endpoints: dict[str, InstanceEndpoints] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Stops every process when the block ends, and what they have started."""
+        """Stops every process and its children when the block ends."""
         with guarded() as self._guard:
             self._authority = Authority.made(self._guard.folder)
             async with self._open, httpcore.AsyncConnectionPool(max_connections=None) as self._http:
@@ -87,7 +87,7 @@ class External:
 
     _guard: Guard
     _authority: Authority
-    # Without the client around it, which takes longer than the request. The scheduler has the deadlines.
+    # A pool without a client, which takes longer than the request. The executor has the deadlines.
     _http: httpcore.AsyncConnectionPool
 
     @property
@@ -95,7 +95,7 @@ class External:
         return [server.process for server in self._servers.values() if server.process is not None]
 
     def database_port(self, name: str) -> int:
-        """That of a server that runs already is fixed."""
+        """Returns the configured port of a server that runs already, else 0."""
         ports = self._config.ports
         return 0 if ports is None else ports + self._place(name) * PORTS_OF_AN_INSTANCE
 
@@ -103,7 +103,7 @@ class External:
         return 0 if self.is_shared else NAMES.index(name)
 
     def isolated(self) -> contextlib.AbstractContextManager[object]:
-        """Nothing to do: processes are kept in from their start to their end."""
+        """Does nothing: processes are isolated all the time."""
         return contextlib.nullcontext()
 
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
@@ -120,21 +120,21 @@ class External:
         await self._start([self._servers[name, role] for name in lacking])
 
     def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:
-        """Those that have not been called since they were started."""
+        """Returns the instances that have not been called since they were started."""
         return [instance for instance in instances if (instance, self._role) not in self._warm]
 
     async def reset(self, *, restart: bool) -> None:
-        """Has all processes run; where the scenario or the target asks for it, new ones."""
+        """Restarts the processes that ended, or all if the scenario or the target asks for it."""
         if restart or self.restarts:
             await asyncio.gather(*(process.stop() for process in self._processes))
         await self.revive()
 
     def set_clock(self, time: datetime | None) -> bool:
-        """Nobody sets the clock of another process."""
+        """Returns whether no time is given: the clock of another process cannot be set."""
         return time is None
 
     async def revive(self) -> None:
-        """Starts again the processes that do not run any more."""
+        """Restarts the processes that have ended."""
         ended = [(place, server) for place, server in self._servers.items() if _has_ended(server)]
         for (name, role), _ in ended:
             self._warm = {(instance, of) for instance, of in self._warm if (instance.name, of) != (name, role)}
@@ -160,15 +160,15 @@ class External:
         return CronResponse(instance.name, response.status, body)
 
     async def kill(self, name: str) -> None:
-        """Kills an instance's process with everything that it has started."""
+        """Kills an instance's process with its children."""
         server = self._servers[name, self._role]
-        if server.process is not None and server.door is not None:
+        if server.process is not None and server.endpoints is not None:
             await server.process.kill()
-            await server.door.rest.close()
+            await server.endpoints.rest.close()
 
     @property
     def is_idle(self) -> IsIdle | None:
-        """Of our own processes the system says what their threads do."""
+        """Tells whether our process is idle; None for other servers, or where unsupported."""
         return self._is_idle if self.can_die and Process.can_tell_whether_idle else None
 
     def _is_idle(self, name: str) -> bool:
@@ -176,11 +176,11 @@ class External:
         return process is None or process.is_idle
 
     def activity(self, name: str) -> int:
-        """What has passed its door so far."""
-        return self._doors[name].activity
+        """Counts what has passed its endpoints so far."""
+        return self._endpoints[name].activity
 
     def complaint(self, response: CronResponse) -> str | None:
-        """Of what a configuration gets wrong."""
+        """Returns the mistake in the configuration that the status suggests, if any."""
         match response.status:
             case 401 | 403:
                 return (
@@ -200,33 +200,33 @@ class External:
             process.listen()
 
     def output(self) -> Sequence[Output]:
-        """What those that are called now have written since."""
+        """Returns what processes of the current role have written since `listen`."""
         called = [server.process for (_, role), server in self._servers.items() if role == self._role]
         found = [Output(p.instance, p.log, p.last_lines(new=True)) for p in called if p is not None]
         return [output for output in found if output.lines]
 
     async def abandon(self) -> None:
-        """Kills the processes; those that are needed again are started again."""
+        """Kills the processes. They are restarted when they are needed again."""
         await asyncio.gather(*(process.kill() for process in self._processes))
 
     async def _server(self, name: str, proxy: Proxy, role: Role) -> Server:
-        if name not in self._doors:
-            shared = next(iter(self._doors.values()), None) if self.is_shared else None
-            self._doors[name] = shared or await self._door(SHARED if self.is_shared else name, proxy)
-        door = self._doors[name]
+        if name not in self._endpoints:
+            shared = next(iter(self._endpoints.values()), None) if self.is_shared else None
+            self._endpoints[name] = shared or await self._door(SHARED if self.is_shared else name, proxy)
+        endpoints = self._endpoints[name]
         if self._config.url is not None:
             if self._place(name) >= len(self._config.url):
                 raise EnvironmentFailed(
                     f"the scenario has an instance {name}, and `url` names {len(self._config.url)} servers: "
                     "name one for each instance, or a single one for all"
                 )
-            return Server(self._config.url[self._place(name)].rstrip("/"), door)
+            return Server(self._config.url[self._place(name)].rstrip("/"), endpoints)
         assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
-        values = self._values(name, port, self._database.url(proxy.port, role), door.http_port, role)
+        values = self._values(name, port, self._database.url(proxy.port, role), endpoints.http_port, role)
         given = {variable: fill_placeholders(value, values) for variable, value in self._config.env.items()}
         inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
-        ours = door.environment({**inherited, **given}) | self._guard.marked()
+        ours = endpoints.environment({**inherited, **given}) | self._guard.marked()
         log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
         process = Process(
             instance=name,
@@ -236,23 +236,23 @@ class External:
             port=port,
             log=log,
         )
-        return Server(f"http://127.0.0.1:{port}", door, process)
+        return Server(f"http://127.0.0.1:{port}", endpoints, process)
 
     async def _door(self, name: str, proxy: Proxy) -> InstanceEndpoints:
         if self._schema is None:
-            self._schema = await schema.read(self._database.fetch)
+            self._schema = await schema.read_schema(self._database.fetch)
         rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
         first = self.database_port(name) if name != SHARED else self._config.ports or 0
         http, tls, way_out = (first + 1, first + 2, first + 3) if first else (0, 0, 0)
-        door = InstanceEndpoints(name, self._services, self._authority, rest, http, tls, way_out)
+        endpoints = InstanceEndpoints(name, self._services, self._authority, rest, http, tls, way_out)
         try:
-            await self._open.enter_async_context(door.open())
+            await self._open.enter_async_context(endpoints.open())
         except OSError as error:
             raise EnvironmentFailed(
                 f"one of the ports {http} to {way_out} of instance {name} cannot be used: {error.strerror or error}; "
                 "choose others by `ports`, or end what uses it"
             ) from None
-        return door
+        return endpoints
 
     def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[str, str]:
         values: Mapping[str, str] = {
@@ -277,7 +277,7 @@ class External:
         return copy
 
     def addresses(self, name: str) -> Mapping[str, str]:
-        """The environment that a server which runs already must have been started with, to be the instance `name`."""
+        """Returns the environment that a server running as `name` must have been started with."""
         port = self.database_port(name)
         database_url = f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
         values = self._values(name, 0, database_url, port + 1, "service_role")
@@ -313,12 +313,12 @@ def _has_ended(server: Server) -> bool:
 
 
 def _leads_elsewhere(variable: str, value: str) -> bool:
-    """Whether a variable of our own environment names a database that is none of ours."""
+    """Whether a variable of our environment configures another database."""
     return variable.startswith("PG") or _DATABASE_URL.match(value) is not None
 
 
 def _copy(source: str, copy: str) -> str:
-    """Links what nobody writes to; copies the rest."""
+    """Links files of node_modules, which nobody writes to; copies the rest."""
     if "node_modules" in Path(source).parts:
         with contextlib.suppress(OSError):
             os.link(source, copy)

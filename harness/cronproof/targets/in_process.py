@@ -1,7 +1,7 @@
-"""Targets in this process: each instance is an ASGI application of its own.
+"""Targets in this process: each instance is a separate ASGI application.
 
-An instance dies when its call is cancelled, after its connections were cut and everything that it may still try is refused:
-what the outside sees is what it sees of a process that is killed.
+To kill an instance, its connections are cut, whatever it still tries is refused, and its call is
+cancelled. From outside, that looks like a killed process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ APPS = "http://apps.cronproof.invalid"
 
 
 class InProcess:
-    """Crons in this process. While `isolated`, all that this process sends by httpx goes to the mocks or nowhere."""
+    """Crons in this process. While `isolated`, calls by httpx reach only mocks and each other."""
 
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
@@ -67,11 +67,11 @@ class InProcess:
             yield
 
     def database_port(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
-        """Any."""
+        """Returns 0: any port can be used."""
         return 0
 
     def isolated(self) -> contextlib.AbstractContextManager[object]:
-        """Keeps what is sent inside the block from leaving."""
+        """Keeps calls inside the block from leaving this process."""
         return self._router
 
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
@@ -82,7 +82,7 @@ class InProcess:
                 self._apps[name, role] = await self._start(name, proxy, role)
 
     def cold(self, instances: Sequence[Instance]) -> Sequence[Instance]:  # noqa: ARG002  (whoever they are)
-        """None: they connect when they are started, and remember nothing."""
+        """Returns none: instances connect when they are started, and keep no state."""
         return []
 
     async def reset(self, *, restart: bool) -> None:  # noqa: ARG002  (they remember nothing)
@@ -91,38 +91,38 @@ class InProcess:
 
     @property
     def is_idle(self) -> IsIdle | None:
-        """Nobody can tell, and nobody needs to: each does one thing at a time."""
+        """None: it cannot be told, and need not be, since each does one thing at a time."""
         return None
 
     def activity(self, name: str) -> int:  # noqa: ARG002  (whoever it is)
-        """Nobody asks."""
+        """Returns 0: it is not needed."""
         return 0
 
     def set_clock(self, time: datetime | None) -> bool:
-        """Can be done: the crons are told what time it is."""
+        """Sets the time that the crons see, or lets it run. Always possible."""
         self._time = time
         return True
 
     async def revive(self) -> None:
-        """Nothing to do: they run as long as this process does."""
+        """Does nothing: instances run as long as this process does."""
 
     async def kill(self, name: str) -> None:
-        """Cancels the instance's call. That is a death, since nothing that it might do on the way gets out any more."""
+        """Cancels the instance's call. Nothing that it still does gets out."""
         self._calls[name].cancel()
 
     def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)
-        """None: nothing about them can be configured."""
+        """Returns None: nothing can be misconfigured."""
         return None
 
     def listen(self) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def output(self) -> Sequence[Output]:
-        """None: they write nothing of their own."""
+        """Returns nothing: instances have no output of their own."""
         return []
 
     async def abandon(self) -> None:
-        """Nothing to do: a cron ends with the task that has called it."""
+        """Does nothing: a cron ends with the task that has called it."""
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron."""
@@ -155,7 +155,7 @@ class InProcess:
         return app
 
     async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
-        """A cron calls another one over HTTP, at the address of its own instance."""
+        """Answers a cron's call of another cron over HTTP, in its own instance."""
         path = request.url.path.removeprefix(f"/{instance}")
         outer = in_process.inner_cron.set(path.rpartition("/")[2])
         try:

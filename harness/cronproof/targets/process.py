@@ -1,4 +1,4 @@
-"""A process of a target: started, waited for until it can be called, killed with everything that it has started."""
+"""A process of a target: starting it, waiting until it is ready, killing it with its children."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAST_BYTES = 64 * 1024
 
 @dataclass
 class Process:
-    """One process of a target's command, and the port on which it is to be called."""
+    """A process of a target's command, and the port on which it is called."""
 
     instance: str
     command: Sequence[str]
@@ -35,14 +35,14 @@ class Process:
     environment: Mapping[str, str]
     port: int
     log: Path
-    """All that it writes."""
+    """The file that gets all its output."""
     _process: asyncio.subprocess.Process | None = None
     _heard_bytes: int = 0
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
 
     async def start(self) -> None:
-        """Starts it, in a session of its own: Ctrl-C is for the run alone.
+        """Starts it in a new session, so that Ctrl-C does not reach it.
 
         Raises:
             EnvironmentFailed: there is no such command.
@@ -68,7 +68,7 @@ class Process:
                 ) from None
 
     async def ready(self, path: str | None, *, seconds: float) -> None:
-        """Returns when it can be called: its port takes connections, or `path`, if given, answers below 500.
+        """Waits until it is ready: its port listens, or `path`, if given, answers below 500.
 
         Raises:
             EnvironmentFailed: it ends, or is not ready in time; with its last output.
@@ -90,7 +90,7 @@ class Process:
                         f"{self._listens_elsewhere()}{self.last_output()}"
                     )
                 await asyncio.sleep(POLL_SECONDS)
-        for process in self._family():
+        for process in self._process_tree():
             with contextlib.suppress(psutil.Error):
                 if process.name() == "node" and "preload.cjs" not in process.environ().get("NODE_OPTIONS", ""):
                     raise EnvironmentFailed(
@@ -101,22 +101,22 @@ class Process:
 
     @property
     def is_idle(self) -> bool:
-        """Whether all threads sleep, of it and of what it has started.
+        """Whether all threads of it and its children sleep.
 
-        What is awake, or has been woken by something that has arrived, is in another state:
+        A thread that runs, or that input has just woken, is in another state:
         https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
         """
         return self._process is not None and _sleeps(str(self._process.pid))
 
     @property
     def exit_code(self) -> int | None:
-        """What it has ended with; None while it runs."""
+        """Its exit code; None while it runs."""
         return None if self._process is None else self._process.returncode
 
     async def kill(self) -> None:
-        """Kills it at once, with everything that it has started."""
+        """Kills it at once, with all its children."""
         if self._process is not None:
-            for process in self._family():
+            for process in self._process_tree():
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             with contextlib.suppress(ProcessLookupError):
@@ -135,18 +135,18 @@ class Process:
         await self.kill()
 
     def last_output(self) -> str:
-        """The last lines that it has written, and where all of them are, as the end of a message."""
+        """Returns its last output and the path of its log, as the end of a message."""
         lines = self.last_lines()
         if not lines:
             return f"; it has written nothing ({self.log})"
         return "; its last output:\n" + "\n".join(f"    {line}" for line in lines) + f"\n  all of it is in {self.log}"
 
     def listen(self) -> None:
-        """Tells what it has written from what it writes from now on."""
+        """Marks the end of the log: only later output counts as new."""
         self._heard_bytes = self._written_bytes
 
     def last_lines(self, *, new: bool = False) -> list[str]:
-        """The last lines that it has written; only `new` ones, if so asked."""
+        """Returns the last lines of its output; with `new`, only those since `listen`."""
         with contextlib.suppress(OSError), self.log.open("rb") as output:
             output.seek(max(self._heard_bytes if new else 0, self._written_bytes - LAST_BYTES))
             text = output.read().decode(errors="replace")
@@ -170,8 +170,8 @@ class Process:
             return False
         return not response.is_server_error
 
-    def _family(self) -> list[psutil.Process]:
-        """It and what it has started, as far as that still hangs together."""
+    def _process_tree(self) -> list[psutil.Process]:
+        """Returns it and its descendants, as far as they can be found."""
         try:
             process = psutil.Process(self._process.pid if self._process else -1)
             return [process, *process.children(recursive=True)]
@@ -180,7 +180,7 @@ class Process:
 
     def _listens_elsewhere(self) -> str:
         ports = set[int]()
-        for process in self._family():
+        for process in self._process_tree():
             with contextlib.suppress(psutil.Error):
                 ports |= {c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
         if self.port in ports or not ports:
@@ -189,7 +189,7 @@ class Process:
 
 
 def _sleeps(pid: str) -> bool:
-    """Whether all threads of a process sleep, and of those that it has started."""
+    """Whether all threads of a process and of its children sleep."""
     with contextlib.suppress(OSError):  # it, or a thread of it, has ended
         for thread in Path(f"/proc/{pid}/task").iterdir():
             stat = (thread / "stat").read_bytes()

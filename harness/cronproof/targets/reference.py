@@ -1,6 +1,6 @@
-"""The seam to this repository: the only module that knows its `fixtures/`, `scenarios/` and `sql/`.
+"""The built-in targets, and what proves the checks.
 
-It has the built-in targets and what proves the checks. It goes away when a configuration declares them like any other target.
+The only module that knows this repository's `fixtures/`, `scenarios/` and `sql/`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ SCENARIOS = ROOT / "scenarios"
 
 
 def schema() -> list[Path]:
-    """The files of sql/ that come before the claim functions, in order."""
+    """Returns the files of sql/ that come before the claim functions, in order."""
     return sorted(file for file in LOCKING.parent.glob("*.sql") if file.name < LOCKING.name)
 
 
 def make_settings(values: Mapping[str, str]) -> Settings:
-    """The environment of an instance, by the names of the configuration's placeholders."""
+    """Builds an instance's settings from the values of the configuration's placeholders."""
     return Settings(
         database_url=values["database_url"],
         cron_secret=values["cron_secret"],
@@ -53,18 +53,18 @@ def make_settings(values: Mapping[str, str]) -> Settings:
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """Crons of this repository: the module that has them as `CRONS`, and the migrations that they need after the schema."""
+    """Crons of this repository: a module with `CRONS`, and migrations to apply after the schema."""
 
     module: ModuleType
     description: str
     migrations: Sequence[Path] = (LOCKING,)
 
     def application(self, values: Mapping[str, str], clock: Clock) -> Starlette:
-        """The application of one instance."""
+        """Creates the application of one instance."""
         return app.create_app(make_settings(values), self.module.CRONS, clock)
 
     def edited_application(self, sources: Mapping[str, str]) -> Application:
-        """Makes the application of an instance with other texts of some files, by their names from the root."""
+        """Returns a factory for applications with edited files: texts by path from the root."""
 
         def make(values: Mapping[str, str], clock: Clock) -> Starlette:
             edited_app, edited = import_edited("fixtures", sources, [app.__name__, self.module.__name__])
@@ -86,7 +86,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
 
 
 def find_built_in(name: str) -> BuiltIn:
-    """The built-in target of this name.
+    """Finds the built-in target of this name.
 
     Raises:
         UsageError: there is no such target.
@@ -98,7 +98,7 @@ def find_built_in(name: str) -> BuiltIn:
 
 
 def find_saboteurs() -> tuple[Sequence[Any], Sequence[Any]]:
-    """The saboteurs that the checks must catch, and the variants that they must not accuse."""
+    """Returns the saboteurs that the checks must catch, and the variants that they must accept."""
     from fixtures.saboteurs import SABOTEURS, VARIANTS  # noqa: PLC0415  (only the proof needs them)
 
     return SABOTEURS, VARIANTS
@@ -106,7 +106,7 @@ def find_saboteurs() -> tuple[Sequence[Any], Sequence[Any]]:
 
 @functools.cache
 def find_equivalent() -> Mapping[str, str]:
-    """The mutants that no check can catch because they change nothing that matters, each with the reason."""
+    """Reads the equivalent mutants, which no check can catch, each with the reason."""
     text = (ROOT / "fixtures" / "saboteurs" / "equivalent.yaml").read_text(encoding="utf-8")
     found: Mapping[str, str] = YAML(typ="safe", pure=True).load(text) or {}
     return found
@@ -121,8 +121,8 @@ MUTATED: Mapping[str, Sequence[str]] = {
     "fixtures/crons/services.py": list(CLAIM_FUNCTIONS),
     "fixtures/crons/tenants.py": list(CLAIM_FUNCTIONS),
 }
-"""The files of the reference that are mutated, and the crons by which they are tried."""
+"""The files of the reference that are mutated, each with the crons that test its mutants."""
 MUTATED_FUNCTIONS: Mapping[str, Sequence[str]] = {
     "fixtures/crons/services.py": ["OpenPhone.send", "_failure", "_post"],
 }
-"""The functions that are mutated, in files in which not all are."""
+"""The functions that are mutated, in files where not all are."""

@@ -8,5 +8,5 @@ API_KEY = "key-of-the-environment"
 
 
 def api_key(instance: str) -> str:
-    """The key of the services that an instance in a process of its own has in its environment."""
+    """Returns the services' API key in the environment of an external instance."""
     return f"{API_KEY}-{instance}"

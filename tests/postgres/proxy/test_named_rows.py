@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from cronproof.postgres.database import Database
-from cronproof.postgres.proxy.named_rows import KeyedTable, named_rows
+from cronproof.postgres.proxy.named_rows import KeyedTable, find_named_rows
 from cronproof.postgres.proxy.wire import Execution
 
 KEYED = {
@@ -29,7 +29,7 @@ TENANT = "00000000-0000-4000-8000-00000000000a"
     ],
 )
 def test_the_rows_that_a_statement_names(sql: str, table: str, keys: set[str]) -> None:
-    assert named_rows(Execution(sql), KEYED) == (table, frozenset(keys))
+    assert find_named_rows(Execution(sql), KEYED) == (table, frozenset(keys))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_rows_that_a_statement_names(sql: str, table: str, keys: set[str]) -
     ],
 )
 def test_what_is_not_certain_is_the_whole_table(sql: str) -> None:
-    assert named_rows(Execution(sql), KEYED) is None
+    assert find_named_rows(Execution(sql), KEYED) is None
 
 
 def bound(sql: str, data: bytes | None, *, type_oid: int, is_binary: bool) -> Execution:
@@ -92,13 +92,13 @@ def test_parameters_count_where_their_meaning_is_certain(
 ) -> None:
     execution = bound("select * from jobs where id = $1", data, type_oid=type_oid, is_binary=is_binary)
 
-    assert named_rows(execution, KEYED) == (None if key is None else ("public.jobs", frozenset({key})))
+    assert find_named_rows(execution, KEYED) == (None if key is None else ("public.jobs", frozenset({key})))
 
 
 def test_a_uuid_can_be_a_parameter() -> None:
     for data, is_binary in ((TENANT.encode(), False), (UUID(TENANT).bytes, True)):
         execution = bound("select * from tenants where id = $1", data, type_oid=2950, is_binary=is_binary)
-        assert named_rows(execution, KEYED) == ("public.tenants", frozenset({TENANT}))
+        assert find_named_rows(execution, KEYED) == ("public.tenants", frozenset({TENANT}))
 
 
 @pytest.mark.postgres

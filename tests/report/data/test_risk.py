@@ -57,6 +57,6 @@ BY_ORDER = of_cron(interleavings="all")
 def test_the_risk_of_a_cron_has_its_numbers_and_is_not_low_for_want_of_them(
     results: list[ScenarioResult], verdict: str
 ) -> None:
-    (row,) = risk_table.rows(measure_risks(results))
+    (row,) = risk_table.make_rows(measure_risks(results))
 
     assert (row[0], cell(row[-1])) == ("ghl-followups", verdict)

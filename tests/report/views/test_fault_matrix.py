@@ -29,7 +29,7 @@ TABLE = [
 
 
 def test_points_are_lines_in_the_order_in_which_they_come_and_a_safe_instance_is_one() -> None:
-    assert fault_matrix.rows(TABLE) == [
+    assert fault_matrix.make_rows(TABLE) == [
         ("A: begin", ["·", "", "", "", "lost"]),
         ("A: call", ["", "", "", "", "(stuck)"]),
         ("B: all 2 points", ["·", "", "", "", "·"]),
@@ -48,7 +48,7 @@ def test_faults_of_calls_are_listed_by_what_came_of_them() -> None:
 def test_where_several_things_happened_all_are_told_but_what_is_fine() -> None:
     table = [met("dies", "call"), met("dies", "call", "never", row="stuck"), met("dies", "call", "twice", known="x")]
 
-    assert fault_matrix.rows(table) == [("A: call", ["", "", "", "", "stuck (duplicate)"])]
+    assert fault_matrix.make_rows(table) == [("A: call", ["", "", "", "", "stuck (duplicate)"])]
 
 
 def test_two_faults_in_one_run_are_counted() -> None:

@@ -123,13 +123,13 @@ def api(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactor
     async def opened() -> AsyncIterator[Api]:
         functions = folder / "functions.sql"
         functions.write_text(FUNCTIONS)
-        async with lifecycle.created(postgres) as database:
+        async with lifecycle.create_database(postgres) as database:
             await database.migrate([*reference.schema(), reference.LOCKING, functions])
             await database.prepare()
             script = await database.script([statement.encode() for statement in ROWS.split(";\n")])
             proxy = Proxy("A", database.upstream, OpenGate())
             async with proxy.listening():
-                rest = Rest(lambda role: database.url(proxy.port, role), await schema.read(database.fetch))
+                rest = Rest(lambda role: database.url(proxy.port, role), await schema.read_schema(database.fetch))
                 door = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder), rest)
                 async with door.open():
                     yield Api(database, proxy, door.url(), script, await_)

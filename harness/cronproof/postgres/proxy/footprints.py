@@ -21,13 +21,13 @@ import pglast
 from pglast import ast
 
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Access, Footprint, Keys, stronger
-from cronproof.postgres.proxy.named_rows import KeyedTable, named_rows
+from cronproof.postgres.proxy.named_rows import KeyedTable, find_named_rows
 from cronproof.postgres.proxy.wire import Execution
 
 Kind = Literal["dml", "begin", "end", "session", "other"]
 
 # Functions by which a query can read or do what no lock of its transaction shows.
-_TELLING = re.compile(
+_HIDES_FROM_LOCKS = re.compile(
     r"\b(pg_(?!catalog\b|sleep\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|information_schema)",
     re.IGNORECASE,
 )
@@ -44,7 +44,7 @@ _MODES: dict[str, Access] = {
     "RowShareLock": "lock",
     "RowExclusiveLock": "write",
 }
-_OF_NO_MATTER = frozenset({"virtualxid", "transactionid", "tuple"})  # the server's own, for rows and transactions
+_IGNORED_LOCKS = frozenset({"virtualxid", "transactionid", "tuple"})  # the server's own, for rows and transactions
 
 
 @functools.lru_cache(maxsize=4096)
@@ -54,7 +54,7 @@ def kind_of(sql: str) -> Kind:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
         return "other"
-    if len(statements) != 1 or _TELLING.search(sql) or changes_isolation(sql):
+    if len(statements) != 1 or _HIDES_FROM_LOCKS.search(sql) or changes_isolation(sql):
         return "other"
     match statements[0].stmt:
         case ast.SelectStmt(intoClause=None) | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
@@ -91,7 +91,7 @@ def of_locks(locks: Sequence[Lock], *, is_seen: bool = True) -> Footprint:
     has_number = any(lock_type == "transactionid" and mode == "ExclusiveLock" for lock_type, mode, _, _ in locks)
     accesses: dict[str, Access] = {}
     for lock_type, mode, name, is_sequence in locks:
-        if lock_type in _OF_NO_MATTER or name is None:
+        if lock_type in _IGNORED_LOCKS or name is None:
             continue
         access = _MODES.get(mode)
         if lock_type != "relation" or access is None or not name:
@@ -128,7 +128,7 @@ class Observer:
         if self.opaque:
             return EVERYTHING, EVERYTHING
         locks = await self.locks(backend_pid)
-        named = named_rows(execution, self.keyed)
+        named = find_named_rows(execution, self.keyed)
         rows = {} if named is None or transaction is None else _of_one_table(*named, transaction)
         touched = replace(of_locks(locks, is_seen=not goes_on), rows=rows)
         return touched, replace(of_locks(locks), rows=rows)

@@ -73,9 +73,9 @@ class _Statement:
     """The allowed values by column. A text is a constant; a number is a parameter's, from 1."""
 
 
-def named_rows(execution: Execution, keyed: Mapping[str, KeyedTable]) -> tuple[str, Keys] | None:
+def find_named_rows(execution: Execution, keyed: Mapping[str, KeyedTable]) -> tuple[str, Keys] | None:
     """Returns the table and the keys of the only rows a statement can touch; None if unknown."""
-    statement = _understood(execution.sql)
+    statement = _parse_statement(execution.sql)
     table = keyed.get(statement.table) if statement else None
     if statement is None or table is None or statement.changes & table.fixed or table.key not in statement.equal:
         return None
@@ -110,7 +110,7 @@ def _value(value: str | int, execution: Execution, kind: Literal["integer", "uui
 
 
 @functools.lru_cache(maxsize=4096)
-def _understood(sql: str) -> _Statement | None:
+def _parse_statement(sql: str) -> _Statement | None:
     try:
         (raw,) = pglast.parse_sql(sql)
     except (pglast.parser.ParseError, ValueError):

@@ -71,7 +71,7 @@ class ProxySession:
         self.client.other, self.server.other = self.server, self.client
         self.pid = 0
         self._messages: deque[bytes] = deque()
-        self._something = asyncio.Event()
+        self._input_arrived = asyncio.Event()
         self._started = False
         self._unanswered = 0
         self._extended = False
@@ -144,12 +144,12 @@ class ProxySession:
 
     async def _startup(self) -> wire.Startup:
         while True:
-            self._something.clear()
+            self._input_arrived.clear()
             startup = wire.take_startup(self.client.buffer)
             if startup is None:
                 if self.client.lost.is_set():
                     raise ConnectionResetError
-                await self._something.wait()
+                await self._input_arrived.wait()
             elif startup.code == wire.SSL_REQUEST and self.route.tls is not None:
                 await self._encrypt(self.route.tls)
             elif startup.code in (wire.SSL_REQUEST, wire.GSSENC_REQUEST):
@@ -175,14 +175,14 @@ class ProxySession:
                 self._messages += wire.take_messages(self.client.buffer)
             except wire.ProtocolError:
                 self.client.lost.set()
-        self._something.set()
+        self._input_arrived.set()
 
     async def _next(self) -> bytes:
         while not self._messages:
             if self.client.lost.is_set():
                 raise ConnectionResetError
-            self._something.clear()
-            await self._something.wait()
+            self._input_arrived.clear()
+            await self._input_arrived.wait()
         return self._messages.popleft()
 
     async def _from_client(self) -> None:

@@ -31,7 +31,7 @@ class Server:
 
 
 @asynccontextmanager
-async def opened(choice: str) -> AsyncIterator[Server]:
+async def open_server(choice: str) -> AsyncIterator[Server]:
     """Provides the server that `--postgres` names while the block runs.
 
     Raises:

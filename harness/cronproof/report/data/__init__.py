@@ -1,1 +1,1 @@
-"""The report as data: the document of a run, how it is recorded, merged and compared."""
+"""The report as data: recording, merging and comparing the documents of runs."""

@@ -8,15 +8,15 @@ from cronproof.report.data.document import Document, ScenarioEntry
 
 SLOWER_TIMES = 1.5
 SLOWER_SECONDS = 0.5
-"""What takes so much longer, and so many times as long, is told; less is noise."""
+"""A slowdown is reported if it exceeds both limits; less is noise."""
 
 Change = tuple[str, str]
-"""A scenario, and what is so of it."""
+"""A scenario's id, and what has changed."""
 
 
 @dataclass
 class Changes:
-    """What is so now and was not before, by what it is."""
+    """The changes between two runs, by kind."""
 
     before: Document
     after: Document
@@ -34,7 +34,7 @@ class Changes:
 
 
 def compare(before: Document, after: Document) -> Changes:
-    """The changes from one run to the other."""
+    """Finds the changes from one run to another."""
     changes = Changes(before, after)
     was = {scenario.id: scenario for scenario in before.scenarios}
     now = {scenario.id: scenario for scenario in after.scenarios}
@@ -52,7 +52,7 @@ def compare(before: Document, after: Document) -> Changes:
 
 
 def _compare(changes: Changes, was: ScenarioEntry, now: ScenarioEntry) -> None:
-    """Adds what has changed of one scenario."""
+    """Adds the changes of one scenario."""
     before, after = ({check.id: check for check in one.checks} for one in (was, now))
     for name, check in after.items():
         passed_before = name not in before or before[name].verdict == "PASS"
@@ -70,7 +70,7 @@ def _compare_exploration(changes: Changes, was: ScenarioEntry, now: ScenarioEntr
     if new.schedules < old.schedules and now.verdict == "PASS":
         changes.lost.append((now.id, f"{new.schedules} schedules, not {old.schedules}"))
     if old.exhausted and not new.exhausted and now.verdict == "PASS":
-        changes.lost.append((now.id, "is not exhausted any more"))
+        changes.lost.append((now.id, "is no longer exhausted"))
     if new.schedules > old.schedules and was.verdict == "PASS":
         changes.gained.append((now.id, f"{new.schedules} schedules, not {old.schedules}"))
     appeared = [outcome for outcome in new.outcomes if outcome not in old.outcomes]

@@ -1,7 +1,7 @@
-"""A run as one JSON document: `results.json`, which `--json` prints, too.
+"""A run as one JSON document: `results.json`, which `--json` also prints.
 
-Every format of a report is made of it, and of nothing else. Other tools rely on its keys: adding one is free, renaming or
-dropping one is a new version.
+Every format of a report is rendered from it alone. Other tools rely on its keys: one can be added,
+but renaming or dropping one needs a new version.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class CheckEntry(_Entry):
     id: str
     verdict: Verdict
     message: str
-    order: str | None = Field(None, description="In which order, unless it is a PASS.")
-    line: int = Field(description="Where the scenario's file asks for it.")
+    order: str | None = Field(None, description="The order in which it did not pass.")
+    line: int = Field(description="The line of the scenario's file that asks for it.")
 
 
 class ResponseEntry(_Entry):
-    """What a cron answered: the body as JSON or text, cut where it is long."""
+    """What a cron answered: the status, and the body, shortened if it is long."""
 
     instance: str
     status: int
@@ -73,7 +73,7 @@ class WaitEntry(_Entry):
 
 
 class UnitEntry(_Entry):
-    """What became of one unit of work: the statuses that the service answered, in the execution and in the recovery."""
+    """What became of a unit of work: the service's answers in the execution and the recovery."""
 
     unit: UnitId
     answers: Sequence[int]
@@ -82,7 +82,7 @@ class UnitEntry(_Entry):
 
 
 class ExecutionEntry(_Entry):
-    """One execution of a scenario: of each named order, and of the interleavings one for each outcome."""
+    """An execution: one for each named order, and one for each outcome of the interleavings."""
 
     order: str
     explored: bool
@@ -103,7 +103,7 @@ class FunctionEntry(_Entry):
 
 
 class KnownEntry(_Entry):
-    """A known limit that has shown: the reason, what was seen, and the shortest schedule, with its file."""
+    """A known limit that was observed: its reason, what was seen, and the shortest schedule."""
 
     reason: str
     message: str
@@ -125,13 +125,13 @@ class ScenarioEntry(_Entry):
 
     id: str
     file: str
-    line: int = Field(1, description="Where the file begins to ask for it.")
+    line: int = Field(1, description="The line of its title in the file.")
     title: str
     why: str
     test: str = Field(description="The part of the report that it belongs to.")
     verdict: Verdict
     reason: str | None = None
-    instances: Sequence[Instance] = Field(description="Who was called.")
+    instances: Sequence[Instance] = Field(description="The instances that were called.")
     pair: tuple[CronName, CronName] | None = None
     checks: Sequence[CheckEntry]
     exploration: Exploration
@@ -139,16 +139,16 @@ class ScenarioEntry(_Entry):
     executions: Sequence[ExecutionEntry] = ()
     functions: Sequence[FunctionEntry] = ()
     faults: Sequence[MessageOutcome] | None = Field(
-        None, description="The truth table: a line for each execution with faults and each message."
+        None, description="The truth table: a line for each message in each execution with faults."
     )
     counterexample: str | None = Field(None, description="The file of the shortest schedule that fails.")
     schedule: Counterexample | None = Field(None, description="What is in that file.")
     timeline: Timeline | None = Field(
-        None, description="How that schedule went; where there is none, one of those that pass."
+        None, description="The timeline of that schedule; if there is none, of one that passes."
     )
-    passing: Timeline | None = Field(None, description="Of a failure, the schedule that passes and is most like it.")
+    passing: Timeline | None = Field(None, description="The most similar schedule that passes.")
     known: Sequence[KnownEntry] | None = None
-    limits: Sequence[str] = Field((), description="Why each known limit is so that has shown.")
+    limits: Sequence[str] = Field((), description="The reasons of the known limits observed.")
     output: Sequence[OutputEntry] = ()
 
     @property
@@ -183,7 +183,7 @@ class Document(_Entry):
     seed: int
     budget_seconds: float | None = None
     command: str
-    directory: str = Field(description="Where the command was given, from the root of the git checkout.")
+    directory: str = Field(description="The working directory, from the root of the git checkout.")
     shard: str | None = Field(None, description="Which part of all scenarios this is: `2/5`.")
     interrupted: bool
     left_out: int = Field(description="How many slow scenarios were left out.")
@@ -194,23 +194,23 @@ class Document(_Entry):
     risks: Sequence[MeasuredRisk] = Field((), description="The remaining crons: their risk, measured.")
 
     def text(self) -> str:
-        """The JSON."""
+        """Returns the JSON text."""
         return self.model_dump_json(indent=2, exclude_none=True) + "\n"
 
     def directory_of(self, file: str) -> str:
-        """A file of the run from the root of the git checkout."""
+        """Returns a file's path from the root of the git checkout."""
         return file if self.directory == "." or file.startswith("/") else f"{self.directory.rstrip('/')}/{file}"
 
     @property
     def schedules(self) -> Mapping[str, Counterexample]:
-        """The counterexamples by the names of their files, and those of known limits."""
+        """The counterexamples, those of known limits included, by the names of their files."""
         found = {one.counterexample: one.schedule for one in self.scenarios if one.counterexample and one.schedule}
         found |= {known.counterexample: known.schedule for one in self.scenarios for known in one.known or ()}
         return {Path(place).name: schedule for place, schedule in found.items()}
 
 
 def read_document(file: Path) -> Document:
-    """The document of a file.
+    """Reads the document of a file.
 
     Raises:
         InvalidReport: it holds none, or one of another version.
@@ -220,9 +220,9 @@ def read_document(file: Path) -> Document:
     except OSError as error:
         raise InvalidReport([Mistake(file, 1, 1, f"cannot be read: {error.strerror}")]) from None
     except json.JSONDecodeError as error:
-        raise InvalidReport([Mistake(file, error.lineno, error.colno, f"no JSON: {error.msg.lower()}")]) from None
+        raise InvalidReport([Mistake(file, error.lineno, error.colno, f"not JSON: {error.msg.lower()}")]) from None
     except (UnicodeDecodeError, RecursionError) as error:
-        raise InvalidReport([Mistake(file, 1, 1, f"no JSON: {type(error).__name__}")]) from None
+        raise InvalidReport([Mistake(file, 1, 1, f"not JSON: {type(error).__name__}")]) from None
     version = data.get("version") if isinstance(data, dict) else None
     if version != VERSION:
         said = "says no version" if version is None else f"is of version {version!r}"
@@ -232,4 +232,6 @@ def read_document(file: Path) -> Document:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InvalidReport([Mistake(file, 1, 1, f"no results of a run: {where}: {first['msg'].lower()}")]) from None
+        raise InvalidReport(
+            [Mistake(file, 1, 1, f"not the results of a run: {where}: {first['msg'].lower()}")]
+        ) from None

@@ -1,4 +1,4 @@
-"""Shards of one run as one document."""
+"""Merges the shards of a run into one document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAME = ("target", "commit", "dirty", "postgres", "seed", "migrations", "versions
 
 
 def check_shards(shards: Mapping[Path, Document]) -> None:
-    """Looks whether these are all the shards of one run.
+    """Checks that these are all the shards of one run.
 
     Raises:
         UsageError: one is missing or there twice, or they verify different things.
@@ -23,10 +23,10 @@ def check_shards(shards: Mapping[Path, Document]) -> None:
     parts = {place: run.shard for place, run in shards.items()}
     for place, part in parts.items():
         if part is None:
-            raise UsageError(f"{place} is no shard: it was not made with --shard")
+            raise UsageError(f"{place} is not a shard: it was not made with --shard")
     of = {str(part).partition("/")[2] for part in parts.values()}
     if len(of) > 1:
-        raise UsageError(f"these are no shards of one run: {', '.join(sorted(map(str, parts.values())))}")
+        raise UsageError(f"these are not shards of one run: {', '.join(sorted(map(str, parts.values())))}")
     needed = [f"{number}/{next(iter(of))}" for number in range(1, int(next(iter(of))) + 1)]
     if missing := [part for part in needed if part not in parts.values()]:
         raise UsageError(f"shard {' and '.join(missing)} is missing: without it nothing is known of its scenarios")
@@ -42,12 +42,12 @@ def check_shards(shards: Mapping[Path, Document]) -> None:
 
 
 def merge_documents(shards: Mapping[Path, Document], folder: Path) -> Document:
-    """The document of shards that are together, whose counterexamples are to be in a folder."""
+    """Merges complete shards. `folder` is where the counterexamples will be."""
     runs = sorted(shards.values(), key=lambda run: int(str(run.shard).partition("/")[0]))
     first = runs[0]
     scenarios = sorted((one for run in runs for one in run.scenarios), key=lambda one: one.id)
     files = {one.file: one for run in runs for one in run.files}
-    return first.model_copy(  # slow scenarios are counted before the others are divided: `left_out` is that of all
+    return first.model_copy(  # every shard's `left_out` already counts all scenarios
         update={
             "id": folder.name,
             "verdict": worst([run.verdict for run in runs]),

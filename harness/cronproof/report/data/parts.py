@@ -1,4 +1,4 @@
-"""The parts of the sign-off report, in their order: the four tests of the hand-made one, and what it could not see."""
+"""The parts of the sign-off report, in order: the four tests of the hand-made one, then others."""
 
 from __future__ import annotations
 

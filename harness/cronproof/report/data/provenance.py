@@ -13,7 +13,7 @@ from cronproof.report.data.document import FileEntry, Versions
 
 
 def versions() -> Versions:
-    """What this is made with."""
+    """Returns the versions in use."""
     return Versions(
         cronproof=version("cronproof"),
         python=platform.python_version(),
@@ -23,7 +23,7 @@ def versions() -> Versions:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Enough to know what a report speaks of, and to do it again: all of it is in the document, by the same names."""
+    """What a report is about, and how to repeat the run. The document has the same fields."""
 
     target: str
     postgres: str
@@ -45,13 +45,13 @@ class Provenance:
 
 
 def now() -> datetime:
-    """The time at which a run starts."""
+    """Returns the current time, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """What is checked out where we are: the commit, whether files differ from it, and where in it we are."""
+    """A git checkout: its commit, whether files differ from it, and the working directory in it."""
 
     commit: str = "unknown (not a git checkout)"
     dirty: bool | None = None
@@ -59,7 +59,7 @@ class Checkout:
 
 
 def checkout() -> Checkout:
-    """That of the working directory."""
+    """Finds the checkout of the working directory."""
     head = _git("rev-parse", "HEAD")
     if not head:
         return Checkout()

@@ -1,4 +1,4 @@
-"""Records results as a document: the one place where what was seen becomes what is reported. Secrets end here."""
+"""Converts the results of a run to its document, without secrets."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from cronproof.report.data.risk import measure_risks
 
 RESPONSE_CHARACTERS = 400
 AS_IT_IS = frozenset({"data", "sha256"})
-"""What is to be replayed, or compared: nothing is looked for in it."""
+"""Keys whose values are not redacted, since they are replayed or compared."""
 
 
 def record(
     about: Provenance, results: Sequence[ScenarioResult], folder: Path, secrets: Collection[str] = ()
 ) -> Document:
-    """Records a run whose counterexamples are in a folder. None of the `secrets` is in the document."""
+    """Makes the document of a run. `folder` has its counterexamples; `secrets` are redacted."""
     document = Document(
         version=VERSION,
         id=folder.name,
@@ -76,7 +76,7 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
     if not result.is_explored:  # then there is little evidence
         limits += [reason for one in result.evidence for finding in one.findings for reason in finding.known]
     executions = {(one.order, one.is_explored): one for one in result.evidence if scenario.when is not None}
-    # Of faults there is the truth table.
+    # For faults there is the truth table.
     is_needed = file.pair is None and not any(one.injected_faults for one in result.evidence)
     return ScenarioEntry(
         id=file.id,

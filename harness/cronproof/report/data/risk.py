@@ -15,7 +15,7 @@ Risk = Literal["high", "medium", "low", "not known"]
 
 @dataclass(frozen=True)
 class MeasuredRisk:
-    """What was found of one cron: how many schedules without faults show each kind of anomaly, and the same with faults."""
+    """One cron's measured risk: in how many schedules, and with how many faults, anomalies show."""
 
     cron: CronName
     schedules: int
@@ -23,13 +23,13 @@ class MeasuredRisk:
     faults: int
     anomalies_by_fault: Mapping[str, int]
     shortest: tuple[str, str] | None = None
-    """The shortest schedule that shows an anomaly, in a few characters, and the name of its file."""
+    """The shortest schedule that shows an anomaly, abbreviated, and the name of its file."""
     doubt: str | None = None
     """Why not everything was executed, if it was not."""
 
     @property
     def risk(self) -> Risk:
-        """High where instances at the same time are enough, medium where something has to break."""
+        """High if anomalies show without faults, medium if they need a fault."""
         if self.anomalies:
             return "high"
         if self.doubt is not None or not (self.schedules and self.faults):
@@ -51,7 +51,7 @@ class MeasuredRisk:
 
 
 def measure_risks(results: Sequence[ScenarioResult]) -> list[MeasuredRisk]:
-    """The risk of each remaining cron that was looked at, in the order of the hand-made report."""
+    """Measures the risk of each remaining cron verified, in the order of the hand-made report."""
     found = []
     for cron in REPORTED_RISKS:
         of_cron = [result for result in results if _is_of(result, cron)]
@@ -81,7 +81,7 @@ def measure_risks(results: Sequence[ScenarioResult]) -> list[MeasuredRisk]:
 
 
 def join_risks(parts: Sequence[Sequence[MeasuredRisk]]) -> list[MeasuredRisk]:
-    """The risk of each cron from several parts of a run."""
+    """Joins the risks that several parts of a run have measured."""
     found = []
     for cron in REPORTED_RISKS:
         of_cron = [one for part in parts for one in part if one.cron == cron]
@@ -101,7 +101,7 @@ def join_risks(parts: Sequence[Sequence[MeasuredRisk]]) -> list[MeasuredRisk]:
 
 
 def count_words(words: Mapping[str, int]) -> str:
-    """`duplicate in 14, lost in 3`."""
+    """Renders counts by word: `duplicate in 14, lost in 3`."""
     return ", ".join(f"{word} in {count}" for word, count in sorted(words.items()))
 
 

@@ -1,1 +1,1 @@
-"""The report as text: one module for each format, each made of the document alone."""
+"""The views of a report: one module for each format, rendered from the document alone."""

@@ -25,7 +25,7 @@ PAYLOAD = "application/vnd.in-toto+json"
 
 
 def render(document: Document, signer: CryptoSigner | None = None) -> str:
-    """The text of the file: a statement or, with a signer, an envelope around it."""
+    """Renders the file: a statement or, with a signer, an envelope around it."""
     text = json.dumps(statement(document), indent=2, ensure_ascii=False) + "\n"
     if signer is None:
         return text
@@ -35,9 +35,9 @@ def render(document: Document, signer: CryptoSigner | None = None) -> str:
 
 
 def statement(document: Document) -> dict[str, Any]:
-    """What was tested, by digest: the commit, the migrations, and the results themselves. Scenario files are how.
+    """Builds the statement. Its subjects are the results, the commit and the migrations, by digest.
 
-    What proves nothing has failed: a policy that reads this knows no third word.
+    INCONCLUSIVE counts as failed, so that no policy takes it for a pass.
     """
     results = hashlib.sha256(document.text().encode()).hexdigest()
     subjects = [{"name": RESULTS, "digest": {"sha256": results}}]
@@ -60,7 +60,7 @@ def statement(document: Document) -> dict[str, Any]:
 
 
 def signer(key: Path) -> CryptoSigner:
-    """Signs with a private key in PEM: Ed25519, ECDSA or RSA.
+    """Loads a signer from a private key in PEM: Ed25519, ECDSA or RSA.
 
     Raises:
         UsageError: the file holds none.

@@ -9,7 +9,7 @@ from cronproof.report.views.table import Code, cell
 
 
 def render_comparison(changes: Changes) -> Iterator[str]:
-    """The comparison in Markdown."""
+    """Renders the comparison."""
     before, after = changes.before, changes.after
     yield f"# {cell(Code(after.id))} against {cell(Code(before.id))}"
     yield ""

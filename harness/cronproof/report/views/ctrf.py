@@ -1,4 +1,4 @@
-"""CTRF, the Common Test Report Format: a test for each check; its home is https://ctrf.io."""
+"""CTRF, the Common Test Report Format (https://ctrf.io): a test for each check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES: Mapping[Verdict, Status] = {"PASS": "passed", "FAIL": "failed", "INCON
 
 
 def render(document: Document) -> str:
-    """The text of the file. An INCONCLUSIVE is `other`: CTRF has no word for what proves nothing."""
+    """Renders the file. INCONCLUSIVE is `other`: CTRF has no such status."""
     start = round(document.started.timestamp() * 1000)
     tests = [
         {

@@ -1,4 +1,4 @@
-"""The fault matrix: what became of messages, by the point at which a fault was met and by the fault."""
+"""The fault matrix: what became of messages, by the point of a fault and by the fault."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ COLUMNS: tuple[FaultName, ...] = (*SQL_FAULTS, DIES)
 
 
 def word(one: MessageOutcome) -> Word:
-    """What became of a message, in a word."""
+    """Returns a word for what became of a message."""
     return one.anomaly or ("open" if one.row == "free" else "·")
 
 
-def rows(message_outcomes: Sequence[MessageOutcome]) -> list[tuple[str, list[str]]]:
-    """A line for each point, in the order in which they come: its name, and a cell for each fault of `COLUMNS`.
+def make_rows(message_outcomes: Sequence[MessageOutcome]) -> list[tuple[str, list[str]]]:
+    """Makes a row for each point, in order: its name, and a cell for each fault of `COLUMNS`.
 
-    Of an instance to which nothing happens whatever fault it meets, all points are one line.
+    If no fault of an instance has an effect, its points share one row.
     """
     cells: dict[tuple[str, str], dict[FaultName, list[MessageOutcome]]] = {}
     for one in sorted(message_outcomes, key=lambda one: (one.faults[0].instance, one.faults[0].step)):
@@ -55,7 +55,7 @@ def rows(message_outcomes: Sequence[MessageOutcome]) -> list[tuple[str, list[str
 
 
 def of_calls(message_outcomes: Sequence[MessageOutcome]) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
-    """For each point at which other faults can be met: its name, and those faults by what came of them."""
+    """Yields each point with other faults: its name, and those faults by their effect."""
     points: dict[str, dict[str, list[MessageOutcome]]] = {}
     for one in message_outcomes:
         if len(one.faults) == 1 and one.faults[0].fault not in COLUMNS:
@@ -69,7 +69,7 @@ def of_calls(message_outcomes: Sequence[MessageOutcome]) -> Iterator[tuple[str, 
 
 
 def pairs(message_outcomes: Sequence[MessageOutcome]) -> Mapping[str, int]:
-    """How often what came of two faults in one run."""
+    """Counts the effects of two faults in one execution."""
     counts: dict[str, int] = {}
     for one in message_outcomes:
         if len(one.faults) > 1:
@@ -78,8 +78,8 @@ def pairs(message_outcomes: Sequence[MessageOutcome]) -> Mapping[str, int]:
 
 
 def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
-    """The matrix as lines of text."""
-    found = rows(message_outcomes)
+    """Draws the matrix as lines of text."""
+    found = make_rows(message_outcomes)
     if not found:
         return
     width = max(len(name) for name, _ in found) + 2
@@ -98,14 +98,14 @@ def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
 
 
 def _shortly(faults: Sequence[str]) -> list[str]:
-    """Names of faults; of all refusals that there are, one word for them."""
+    """Shortens names of faults: `every refusal`, if all refusals are among them."""
     if not set(REFUSALS) <= set(faults):
         return list(faults)
     return ["every refusal", *(fault for fault in faults if fault not in REFUSALS)]
 
 
 def _cell(ones: Sequence[MessageOutcome]) -> str:
-    """What became of messages, where several things did, all of them; a limit that is known in brackets."""
+    """Renders a cell: all that became of messages, with known limits in parentheses."""
     words = {(word(one), one.known is not None and word(one) != "·") for one in ones}
     ordered = sorted(words, key=lambda pair: (WORDS.index(pair[0]), pair[1]), reverse=True)
     if len(ordered) > 1:
@@ -114,7 +114,7 @@ def _cell(ones: Sequence[MessageOutcome]) -> str:
 
 
 def style(cell: str) -> Literal["", "fine", "known", "anomaly"]:
-    """How a cell of the matrix is to be read: all is well, a known limit, or an anomaly."""
+    """Classifies a cell: fine, a known limit, an anomaly, or empty."""
     if not cell:
         return ""
     words = cell.split()

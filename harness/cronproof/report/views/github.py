@@ -14,7 +14,7 @@ from cronproof.report.data.document import Document
 from cronproof.report.views import markdown
 
 SUMMARY_BYTES = 1024 * 1024
-"""What a step's summary may have; of one that has more, GitHub shows nothing."""
+"""The limit of a step's summary. GitHub shows nothing of a longer one."""
 LEVELS: dict[Verdict, str] = {"FAIL": "error", "INCONCLUSIVE": "warning"}
 MORE = "\n\n*It is longer than what GitHub shows: the whole report is among the files of the run.*\n"
 
@@ -25,7 +25,7 @@ def is_there() -> bool:
 
 
 def annotated(document: Document) -> Iterator[str]:
-    """A command to the runner for each check that did not pass."""
+    """Yields a workflow command that annotates each check that did not pass."""
     for scenario in document.scenarios:
         for check in scenario.checks:
             if check.verdict != "PASS":
@@ -35,18 +35,18 @@ def annotated(document: Document) -> Iterator[str]:
 
 
 def folded(title: str, lines: str) -> str:
-    """Lines that are folded away below a title."""
+    """Wraps lines in a group that is folded below a title."""
     return f"::group::{_data(title)}\n{lines}::endgroup::\n"
 
 
 def harmless(text: str) -> str:
-    """The text, of which no line is taken for a command to the runner."""
+    """Escapes a text so that no line is taken for a workflow command."""
     lines = text.split("\n")
     return "\n".join(f"\u200b{line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
 
 
 def summarise(document: Document) -> None:
-    """Writes the step's summary, where there is one: the report or, if that is too long, its beginning."""
+    """Writes the step's summary, if it has one: the report or, if it is too long, its beginning."""
     file = os.environ.get("GITHUB_STEP_SUMMARY")
     if not file:
         return
@@ -55,7 +55,7 @@ def summarise(document: Document) -> None:
 
 
 def fitting(document: Document, limit_bytes: int) -> str:
-    """As much of the report as there is room for, cut at the end of a line."""
+    """Returns as much of the report as fits, cut at the end of a line."""
     for text in (markdown.render(document), markdown.head(document) + MORE):
         if len(text.encode()) <= limit_bytes:
             return text

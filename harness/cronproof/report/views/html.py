@@ -1,7 +1,7 @@
-"""The sign-off report as one HTML file that opens offline: no framework, no request, and no script but its own.
+"""The sign-off report as one HTML file that works offline, without frameworks or requests.
 
-`page/` has the template, the style and the script. The page forbids everything else by its Content-Security-Policy, so
-that not even a mistake in escaping could have something run, or loaded.
+`page/` has the template, the style and the script. The Content-Security-Policy forbids all else, so
+that even a mistake in escaping cannot run or load anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def render(document: Document) -> str:
-    """The page's text."""
+    """Renders the page."""
     style, script = _file("sign-off.css"), _file("sign-off.js")
     return (
         _environment()
@@ -72,7 +72,7 @@ def _legible(value: object) -> object:
 
 
 def _kind(cell: object) -> str:
-    """What a cell of a table is."""
+    """Returns the kind of a table's cell."""
     match cell:
         case tuple():
             return "several"
@@ -87,7 +87,7 @@ def _kind(cell: object) -> str:
 
 
 def _anchor(scenario_id: str) -> str:
-    """A scenario's id as one of the page: letters and digits of it, and what tells apart those that share them."""
+    """Converts a scenario's id to an HTML id, made unique by a hash."""
     return f"{re.sub(r'[^A-Za-z0-9-]+', '-', scenario_id)[:60]}-{hashlib.sha256(scenario_id.encode()).hexdigest()[:6]}"
 
 

@@ -1,4 +1,4 @@
-"""Interleavings in words: what was covered, and a failing schedule as a drawing, a column for each instance."""
+"""Interleavings as text: what was covered, and a failing schedule with a column per instance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALL = {
 
 
 def describe_coverage(exploration: Exploration) -> str:
-    """What was run of what could happen, in a sentence."""
+    """Describes in a sentence what was executed."""
     schedules = f"{exploration.schedules} schedule{'s' * (exploration.schedules != 1)}"
     outcomes = f"{exploration.distinct_outcomes} distinct outcome{'s' * (exploration.distinct_outcomes != 1)}"
     waits = f"{exploration.blocked_waits} lock waits" if exploration.blocked_waits else "no lock wait"
@@ -24,7 +24,7 @@ def describe_coverage(exploration: Exploration) -> str:
 
 
 def which(exploration: Exploration) -> str:
-    """Which of all schedules were run."""
+    """Describes which of all schedules were executed."""
     kind, _, rest = exploration.strategy.partition(":")
     if exploration.ended != "complete":
         why = "until one failed" if exploration.ended == "failed" else "ended before all were run"
@@ -48,7 +48,7 @@ def _assured(assurance: Assurance) -> str:
 
 
 def draw_timeline(timeline: Timeline) -> Iterator[str]:
-    """The lines of the drawing. Time runs downwards; what came of a step stands to its right."""
+    """Draws a timeline. Time runs downwards; what a step led to is to its right."""
     width = max(len(moment.step) for moment in timeline.moments) + 2
     columns = {name: number for number, name in enumerate(timeline.instances)}
     yield "    " + "".join(f"{name:{width}}" for name in timeline.instances).rstrip()

@@ -11,7 +11,7 @@ from cronproof.report.data.document import Document
 
 
 def render(document: Document) -> str:
-    """The text of the file. A FAIL is a failure; an INCONCLUSIVE is an error, so that no tool takes it for a pass."""
+    """Renders the file. INCONCLUSIVE is an error, so that no tool takes it for a pass."""
     xml = JUnitXml("cronproof")
     for scenario in document.scenarios:
         suite = TestSuite(_legal(scenario.id))
@@ -25,14 +25,14 @@ def render(document: Document) -> str:
                 case.result = [Error(text, "INCONCLUSIVE")]
             suite.add_testcase(case)
         xml.add_testsuite(suite)
-    xml.update_statistics()  # type: ignore[no-untyped-call]  # the package is typed but for this
+    xml.update_statistics()  # type: ignore[no-untyped-call]  # the package is typed except for this
     text = xml.tostring()  # type: ignore[no-untyped-call]  # as above
     parsed = minidom.parseString(text)  # noqa: S318  (our own text)
     assert parsed.documentElement is not None  # noqa: S101  (for the type checker: what was parsed has a root)
-    parsed.documentElement.removeAttribute("skipped")  # which the schema of Jenkins knows of a suite only
+    parsed.documentElement.removeAttribute("skipped")  # Jenkins' schema has it for suites only
     return parsed.toprettyxml(encoding="utf-8").decode()
 
 
 def _legal(text: str) -> str:
-    """The text without the characters that XML 1.0 has no place for."""
+    """Replaces the characters that XML 1.0 does not allow."""
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)

@@ -1,4 +1,4 @@
-"""A timeline as lanes: for each step, where each instance is then. Time runs downwards."""
+"""A timeline as lanes: the state of each instance at each step. Time runs downwards."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SIGNS_OF_LIFE = frozenset({"result", "error", "answer"})
 
 @dataclass(frozen=True)
 class Place:
-    """Where an instance is at a step: it takes it; it waits for a lock of the `blockers`; it has ended; or it is held."""
+    """An instance at a step: it acts, waits for `blockers`, has ended, or is held (idle)."""
 
     instance: str
     state: State
     blockers: Sequence[str] = ()
     is_first: bool = False
-    """Whether it begins to wait with the step that it takes."""
+    """Whether the step that it takes makes it wait."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Row:
     places: Sequence[Place]
     notes: Sequence[Note]
     broken: Broken | None
-    """The check that breaks with it."""
+    """The check that breaks at it."""
     is_shared: bool
-    """Whether the schedule beside this one has the same step here, and before."""
+    """Whether the compared schedule has the same steps up to this one."""
 
 
-def rows(timeline: Timeline, beside: Timeline | None = None) -> list[Row]:
-    """The steps of a timeline, compared with those of another one."""
+def make_rows(timeline: Timeline, beside: Timeline | None = None) -> list[Row]:
+    """Returns the steps of a timeline, compared with those of another one if given."""
     found: list[Row] = []
     shared = 0 if beside is None else common(timeline, beside)
     waiting: dict[str, Sequence[str]] = {}
@@ -72,7 +72,7 @@ def rows(timeline: Timeline, beside: Timeline | None = None) -> list[Row]:
 
 
 def common(one: Timeline, other: Timeline) -> int:
-    """With how many steps both begin."""
+    """Counts the steps with which both begin."""
     pairs = zip(one.moments, other.moments, strict=False)
     return next(
         (n for n, (a, b) in enumerate(pairs) if (a.instance, a.step) != (b.instance, b.step)),

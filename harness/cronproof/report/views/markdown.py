@@ -14,12 +14,12 @@ TITLE = "# Cron verification: sign-off report"
 
 
 def render(document: Document) -> str:
-    """The report's text."""
+    """Renders the report."""
     return "\n".join(_lines(document)) + "\n"
 
 
 def head(document: Document) -> str:
-    """Its beginning: the verdict, and what did not pass."""
+    """Renders its beginning: the verdict, and what did not pass."""
     return "\n".join(_head(document)) + "\n"
 
 
@@ -65,7 +65,7 @@ def _body(section: Section) -> Iterator[str]:
         if timeline is not None and timeline.broken is not None:
             yield f"The shortest schedule of {cell(Code(scenario.id))} that fails {timeline.broken.check}:"
             yield from ("", *_fenced(list(draw_timeline(timeline))), "")
-    for scenario in section.alone:
+    for scenario in section.listed_scenarios:
         checks = ", ".join(check.id for check in scenario.checks)
         yield f"- **{scenario.verdict}** {cell(scenario.title)} ({checks})"
 

@@ -1,4 +1,4 @@
-"""Progress of a long exploration: a line that is rewritten on a terminal, now and then a new one elsewhere."""
+"""Progress of a long exploration: one line, rewritten on a terminal, else repeated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG_SECONDS = 10.0
 
 
 class Progress:
-    """Writes to standard error, so that what is printed otherwise can be read by a program."""
+    """Writes to standard error, so that programs can read standard output."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -24,7 +24,7 @@ class Progress:
         self._width = 0
 
     def show(self, text: Callable[[], str], started: float) -> None:
-        """Says how far something is that began then, unless it was said just now."""
+        """Shows the progress of what started at `started`, unless it was shown just now."""
         now = time.monotonic()
         first_seconds = FIRST_LINE_SECONDS if self._terminal else LOG_SECONDS
         self._next = max(self._next, started + first_seconds)
@@ -33,7 +33,7 @@ class Progress:
             self._write(text())
 
     def clear(self) -> None:
-        """Takes the line away again."""
+        """Erases the line."""
         self._next = 0.0
         if self._width:
             print("\r" + " " * self._width, end="\r", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
@@ -41,7 +41,7 @@ class Progress:
 
     def _write(self, text: str) -> None:
         if self._terminal:
-            text = text[: shutil.get_terminal_size().columns - 1]  # a line that is broken in two cannot be rewritten
+            text = text[: shutil.get_terminal_size().columns - 1]  # wrapping prevents rewriting
             print("\r" + text.ljust(self._width), end="", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
             self._width = len(text)
         else:
@@ -49,7 +49,7 @@ class Progress:
 
 
 def line(coverage: Coverage) -> str:
-    """How far it is, in a line."""
+    """Describes the progress in a line."""
     left = f"{coverage.pending} known to be left"
     if coverage.estimate is not None and coverage.estimate > coverage.schedules:
         seconds = (coverage.estimate - coverage.schedules) / max(coverage.rate, 1e-9)

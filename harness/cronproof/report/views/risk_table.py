@@ -13,8 +13,8 @@ from cronproof.report.views.table import Cell, Link, Strong, cell, table
 HEAD = ("Cron", "The report said", "Schedules", "Anomalies", "Faults", "Anomalies", "Shortest counterexample", "Risk")
 
 
-def rows(found: Sequence[MeasuredRisk]) -> Iterator[Sequence[Cell]]:
-    """The lines of the report's table, with the columns of `HEAD`."""
+def make_rows(found: Sequence[MeasuredRisk]) -> Iterator[Sequence[Cell]]:
+    """Yields the rows of the report's table, with the columns of `HEAD`."""
     for one in found:
         yield one.cron, REPORTED_RISKS[one.cron], *_cells(one)
 
@@ -26,7 +26,7 @@ def _cells(one: MeasuredRisk, folder: str = "") -> Sequence[Cell]:
 
 
 def pairs(scenarios: Sequence[ScenarioEntry]) -> Iterator[tuple[str, str, int, str]]:
-    """A line for each pair of crons: which, how many schedules, and how they interfere."""
+    """Yields a row for each pair of crons: which, how many schedules, and how they interfere."""
     for scenario in scenarios:
         if scenario.pair is not None:
             said = next((check.message for check in scenario.checks if check.id == "no-interference"), "")
@@ -34,7 +34,7 @@ def pairs(scenarios: Sequence[ScenarioEntry]) -> Iterator[tuple[str, str, int, s
 
 
 def limits(scenarios: Sequence[ScenarioEntry]) -> Mapping[str, Sequence[str]]:
-    """Each known limit by its reason, with the files of the schedules that show it."""
+    """Returns the known limits by reason, each with the files of the schedules that show it."""
     found: dict[str, list[str]] = {}
     for scenario in scenarios:
         for known in scenario.known or ():
@@ -43,7 +43,7 @@ def limits(scenarios: Sequence[ScenarioEntry]) -> Mapping[str, Sequence[str]]:
 
 
 def compare_targets(by_target: Mapping[str, Document]) -> Iterator[str]:
-    """The report's table again, with a line for each target below each cron; then the limits that are left, and the pairs."""
+    """Yields the table with a row per cron and target, then the known limits and the pairs."""
     found = {target: {one.cron: one for one in document.risks} for target, document in by_target.items()}
     head = ("Cron", "Target", *HEAD[2:])
     lines = [

@@ -1,4 +1,4 @@
-"""What a report says, section by section, whatever its format: the tables of the hand-made one, filled with what was seen."""
+"""The content of a report, section by section, for every format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOWHERE = "none"
 
 @dataclass(frozen=True)
 class Section:
-    """One test of the report."""
+    """One part of the report."""
 
     id: str
     heading: str
@@ -43,13 +43,13 @@ class Section:
         return sum(bool(scenario.limits) for scenario in self.scenarios)
 
     @property
-    def alone(self) -> Sequence[ScenarioEntry]:
-        """The scenarios without those of pairs, of which a table has a line each."""
+    def listed_scenarios(self) -> Sequence[ScenarioEntry]:
+        """The scenarios without passing pairs, which are in a table."""
         return [scenario for scenario in self.scenarios if scenario.pair is None or scenario.verdict != "PASS"]
 
 
 def make_sections(document: Document) -> list[Section]:
-    """The tests that the run has scenarios of, in the order of the report."""
+    """Makes a section for each part of the report that has scenarios, in order."""
     found = []
     for part, heading in PARTS.items():
         of_part = [scenario for scenario in document.scenarios if scenario.test == part]
@@ -66,7 +66,7 @@ def count(number: int, noun: str) -> str:
 
 
 def sentence(document: Document) -> str:
-    """The verdict in a sentence."""
+    """Puts the verdict in a sentence."""
     scenarios = len(document.scenarios)
     failed, unsure = (sum(one.verdict == said for one in document.scenarios) for said in ("FAIL", "INCONCLUSIVE"))
     if not failed and not unsure:
@@ -78,12 +78,12 @@ def sentence(document: Document) -> str:
 
 
 def crons(scenario: ScenarioEntry) -> Mapping[str, str]:
-    """Which cron each instance is of."""
+    """Returns the cron of each instance."""
     return {instance.name: instance.cron for instance in scenario.instances}
 
 
 def outcomes(scenario: ScenarioEntry) -> Table:
-    """What the schedules came to: the answer of each instance, and how many messages of it were accepted."""
+    """Makes the table of outcomes: what each instance answered and sent, in how many schedules."""
     rows = [(what, schedules) for what, schedules in scenario.exploration.outcomes.items()]
     return Table(("Outcome: what each answered, and sent", "Schedules"), rows)
 
@@ -94,12 +94,12 @@ LATER = "What is missing above shows when the crons are called again afterwards,
 
 
 def shows_later(timeline: Timeline) -> bool:
-    """Whether the check breaks at the very end: then by what comes, or does not come, afterwards."""
+    """Whether the check breaks at the last step, so that the cause may come afterwards."""
     return timeline.broken is not None and timeline.broken.at == len(timeline.moments) - 1
 
 
 def summary(document: Document) -> Table:
-    """A line for each test."""
+    """Makes the summary: a row for each part."""
     rows = [
         (one.heading, len(one.scenarios), one.executions, Strong(one.verdict), one.limited or "none")
         for one in make_sections(document)
@@ -108,7 +108,7 @@ def summary(document: Document) -> Table:
 
 
 def failures(document: Document) -> Iterator[tuple[ScenarioEntry, Verdict, str, str]]:
-    """Of each check that did not pass the scenario, the verdict, its name with the order, and what it said."""
+    """Yields each check that did not pass: scenario, verdict, name with order, message."""
     for scenario in document.scenarios:
         for check in scenario.checks:
             if check.verdict != "PASS":
@@ -116,7 +116,7 @@ def failures(document: Document) -> Iterator[tuple[ScenarioEntry, Verdict, str, 
 
 
 def provenance(document: Document) -> list[tuple[str, Cell]]:
-    """What was verified, on what: a name and a value each."""
+    """Lists what was verified, and on what, as names and values."""
     commit: Cell = Code(document.commit)
     if document.dirty:
         commit = (commit, " with uncommitted changes")
@@ -135,21 +135,21 @@ def provenance(document: Document) -> list[tuple[str, Cell]]:
 
 
 def digests(document: Document) -> Table:
-    """The files that had a part in it."""
+    """Makes the table of the files that the run used, with their digests."""
     files = [*document.migrations, *document.files]
     rows = [(one.file, Code(one.sha256[:DIGEST_CHARACTERS])) for one in files]
     return Table(("File", "SHA-256, its beginning"), rows)
 
 
 def repeat(document: Document) -> list[str]:
-    """The commands that do it again."""
+    """Returns the commands that repeat the run."""
     known = not document.commit.startswith("unknown")
     enter = [] if document.directory == "." else [f"cd {document.directory}"]
     return [*([f"git checkout {document.commit}"] if known else []), *enter, document.command]
 
 
 def coverage(document: Document) -> Table:
-    """What was called how: a line for each cron, and where nothing was, that."""
+    """Makes the table of how each cron was called; `none` where it was not."""
     rows = []
     for cron in CRON_NAMES:
         of_cron = [one for one in document.scenarios if cron in {instance.cron for instance in one.instances}]
@@ -171,7 +171,7 @@ def _counted(scenarios: Sequence[ScenarioEntry]) -> str:
 
 
 def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
-    """What the run does not prove: a sentence each, and the scenarios that it is about."""
+    """Yields what the run does not prove: a sentence, and the scenarios that it is about."""
     if document.interrupted:
         yield "The run was interrupted: what it did not reach is not known.", []
     if document.shard is not None:
@@ -269,8 +269,8 @@ def _retry(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 
 def fault_tables(message_outcomes: Sequence[MessageOutcome]) -> Iterator[Table]:
-    """What became of messages, by the point at which a fault was met; then of calls, whose faults are many."""
-    rows: list[Sequence[Cell]] = [(Code(name), *cells) for name, cells in fault_matrix.rows(message_outcomes)]
+    """Yields tables of what became of messages: by point, then by fault of a call, then known."""
+    rows: list[Sequence[Cell]] = [(Code(name), *cells) for name, cells in fault_matrix.make_rows(message_outcomes)]
     yield Table(("Point", *fault_matrix.HEADINGS.values()), rows)
     for point, by_cell in fault_matrix.of_calls(message_outcomes):
         of_call = [(what, ", ".join(faults)) for what, faults in by_cell.items()]
@@ -288,7 +288,7 @@ def _nothing(_: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 def _remaining(document: Document) -> Iterator[Table]:
     of_part = [scenario for scenario in document.scenarios if scenario.test == "remaining"]
-    yield Table(risk_table.HEAD, list(risk_table.rows(document.risks)))
+    yield Table(risk_table.HEAD, list(risk_table.make_rows(document.risks)))
     limits: list[Sequence[Cell]] = [
         (reason, Link(files[0], files[0]), len(files)) for reason, files in risk_table.limits(of_part).items()
     ]

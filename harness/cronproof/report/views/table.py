@@ -1,4 +1,4 @@
-"""Tables as they stand in every format of a report, and how they are written in Markdown."""
+"""Tables of a report, for every format, and their rendering in Markdown."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Code:
-    """What is quoted from a program or a file."""
+    """Text that is quoted from a program or a file."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Strong:
-    """What is to be seen at once."""
+    """Emphasised text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Link:
-    """A schedule in a few characters, and its file."""
+    """An abbreviated schedule, with a link to its file."""
 
     text: str
     file: str
@@ -34,7 +34,7 @@ Cell = str | int | Code | Strong | Link | tuple["Cell", ...]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below a head, and what they are about, where the section does not say it."""
+    """A table: head, rows, and a title if the section does not say what it is about."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
@@ -42,7 +42,7 @@ class Table:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
-    """The lines of a table in Markdown."""
+    """Yields the lines of a table in Markdown."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
@@ -50,7 +50,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
 
 
 def cell(value: Cell) -> str:
-    """A value as it can stand in a table, or a line: nothing that is in it is taken for Markdown, or for HTML."""
+    """Renders a value in Markdown, escaped so that it is not taken for Markdown or HTML."""
     match value:
         case tuple():
             return "".join(map(cell, value))
@@ -66,5 +66,5 @@ def cell(value: Cell) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Without what would end the line, or the cell; and without control characters, which no format shows."""
+    """Replaces line ends and control characters by spaces, and escapes what would end a cell."""
     return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", text).replace("|", "\\|")

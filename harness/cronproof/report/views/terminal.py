@@ -32,7 +32,7 @@ class Terminal:
     """Prints to a console; with colours where that is a terminal."""
 
     def __init__(self, console: Console, target: str, *, folds: bool = False) -> None:
-        """Prints to the console. `folds`: what passes is folded away, as a workflow of GitHub Actions can."""
+        """Prints to `console`. `folds`: scenarios that pass are folded, as GitHub Actions can."""
         self._console = console
         self._folds = folds
         self._target = target
@@ -41,12 +41,12 @@ class Terminal:
         self._progress = Progress()
 
     def started(self, session: Session, scenarios: int) -> None:
-        """Says what is verified, and on what."""
+        """Prints the target and the Postgres."""
         self._scenarios = scenarios
         self._print(f"Target {self._target} on PostgreSQL {session.database.version}, {session.database.where}")
 
     def finished(self, result: ScenarioResult) -> None:
-        """One scenario: its title, then a line for each check."""
+        """Prints a scenario: its title, then a line for each check."""
         self._progress.clear()
         self._done += 1
         if not self._folds:
@@ -82,14 +82,14 @@ class Terminal:
         if result.timeline is not None and result.timeline.broken is not None:
             self._draw(result.timeline, result.timeline.broken)
         else:
-            self._how_it_came(result)
+            self._print_steps(result)
         for output in result.output:
             self._print(f"  [dim]{output.instance} has written ({escape(str(output.file))}):[/dim]")
             for text in output.lines:
                 self._print(f"    [dim]{escape(text)}[/dim]")
 
     def progress(self, file: ScenarioFile, coverage: Coverage) -> None:  # noqa: ARG002  (one is explored at a time)
-        """An exploration goes on."""
+        """Shows the progress of an exploration."""
         self._progress.show(functools.partial(progress.line, coverage), coverage.started)
 
     def _draw(self, timeline: Timeline, broken: Broken) -> None:
@@ -98,7 +98,7 @@ class Terminal:
             self._print(f"  [bold red]{escape(line)}[/]" if "✗" in line else f"  {escape(line)}")
 
     def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
-        """The tests of the sign-off report, a line each, and the verdict."""
+        """Prints a line for each part of the sign-off report, then the verdict."""
         self._print("")
         for part, heading in PARTS.items():
             of_part = [result for result in results if result.file.scenario.test == part]
@@ -119,7 +119,7 @@ class Terminal:
                 if check.verdict != "PASS":
                     self._print(f"  {escape(result.file.id)}: {check.id}: {escape(check.message)}")
 
-    def _how_it_came(self, result: ScenarioResult) -> None:
+    def _print_steps(self, result: ScenarioResult) -> None:
         """The steps of the first named order in which a check did not pass."""
         order = next((check.order for check in result.checks if check.verdict != "PASS"), None)
         evidence = next((one for one in result.evidence if one.order == order), None)
@@ -131,8 +131,8 @@ class Terminal:
             self._print(f"    [dim]{escape(str(step))}[/dim]")
 
     def _check(self, check: CheckResult, *, several: bool) -> None:
-        """A line, of which on a terminal what does not fit stands below what it belongs to."""
-        verdict, said = _coloured(check.verdict), redacted(_said(check, several=several))
+        """Prints a check's line. On a terminal, a long message wraps within its column."""
+        verdict, said = _coloured(check.verdict), redacted(_format_message(check, several=several))
         if not self._console.is_terminal:
             self._print(f"  {verdict}  {check.id:{_ID_WIDTH}} {said}")
             return
@@ -147,7 +147,7 @@ class Terminal:
         self._console.print(redacted(text), end=end, soft_wrap=True, highlight=False)
 
 
-def _said(check: CheckResult, *, several: bool) -> str:
+def _format_message(check: CheckResult, *, several: bool) -> str:
     where = f" [dim]\\[{escape(check.order)}][/dim]" if check.order and several else ""
     return f"{escape(check.message)}{where}"
 

@@ -65,7 +65,7 @@ class _Caller:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     """What a request asks for outside its query string."""
 
     method: str
@@ -104,13 +104,13 @@ class Rest:
 
     async def _answer(self, request: RestRequest) -> Response:
         if not request.path.startswith(PREFIX):
-            raise NotCovered(f"{request.path}: only {PREFIX} is stood in for")
+            raise NotCovered(f"{request.path}: only {PREFIX} has a stand-in")
         if "apikey" not in request.headers:
             # The gateway in front of PostgREST checks first whether there is a key.
             hint = "No `apikey` request header or url param was found."
             return Response.of_json(401, {"message": "No API key found in request", "hint": hint})
         caller = _caller(request)
-        asked = _asked(request)
+        asked = _parse_options(request)
         name = request.path.removeprefix(PREFIX).rstrip("/")
         if not name:
             raise NotCovered("the description of the API at its root")
@@ -126,7 +126,7 @@ class Rest:
             case method:
                 raise NotCovered(f"{method} of a table")
 
-    async def _read(self, caller: _Caller, statement: sql.Composed, asked: _Asked, query: Query) -> Response:
+    async def _read(self, caller: _Caller, statement: sql.Composed, asked: _Options, query: Query) -> Response:
         body, count, total = await self._fetch(caller, statement)
         if asked.is_single and count != 1:
             raise not_one_row(count)
@@ -141,7 +141,9 @@ class Rest:
         status = 206 if total is not None and count < total else 200
         return _json(status, body, asked, {"content-range": f"{span}/{of}"})
 
-    async def _change(self, table: str, request: RestRequest, asked: _Asked, query: Query, caller: _Caller) -> Response:
+    async def _change(
+        self, table: str, request: RestRequest, asked: _Options, query: Query, caller: _Caller
+    ) -> Response:
         statements, given = Statements(self.schema), None
         match request.method:
             case "POST":
@@ -174,7 +176,7 @@ class Rest:
             return _json(201 if request.method == "POST" else 200, body, asked, headers)
         return Response(201 if request.method == "POST" else 204, b"", headers)
 
-    async def _call(self, name: str, request: RestRequest, asked: _Asked, caller: _Caller) -> Response:
+    async def _call(self, name: str, request: RestRequest, asked: _Options, caller: _Caller) -> Response:
         parameters = _parameters(request)
         if request.method == "POST":
             given: Any = _object(request) if request.body.strip() else {}
@@ -287,7 +289,7 @@ def _claims(token: str) -> Mapping[str, Any]:
         raise RestError(401, "PGRST301", f"Expected 3 parts in JWT; got {parts}") from None
 
 
-def _asked(request: RestRequest) -> _Asked:
+def _parse_options(request: RestRequest) -> _Options:
     for name in ("accept-profile", "content-profile"):
         if request.headers.get(name, "public") != "public":
             raise RestError(
@@ -307,7 +309,7 @@ def _asked(request: RestRequest) -> _Asked:
         if value not in _PREFERRED.get(name, frozenset()):
             raise NotCovered(f"Prefer: {preference}")
         preferences[name] = value
-    return _Asked(
+    return _Options(
         request.method,
         cast("Return", preferences.get("return", "minimal")),
         "count" in preferences,
@@ -353,7 +355,7 @@ def _first(body: str) -> Any:
     return rows[0] if rows else None
 
 
-def _json(status: int, body: str, asked: _Asked, headers: Mapping[str, str]) -> Response:
+def _json(status: int, body: str, asked: _Options, headers: Mapping[str, str]) -> Response:
     kind = "application/json"
     if asked.is_single:
         body, kind = json.dumps(_first(body), ensure_ascii=False), OBJECT

@@ -193,7 +193,7 @@ def _nearest(word: str, words: Sequence[str]) -> str | None:
     return near[0] if near else None
 
 
-async def read(fetch: Fetch) -> Schema:
+async def read_schema(fetch: Fetch) -> Schema:
     """Reads the schema from the catalog of a database."""
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in await fetch(_SQL["columns"]):

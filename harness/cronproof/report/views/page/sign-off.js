@@ -1,6 +1,6 @@
 "use strict";
 
-// Without this script everything is there, and all steps are shown; with it, they can be taken one by one.
+// Without this script the page shows all steps. With it, they can be viewed one by one.
 
 const HEADINGS = { message: "Messages", claim: "Claims", answer: "Answered", wait: "Waiting" };
 
@@ -105,7 +105,7 @@ for (const button of document.querySelectorAll(".copy")) {
   button.addEventListener("click", () => copied(button));
 }
 
-// A link to a scenario opens it.
+// Opens the scenario that the URL links to.
 function opened() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let part = target; part; part = part.parentElement) if (part instanceof HTMLDetailsElement) part.open = true;
