@@ -1,4 +1,4 @@
-"""The checks: properties that must hold in every execution, one module for each."""
+"""The checks, one module each. Everything above `evidence` may import them."""
 
 from cronproof.checks.batch_limit import BatchLimit
 from cronproof.checks.body import Body

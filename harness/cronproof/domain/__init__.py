@@ -1,1 +1,1 @@
-"""The application under verification as plain data: crons, units of work, instances, messages."""
+"""The application under verification as plain data: crons, units of work, messages. Everything may import it."""

@@ -1,1 +1,1 @@
-"""Combines all parts: an execution, a scenario, a run. Read `verification.py` first."""
+"""Combines all parts: an execution, a scenario, a run. Imported by `prove`, `report`, `setup` and `cli`. Read `verification.py` first."""

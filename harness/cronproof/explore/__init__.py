@@ -1,1 +1,1 @@
-"""Chooses and executes schedules: the strategies, the policies, the executor."""
+"""Chooses and executes schedules: strategies, policies, executor. Imported by `scenario`, `engine` and all above."""

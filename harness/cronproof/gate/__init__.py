@@ -1,1 +1,1 @@
-"""The interface between instances and executor: points, releases, faults, footprints, traces."""
+"""The interface between instances and executor: points, faults, footprints, traces. Everything above `domain` may import it."""

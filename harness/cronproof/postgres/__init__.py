@@ -1,1 +1,1 @@
-"""The database of a run: creating, migrating, resetting, reading and comparing it."""
+"""The database of a run: creating, migrating, resetting, reading it. Imported by `scenario`, `targets` and all above."""

@@ -1,1 +1,1 @@
-"""Proves that the checks catch bugs: runs the scenarios against broken implementations."""
+"""Proves that the checks catch bugs: runs the scenarios against broken implementations. Imported by `cli`."""

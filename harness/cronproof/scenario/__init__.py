@@ -1,1 +1,1 @@
-"""Scenario files: their model, reading them with line numbers, and their rows as SQL."""
+"""Scenario files: their model, reading them with line numbers, their rows as SQL. Imported by `engine` and all above."""

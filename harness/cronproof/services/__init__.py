@@ -1,1 +1,1 @@
-"""The mocked message APIs and the two ways in which they are served: in process and over HTTP."""
+"""The mocked message APIs, served in process and over HTTP. Everything above `gate` may import them."""

@@ -1,1 +1,1 @@
-"""Setup: examining a machine or a target, and writing a configuration."""
+"""Setup: examining a machine or a target, and writing a configuration. Imported by `cli`."""

@@ -1,1 +1,1 @@
-"""The implementation under test: configuring, starting, calling and killing its instances."""
+"""The implementation under test: configuring, starting, calling and killing instances. Imported by `engine` and all above."""
