@@ -1,1 +1,1 @@
-"""The views of a report: one module for each format, rendered from the document alone."""
+"""The views of a report: one module for each format and each table, rendered from the document alone."""
