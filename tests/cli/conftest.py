@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import RACE, cronproof
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def duplicate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A counterexample of the crons before the fix."""
     folder = tmp_path_factory.mktemp("legacy")
