@@ -33,10 +33,8 @@ _SECRETS = (
         ),
         rf"\1\2{HIDDEN}",
     ),
-    (
-        re.compile(r"\b(?:sb_secret_|sbp_|sk_|rk_|pit-|whsec_)[\w-]{8,}"),
-        HIDDEN,
-    ),  # keys with the prefix of their provider
+    # keys with the prefix of their provider
+    (re.compile(r"\b(?:sb_secret_|sbp_|sk_|rk_|pit-|whsec_)[\w-]{8,}"), HIDDEN),
     (re.compile(r"\b\d{6,12}:[\w-]{30,}"), HIDDEN),  # the token of a chat bot
 )
 

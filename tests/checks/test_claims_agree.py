@@ -14,6 +14,7 @@ from tests.support.evidence import (
     SET,
     TWINS,
     after,
+    assert_finding,
     job,
     run,
 )
@@ -34,7 +35,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: ClaimsAgree, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

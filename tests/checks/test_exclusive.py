@@ -11,6 +11,7 @@ from cronproof.evidence.evidence import ClaimWrite, Evidence
 from cronproof.evidence.finding import Finding
 from tests.support.evidence import (
     RUN,
+    assert_finding,
     marked,
     run,
 )
@@ -28,10 +29,7 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: Exclusive, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)
 
 
 @given(

@@ -10,6 +10,7 @@ from cronproof.gate.point import Point
 from cronproof.gate.trace import Wait
 from tests.support.evidence import (
     RUN,
+    assert_finding,
     run,
 )
 
@@ -22,7 +23,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: NeverWaits, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

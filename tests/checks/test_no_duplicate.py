@@ -10,6 +10,7 @@ from tests.support.evidence import (
     ADA,
     RUN,
     TWINS,
+    assert_finding,
     lead,
     marked,
     run,
@@ -33,7 +34,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: NoDuplicate, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

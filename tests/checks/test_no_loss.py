@@ -10,6 +10,7 @@ from tests.support.evidence import (
     ADA,
     RUN,
     after,
+    assert_finding,
     job,
     run,
     sent,
@@ -27,7 +28,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: NoLoss, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

@@ -11,6 +11,7 @@ from tests.support.evidence import (
     RUN,
     SET,
     after,
+    assert_finding,
     job,
     run,
     sent,
@@ -29,7 +30,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: OnlyEligible, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

@@ -8,6 +8,7 @@ from cronproof.checks.rows import Rows
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     EVENTS,
+    assert_finding,
 )
 
 
@@ -16,11 +17,8 @@ from tests.support.evidence import (
     [
         (Rows({"system_events": [{"job_id": "32"}, {"job_id": "32"}]}), EVENTS, "PASS", "2 in system_events"),
         (Rows({"system_events": [{"job_id": "32"}] * 3}), EVENTS, "FAIL", 'system_events has no row with {"job_id": "32"}'),
-        (Rows({"system_events": [{"nothing": None}]}), EVENTS, "FAIL", 'no row with {"nothing": null}'),
+        (Rows({"system_events": [{"nothing": None}]}), EVENTS, "FAIL", 'system_events has no row with {"nothing": null}'),
     ],
 )  # fmt: skip
 def test_finding(check: Rows, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

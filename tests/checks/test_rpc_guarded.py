@@ -11,6 +11,7 @@ from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     FUNCTION,
     RUN,
+    assert_finding,
     run,
 )
 
@@ -27,7 +28,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: RpcGuarded, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

@@ -12,6 +12,7 @@ from tests.support.evidence import (
     FUNCTION,
     PRESENT,
     RUN,
+    assert_finding,
     run,
 )
 
@@ -27,7 +28,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: RpcPresent, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

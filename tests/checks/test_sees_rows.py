@@ -9,6 +9,7 @@ from cronproof.domain.instance import CronResponse
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     RUN,
+    assert_finding,
     run,
 )
 
@@ -24,7 +25,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: SeesRows, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

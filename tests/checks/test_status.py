@@ -8,6 +8,7 @@ from cronproof.checks.status import Status
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     RUN,
+    assert_finding,
 )
 
 
@@ -19,7 +20,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: Status, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

@@ -8,6 +8,7 @@ from cronproof.checks.text import Text
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     TEXTS,
+    assert_finding,
 )
 
 
@@ -20,7 +21,4 @@ from tests.support.evidence import (
     ],
 )  # fmt: skip
 def test_finding(check: Text, evidence: Evidence, verdict: str, message: str) -> None:
-    finding = check.examine(evidence)
-
-    assert finding.verdict == verdict
-    assert message in finding.message
+    assert_finding(check, evidence, verdict, message)

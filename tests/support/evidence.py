@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from cronproof.checks import Check
 from cronproof.checks.rpc_present import RpcPresent
 from cronproof.domain.database import Function
 from cronproof.domain.instance import CronResponse, Instance
@@ -85,3 +86,10 @@ TEXTS = run(sent=[sent(ADA)])
 
 
 EVENTS = run(after=RUN.after | {"system_events": [{"id": 1, "job_id": "32"}, {"id": 2, "job_id": "32"}]})
+
+
+def assert_finding(check: Check, evidence: Evidence, verdict: str, message: str) -> None:
+    """Asserts the verdict of a check, and how its message begins."""
+    finding = check.examine(evidence)
+
+    assert (finding.verdict, finding.message[: len(message)]) == (verdict, message)
