@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -14,3 +15,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.005)
+
+
+async def wait_for(condition: Callable[[], bool]) -> None:
+    """Returns when the condition holds, and lets other tasks run until then. Fails when the deadline has passed."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not condition():  # noqa: ASYNC110  (nobody tells when it comes true)
+            await asyncio.sleep(0.005)

@@ -304,9 +304,7 @@ def test_a_wrong_path_is_told_for_what_it_is(verify: Verify) -> None:
         (target(command=["no-such-program"]), "instance [AB] does not start: 'no-such-program' cannot be run"),
         (target("crashes"), "instance [AB] ended with exit code 1 before it could be called"),
         (target("crashes"), "its last output:\n    cannot go on: no such module\n  all of it is in "),
-        (target("never-listens", ready_timeout=0.5), "instance [AB] did not listen on port .* within 0.5 s"),
-        (target("never-listens", ready_timeout=0.5), "    thinking"),
-        (target("listens-elsewhere", ready_timeout=0.5), r", but on \d+: give it {port}"),
+        (target("never-listens", ready_timeout=0.1), "instance [AB] did not listen on port .* within 0.1 s"),
     ],
 )
 def test_a_server_that_does_not_start_is_told_with_its_last_output(
@@ -314,13 +312,6 @@ def test_a_server_that_does_not_start_is_told_with_its_last_output(
 ) -> None:
     with pytest.raises(EnvironmentFailed, match=message):
         verify(config)
-
-
-def test_a_path_that_must_answer_is_waited_for(verify: Verify) -> None:
-    broken = "require('http').createServer((_, r) => r.writeHead(503).end()).listen({port}, '127.0.0.1')"
-
-    with pytest.raises(EnvironmentFailed, match=r"instance [AB] did not answer at /healthz on port \d+ within 0.5 s"):
-        verify(target(command=["node", "-e", broken], ready="/healthz", ready_timeout=0.5))
 
 
 def test_nothing_that_was_started_is_left(verify: Verify, tmp_path: Path) -> None:
