@@ -7,26 +7,80 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Literal
+from unittest import mock
 
+from cronproof.__main__ import main
 from tests.support.paths import ROOT
 
 RACE = "scenarios/3-race/post-job-followup.yaml"
 
 
-def cronproof(
-    *arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cronproof", *arguments],
-        cwd=folder,
-        env=os.environ | (environment or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Done:
+    """What a command has printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def cronproof(*arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done:
+    """Runs the command in this process, which has loaded it already: most of a short run is loading."""
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+        contextlib.chdir(folder),
+        mock.patch.dict(os.environ, environment or {}),
+        mock.patch.object(sys, "argv", ["cronproof", *arguments]),
+        _redirected("stdout", output),
+        _redirected("stderr", errors),
+    ):
+        try:
+            returncode = 0
+            main()
+        except SystemExit as ended:
+            returncode = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        finally:
+            for number, handler in signals.items():
+                signal.signal(number, handler)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        return Done(returncode, _text(output), _text(errors))
+
+
+@contextlib.contextmanager
+def _redirected(name: Literal["stdout", "stderr"], file: IO[bytes]) -> Iterator[None]:
+    """Redirects a stream of this process, and that of the processes it starts, into a file."""
+    stream, number = getattr(sys, name), 1 if name == "stdout" else 2
+    kept = os.dup(number)
+    os.dup2(file.fileno(), number)
+    try:
+        with open(number, "w", encoding="utf-8", closefd=False) as redirected:
+            setattr(sys, name, redirected)
+            yield
+    finally:
+        setattr(sys, name, stream)
+        os.dup2(kept, number)
+        os.close(kept)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+def cronproof_process(*arguments: str) -> Done:
+    """Runs the command in a process of its own: for a test whose thread has a running event loop."""
+    command = [sys.executable, "-m", "cronproof", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 ENDS_SECONDS = 60

@@ -12,7 +12,7 @@ import pytest
 
 from cronproof.report.data.document import read_document
 from cronproof.report.views import html
-from tests.support.command import cronproof
+from tests.support.command import cronproof_process
 from tests.support.large import grown
 from tests.support.paths import ROOT
 
@@ -98,7 +98,7 @@ def test_a_failure_is_gone_through_step_by_step_beside_what_passes(browser: Brow
 def test_a_lock_wait_is_a_bar_that_says_for_whom(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "locking.sql").write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))
     race = str(ROOT / "scenarios" / "3-race" / "post-job-followup.yaml")
-    cronproof("verify", race, "--migration", str(tmp_path / "locking.sql"), "--out", str(tmp_path))
+    cronproof_process("verify", race, "--migration", str(tmp_path / "locking.sql"), "--out", str(tmp_path))
 
     page, _ = opened(browser, (tmp_path / "latest" / "sign-off.html").resolve())
 
