@@ -77,7 +77,7 @@ def _text(file: IO[bytes]) -> str:
 
 
 def cronproof_process(*arguments: str) -> Done:
-    """Runs the command in a process of its own: for a test whose thread has a running event loop."""
+    """Runs the command in a process of its own, for a test that cannot have it in this one."""
     command = [sys.executable, "-m", "cronproof", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
