@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from cronproof.report.data.document import RESULTS, Document, read_document
 from cronproof.report.folder import write
 from cronproof.report.views import html
-from tests.support.command import cronproof
+from tests.support.command import run_command
 from tests.support.large import grown
 
 SCENARIOS = ("scenarios/3-race/post-job-followup.yaml", "scenarios/7-faults/post-job-followup.yaml")
@@ -20,7 +20,7 @@ def rendering() -> None:
     """How long its formats take, beside writing the same as JSON."""
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        cronproof("verify", *SCENARIOS, "--target", "legacy", "--out", folder)
+        run_command("verify", *SCENARIOS, "--target", "legacy", "--out", folder)
         run = grown(read_document(place / "latest" / RESULTS), scenarios=200, schedules=10_000)
         json = timed(Document.text, run)
         page = timed(html.render, run)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -16,6 +17,7 @@ from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.targets import reference
+from tests.support.command import Cronproof, Done, run_command
 from tests.support.database import Await, database_with
 from tests.support.paths import ROOT
 
@@ -24,6 +26,10 @@ hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_c
 
 
 hypothesis.settings.load_profile("untimed")
+
+
+RUNS = {"verify", "explore", "replay", "risks", "prove"}
+"""The commands that need a server."""
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +52,17 @@ def database(await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with the reference schema and the claim functions."""
     with database_with([*reference.schema(), reference.LOCKING], await_, postgres) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def cronproof(postgres: Server) -> Cronproof:
+    """Runs the command on the embedded server of all tests: starting another takes longer than most runs."""
+
+    def run(*arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done:
+        on = ["--postgres", postgres.conninfo] if arguments[0] in RUNS and "--postgres" not in arguments else []
+        return run_command(*arguments, *on, folder=folder, environment=environment)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import RACE, cronproof
+from tests.support.command import RACE, Cronproof
 
 
 @pytest.fixture(scope="session")
-def duplicate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def duplicate(cronproof: Cronproof, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A counterexample of the crons before the fix."""
     folder = tmp_path_factory.mktemp("legacy")
     done = cronproof("explore", RACE, "--target", "legacy", "--out", str(folder))

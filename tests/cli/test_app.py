@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import RACE, cronproof
+from tests.support.command import RACE, run_command
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
@@ -21,7 +21,7 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
     (tmp_path / "cronproof").mkdir()
     (tmp_path / "cronproof" / "__init__.py").write_text("raise ImportError('not this one')")
 
-    done = cronproof("verify", str(ROOT / RACE), folder=tmp_path)
+    done = run_command("verify", str(ROOT / RACE), folder=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -54,7 +54,7 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(arguments: list[str], exit_code: int, message: str, tmp_path: Path) -> None:
-    done = cronproof("verify", *([] if "--out" in arguments else ["--out", str(tmp_path)]), *arguments)
+    done = run_command("verify", *([] if "--out" in arguments else ["--out", str(tmp_path)]), *arguments)
 
     assert (done.returncode, done.stdout) == (exit_code, "")
     assert done.stderr.startswith(message)
@@ -64,7 +64,7 @@ def test_bad_input_is_one_clear_line(arguments: list[str], exit_code: int, messa
 
 @pytest.mark.parametrize("option", [["--no-such-option"], ["--budget", "-1"], ["--budget", "nan"]])
 def test_a_wrong_option_is_a_usage_error(option: list[str]) -> None:
-    assert cronproof("verify", *option).returncode == 2
+    assert run_command("verify", *option).returncode == 2
 
 
 def test_a_reader_that_goes_away_gets_no_verdict(tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_a_reader_that_goes_away_gets_no_verdict(tmp_path: Path) -> None:
 
 
 def test_every_command_has_help() -> None:
-    done = cronproof("--help")
+    done = run_command("--help")
 
     for command in ("verify", "list", "schema", "doctor"):
         assert command in done.stdout
-        assert cronproof(command, "--help").returncode == 0
+        assert run_command(command, "--help").returncode == 0
 
 
 @pytest.mark.parametrize("colour", [True, False])

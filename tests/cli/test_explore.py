@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import RACE, cronproof, interrupted
+from tests.support.command import RACE, Cronproof, interrupted
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
@@ -48,7 +48,7 @@ def test_the_duplicate_is_drawn_with_its_shortest_schedule(duplicate: Path) -> N
     assert "+12125550132" not in drawn
 
 
-def test_every_schedule_of_the_reference_is_run_and_none_fails(tmp_path: Path) -> None:
+def test_every_schedule_of_the_reference_is_run_and_none_fails(cronproof: Cronproof, tmp_path: Path) -> None:
     reduced = json.loads(cronproof("explore", RACE, "--out", str(tmp_path), "--json").stdout)["scenarios"][0]
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--json", "--interleavings", "all-unreduced")
     every = json.loads(done.stdout)["scenarios"][0]
@@ -63,7 +63,9 @@ def test_every_schedule_of_the_reference_is_run_and_none_fails(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_the_result_does_not_depend_on_the_number_of_workers(duplicate: Path, tmp_path: Path) -> None:
+def test_the_result_does_not_depend_on_the_number_of_workers(
+    cronproof: Cronproof, duplicate: Path, tmp_path: Path
+) -> None:
     of_one = cronproof("explore", THREE, "--out", str(tmp_path / "1"), "--json")
     of_two = cronproof("explore", THREE, "--out", str(tmp_path / "2"), "--json", "--workers", "2")
     failing = cronproof("explore", RACE, "--target", "legacy", "--out", str(tmp_path), "--workers", "2")
@@ -76,7 +78,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(duplicate: Path, tm
     assert (tmp_path / duplicate.name).read_text() == duplicate.read_text()
 
 
-def test_without_skip_locked_it_is_shown_who_waits_for_whom(tmp_path: Path) -> None:
+def test_without_skip_locked_it_is_shown_who_waits_for_whom(cronproof: Cronproof, tmp_path: Path) -> None:
     file = tmp_path / "waits.sql"
     file.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))
 
@@ -86,7 +88,7 @@ def test_without_skip_locked_it_is_shown_who_waits_for_whom(tmp_path: Path) -> N
     assert "select claim_jobs_for_followup()    B waits for A" in done.stdout
 
 
-def test_a_bound_is_not_all(tmp_path: Path) -> None:
+def test_a_bound_is_not_all(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--interleavings", "preemptions:1", "--json")
 
     exploration = json.loads(done.stdout)["scenarios"][0]["exploration"]
@@ -94,7 +96,7 @@ def test_a_bound_is_not_all(tmp_path: Path) -> None:
     assert (exploration["strategy"], exploration["exhausted"]) == ("preemptions:1", False)
 
 
-def test_when_the_budget_ends_nothing_is_proven(tmp_path: Path) -> None:
+def test_when_the_budget_ends_nothing_is_proven(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--interleavings", "all-unreduced", "--budget", "0.2")
 
     assert done.returncode == 4
@@ -114,7 +116,7 @@ def test_when_the_budget_ends_nothing_is_proven(tmp_path: Path) -> None:
         ([RACE, "--interleavings", "preemptions:x"], "cronproof: --interleavings 'preemptions:x' is none of"),
     ],
 )
-def test_what_cannot_be_explored_is_told_in_a_line(arguments: list[str], message: str) -> None:
+def test_what_cannot_be_explored_is_told_in_a_line(cronproof: Cronproof, arguments: list[str], message: str) -> None:
     done = cronproof("explore", *arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -132,7 +134,7 @@ def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path) -> None:
+def test_a_search_that_was_interrupted_goes_on_to_the_same_result(cronproof: Cronproof, tmp_path: Path) -> None:
     explore = ["explore", RACE, "--interleavings", "all-unreduced", "--out", str(tmp_path)]
     _, begun, _ = interrupted(*explore)
     (again,) = [line.strip() for line in begun.splitlines() if line.endswith("--continue")]
@@ -155,14 +157,14 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_search_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+def test_without_a_search_there_is_nothing_to_go_on_with(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--continue")
 
     assert done.returncode == 2
     assert "cronproof: there is no exploration to continue: " in done.stderr
 
 
-def test_a_sample_states_what_is_known_of_the_rest(tmp_path: Path) -> None:
+def test_a_sample_states_what_is_known_of_the_rest(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("explore", RACE, "--interleavings", "sample:60:2", "--json", "--out", str(tmp_path))
     again = cronproof("explore", RACE, "--interleavings", "sample:60:2", "--json", "--out", str(tmp_path))
 
@@ -174,7 +176,7 @@ def test_a_sample_states_what_is_known_of_the_rest(tmp_path: Path) -> None:
     assert {**exploration, "seconds": 0} == {**same, "seconds": 0}
 
 
-def test_data_and_schedule_are_drawn_and_shrunk_together(tmp_path: Path) -> None:
+def test_data_and_schedule_are_drawn_and_shrunk_together(cronproof: Cronproof, tmp_path: Path) -> None:
     file = tmp_path / "drawn.yaml"
     file.write_text(DRAWN)
 

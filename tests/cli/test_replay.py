@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import RACE, cronproof
+from tests.support.command import RACE, Cronproof
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
 
-def test_a_replay_still_fails_as_often_as_wanted(duplicate: Path) -> None:
+def test_a_replay_still_fails_as_often_as_wanted(cronproof: Cronproof, duplicate: Path) -> None:
     done = cronproof("replay", str(duplicate), "--times", "50")
 
     assert (done.returncode, done.stderr) == (1, "")
@@ -22,7 +22,7 @@ def test_a_replay_still_fails_as_often_as_wanted(duplicate: Path) -> None:
     assert done.stdout.endswith("50 times: 50 × still fails\n")
 
 
-def test_a_replay_on_what_was_rewritten_diverges(duplicate: Path) -> None:
+def test_a_replay_on_what_was_rewritten_diverges(cronproof: Cronproof, duplicate: Path) -> None:
     done = cronproof("replay", str(duplicate), "--target", "reference")
 
     assert done.returncode == 4
@@ -31,7 +31,7 @@ def test_a_replay_on_what_was_rewritten_diverges(duplicate: Path) -> None:
     )
 
 
-def test_a_replay_on_what_was_mended_no_longer_fails(tmp_path: Path) -> None:
+def test_a_replay_on_what_was_mended_no_longer_fails(cronproof: Cronproof, tmp_path: Path) -> None:
     broken = tmp_path / "waits.sql"
     broken.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace("skip locked", ""))
     assert cronproof("explore", RACE, "--migration", str(broken), "--out", str(tmp_path)).returncode == 1

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from cronproof.scenario import reader
-from tests.support.command import ENDS_SECONDS, cronproof, interrupted
+from tests.support.command import ENDS_SECONDS, Cronproof, interrupted
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -28,6 +28,7 @@ DOCS = ROOT / "docs" / "remaining-crons.md"
 
 @pytest.mark.slow
 def test_the_table_of_the_documentation_is_printed_again_and_every_weakness_that_is_left_replays(
+    cronproof: Cronproof,
     tmp_path: Path,
 ) -> None:
     done = cronproof("risks", "--slow", "--out", str(tmp_path))
@@ -44,7 +45,9 @@ def test_the_table_of_the_documentation_is_printed_again_and_every_weakness_that
         assert (again.returncode, "still fails" in again.stdout) == (1, True), again.stdout
 
 
-def test_a_known_limit_is_no_failure_and_its_schedule_is_saved_and_replayed(tmp_path: Path) -> None:
+def test_a_known_limit_is_no_failure_and_its_schedule_is_saved_and_replayed(
+    cronproof: Cronproof, tmp_path: Path
+) -> None:
     done = cronproof("verify", str(REMAINING / "ghl-followups.yaml"), "--out", str(tmp_path), "--json")
 
     (scenario,) = json.loads(done.stdout)["scenarios"]
@@ -62,7 +65,7 @@ def test_a_known_limit_is_no_failure_and_its_schedule_is_saved_and_replayed(tmp_
     assert mended.returncode == 4, mended.stdout  # diverged: it claims first
 
 
-def test_pairs_are_scenarios_of_their_own_with_one_line_each(tmp_path: Path) -> None:
+def test_pairs_are_scenarios_of_their_own_with_one_line_each(cronproof: Cronproof, tmp_path: Path) -> None:
     file = tmp_path / "three.yaml"
     text = (REMAINING / "pairs.yaml").read_text()
     crons = "  call: [post-job-followup, ghl-followups, crew-briefing]\n"
@@ -89,7 +92,7 @@ def test_pairs_are_scenarios_of_their_own_with_one_line_each(tmp_path: Path) -> 
     )
 
 
-def test_slow_scenarios_are_left_out_unless_they_are_named(tmp_path: Path) -> None:
+def test_slow_scenarios_are_left_out_unless_they_are_named(cronproof: Cronproof, tmp_path: Path) -> None:
     for name, slow in (("quick", "false"), ("long", "true")):
         scenario = (
             f"title: t\nwhy: w\ntest: responses\nslow: {slow}\nwhen: {{call: crew-briefing}}\nthen:\n  - status: 200\n"
@@ -109,7 +112,7 @@ def test_slow_scenarios_are_left_out_unless_they_are_named(tmp_path: Path) -> No
     assert (none.returncode, "are slow; run them with --slow" in none.stderr) == (2, True)
 
 
-def test_the_clock_of_another_process_cannot_be_set(tmp_path: Path) -> None:
+def test_the_clock_of_another_process_cannot_be_set(cronproof: Cronproof, tmp_path: Path) -> None:
     (tmp_path / "cronproof.toml").write_text('[targets.app]\ncommand = ["python3", "-m", "http.server", "{port}"]\n')
 
     done = cronproof(

@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from cronproof.postgres.server.server import Server
-from tests.support.command import RACE, cronproof
+from tests.support.command import RACE, Cronproof, run_command
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
 
-def test_the_reference_passes_and_the_report_says_so(tmp_path: Path) -> None:
+def test_the_reference_passes_and_the_report_says_so(cronproof: Cronproof, tmp_path: Path) -> None:
     folders = [f"scenarios/{name}" for name in ("1-functions", "2-responses", "3-race", "4-retry")]
     done = cronproof("verify", *folders, "--out", str(tmp_path), "--junit", str(tmp_path / "x" / "junit.xml"))
 
@@ -41,12 +41,12 @@ def test_the_reference_passes_and_the_report_says_so(tmp_path: Path) -> None:
 def test_what_the_environment_says_of_another_server_is_left_aside(tmp_path: Path) -> None:
     of_another = {"PGHOSTADDR": "127.0.0.9", "PGSSLMODE": "require", "PGCLIENTENCODING": "latin1", "PGPORT": "1"}
 
-    done = cronproof("verify", RACE, "--out", str(tmp_path), environment=of_another)
+    done = run_command("verify", RACE, "--out", str(tmp_path), environment=of_another)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_crons_before_the_fix_fail_by_name(tmp_path: Path) -> None:
+def test_the_crons_before_the_fix_fail_by_name(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("verify", RACE, "--target", "legacy", "--out", str(tmp_path), "--junit", str(tmp_path / "j.xml"))
 
     assert done.returncode == 1
@@ -60,7 +60,7 @@ def test_the_crons_before_the_fix_fail_by_name(tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "j.xml").getroot().attrib["failures"] == "3"  # noqa: S314  (our own file)
 
 
-def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
+def test_json_is_one_document_and_nothing_else(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("verify", RACE, "scenarios/1-functions", "--target", "legacy", "--json", "--out", str(tmp_path))
 
     document = json.loads(done.stdout)
@@ -80,7 +80,7 @@ def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
     assert (function["verdict"], "reason" in function) == ("PASS", False)
 
 
-def test_a_broken_migration_is_caught(tmp_path: Path) -> None:
+def test_a_broken_migration_is_caught(cronproof: Cronproof, tmp_path: Path) -> None:
     waiting = tmp_path / "06.sql"
     waiting.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace(" skip locked\n", "\n"))
 
@@ -90,14 +90,14 @@ def test_a_broken_migration_is_caught(tmp_path: Path) -> None:
     assert "never-waits: B waited for A in 'select job_id" in done.stdout
 
 
-def test_a_budget_that_ends_is_inconclusive(tmp_path: Path) -> None:
+def test_a_budget_that_ends_is_inconclusive(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("verify", RACE, "--budget", "0", "--out", str(tmp_path))
 
     assert done.returncode == 4
     assert "INCONCLUSIVE  exclusive      the time budget was used up" in done.stdout
 
 
-def test_mistakes_of_scenarios_are_told_before_anything_runs(tmp_path: Path) -> None:
+def test_mistakes_of_scenarios_are_told_before_anything_runs(cronproof: Cronproof, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text((ROOT / RACE).read_text().replace("completed_at", "complete_at"))
 
@@ -108,7 +108,7 @@ def test_mistakes_of_scenarios_are_told_before_anything_runs(tmp_path: Path) -> 
     assert "did you mean 'completed_at'?" in done.stderr
 
 
-def test_an_empty_folder_of_scenarios_is_said(tmp_path: Path) -> None:
+def test_an_empty_folder_of_scenarios_is_said(cronproof: Cronproof, tmp_path: Path) -> None:
     (tmp_path / "scenarios").mkdir()
 
     done = cronproof("verify", folder=tmp_path)
@@ -116,7 +116,7 @@ def test_an_empty_folder_of_scenarios_is_said(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "cronproof: no scenario files (*.yaml) in scenarios\n")
 
 
-def test_the_report_shows_no_password(postgres: Server, tmp_path: Path) -> None:
+def test_the_report_shows_no_password(cronproof: Cronproof, postgres: Server, tmp_path: Path) -> None:
     dsn = f"{postgres.conninfo} password=secret"
 
     done = cronproof("verify", "scenarios/1-functions", "--postgres", dsn, "--out", str(tmp_path), "--json")
@@ -127,7 +127,7 @@ def test_the_report_shows_no_password(postgres: Server, tmp_path: Path) -> None:
     assert "secret" not in done.stdout + done.stderr + report
 
 
-def test_a_run_that_fails_leaves_no_report_of_an_earlier_one(tmp_path: Path) -> None:
+def test_a_run_that_fails_leaves_no_report_of_an_earlier_one(cronproof: Cronproof, tmp_path: Path) -> None:
     cronproof("verify", "scenarios/1-functions", "--out", str(tmp_path))
     (earlier,) = (folder for folder in tmp_path.iterdir() if not folder.is_symlink())
     assert (tmp_path / "latest" / "sign-off.md").exists()

@@ -17,7 +17,7 @@ from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
 from cronproof.targets import reference
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.database import Await
 from tests.support.paths import ROOT
 
@@ -124,7 +124,7 @@ def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Ser
     assert result.exploration.exhausted
 
 
-def test_a_counterexample_with_a_fault_is_replayed(tmp_path: Path) -> None:
+def test_a_counterexample_with_a_fault_is_replayed(cronproof: Cronproof, tmp_path: Path) -> None:
     file = tmp_path / "strict.yaml"
     text = FOLLOWUP.read_text()
     file.write_text(text[: text.index("      known:")].replace("[each]", "[timeout-after, sql-error]"))
@@ -139,7 +139,7 @@ def test_a_counterexample_with_a_fault_is_replayed(tmp_path: Path) -> None:
     assert (again.returncode, "3 × still fails" in again.stdout) == (1, True), again.stdout
 
 
-def test_the_matrix_is_printed_and_in_the_report(tmp_path: Path) -> None:
+def test_the_matrix_is_printed_and_in_the_report(cronproof: Cronproof, tmp_path: Path) -> None:
     done = cronproof("verify", str(FOLLOWUP), "--out", str(tmp_path))
 
     assert done.returncode == 0, done.stdout

@@ -15,7 +15,7 @@ from cronproof.prove import kill_matrix
 from cronproof.prove.proof import Proof, subjects
 from cronproof.prove.trial import Outcome, Subject, Trial
 from cronproof.targets.reference import find_equivalent
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -88,7 +88,7 @@ def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
 
 
 @pytest.mark.postgres
-def test_the_command_tries_what_it_is_told_to_and_says_whether_it_is_proven() -> None:
+def test_the_command_tries_what_it_is_told_to_and_says_whether_it_is_proven(cronproof: Cronproof) -> None:
     done = cronproof("prove", "no_limit", "newest_first")
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -99,7 +99,7 @@ def test_the_command_tries_what_it_is_told_to_and_says_whether_it_is_proven() ->
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_what_is_not_caught_is_not_proven_and_json_is_one_document() -> None:
+def test_what_is_not_caught_is_not_proven_and_json_is_one_document(cronproof: Cronproof) -> None:
     done = cronproof("prove", "monthly_followup: run: not errors", "--json", "--workers", "1")
 
     document = json.loads(done.stdout)
@@ -125,7 +125,7 @@ def of_the_pool(run: psutil.Process) -> list[psutil.Process]:
     return [child for child in run.children() if "multiprocessing.spawn" in " ".join(child.cmdline())]
 
 
-def test_a_name_that_nothing_has_is_told() -> None:
+def test_a_name_that_nothing_has_is_told(cronproof: Cronproof) -> None:
     done = cronproof("prove", "nobody")
 
     assert done.returncode == 2

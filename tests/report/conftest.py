@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.paths import ROOT
 
 SCENARIOS = [
@@ -22,7 +22,7 @@ SCENARIOS = [
 
 
 @pytest.fixture(scope="session")
-def run_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def run_once(cronproof: Cronproof, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The folder of the run. The first test process makes it."""
     base = tmp_path_factory.getbasetemp()
     out = (base if worker_id == "master" else base.parent) / "reports"

@@ -8,14 +8,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.documents import content
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
 
-def test_everything_is_there_and_rendered_again_it_is_the_same(folder: Path, run_once: Path) -> None:
+def test_everything_is_there_and_rendered_again_it_is_the_same(
+    cronproof: Cronproof, folder: Path, run_once: Path
+) -> None:
     before = content(folder)
 
     done = cronproof("report", str(folder))
@@ -32,7 +34,7 @@ def test_everything_is_there_and_rendered_again_it_is_the_same(folder: Path, run
     assert (again.returncode, "still fails" in again.stdout) == (1, True)
 
 
-def test_results_keep_to_the_schema_that_is_published(folder: Path) -> None:
+def test_results_keep_to_the_schema_that_is_published(cronproof: Cronproof, folder: Path) -> None:
     schema = json.loads((ROOT / "docs" / "results.schema.json").read_text())
 
     assert json.loads(cronproof("schema", "results").stdout) == schema
@@ -48,7 +50,7 @@ def test_results_keep_to_the_schema_that_is_published(folder: Path) -> None:
         ('{"version": 2}', "results.json:1:1: not the results of a run: id: field required"),
     ],
 )
-def test_what_holds_no_results_is_one_clear_line(text: str, said: str, tmp_path: Path) -> None:
+def test_what_holds_no_results_is_one_clear_line(cronproof: Cronproof, text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(text)
 
     done = cronproof("report", str(tmp_path))

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 from unittest import mock
 
 from cronproof.__main__ import main
@@ -30,7 +30,13 @@ class Done:
     stderr: str
 
 
-def cronproof(*arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done:
+class Cronproof(Protocol):
+    """The command on the test run's own server, in this process."""
+
+    def __call__(self, *arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done: ...
+
+
+def run_command(*arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done:
     """Runs the command in this process, which has loaded it already: most of a short run is loading."""
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with (

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from cronproof.report.data.document import Document
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.documents import changed
 
 pytestmark = pytest.mark.postgres
 
 
-def test_a_comparison_tells_what_became_worse(folder: Path, tmp_path: Path) -> None:
+def test_a_comparison_tells_what_became_worse(cronproof: Cronproof, folder: Path, tmp_path: Path) -> None:
     race = next(
         one
         for one in Document.model_validate_json((folder / "results.json").read_text()).scenarios

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
 
-def test_shards_are_merged_and_none_may_be_missing(tmp_path: Path) -> None:
+def test_shards_are_merged_and_none_may_be_missing(cronproof: Cronproof, tmp_path: Path) -> None:
     scenarios = str(ROOT / "scenarios" / "1-functions")
     places = []
     for part in ("1/2", "2/2"):

@@ -18,7 +18,7 @@ from in_toto_attestation.v1.statement import Statement
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # not exported explicitly
 
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.documents import changed
 from tests.support.paths import ROOT
 
@@ -42,7 +42,9 @@ def test_the_attestation_is_a_statement_of_in_toto(folder: Path) -> None:
         assert subprocess.check_output(["sha256sum", file], text=True).split()[0] == digest  # noqa: S607
 
 
-def test_a_signature_can_be_verified_and_outlives_rendering_again(folder: Path, tmp_path: Path) -> None:
+def test_a_signature_can_be_verified_and_outlives_rendering_again(
+    cronproof: Cronproof, folder: Path, tmp_path: Path
+) -> None:
     key = Ed25519PrivateKey.generate()
     file = tmp_path / "key.pem"
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

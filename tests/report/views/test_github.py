@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import cronproof
+from tests.support.command import Cronproof
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
 
-def test_in_a_workflow_of_github_failures_stand_on_their_lines(tmp_path: Path) -> None:
+def test_in_a_workflow_of_github_failures_stand_on_their_lines(cronproof: Cronproof, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     actions = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
 
