@@ -1,7 +1,5 @@
 """`make bench`: how fast schedules run, and against what. Every number comes with its baseline, measured beside it."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

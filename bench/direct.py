@@ -1,7 +1,5 @@
 """The floors of an exploration: the same instances without control, and the bare statements of one schedule."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import quote
 

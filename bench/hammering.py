@@ -1,7 +1,5 @@
 """A bug with a narrow window, found by exploring and by hammering: a claim that commits before its UPDATE."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import random

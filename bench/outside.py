@@ -1,7 +1,5 @@
 """Servers outside: how fast their schedules run, against the same calls uncontrolled."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path

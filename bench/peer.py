@@ -3,8 +3,6 @@
 `python -m bench.peer CONNINFO` prints what came of it as JSON; its processes import this module anew and call `claim`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import sys

@@ -1,7 +1,5 @@
 """What a large report costs: 200 scenarios with a timeline and another one beside it, 10,000 schedules."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path

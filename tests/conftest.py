@@ -1,7 +1,5 @@
 """Fixtures: one event loop and one embedded server for all tests, and their databases."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Nothing that a run starts outlives it, even if its process is killed."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

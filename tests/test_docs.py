@@ -1,7 +1,5 @@
 """README and guide show what is really printed. Every check, order and command is explained."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Messages about mistakes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cronproof.errors import InvalidScenario, Mistake, nearest

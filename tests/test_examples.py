@@ -1,7 +1,5 @@
 """The applications of fixtures/targets, verified by the command with their own config."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`pytest scenarios`: one test for each scenario file, with readable failures."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

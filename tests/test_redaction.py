@@ -1,7 +1,5 @@
 """Phone numbers and secrets in everything that is reported."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof import redaction

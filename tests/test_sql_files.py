@@ -1,7 +1,5 @@
 """Named queries in .sql files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

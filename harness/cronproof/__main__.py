@@ -1,7 +1,5 @@
 """The command `cronproof`, also as `python -m cronproof`."""
 
-from __future__ import annotations
-
 import sys
 
 INTERRUPTED = 130

@@ -11,8 +11,6 @@
 The message tells the user what is wrong, where, and what to do about it.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Formats paths for display."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

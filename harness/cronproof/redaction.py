@@ -3,8 +3,6 @@
 `--show-data` shows phone numbers and messages. Keys, passwords and tokens are never shown.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -3,8 +3,6 @@
 Each query follows a line `-- name: NAME` and a comment that describes it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

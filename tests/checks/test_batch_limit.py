@@ -1,7 +1,5 @@
 """batch-limit, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.batch_limit import BatchLimit

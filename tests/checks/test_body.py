@@ -1,7 +1,5 @@
 """body, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.body import Body

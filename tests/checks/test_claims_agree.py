@@ -1,7 +1,5 @@
 """claims-agree, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.claims_agree import ClaimsAgree

@@ -1,7 +1,5 @@
 """delivery, on evidence made by hand: how often a message is accepted, and known limits."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

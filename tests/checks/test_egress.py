@@ -1,7 +1,5 @@
 """egress, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.egress import Egress

@@ -1,7 +1,5 @@
 """exclusive, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

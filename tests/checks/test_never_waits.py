@@ -1,7 +1,5 @@
 """never-waits, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.never_waits import NeverWaits

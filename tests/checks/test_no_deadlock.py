@@ -1,7 +1,5 @@
 """no-deadlock, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.no_deadlock import NoDeadlock

@@ -1,7 +1,5 @@
 """no-interference and max-attempts, on evidence made by hand, with known limits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

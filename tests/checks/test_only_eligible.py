@@ -1,7 +1,5 @@
 """only-eligible, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.only_eligible import OnlyEligible

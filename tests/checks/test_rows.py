@@ -1,7 +1,5 @@
 """rows, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.rows import Rows

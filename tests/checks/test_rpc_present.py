@@ -1,7 +1,5 @@
 """rpc-present, on evidence made by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """sees-rows, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.sees_rows import SeesRows

@@ -1,7 +1,5 @@
 """status, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.status import Status

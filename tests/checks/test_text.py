@@ -1,7 +1,5 @@
 """text, on evidence made by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.checks.text import Text

@@ -1,7 +1,5 @@
 """A counterexample for all who replay it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

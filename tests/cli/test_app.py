@@ -1,7 +1,5 @@
 """The command: mistakes, help, and where it prints."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

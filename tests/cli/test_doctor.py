@@ -1,7 +1,5 @@
 """`cronproof doctor`."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.command import cronproof_process

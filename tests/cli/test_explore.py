@@ -1,7 +1,5 @@
 """`cronproof explore`."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

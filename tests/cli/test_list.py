@@ -1,7 +1,5 @@
 """`cronproof list`."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.command import run_command

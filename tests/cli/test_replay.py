@@ -1,7 +1,5 @@
 """`cronproof replay`."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

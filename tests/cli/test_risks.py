@@ -1,7 +1,5 @@
 """The table of the remaining crons, and scenarios with pairs, slow ones and clocks."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """`cronproof verify`: its output, its files and its exit code."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from xml.etree import ElementTree as ET

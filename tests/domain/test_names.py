@@ -1,7 +1,5 @@
 """Only a few folders of the package may name tables, columns, crons or services."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Units of work."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from cronproof.domain.crons import called_by, purpose

@@ -1,7 +1,5 @@
 """One execution when instances hang, answer nothing, or never reach a point."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Continuing a search: no schedule is executed twice, and searches are not mixed up."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What is remembered of executions."""
 
-from __future__ import annotations
-
 from cronproof.engine.memo import Memo
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Step, Trace

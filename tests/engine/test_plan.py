@@ -1,7 +1,5 @@
 """What is verified, by the options of a command."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

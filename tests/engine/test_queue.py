@@ -1,7 +1,5 @@
 """The queue of scenarios, on scenarios that are not really verified."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 

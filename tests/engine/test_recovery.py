@@ -1,7 +1,5 @@
 """The recovery: when it ends, and what it proves."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A scenario that is executed many times."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import pytest

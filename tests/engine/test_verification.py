@@ -1,7 +1,5 @@
 """Faults end to end, on a real Postgres: the fault matrix of the crons."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Verdicts."""
 
-from __future__ import annotations
-
 from cronproof.evidence.finding import worst
 
 

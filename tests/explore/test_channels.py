@@ -1,7 +1,5 @@
 """The numbers of an instance's channels."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 

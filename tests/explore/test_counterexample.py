@@ -1,7 +1,5 @@
 """Counterexample files, replayed on instances that are plain coroutines."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The reduction, on programs in memory: nothing is missed, and nothing executed twice."""
 
-from __future__ import annotations
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

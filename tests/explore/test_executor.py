@@ -1,7 +1,5 @@
 """The executor on plain coroutines: one instance at a time, in the requested order."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Every schedule by preemptions, on programs in memory: what is executed, and how often."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter

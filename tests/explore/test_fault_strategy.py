@@ -1,7 +1,5 @@
 """Every fault at every point, on programs in memory."""
 
-from __future__ import annotations
-
 import itertools
 
 from cronproof.explore.fault_strategy import FaultStrategy

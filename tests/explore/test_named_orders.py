@@ -1,7 +1,5 @@
 """The named orders, on instances that are plain coroutines."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 from collections.abc import Callable

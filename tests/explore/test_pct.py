@@ -1,7 +1,5 @@
 """Sampling with PCT: the draws, the probability bound, and shrinking a failure."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import math

@@ -1,7 +1,5 @@
 """Replaying a schedule, and what follows it."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.explore.policy import Diverged, SchedulePolicy, without_preemption

@@ -1,7 +1,5 @@
 """Counting and abbreviating schedules."""
 
-from __future__ import annotations
-
 from cronproof.explore.schedule import abbreviate, count_faults, count_preemptions, count_switches, may_conflict
 from cronproof.gate.footprint import NOTHING, Footprint
 from cronproof.gate.trace import Decision

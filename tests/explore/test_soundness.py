@@ -1,7 +1,5 @@
 """On a real Postgres: reduction misses no outcome. Schedules equal isolationtester's."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The names of faults, and the points at which each is possible."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.domain.service_names import REFUSALS

@@ -1,7 +1,5 @@
 """Which steps depend on each other, by what they touched."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

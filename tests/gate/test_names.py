@@ -1,7 +1,5 @@
 """Steps are named by what they do, so edits of the text keep the name."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.gate.names import statement_name, step_name

@@ -1,7 +1,5 @@
 """How a scheduling point is named, and which ones claim."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.gate.point import Point

@@ -1,7 +1,5 @@
 """What a trace says of its steps."""
 
-from __future__ import annotations
-
 from cronproof.gate.footprint import NOTHING
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Decision, Step, Trace, channel_name, find_injected_faults

@@ -3,8 +3,6 @@
 It knows nothing of claims, locks or instances.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field

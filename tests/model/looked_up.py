@@ -3,8 +3,6 @@
 It uses the application's clock, set around daylight-saving changes and at the bounds of rules.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Random plays of crons: what all state machines here share."""
 
-from __future__ import annotations
-
 import contextlib
 import random
 from collections.abc import Coroutine, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The rows of a model's world as SQL statements."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from psycopg import sql

@@ -1,7 +1,5 @@
 """The crons that claim jobs, against the model: random rows at bounds, calls, faults."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable

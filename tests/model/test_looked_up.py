@@ -1,7 +1,5 @@
 """The crons that look up what they have done, against the model, around clock changes."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable

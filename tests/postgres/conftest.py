@@ -1,7 +1,5 @@
 """A server that is given, and a look at it from outside."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

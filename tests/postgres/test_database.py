@@ -1,7 +1,5 @@
 """The run's database: a unique name, dropped at the end, and nothing else touched."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

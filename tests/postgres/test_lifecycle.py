@@ -1,7 +1,5 @@
 """What is made on a server, and that it is left as it was."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Migrations: applied whole or refused, with the place of each error."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

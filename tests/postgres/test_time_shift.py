@@ -1,7 +1,5 @@
 """Time shifts: the rows get older, and nothing else changes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Mutants of Python code: what is changed, and what is not."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.prove import cron_mutants

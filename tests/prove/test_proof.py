@@ -1,7 +1,5 @@
 """The result of all trials: when the proof holds, and how it is reported."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

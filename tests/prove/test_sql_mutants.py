@@ -1,7 +1,5 @@
 """Mutants of the claim functions: one change each, valid SQL, and no duplicates."""
 
-from __future__ import annotations
-
 import difflib
 
 import pglast

@@ -1,7 +1,5 @@
 """Trials: what counts as catching an implementation, and what does not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """One run for all report tests: a failing race, failing faults and known limits."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The folder of a run: formats against their schemas, rendered, compared, merged, signed."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

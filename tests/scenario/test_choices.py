@@ -1,7 +1,5 @@
 """Choices: several values for one field of a scenario."""
 
-from __future__ import annotations
-
 import pytest
 
 from cronproof.scenario import choices

@@ -1,7 +1,5 @@
 """The reader reports every mistake with its position and the nearest valid word."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The rows of a scenario as SQL, and errors for rows that do not fit the database."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The JSON Schema, used by editors, accepts the same as the reader."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """GoHighLevel's conversations API, as far as the crons use it."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

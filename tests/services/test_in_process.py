@@ -1,7 +1,5 @@
 """httpx calls of this process reach only the mocks."""
 
-from __future__ import annotations
-
 import asyncio
 
 import httpx

@@ -1,7 +1,5 @@
 """The OpenPhone API, rule by rule, over both transports: in-process respx and HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

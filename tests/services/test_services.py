@@ -1,7 +1,5 @@
 """Telegram and GoHighLevel over both transports, at the addresses of each instance."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,5 @@
 """`cronproof doctor --target`: what a target does, cron by cron."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

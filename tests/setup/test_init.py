@@ -1,7 +1,5 @@
 """`cronproof init`: what it detects in an application, and that it writes valid config."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The migration to notices on existing rows, and how its functions work together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Egress reaches only the stand-ins, by CONNECT or by absolute URLs."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command as users call it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

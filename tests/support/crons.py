@@ -1,7 +1,5 @@
 """Crons that a test makes up, verified in place of the reference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Databases, and the event loop that all tests share."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Documents of runs, made by hand."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """A target in a process of its own: a server that is written for the tests."""
 
-from __future__ import annotations
-
 import sys
 
 from cronproof.targets.config import TargetConfig

@@ -1,7 +1,5 @@
 """Postgres' isolationtester, see https://www.postgresql.org/docs/current/regress.html."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """A large run made by hand, with as many scenarios as a report must handle."""
 
-from __future__ import annotations
-
 from cronproof.engine.timeline import Moment, Note, Timeline
 from cronproof.report.data.document import Document
 

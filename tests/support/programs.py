@@ -1,7 +1,5 @@
 """Instances as plain coroutines: programs over a few variables, and lists of points."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The REST API without a database."""
 
-from __future__ import annotations
-
 from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
 

@@ -3,8 +3,6 @@
 `python server.py PORT [MISTAKE]`; httpx and psycopg are configured by the environment.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

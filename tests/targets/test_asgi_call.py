@@ -1,7 +1,5 @@
 """ASGI applications are called as a server would call them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 

@@ -1,7 +1,5 @@
 """`cronproof.toml`: its values, and where its mistakes are reported."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Edited packages: each import gets its own modules, and nothing leaks elsewhere."""
 
-from __future__ import annotations
-
 import sys
 
 from cronproof.targets import reference

@@ -1,7 +1,5 @@
 """External servers: verified unchanged, isolated, and with start-up errors reported."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

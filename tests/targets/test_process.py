@@ -1,7 +1,5 @@
 """A target's process: waiting until it is ready, and what is said when it is not."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

@@ -1,7 +1,5 @@
 """batch-limit: a call claims at most so many units, oldest first, and sends in that order."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Annotated, ClassVar
 

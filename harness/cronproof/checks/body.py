@@ -1,7 +1,5 @@
 """body: what every response must contain."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, ClassVar
 

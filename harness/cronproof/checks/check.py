@@ -1,7 +1,5 @@
 """The base of all checks. A check has parameters from the scenario file and examines evidence."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """claims-agree: a unit of work is claimed if and only if its message was accepted."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 

@@ -1,7 +1,5 @@
 """delivery: how often each message was accepted, faults and the recovery included."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self

@@ -1,7 +1,5 @@
 """egress: the target contacted nothing but the database and the declared services."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """exclusive: no unit of work is claimed by two instances."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from cronproof.checks.check import Check

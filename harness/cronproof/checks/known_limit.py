@@ -1,7 +1,5 @@
 """Known limits: violations that the scenario explains. They pass, and are reported."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """max-attempts: the limit on attempts to send one message, accepted or not."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, ClassVar

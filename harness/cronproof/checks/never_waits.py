@@ -1,7 +1,5 @@
 """never-waits: no instance waited for another's lock."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from cronproof.checks.check import Check

@@ -1,7 +1,5 @@
 """no-deadlock: Postgres detected no deadlock."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from cronproof.checks.check import Check

@@ -1,7 +1,5 @@
 """no-duplicate: no unit's message is accepted twice."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """no-interference: crons that run at the same time do not send to the same people."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence

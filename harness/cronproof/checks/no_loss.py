@@ -1,7 +1,5 @@
 """no-loss: after enough fault-free calls, every eligible unit's message was accepted."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

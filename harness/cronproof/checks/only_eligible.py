@@ -1,7 +1,5 @@
 """only-eligible: only eligible units get a message, and the rows of others do not change."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

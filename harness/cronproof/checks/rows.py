@@ -1,7 +1,5 @@
 """rows: rows that must exist after the execution."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any, ClassVar
 

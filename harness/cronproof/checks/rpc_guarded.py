@@ -1,7 +1,5 @@
 """rpc-guarded: only service_role may execute the function; SECURITY DEFINER pins search_path."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

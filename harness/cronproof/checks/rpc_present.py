@@ -1,7 +1,5 @@
 """rpc-present: a function exists, with these arguments, types, defaults and returned columns."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """sees-rows: the service role sees rows; with any other role the cron answers with an error."""
 
-from __future__ import annotations
-
 import json
 from typing import ClassVar
 

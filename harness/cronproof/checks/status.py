@@ -1,7 +1,5 @@
 """status: the HTTP status of every response."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """text: what the messages say."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field, RootModel

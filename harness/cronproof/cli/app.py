@@ -1,7 +1,5 @@
 """The `cronproof` command line: registers the commands and reports errors."""
 
-from __future__ import annotations
-
 import io
 import logging
 import sys

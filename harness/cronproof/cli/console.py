@@ -1,7 +1,5 @@
 """Console output of commands, and how they end on a broken pipe, an interrupt or a failure."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

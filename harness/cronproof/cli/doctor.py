@@ -1,7 +1,5 @@
 """`cronproof doctor`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

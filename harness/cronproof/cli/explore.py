@@ -1,7 +1,5 @@
 """`cronproof explore`."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from pathlib import Path

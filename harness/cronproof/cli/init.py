@@ -1,7 +1,5 @@
 """`cronproof init`."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`cronproof list`."""
 
-from __future__ import annotations
-
 from cronproof.cli.console import Console
 from cronproof.cli.options import Config, Scenarios
 from cronproof.cli.selection import SCENARIOS

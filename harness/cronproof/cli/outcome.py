@@ -1,7 +1,5 @@
 """Shared by the commands that verify: provenance, secrets, next steps, and the exit code."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """`cronproof prove`."""
 
-from __future__ import annotations
-
 import os
 import time
 from typing import Annotated

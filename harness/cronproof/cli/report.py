@@ -1,7 +1,5 @@
 """`cronproof report`, and `cronproof report merge`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """`cronproof risks`."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Selects the scenarios of a run, and the number of processes that verify them."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

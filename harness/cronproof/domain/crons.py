@@ -1,7 +1,5 @@
 """The crons: their names, the purposes of their messages, and their claim functions."""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 CronName = Literal[

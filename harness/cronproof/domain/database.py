@@ -1,7 +1,5 @@
 """The database as scenarios and checks see it: roles, rows, functions, errors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Instances: single invocations of a cron, named by a letter, and their responses."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Messages that instances tried to send, and blocked calls."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from cronproof.domain.crons import purpose

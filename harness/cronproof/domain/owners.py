@@ -1,7 +1,5 @@
 """The owners of rows, here tenants: their slugs, and their API keys for the main service."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

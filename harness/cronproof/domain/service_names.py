@@ -1,7 +1,5 @@
 """The names of the messaging services, and the errors with which they can refuse a call."""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 ServiceName = Literal["openphone", "telegram", "ghl"]

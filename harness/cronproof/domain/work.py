@@ -1,7 +1,5 @@
 """Units of work: rows that each require one message. Here they are jobs."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

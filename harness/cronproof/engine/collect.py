@@ -1,7 +1,5 @@
 """Collects the evidence of an execution, once."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """One execution: calls the instances of a scenario, and lets a policy decide who continues."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Finds the schedules to show: the counterexample, a passing schedule, and known limits."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Finds why an execution that ended normally is inconclusive."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

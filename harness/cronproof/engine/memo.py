@@ -1,7 +1,5 @@
 """Remembers the executions of an exploration: their outcomes, and what instances did in them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from cronproof.domain.choice import Data

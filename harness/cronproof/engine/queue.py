@@ -1,7 +1,5 @@
 """The queue of a run: scenarios that one or more processes take and verify."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

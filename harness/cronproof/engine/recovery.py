@@ -1,7 +1,5 @@
 """The recovery: after an execution, calls the crons without faults until nothing changes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Sequence

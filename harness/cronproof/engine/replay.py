@@ -1,7 +1,5 @@
 """Replay: executes a saved counterexample again, several times or step by step if asked."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections import Counter

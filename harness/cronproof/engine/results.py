@@ -1,7 +1,5 @@
 """The result of a scenario: its verdict, its checks, and how thorough its executions were."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

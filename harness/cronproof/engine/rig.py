@@ -1,7 +1,5 @@
 """The rig of a scenario: its database, services, target and proxies, and their gate."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

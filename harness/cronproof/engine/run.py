@@ -1,7 +1,5 @@
 """A run: verifies all scenarios of a plan, in one or more processes, and reports each."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import math

@@ -1,7 +1,5 @@
 """Executes a scenario: sets up its rows and services, warms up its instances, calls them."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """A timeline: what happened at each step of an execution, and at which step a check broke."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal

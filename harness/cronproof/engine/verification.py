@@ -4,8 +4,6 @@ A scenario is executed in its named orders, then in the schedules of its strateg
 fresh rows. Its checks examine the evidence of each execution. The worst finding is the verdict.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

@@ -1,7 +1,5 @@
 """Warms up instances, so that what only a first call does is not part of an execution."""
 
-from __future__ import annotations
-
 from cronproof.domain.database import Role
 from cronproof.domain.instance import Instance
 from cronproof.engine.rig import Rig

@@ -1,7 +1,5 @@
 """The main function of a worker: answers the requests from its pipe."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

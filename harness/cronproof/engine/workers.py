@@ -4,8 +4,6 @@ A worker gets its requests over a pipe. It ends when the run closes the pipe or 
 Ctrl-C.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import multiprocessing

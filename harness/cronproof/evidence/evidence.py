@@ -1,7 +1,5 @@
 """The evidence of one execution: plain data that checks examine."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a check found in one execution."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The outcome of one message: a row of the truth table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal

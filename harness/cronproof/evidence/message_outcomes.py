@@ -1,7 +1,5 @@
 """Finds the outcome of each message of an execution."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

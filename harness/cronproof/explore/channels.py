@@ -1,7 +1,5 @@
 """The channels of instances: which are held at which point, and their numbers."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 `cronproof replay FILE` executes it again.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field

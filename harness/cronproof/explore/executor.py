@@ -5,8 +5,6 @@ has ended. After a step, the executor waits until nothing runs (`quiescence.py`)
 several things at once (`Promise.all`, a pool): each is a channel (`A`, `A.2`), held separately.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence

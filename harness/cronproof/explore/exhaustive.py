@@ -1,7 +1,5 @@
 """The exhaustive strategy: every schedule, those with the fewest preemptions first."""
 
-from __future__ import annotations
-
 import struct
 import tempfile
 import weakref

@@ -3,8 +3,6 @@
 It finds the shortest failing schedule: fewest preemptions, then faults, switches and steps.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

@@ -1,7 +1,5 @@
 """The fault strategy: instances run one after the other, with every fault at every point."""
 
-from __future__ import annotations
-
 from cronproof.explore.schedule import ExecutedSchedule, Schedule, WorkItem
 from cronproof.explore.strategy import Assurance
 from cronproof.gate.fault import channel_of, is_fault

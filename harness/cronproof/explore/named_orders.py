@@ -4,8 +4,6 @@ Each is a policy over points that every implementation has, such as before or af
 its message. So a scenario fits any target. Nothing depends on timing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal

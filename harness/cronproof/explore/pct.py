@@ -11,8 +11,6 @@ If a scenario gives several values for rows, they are drawn along with the sched
 shrinks the draws of a failing execution: to earlier values, and fewer and later priority drops.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import math

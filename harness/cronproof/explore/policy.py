@@ -1,7 +1,5 @@
 """Policies: a policy decides which choice the executor takes next."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol

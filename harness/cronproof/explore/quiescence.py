@@ -5,8 +5,6 @@ whether it waits; this is never guessed from timing. An instance that does sever
 is at rest when its process is: all threads sleep and have read all their input.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Schedules, planned or executed: the order in which instances are released."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

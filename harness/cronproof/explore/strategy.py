@@ -1,7 +1,5 @@
 """Strategies: a strategy decides which schedules are executed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

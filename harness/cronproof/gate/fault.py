@@ -3,8 +3,6 @@
 A choice in a schedule releases a channel (`A`, `A.2`), or injects a fault (`A!timeout-after`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The gate: every point passes through it. It decides when an instance continues."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Names steps by what they do, so that saved schedules survive edits of the application."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Scheduling points: the moments at which the harness can hold an instance."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """What instances did in one execution, as plain data: steps, waits for locks, and decisions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The catalog of a migrated database: tables, sequences, functions and who may execute them."""
 
-from __future__ import annotations
-
 import graphlib
 import json
 import re

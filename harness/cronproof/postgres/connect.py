@@ -1,7 +1,5 @@
 """Opens the run's own connections to a server."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import psycopg

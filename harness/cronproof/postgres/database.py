@@ -3,8 +3,6 @@
 `lifecycle.py` creates it. Outside it, a run only creates and drops databases and roles.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

@@ -1,7 +1,5 @@
 """The digest: a hash of the rows that an execution has left, equal for equal rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

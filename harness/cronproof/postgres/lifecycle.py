@@ -4,8 +4,6 @@ The database carries our comment, and its run holds an advisory lock on its name
 free, the run has ended and the database may be dropped.
 """
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 import string

@@ -1,7 +1,5 @@
 """Applies SQL files statement by statement, so that an error has its line and column."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

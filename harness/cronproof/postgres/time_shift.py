@@ -4,8 +4,6 @@ The server's clock cannot be set for one database, and `now()` cannot be replace
 pins its search_path. Moving what crons compare with the clock has the same effect.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Generates mutants of crons: statements dropped or moved, conditions negated, values changed."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

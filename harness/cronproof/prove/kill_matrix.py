@@ -1,7 +1,5 @@
 """The kill matrix: which check caught which saboteur, and what was not caught."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel

@@ -1,7 +1,5 @@
 """The proof: tries every saboteur, mutant and variant, in parallel processes."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Generates mutants of the claim functions, each with one small change to the SQL."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

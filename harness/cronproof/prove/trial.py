@@ -1,7 +1,5 @@
 """Tries one implementation: verifies the scenarios of its crons until one catches it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ reports/2026-11-25T142311Z-3f9a2c/    results.json, and the formats rendered fro
 reports/latest                        links to the last one
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

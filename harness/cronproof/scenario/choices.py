@@ -4,8 +4,6 @@ Other executions take the first. A choice is a tuple of indices, one for each su
 order of the file. An empty tuple stands for the first values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

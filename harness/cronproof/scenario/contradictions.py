@@ -1,7 +1,5 @@
 """Finds contradictions in a scenario."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from cronproof.checks.delivery import Delivery

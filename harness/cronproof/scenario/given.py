@@ -1,7 +1,5 @@
 """`given`: what is there before the crons are called."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any

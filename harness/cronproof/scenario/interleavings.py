@@ -1,7 +1,5 @@
 """`interleavings`: which schedules are explored besides the named orders."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter

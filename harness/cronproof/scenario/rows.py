@@ -1,7 +1,5 @@
 """Turns a scenario's rows into SQL: values by the type of their column, times relative to now."""
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import json

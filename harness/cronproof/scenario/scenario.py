@@ -3,8 +3,6 @@
 The JSON Schema that editors use is made from these classes: their docstrings and descriptions are what an editor shows.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

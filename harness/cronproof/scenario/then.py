@@ -1,7 +1,5 @@
 """`then`: the checks that must hold, each as its name alone, or as its name and its parameters."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, create_model, model_validator

@@ -1,7 +1,5 @@
 """`when`: which crons are called, and in which orders."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Annotated, Literal

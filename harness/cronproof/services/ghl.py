@@ -4,8 +4,6 @@ Limits are 100 requests in ten seconds and 200,000 a day. Each response says wha
 https://help.gohighlevel.com/support/solutions/articles/48001060529-highlevel-api.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`given`: how the services behave during an execution."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The hosts of the services."""
 
-from __future__ import annotations
-
 from cronproof.domain.service_names import ServiceName
 
 HOSTS: dict[str, ServiceName] = {

@@ -1,7 +1,5 @@
 """Serves an application over HTTP, for code outside this process."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

@@ -4,8 +4,6 @@ Each instance has its own addresses, `http://mocks.cronproof.invalid/<instance>/
 show the mocks who calls. Any other host is refused and noted.
 """
 
-from __future__ import annotations
-
 import contextvars
 from urllib.parse import parse_qs
 

@@ -4,8 +4,6 @@ A request is checked in this order: key, rate limit, route, body. The provider d
 its order. Nothing is idempotent: the same request twice is two messages.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from collections.abc import Iterable, Sequence

@@ -8,8 +8,6 @@ The specification has no schema for 409 and 429; their codes here follow the pat
 documents of api.openphone.com (December 2025) and api.quo.com (2026), operation sendMessage_v1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

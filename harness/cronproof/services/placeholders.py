@@ -1,7 +1,5 @@
 """The placeholders for services in a configuration, and the variables that usually hold them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Dispatches calls to the three mocked services, with scheduling points and a log of messages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta

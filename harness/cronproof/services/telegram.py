@@ -4,8 +4,6 @@ Limits (https://core.telegram.org/bots/faq): 30 messages a second, and one a sec
 bursts to a chat are allowed; their length is not documented.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Examines this machine (can it verify on a Postgres?) and a target (what do its crons reach?)."""
 
-from __future__ import annotations
-
 import contextlib
 import platform
 import shlex

@@ -1,7 +1,5 @@
 """Writes a `cronproof.toml` for an application, from what its folder contains."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

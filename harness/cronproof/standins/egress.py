@@ -3,8 +3,6 @@
 Requests for a host with a stand-in go to the TLS port. All others are refused and noted.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

@@ -4,8 +4,6 @@ The port shows which instance calls. One port serves plain HTTP, for URLs that a
 serves TLS, in place of real hosts. One is the proxy, which leads to the TLS port and nowhere else.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

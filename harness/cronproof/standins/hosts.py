@@ -1,7 +1,5 @@
 """The hosts that have a stand-in."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from cronproof.domain.service_names import ServiceName

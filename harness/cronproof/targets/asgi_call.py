@@ -4,8 +4,6 @@ Specification: https://asgi.readthedocs.io/en/latest/specs/www.html. An HTTP cli
 take a tenth of a schedule's time.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass

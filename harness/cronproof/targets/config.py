@@ -1,7 +1,5 @@
 """Reads `cronproof.toml`, which describes external targets. All mistakes are reported at once."""
 
-from __future__ import annotations
-
 import re
 import string
 import tomllib

@@ -3,8 +3,6 @@
 Each instance gets its own modules, as it would in its own process, so instances share no state.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.abc
 import importlib.machinery

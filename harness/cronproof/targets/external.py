@@ -1,7 +1,5 @@
 """External targets: servers in any language, started by us or running already."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

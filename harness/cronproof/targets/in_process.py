@@ -4,8 +4,6 @@ To kill an instance, its connections are cut, whatever it still tries is refused
 cancelled. From outside, that looks like a killed process.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

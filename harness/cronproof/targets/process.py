@@ -1,7 +1,5 @@
 """A process of a target: starting it, waiting until it is ready, killing it with its children."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

@@ -3,8 +3,6 @@
 The only module that knows this repository's `fixtures/`, `scenarios/` and `sql/`.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

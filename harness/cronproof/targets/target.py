@@ -1,7 +1,5 @@
 """What the runner needs of a target, whatever its implementation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What statements touch, by their kind, their locks, and the data of a real server."""
 
-from __future__ import annotations
-
 import psycopg
 import pytest
 

@@ -1,7 +1,5 @@
 """Which rows a statement names, and when that is not reliable."""
 
-from __future__ import annotations
-
 import struct
 from uuid import UUID
 

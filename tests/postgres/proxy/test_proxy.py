@@ -1,7 +1,5 @@
 """The proxy with a real client and server: everything passes, and execution can be held."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import struct

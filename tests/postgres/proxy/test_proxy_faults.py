@@ -1,7 +1,5 @@
 """Faults at statements: what a real client sees, and what a real server is left with."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence

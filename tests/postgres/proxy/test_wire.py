@@ -1,7 +1,5 @@
 """The framing of the Postgres protocol."""
 
-from __future__ import annotations
-
 import struct
 
 import pytest

@@ -1,7 +1,5 @@
 """The container server, with a real Docker engine and the image CRONPROOF_TEST_IMAGE."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

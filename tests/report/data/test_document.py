@@ -1,7 +1,5 @@
 """results.json: its keys, and that it is read as it was written."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Shards of a run, merged."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

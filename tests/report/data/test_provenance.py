@@ -1,7 +1,5 @@
 """Where a run was made."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The risk of a cron, by numbers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The in-toto attestation."""
 
-from __future__ import annotations
-
 import base64
 import json
 import shutil

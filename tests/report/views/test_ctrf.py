@@ -1,7 +1,5 @@
 """CTRF."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

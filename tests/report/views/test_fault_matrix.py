@@ -1,7 +1,5 @@
 """The fault matrix, from outcomes made by hand."""
 
-from __future__ import annotations
-
 from cronproof.domain.service_names import REFUSALS
 from cronproof.evidence.message_outcome import Delivered, MessageOutcome, RowState
 from cronproof.gate.fault import FaultName

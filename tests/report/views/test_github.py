@@ -1,7 +1,5 @@
 """Workflows of GitHub Actions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """JUnit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from xml.etree import ElementTree as ET
 

@@ -1,7 +1,5 @@
 """The REST API on a database with a few rows, and a second implementation on the same."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

@@ -1,7 +1,5 @@
 """The query string: its meaning, and that invalid input is only ever refused."""
 
-from __future__ import annotations
-
 import contextlib
 
 import pytest

@@ -1,7 +1,5 @@
 """The REST API, compared with Supabase's own small server and used by its clients."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import subprocess

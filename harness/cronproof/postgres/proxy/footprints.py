@@ -9,8 +9,6 @@ release locks), and for advisory locks, notifications, savepoints, other stateme
 unknown kinds of locks. `Catalog.opaque` is the reason if it is so for the whole database.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence

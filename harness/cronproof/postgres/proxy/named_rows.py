@@ -5,8 +5,6 @@ and triggers nothing that touches others (`Catalog.keyed`), its footprint is tho
 part of it is not understood here, its footprint is the whole table.
 """
 
-from __future__ import annotations
-
 import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence

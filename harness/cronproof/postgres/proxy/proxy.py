@@ -6,8 +6,6 @@ describe, COPY data, login) is not a scheduling point. TLS ends here, or is refu
 without certificates. Cancel requests are forwarded.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection

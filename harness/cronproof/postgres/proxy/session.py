@@ -1,7 +1,5 @@
 """A proxied connection of an instance: statements are held and observed, and faults injected."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import ssl

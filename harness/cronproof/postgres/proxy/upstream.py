@@ -1,7 +1,5 @@
 """The two ends of a proxied connection, and where the real server listens."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass

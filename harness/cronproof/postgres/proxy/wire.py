@@ -3,8 +3,6 @@
 Message formats: https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """A server in a container, through testcontainers, for any Postgres image."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

@@ -4,8 +4,6 @@ It listens only on a Unix socket in that folder, so it takes no port and paralle
 collide. Its data need not survive a crash, so fsync and the like are off.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil

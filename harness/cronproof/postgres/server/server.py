@@ -1,7 +1,5 @@
 """The server that a run works on: embedded (the default), a container, or one given by its DSN."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import AsyncIterator, Iterator

@@ -1,7 +1,5 @@
 """What has changed from one run to another: failures, outcomes, coverage, time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from cronproof.report.data.document import Document, ScenarioEntry

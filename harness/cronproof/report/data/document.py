@@ -4,8 +4,6 @@ Every format of a report is rendered from it alone. Other tools rely on its keys
 but renaming or dropping one needs a new version.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Merges the shards of a run into one document."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The parts of the sign-off report, in order: the four tests of the hand-made one, then others."""
 
-from __future__ import annotations
-
 PARTS: dict[str, str] = {
     "functions": "Test 1: RPC functions exist",
     "responses": "Test 2: All crons answer as they should",

@@ -1,7 +1,5 @@
 """What exactly was verified: commit, versions, digests, times."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Converts the results of a run to its document, without secrets."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path

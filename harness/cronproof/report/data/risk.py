@@ -1,7 +1,5 @@
 """The risk of the remaining crons, measured. No adjective without a number."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
 https://github.com/secure-systems-lab/dsse
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The comparison of two runs in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from cronproof.report.data.comparison import Change, Changes

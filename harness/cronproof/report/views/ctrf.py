@@ -1,7 +1,5 @@
 """CTRF, the Common Test Report Format (https://ctrf.io): a test for each check."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The fault matrix: what became of messages, by the point of a fault and by the fault."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 

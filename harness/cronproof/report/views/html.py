@@ -4,8 +4,6 @@
 that even a mistake in escaping cannot run or load anything.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """Interleavings as text: what was covered, and a failing schedule with a column per instance."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from cronproof.engine.results import Exploration

@@ -1,7 +1,5 @@
 """JUnit XML: a suite for each scenario, a case for each check."""
 
-from __future__ import annotations
-
 import re
 from xml.dom import minidom
 

@@ -1,7 +1,5 @@
 """A timeline as lanes: the state of each instance at each step. Time runs downwards."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The sign-off report in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from cronproof.report.data.document import Document

@@ -1,7 +1,5 @@
 """Progress of a long exploration: one line, rewritten on a terminal, else repeated."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time

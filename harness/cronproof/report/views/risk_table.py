@@ -1,7 +1,5 @@
 """The table of the remaining crons: what the hand-made report said of each, and what was measured."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 

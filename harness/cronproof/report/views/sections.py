@@ -1,7 +1,5 @@
 """The content of a report, section by section, for every format."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Tables of a report, for every format, and their rendering in Markdown."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The terminal: a line for each check as it finishes, and the report's summary at the end."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 

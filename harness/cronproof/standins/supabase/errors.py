@@ -3,8 +3,6 @@
 https://docs.postgrest.org/en/stable/references/errors.html
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 https://supabase.com/docs/guides/api/api-keys: HS256, with the claims `role`, `iss`, `iat`, `exp`.
 """
 
-from __future__ import annotations
-
 import jwt
 
 SECRET = "jwt-secret-of-this-run-and-of-nothing-else"  # noqa: S105  (opens nothing but a run's own database)

@@ -1,7 +1,5 @@
 """Supabase's REST API for one instance: a statement for each request, answers as PostgREST's."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import json

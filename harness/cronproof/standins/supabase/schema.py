@@ -1,7 +1,5 @@
 """The schema that the REST API serves: tables with their keys and references, and functions."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

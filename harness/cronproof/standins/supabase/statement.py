@@ -4,8 +4,6 @@ Each request is a single statement, so it is one transaction and one scheduling 
 the body as JSON text, the number of rows in it, and the total number if that is asked for.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
