@@ -1,5 +1,7 @@
 """The sign-off page in a real browser: steps, comparison, no requests, accessible."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Iterator
