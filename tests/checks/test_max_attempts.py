@@ -1,0 +1,42 @@
+"""max-attempts: the limit on attempts to send one message."""
+
+from cronproof.checks.known_limit import KnownLimit
+from cronproof.checks.max_attempts import MaxAttempts
+from tests.support.evidence import ADA, BEN, assert_finding, run, sent
+
+TWICE = [sent(ADA, status=500), sent(ADA, recovering=True, number=2)]
+TWO = MaxAttempts(at_most=2)
+ONE = MaxAttempts(at_most=1)
+KNOWN = MaxAttempts(at_most=1, known=KnownLimit(reason="no memory of attempts", targets=["reference"]))
+
+
+def test_refusals_and_the_recovery_count() -> None:
+    assert_finding(TWO, run(sent=TWICE), "PASS", "at most 2 of 2")
+    assert_finding(ONE, run(sent=TWICE), "FAIL", "a message to ********0132 was tried 2 times, not at most 1")
+
+
+def test_messages_to_others_are_other_messages() -> None:
+    assert_finding(ONE, run(sent=[sent(ADA), sent(BEN)]), "PASS", "at most 1 of 1")
+
+
+def test_without_a_message_nothing_is_shown() -> None:
+    assert_finding(ONE, run(sent=[]), "INCONCLUSIVE", "no message was tried")
+
+
+def test_a_known_limit_passes_only_for_its_target_and_is_an_anomaly_all_the_same() -> None:
+    of_target = run(sent=TWICE, target="reference")
+
+    assert KNOWN.examine(of_target).known == ("no memory of attempts",)
+    assert_finding(KNOWN, of_target, "PASS", "a message to ********0132 was tried 2 times, not at most 1, as is known")
+    assert_finding(KNOWN, run(sent=TWICE, target="legacy"), "FAIL", "a message to")
+    assert KNOWN.anomalies(of_target) == ("tried too often",)
+
+
+def test_a_known_limit_that_never_shows_must_be_removed() -> None:
+    good, bad = run(target="reference"), run(sent=TWICE, target="reference")
+
+    concluded = [
+        KNOWN.conclude(evidence, [KNOWN.examine(one) for one in evidence]) for evidence in ([good], [good, bad])
+    ]
+
+    assert [finding and finding.verdict for finding in concluded] == ["FAIL", "PASS"]

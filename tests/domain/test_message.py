@@ -1,0 +1,16 @@
+"""Messages that instances tried to send."""
+
+from tests.support.evidence import ADA, sent
+
+
+def test_only_a_message_with_an_id_was_accepted() -> None:
+    assert (sent(ADA).message.accepted, sent(ADA, status=500).message.accepted) == (True, False)
+
+
+def test_a_message_is_named_by_who_sent_it() -> None:
+    assert str(sent(ADA, "B", number=3)) == "#3 by B (post-job-followup) 'Hi!'"
+    assert str(sent(ADA, recovering=True)) == "#1 by post-job-followup again 'Hi!'"
+
+
+def test_it_was_sent_for_the_purpose_of_its_cron() -> None:
+    assert sent(ADA).purpose == "followup_sent_at"
