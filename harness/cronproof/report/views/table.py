@@ -65,4 +65,4 @@ def cell(value: Cell) -> str:
 
 def _one_line(text: str) -> str:
     """Replaces line ends and control characters by spaces, and escapes what would end a cell."""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", text).replace("|", "\\|")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).replace("|", "\\|")
