@@ -3,39 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from typing import Any
 
 import psutil
 import pytest
 
-from cronproof.prove import kill_matrix
 from cronproof.prove.proof import Proof, subjects
-from cronproof.prove.trial import Outcome, Subject, Trial
+from cronproof.prove.trial import Trial
 from cronproof.targets.reference import find_equivalent
 from tests.support.command import Cronproof
 from tests.support.paths import ROOT
+from tests.support.trials import WHOLE, proof, trial
 from tests.support.waiting import wait_until
-
-
-def trial(name: str, kind: Any, outcome: Outcome, *, proves: str | None = None, failed: Sequence[str] = (),
-          doubts: Sequence[str] = ()) -> Trial:  # fmt: skip
-    subject = Subject(name, kind, {}, proves=proves, bug="A1" if proves else "")
-    return Trial(
-        subject, outcome, failed, "3-race/x" if failed else None, "so it failed" if failed else None, 0.1, doubts
-    )
-
-
-CAUGHT = trial("one", "saboteur", "caught", proves="exclusive", failed=["no-duplicate", "exclusive"])
-RIGHT = trial("right", "variant", "missed")
-MUTANTS = [trial(f"m{number}", "mutant", "caught", failed=["status"]) for number in range(98)]
-ALIVE = trial("alive", "mutant", "missed")
-EXPLAINED = trial("same", "mutant", "missed")
-WHOLE = [CAUGHT, RIGHT, *MUTANTS, ALIVE, EXPLAINED, trial("refused", "mutant", "broken")]
-
-
-def proof(*trials: Trial) -> Proof:
-    return Proof([*WHOLE, *trials], {"same": "it is the same"}, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -61,20 +39,6 @@ def test_an_explanation_of_what_is_caught_is_stale() -> None:
     stale = Proof([*WHOLE[:-2], trial("same", "mutant", "caught", failed=["status"])], {"same": "it is not"}, 1.0)
 
     assert (stale.stale, stale.holds) == (["same"], False)
-
-
-def test_the_matrix_says_which_check_caught_what() -> None:
-    missed = trial("two", "saboteur", "caught by another check", proves="egress", failed=["status"])
-
-    lines = list(kill_matrix.lines(proof(missed)))
-
-    one, two = (next(line for line in lines if line.startswith(f"A1    {name}")) for name in ("one", "two"))
-    assert (one.count("●"), one.count("○"), two.count("✗"), two.count("○")) == (1, 1, 1, 1)
-    assert "1 of 2 saboteurs caught by the check that they name" in lines
-    assert "  two (egress): caught by another check (3-race/x: so it failed)" in lines
-    assert "98 of 99 mutants caught (99.0 %, at least 98 % are asked for)" in lines
-    assert "  not caught: alive" in lines
-    assert "  1 more are refused by Postgres, or cannot be imported" in lines
 
 
 def test_every_explanation_is_of_a_mutant_that_there_is() -> None:

@@ -1,0 +1,100 @@
+"""A reset: the same rows and numbers whatever was there before, and nothing left."""
+
+from pathlib import Path
+
+import pytest
+
+from cronproof.postgres import lifecycle
+from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
+from tests.support.database import Await
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.mark.parametrize(
+    ("schema", "writes"),
+    [
+        (
+            (
+                "create table teams (id int primary key, owner int);"
+                "create table users (id int primary key, team int not null references teams (id));"
+                "create table logs (id serial primary key, by int references users (id));"
+                "alter table teams add foreign key (owner) references users (id);"
+            ),
+            (
+                "insert into teams values (1); insert into users values (1, 1); update teams set owner = 1;"
+                "insert into logs (by) values (1)"
+            ),
+        ),
+        (
+            (
+                "create table audit (id serial primary key, what text); create table zebras (id int primary key);"
+                "create function log() returns trigger language plpgsql as "
+                "$$ begin insert into audit (what) values (tg_op); return null; end $$;"
+                "create trigger log after insert or delete on zebras for each row execute function log();"
+            ),
+            "insert into zebras values (1), (2)",
+        ),
+        (
+            (
+                "create table parts (id int, at date) partition by range (at);"
+                "create table part_1 partition of parts for values from ('2026-01-01') to ('2027-01-01');"
+            ),
+            "insert into parts values (1, '2026-05-05')",
+        ),
+    ],
+    ids=["a circle of references", "a trigger that writes elsewhere", "partitions"],
+)
+def test_a_reset_leaves_nothing_whatever_the_schema(
+    schema: str, writes: str, tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(schema)
+
+    async def main() -> None:
+        async with lifecycle.create_database(postgres) as database:
+            await database.migrate([file])
+            await database.prepare()
+            script = await database.script([])
+            await database.reset(script)
+            empty = await database.digest()
+            for _ in range(2):
+                await database._control.execute(writes.encode())
+                assert (await database.digest()).state != empty.state
+                await database.reset(script)
+                assert (await database.digest()).state == empty.state
+
+    await_(main())
+
+
+def test_every_reset_is_the_same_whatever_was_there_before(database: Database, await_: Await) -> None:
+    tenant = b"insert into tenants (id, name, slug) values ('00000000-0000-4000-8000-000000000009', 'n', 'n')"
+    given = b"insert into jobs (id, tenant_id, status) select 7, id, 'completed' from tenants"
+    another = b"insert into jobs (tenant_id, status) select id, 'completed' from tenants"
+
+    async def main() -> list[list[int]]:
+        ids = []
+        for rows in ([tenant, another], [tenant, given], [tenant, another]):
+            await database.reset(await database.script(rows))
+            await database._control.execute(another)
+            ids.append([row["id"] for row in (await database.rows(["jobs"]))["jobs"]])
+        return ids
+
+    assert await_(main()) == [[1, 2], [7, 8], [1, 2]]
+
+
+def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Path, await_: Await) -> None:
+    file = tmp_path / "07.sql"
+    file.write_text('create schema "Of App"; create table "Of App".sent (id serial, job_id int); create sequence free')
+
+    async def main() -> list[tuple[int, int]]:
+        async with lifecycle.create_database(postgres) as database:
+            await database.migrate([file])
+            await database.prepare()
+            for _ in range(2):
+                await database.reset(await database.script([]))
+                await database._control.execute('insert into "Of App".sent (job_id) values (1)')
+            return await database.fetch("select id, nextval('free') from \"Of App\".sent")
+
+    assert await_(main()) == [(1, 1)]
