@@ -2,6 +2,7 @@
 
 import pytest
 
+from cronproof.domain.crons import CLAIM_FUNCTIONS
 from cronproof.postgres.database import Database
 
 pytestmark = pytest.mark.postgres
@@ -11,3 +12,18 @@ def test_rows_that_refer_go_before_those_they_refer_to(database: Database) -> No
     order = [table.name for table in database.catalog.deletable]
 
     assert order.index("cleaner_assignments") < order.index("jobs") < order.index("customers") < order.index("tenants")
+
+
+def test_points_in_time_are_only_set_or_not(database: Database) -> None:
+    rows = {"jobs": [{"id": 1, "completed_at": "2026-11-23T12:00:00+00:00", "followup_sent_at": None}]}
+
+    assert database.catalog.without_times(rows) == {
+        "jobs": [{"id": 1, "completed_at": True, "followup_sent_at": False}]
+    }
+
+
+def test_the_claim_functions_and_who_may_execute_them_are_known(database: Database) -> None:
+    functions = {function.name: function for function in database.catalog.functions}
+
+    assert functions.keys() >= set(CLAIM_FUNCTIONS.values())
+    assert {tuple(functions[name].executable_by) for name in CLAIM_FUNCTIONS.values()} == {("service_role",)}

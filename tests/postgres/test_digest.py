@@ -23,3 +23,20 @@ def test_writes_of_marks_are_logged_with_who_wrote_them(database: Database, awai
         return [(write.unit, write.column, write.is_set) for write in writes]
 
     assert await_(main()) == [(1, "followup_sent_at", True), (1, "followup_sent_at", False)]
+
+
+def test_rows_are_equal_whenever_they_were_written(database: Database, await_: Await) -> None:
+    tenant = b"insert into tenants (id, name, slug) values ('00000000-0000-4000-8000-000000000009', 'n', 'n')"
+    job = b"insert into jobs (id, tenant_id, status, completed_at) select 1, id, '%b', now() from tenants"
+
+    async def main() -> list[str]:
+        states = []
+        for status in (b"completed", b"completed", b"cancelled"):
+            await database.reset(await database.script([tenant]))
+            await database._control.execute(job % status)
+            states.append((await database.digest()).state)
+        return states
+
+    first, again, other = await_(main())
+
+    assert first == again != other

@@ -1,0 +1,63 @@
+"""An instance's own ports, and the environment that leads a process to them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from cronproof.services.services import Services
+from cronproof.standins.authority import Authority
+from cronproof.standins.endpoints import InstanceEndpoints
+from tests.support.rest import NO_DATABASE
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[InstanceEndpoints]:
+    endpoints = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder), NO_DATABASE)
+    async with endpoints.open():
+        yield endpoints
+
+
+def with_endpoints(folder: Path, test: Callable[[InstanceEndpoints], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with opened(folder) as endpoints:
+            await test(endpoints)
+
+    asyncio.run(main())
+
+
+def test_three_ports_are_open_and_each_is_another(tmp_path: Path) -> None:
+    async def test(endpoints: InstanceEndpoints) -> None:
+        ports = {endpoints.http_port, endpoints.tls_port, endpoints.proxy.port}
+        assert len(ports) == 3
+        assert 0 not in ports
+        assert endpoints.url("telegram") == f"http://127.0.0.1:{endpoints.http_port}/telegram"
+
+    with_endpoints(tmp_path, test)
+
+
+def test_the_environment_leads_every_language_to_the_proxy_and_the_authority(tmp_path: Path) -> None:
+    async def test(endpoints: InstanceEndpoints) -> None:
+        environment = endpoints.environment({"NODE_OPTIONS": "--max-old-space-size=512"})
+        proxy = f"http://127.0.0.1:{endpoints.proxy.port}"
+        assert {environment[name] for name in ("http_proxy", "HTTPS_PROXY", "all_proxy")} == {proxy}
+        assert environment["NO_PROXY"] == environment["no_proxy"] == "127.0.0.1,localhost,::1"
+        assert environment["SSL_CERT_FILE"] == environment["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "authority.pem")
+        assert environment["NODE_OPTIONS"].startswith("--max-old-space-size=512 --require=")
+        interception = json.loads(environment["CRONPROOF_INTERCEPTION"])
+        assert (interception["tlsPort"], interception["proxyPort"]) == (endpoints.tls_port, endpoints.proxy.port)
+
+    with_endpoints(tmp_path, test)
+
+
+def test_every_exchange_counts_as_activity(tmp_path: Path) -> None:
+    async def test(endpoints: InstanceEndpoints) -> None:
+        before = endpoints.activity
+        async with httpx.AsyncClient(trust_env=False) as client:
+            response = await client.get(endpoints.url("openphone") + "/v2/nowhere")
+        assert (response.status_code, endpoints.activity > before) == (401, True)
+
+    with_endpoints(tmp_path, test)
