@@ -1,26 +1,20 @@
 """The table of the remaining crons, and scenarios with pairs, slow ones and clocks."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
-from cronproof.scenario import reader
-from tests.support.command import ENDS_SECONDS, Cronproof, interrupted
+from tests.support.command import Cronproof
 from tests.support.paths import ROOT
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.postgres
 
+
 REMAINING = ROOT / "scenarios" / "8-remaining"
-FOLDERS = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]
-"""Enough scenarios that a second process is started."""
+
+
 DOCS = ROOT / "docs" / "remaining-crons.md"
 
 
@@ -119,39 +113,3 @@ def test_the_clock_of_another_process_cannot_be_set(cronproof: Cronproof, tmp_pa
 
     assert done.returncode == 4, done.stdout
     assert "the clock of app cannot be set: only that of crons in this process can" in done.stdout
-
-
-def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cronproof", "verify", *FOLDERS, "--json", "--out", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
-        try:
-            os.kill(worker_of(run.pid), signal.SIGKILL)
-            output, _ = run.communicate(timeout=ENDS_SECONDS)
-        finally:
-            run.kill()
-        document = json.loads(output)
-
-    assert (run.returncode, document["verdict"]) == (0, "PASS")
-    ids = [scenario["id"] for scenario in document["scenarios"]]
-    assert ids == [file.id for file in reader.read_scenarios(reader.find_files([Path(folder) for folder in FOLDERS]))]
-
-
-def worker_of(pid: int) -> int:
-    """Waits for the worker process of another process, and returns its id."""
-    workers: list[int] = []
-
-    def has_started() -> bool:
-        children = psutil.Process(pid).children()
-        workers[:] = [child.pid for child in children if any("spawn_main" in part for part in child.cmdline())]
-        return bool(workers)
-
-    wait_until(has_started)
-    return workers[0]
-
-
-def test_ctrl_c_ends_several_processes_and_tells_what_was_found(tmp_path: Path) -> None:
-    code, output, _ = interrupted("verify", str(REMAINING), "--out", str(tmp_path))
-
-    assert code == 130
-    assert "INCONCLUSIVE  delivery       interrupted" in output
-    assert (tmp_path / "latest" / "sign-off.md").exists()

@@ -1,6 +1,5 @@
 """Faults end to end, on a real Postgres: the fault matrix of the crons."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +20,15 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
 
+
 FAULTS = ROOT / "scenarios" / "7-faults"
+
+
 FOLLOWUP = FAULTS / "post-job-followup.yaml"
+
+
 CALL = "A: call openphone POST /v1/messages"
+
 
 Verify = Callable[..., ScenarioResult]
 
@@ -120,21 +125,6 @@ def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Ser
     assert len(died) == 14  # two instances, seven points each
     assert result.exploration.strategy == "all"
     assert result.exploration.exhausted
-
-
-def test_a_counterexample_with_a_fault_is_replayed(cronproof: Cronproof, tmp_path: Path) -> None:
-    file = tmp_path / "strict.yaml"
-    text = FOLLOWUP.read_text()
-    file.write_text(text[: text.index("      known:")].replace("[each]", "[timeout-after, sql-error]"))
-    failed = cronproof("verify", str(file), "--out", str(tmp_path), "--json")
-
-    (scenario,) = json.loads(failed.stdout)["scenarios"]
-    assert (failed.returncode, scenario["verdict"]) == (1, "FAIL")
-    assert "A!timeout-after: call openphone POST /v1/messages" in Path(scenario["counterexample"]).read_text()
-    (bad,) = [one for one in scenario["faults"] if one["delivered"] == "twice"]
-    assert (bad["faults"][0]["fault"], bad["row"], bad["answers"]) == ("timeout-after", "claimed", ["A: 200", "B: 200"])
-    again = cronproof("replay", scenario["counterexample"], "--times", "3")
-    assert (again.returncode, "3 × still fails" in again.stdout) == (1, True), again.stdout
 
 
 def test_the_matrix_is_printed_and_in_the_report(cronproof: Cronproof, tmp_path: Path) -> None:
