@@ -67,7 +67,7 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder: Path) -> None:
-    run = Started(short_folder)
+    run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
     assert "postgres" in living(server)
 
@@ -82,7 +82,7 @@ def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder
 
 
 def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_folder: Path) -> None:
-    run = Started(short_folder)
+    run = Started(short_folder, *RULES)
     wait_until(lambda: bool(list(short_folder.glob("cronproof-*/data/base"))))
 
     run.process.kill()
@@ -105,7 +105,7 @@ def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> No
 
 
 def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path) -> None:
-    run = Started(short_folder)
+    run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
     (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
 

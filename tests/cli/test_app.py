@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import RACE, run_command
+from tests.support.command import RACE, cronproof_process, run_command
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.postgres
@@ -19,7 +19,7 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
     (tmp_path / "cronproof").mkdir()
     (tmp_path / "cronproof" / "__init__.py").write_text("raise ImportError('not this one')")
 
-    done = run_command("verify", str(ROOT / RACE), folder=tmp_path)
+    done = cronproof_process("verify", str(ROOT / RACE), folder=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -52,7 +52,10 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(arguments: list[str], exit_code: int, message: str, tmp_path: Path) -> None:
-    done = run_command("verify", *([] if "--out" in arguments else ["--out", str(tmp_path)]), *arguments)
+    is_about_one = arguments[0].startswith("--") and arguments[0] != "--shard"
+    others = [RACE] * is_about_one + ["--out", str(tmp_path)] * ("--out" not in arguments)
+
+    done = run_command("verify", *others, *arguments)
 
     assert (done.returncode, done.stdout) == (exit_code, "")
     assert done.stderr.startswith(message)

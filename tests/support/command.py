@@ -80,10 +80,10 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-def cronproof_process(*arguments: str) -> Done:
+def cronproof_process(*arguments: str, folder: Path = ROOT) -> Done:
     """Runs the command in a process of its own, for a test that cannot have it in this one."""
-    command = [sys.executable, "-m", "cronproof", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-P", "-m", "cronproof", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
 
 
