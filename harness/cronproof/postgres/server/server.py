@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cronproof.cleanup import guarded, sweep
 from cronproof.errors import UsageError
-from cronproof.postgres.server import container, embedded
+from cronproof.postgres.server import embedded
 
 UNCLEAR_DSN = "the given DSN"
 
@@ -43,6 +43,8 @@ async def open_server(choice: str) -> AsyncIterator[Server]:
         with _libpq_unconfigured(), guarded() as guard:
             yield Server(embedded.start(guard), "embedded", disposable=True)
     elif choice == "container" or (kind == "container" and image):
+        from cronproof.postgres.server import container  # noqa: PLC0415  (Docker's client is slow to load)
+
         image = image or container.DEFAULT_IMAGE
         with _libpq_unconfigured(), guarded() as guard:
             yield Server(container.start(image, guard), f"container {image}", disposable=True)
