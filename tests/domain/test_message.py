@@ -1,10 +1,17 @@
 """Messages that instances tried to send."""
 
+from cronproof.domain.message import Attempt
 from tests.support.evidence import ADA, sent
 
 
 def test_only_a_message_with_an_id_was_accepted() -> None:
-    assert (sent(ADA).message.accepted, sent(ADA, status=500).message.accepted) == (True, False)
+    without_id = Attempt(ADA, "Hi!", 202)
+
+    assert (sent(ADA).message.accepted, sent(ADA, status=500).message.accepted, without_id.accepted) == (
+        True,
+        False,
+        False,
+    )
 
 
 def test_a_message_is_named_by_who_sent_it() -> None:

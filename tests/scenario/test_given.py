@@ -32,7 +32,10 @@ def test_what_is_no_time_of_a_place_is_told_with_an_example(clock: object) -> No
 
 
 def test_places_to_choose_are_those_with_any_alone() -> None:
-    rows = [{"id": 1, "status": {"any": ["a", "b"]}, "data": {"any": 1}}, {"repeat": 2, "row": {"at": {"any": [1, 2]}}}]
+    rows = [
+        {"id": 1, "status": {"any": ["a", "b"]}, "data": {"any": 1}, "x": {"any": ["a", "b"], "y": 1}},
+        {"repeat": 2, "row": {"at": {"any": [1, 2]}}},
+    ]
 
     places = [place for place, _, _ in Given.model_validate({"rows": {"jobs": rows}}).places_to_choose()]
 

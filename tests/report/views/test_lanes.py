@@ -42,3 +42,15 @@ def test_steps_are_shared_until_the_first_difference() -> None:
 
     assert [row.is_shared for row in make_rows(TIMELINE, other)] == [True, True, False, False, False]
     assert (common(TIMELINE, TIMELINE), common(TIMELINE, Timeline(["A"], []))) == (5, 0)
+
+
+def test_a_wait_ends_with_the_first_sign_of_life() -> None:
+    moments = [
+        Moment("B", "claim", [WAITS]),
+        Moment("A", "commit", [Note("result", "B: SELECT 1", "B")]),
+        Moment("A", "x", []),
+    ]
+
+    states = [row.places[1].state for row in make_rows(Timeline(["A", "B"], moments))]
+
+    assert states == ["acts", "waits", "idle"]

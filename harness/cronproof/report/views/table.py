@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,27 @@ def cell(value: Cell) -> str:
         case tuple():
             return "".join(map(cell, value))
         case Code(text):
-            fence = "``" if "`" in text else "`"
-            return f"{fence}{_one_line(text)}{fence}"
+            return _code(text)
         case Strong(text):
             return f"**{cell(text)}**"
         case Link(text, file):
-            return f"[`{_one_line(text)}`]({file})"
+            return f"[{_code(text)}]({quote(file)})"
         case _:
-            return re.sub(r"([*`<\[])", r"\\\1", _one_line(str(value)))
+            return _MARKUP.sub(r"\\\g<0>", _one_line(str(value)))
+
+
+# An underscore within a word is no markup: https://spec.commonmark.org/0.31.2/#emphasis-and-strong-emphasis.
+_MARKUP = re.compile(r"[\\*`<\[|~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+
+
+def _code(text: str) -> str:
+    """Renders a code span. A backslash before a bar is doubled, since a cell cannot hold it otherwise."""
+    text = re.sub(r"(\\*)\|", r"\1\1\\|", _one_line(text))
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def _one_line(text: str) -> str:
-    """Replaces line ends and control characters by spaces, and escapes what would end a cell."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).replace("|", "\\|")
+    """Replaces line ends and control characters by spaces."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text)
