@@ -19,9 +19,15 @@ def test_a_table_has_a_head_and_a_line_for_each_row() -> None:
 
 
 def test_values_are_rendered_by_their_kind() -> None:
-    values: list[Cell] = [Code("x"), Code("a`b"), Code("`"), Link("A6 B7", "a (1).yaml"), ("by ", Code("A"), 3)]
+    values: list[Cell] = [Code("x"), Code("a`b"), Code("`"), Link("A6 B7", "x/a+b:1 (2).yaml"), ("by ", Code("A"), 3)]
 
-    assert [cell(value) for value in values] == ["`x`", "``a`b``", "`` ` ``", "[`A6 B7`](a%20%281%29.yaml)", "by `A`3"]
+    assert [cell(value) for value in values] == [
+        "`x`",
+        "``a`b``",
+        "`` ` ``",
+        "[`A6 B7`](x/a+b:1%20%282%29.yaml)",
+        "by `A`3",
+    ]
 
 
 def test_markup_in_text_is_only_text() -> None:

@@ -58,11 +58,13 @@ def cell(value: Cell) -> str:
         case Strong(text):
             return f"**{cell(text)}**"
         case Link(text, file):
-            return f"[{_code(text)}]({quote(file)})"
+            return f"[{_code(text)}]({quote(file, safe=_IN_A_PATH)})"
         case _:
             return _MARKUP.sub(r"\\\g<0>", _one_line(str(value)))
 
 
+_IN_A_PATH = "/+:@=,;!$&'"
+"""What a URL's path may hold besides letters, digits, `_.-~`: https://www.rfc-editor.org/rfc/rfc3986#section-3.3."""
 # An underscore within a word is no markup: https://spec.commonmark.org/0.31.2/#emphasis-and-strong-emphasis.
 _MARKUP = re.compile(r"[\\*`<\[|~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 
