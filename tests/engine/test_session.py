@@ -1,0 +1,76 @@
+"""A session: what is kept warm between scenarios."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cronproof.engine.plan import Plan
+from cronproof.engine.session import Session, open_session_on
+from cronproof.errors import InvalidScenario
+from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
+from cronproof.scenario.reader import ScenarioFile
+from tests.support.command import RACE
+from tests.support.database import Await
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.postgres
+
+
+@asynccontextmanager
+async def opened(postgres: Server) -> AsyncIterator[Session]:
+    async with open_session_on(postgres, Plan("reference")) as session:
+        yield session
+
+
+def race(folder: Path, *changes: tuple[str, str], name: str = "race.yaml") -> ScenarioFile:
+    """The race, with some text replaced."""
+    text = (ROOT / RACE).read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    (folder / name).write_text(text)
+    return reader.read_scenario(folder / name)
+
+
+def test_rows_that_the_database_refuses_are_told_of_all_files(postgres: Server, await_: Await, tmp_path: Path) -> None:
+    wrong = [race(tmp_path, ("status: completed", "status: finished"), name=f"{name}.yaml") for name in "ab"]
+
+    async def main() -> None:
+        async with opened(postgres) as session:
+            await session.compile([race(tmp_path)])
+            await session.compile([race(tmp_path), *wrong])
+
+    with pytest.raises(InvalidScenario) as invalid:
+        await_(main())
+
+    assert [mistake.file.name for mistake in invalid.value.mistakes] == ["a.yaml", "b.yaml"]
+
+
+def test_scenarios_share_the_proxies_of_their_instances(postgres: Server, await_: Await, tmp_path: Path) -> None:
+    async def main() -> tuple[list[int], list[int]]:
+        async with opened(postgres) as session:
+            two = await session.prepare(race(tmp_path))
+            three = await session.prepare(race(tmp_path, ("instances: 2", "instances: 3")))
+            return [proxy.port for proxy in two.rig.proxies], [proxy.port for proxy in three.rig.proxies]
+
+    of_two, of_three = await_(main())
+
+    assert (of_three[:2], len(set(of_three))) == (of_two, 3)
+
+
+def test_after_a_restart_of_the_database_every_instance_must_reconnect(
+    postgres: Server, await_: Await, tmp_path: Path
+) -> None:
+    async def main() -> set[tuple[str, str]]:
+        async with opened(postgres) as session:
+            runner = await session.prepare(race(tmp_path))
+            before = [pid for proxy in runner.rig.proxies for pid in proxy.pids]
+            await session._connections.restart()
+            assert before
+            assert [pid for proxy in runner.rig.proxies for pid in proxy.pids if pid in before] == []
+            return {place for place in session._connections.must_reconnect if place[1] == "service_role"}
+
+    assert await_(main()) == {("A", "service_role"), ("B", "service_role")}
