@@ -10,9 +10,12 @@ import docker
 import pytest
 
 from cronproof.cleanup import CONTAINER_LABEL
+from tests.support.command import RACE, Cronproof
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.container
+
+SOME = ["scenarios/1-functions", RACE, "scenarios/6-roles", "scenarios/7-faults/post-job-followup.yaml"]
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +57,12 @@ def our_containers() -> list[str]:
     return names
 
 
-def test_a_container_gives_the_same_results_as_the_embedded_server(image: str, tmp_path: Path) -> None:
-    done = verify(image, tmp_path, "--json")
-    embedded = subprocess.run(
-        [sys.executable, "-m", "cronproof", "verify", "--json", "--out", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.mark.parametrize("scenarios", [SOME, pytest.param(["scenarios"], marks=pytest.mark.slow)], ids=["some", "all"])
+def test_a_container_gives_the_same_results_as_the_embedded_server(
+    scenarios: list[str], image: str, cronproof: Cronproof, tmp_path: Path
+) -> None:
+    done = verify(image, tmp_path, "--json", *scenarios)
+    embedded = cronproof("verify", "--json", "--out", str(tmp_path), *scenarios)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert _what_was_found(done.stdout) == _what_was_found(embedded.stdout)
@@ -71,7 +71,7 @@ def test_a_container_gives_the_same_results_as_the_embedded_server(image: str, t
 
 
 def test_the_crons_before_the_fix_fail_there_too(image: str, tmp_path: Path) -> None:
-    done = verify(image, tmp_path, "--target", "legacy", "scenarios/3-race")
+    done = verify(image, tmp_path, "--target", "legacy", RACE)
 
     assert done.returncode == 1
     assert "job 32: ********0132 got 2 messages" in done.stdout
