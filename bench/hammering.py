@@ -16,7 +16,7 @@ from cronproof.explore import explorer
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.postgres.database import Database
 from cronproof.postgres.reset import Script
-from tests.support.sessions import Came, Sessions
+from tests.support.sessions import Sessions, SessionsSummary
 
 TRIALS = 500
 MOMENTS_SECONDS = 0.02
@@ -68,8 +68,8 @@ async def _explore(database: Database, script: Script) -> int:
 
     async with sessions.opened():
 
-        async def execute(tasks: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Came]]:
-            return [(follow, _judged(came)) for follow, came in await sessions.execute(tasks)]
+        async def execute(tasks: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, SessionsSummary]]:
+            return [(follow, _judged(summary)) for follow, summary in await sessions.execute(tasks)]
 
         search = explorer.make_strategy("preemptions:2", list(programs))
         coverage, failing = await explorer.explore(
@@ -83,9 +83,9 @@ async def _explore(database: Database, script: Script) -> int:
     return coverage.schedules
 
 
-def _judged(came: Came) -> Came:
+def _judged(summary: SessionsSummary) -> SessionsSummary:
     """A duplicate: both picked the row, whatever they did then."""
-    return Came(came.outcome, came.waits, failed=came.outcome.count('["SELECT 1", [[1]]]') > 1)
+    return SessionsSummary(summary.outcome, summary.waits, failed=summary.outcome.count('["SELECT 1", [[1]]]') > 1)
 
 
 async def _claim(connection: AsyncConnection) -> bool:

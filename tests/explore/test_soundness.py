@@ -16,7 +16,7 @@ from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
 from tests.support.database import Await, database_with
 from tests.support.isolationtester import permutations
-from tests.support.sessions import Came, Sessions
+from tests.support.sessions import Sessions, SessionsSummary
 
 pytestmark = pytest.mark.postgres
 
@@ -80,7 +80,7 @@ async def explored(
     runs: list[ExecutedSchedule] = []
     async with sessions.opened():
 
-        async def execute(tasks: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Came]]:
+        async def execute(tasks: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, SessionsSummary]]:
             came = await sessions.execute(tasks)
             runs.extend(follow for follow, _ in came)
             return came

@@ -21,7 +21,7 @@ from cronproof.postgres.reset import Script
 
 
 @dataclass(frozen=True)
-class Came:
+class SessionsSummary:
     """An execution's outcome: rows and errors of each step, and the final tables."""
 
     outcome: str
@@ -58,11 +58,11 @@ class Sessions:
                 self._proxies[name] = proxy
             yield self
 
-    async def execute(self, items: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Came]]:
+    async def execute(self, items: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, SessionsSummary]]:
         """Executes a batch."""
         return [await self._one(item) for item in items]
 
-    async def _one(self, item: WorkItem) -> tuple[ExecutedSchedule, Came]:
+    async def _one(self, item: WorkItem) -> tuple[ExecutedSchedule, SessionsSummary]:
         policy = policy_for(item)
         await self.database.reset(self.script)
         executor = Executor(_Blockers(self), ExecutionSpec(known=item.known, observes=item.observes))
@@ -90,7 +90,7 @@ class Sessions:
             await connection.rollback()
         rows = await self.database.rows(self.tables)
         outcome = json.dumps([came, rows], default=str, sort_keys=True)
-        return policy.executed(item, trace), Came(outcome, len(trace.waits))
+        return policy.executed(item, trace), SessionsSummary(outcome, len(trace.waits))
 
     async def blockers(self, name: str) -> list[str]:
         """The sessions that hold a lock for which this session waits."""
