@@ -1,13 +1,12 @@
 """The applications of fixtures/targets, verified by the command with their own config."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.command import cronproof_process
 from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.postgres, pytest.mark.examples]
@@ -18,15 +17,9 @@ WITHOUT_FAULTS = sorted(
 TARGETS = ROOT / "fixtures" / "targets"
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cronproof", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-
 def verify(name: str, folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     config = TARGETS / name / "cronproof.toml"
-    ended = run_command("verify", "--config", str(config), "--out", str(folder), "--json", *arguments)
+    ended = cronproof_process("verify", "--config", str(config), "--out", str(folder), "--json", *arguments)
     assert ended.returncode in {0, 1, 4}, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
 
@@ -43,7 +36,7 @@ def test_a_correct_application_passes_every_scenario_but_those_of_faults(name: s
 def test_processes_that_are_killed_lose_and_double_what_the_reference_does(tmp_path: Path) -> None:
     file = "scenarios/7-faults/post-job-followup.yaml"
     _, document = verify("node-pg", tmp_path, file)
-    reference = json.loads(run_command("verify", file, "--json", "--out", str(tmp_path)).stdout)
+    reference = json.loads(cronproof_process("verify", file, "--json", "--out", str(tmp_path)).stdout)
 
     assert document["verdict"] == reference["verdict"] == "PASS"
     assert table(document) == table(reference)
@@ -72,7 +65,7 @@ def test_the_application_before_the_fix_fails_the_races_and_nothing_else(tmp_pat
         "3-race/post-job-followup-refused-once"
     ]
     for scenario in explored:
-        replayed = run_command("replay", scenario["counterexample"], "--times", "3")
+        replayed = cronproof_process("replay", scenario["counterexample"], "--times", "3")
         assert (replayed.returncode, "3 × still fails" in replayed.stdout) == (1, True), replayed
 
 

@@ -80,10 +80,11 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-def cronproof_process(*arguments: str, folder: Path = ROOT) -> Done:
+def cronproof_process(*arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done:
     """Runs the command in a process of its own, for a test that cannot have it in this one."""
     command = [sys.executable, "-P", "-m", "cronproof", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    of_process = os.environ | (environment or {})
+    done = subprocess.run(command, cwd=folder, env=of_process, capture_output=True, text=True, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

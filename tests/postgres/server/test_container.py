@@ -2,16 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import docker
 import pytest
 
 from cronproof.cleanup import CONTAINER_LABEL
-from tests.support.command import RACE, Cronproof
-from tests.support.paths import ROOT
+from tests.support.command import RACE, Cronproof, Done, cronproof_process
 
 pytestmark = pytest.mark.container
 
@@ -30,24 +27,8 @@ def image() -> str:
     return name
 
 
-def verify(image: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "cronproof",
-            "verify",
-            "--postgres",
-            f"container:{image}",
-            "--out",
-            str(folder),
-            *arguments,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def verify(image: str, folder: Path, *arguments: str) -> Done:
+    return cronproof_process("verify", "--postgres", f"container:{image}", "--out", str(folder), *arguments)
 
 
 def our_containers() -> list[str]:
@@ -87,14 +68,8 @@ def test_an_image_that_is_not_to_be_had_is_one_line(image: str, tmp_path: Path) 
 
 
 def test_no_engine_is_one_line(image: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cronproof", "verify", "--postgres", "container", "--out", str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/no.sock"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    no_engine = {"DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    done = cronproof_process("verify", "--postgres", "container", "--out", str(tmp_path), environment=no_engine)
 
     assert done.returncode == 3
     assert done.stderr.startswith("cronproof: no Docker engine answers")
