@@ -1,6 +1,5 @@
 """Nothing that a run starts outlives it, even if its process is killed."""
 
-import contextlib
 import os
 import re
 import signal
@@ -10,24 +9,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cronproof import cleanup
+from tests.support import processes
+from tests.support.command import without_progress
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.postgres
 
 
-def living(folder: Path) -> list[str]:
-    """The processes with the folder in their command line, without zombies."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and any(str(folder) in part for part in process.cmdline()):
-                found.append(process.name())
-    return found
+def living_in(folder: Path) -> list[str]:
+    """The names of the processes with the folder in their command line."""
+    return [process.name() for process in processes.living() if processes.mentions(process, str(folder))]
 
 
 RULES = ("scenarios/3-race", "scenarios/5-rules")
@@ -69,16 +64,19 @@ def short_folder() -> Iterator[Path]:
 def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder: Path) -> None:
     run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
-    assert "postgres" in living(server)
+    assert "postgres" in living_in(server)
 
     run.process.send_signal(number)
     _, errors = run.process.communicate()
 
-    wait_until(lambda: not server.exists() and not living(server))
+    wait_until(lambda: not server.exists() and not living_in(server))
     if number == signal.SIGKILL:
         assert run.process.returncode == -signal.SIGKILL
     else:
-        assert (run.process.returncode, errors) == (130, "cronproof: interrupted; nothing was left behind\n")
+        assert (run.process.returncode, without_progress(errors)) == (
+            130,
+            "cronproof: interrupted; nothing was left behind\n",
+        )
 
 
 def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_folder: Path) -> None:
@@ -88,34 +86,34 @@ def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_fold
     run.process.kill()
     run.process.communicate()
 
-    wait_until(lambda: not list(short_folder.glob("cronproof*")) and not living(short_folder))
+    wait_until(lambda: not list(short_folder.glob("cronproof*")) and not living_in(short_folder))
 
 
 def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> None:
     run = Started(short_folder, "scenarios/3-race")
     server = run.until_scenarios_run()
-    (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
+    (watcher,) = processes.children_with("cronproof.cleanup", run.process.pid)
 
     watcher.kill()
     _, errors = run.process.communicate()
 
-    assert (run.process.returncode, errors) == (0, "")
+    assert (run.process.returncode, without_progress(errors)) == (0, "")
     assert not server.exists()
-    assert not living(server)
+    assert not living_in(server)
 
 
 def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path) -> None:
     run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
-    (watcher,) = [p for p in psutil.Process(run.process.pid).children() if "cronproof.cleanup" in p.cmdline()]
+    (watcher,) = processes.children_with("cronproof.cleanup", run.process.pid)
 
     watcher.kill()
     run.process.kill()
     run.process.communicate()
-    assert living(server)
+    assert living_in(server)
 
     Started(short_folder, "scenarios/1-functions").process.communicate()
-    wait_until(lambda: not server.exists() and not living(server))
+    wait_until(lambda: not server.exists() and not living_in(server))
 
 
 def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:

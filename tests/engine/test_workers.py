@@ -7,18 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cronproof.scenario import reader
 from tests.support.command import ENDS_SECONDS, interrupted
 from tests.support.paths import ROOT
+from tests.support.processes import children_with
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.postgres
 
 REMAINING = ROOT / "scenarios" / "8-remaining"
 FOLDERS = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]
+"""Enough scenarios that a second process is started."""
 
 
 def test_what_a_process_has_died_of_is_verified_by_another(tmp_path: Path) -> None:
@@ -44,16 +45,12 @@ def test_ctrl_c_ends_several_processes_and_tells_what_was_found(tmp_path: Path) 
     assert (tmp_path / "latest" / "sign-off.md").exists()
 
 
-"""Enough scenarios that a second process is started."""
-
-
 def worker_of(pid: int) -> int:
     """Waits for the worker process of another process, and returns its id."""
     workers: list[int] = []
 
     def has_started() -> bool:
-        children = psutil.Process(pid).children()
-        workers[:] = [child.pid for child in children if any("spawn_main" in part for part in child.cmdline())]
+        workers[:] = [child.pid for child in children_with("spawn_main", pid)]
         return bool(workers)
 
     wait_until(has_started)

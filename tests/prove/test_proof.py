@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from cronproof.prove.proof import Proof, subjects
@@ -12,6 +11,7 @@ from cronproof.prove.trial import Trial
 from cronproof.targets.reference import find_equivalent
 from tests.support.command import Cronproof
 from tests.support.paths import ROOT
+from tests.support.processes import children_with, has_ended
 from tests.support.trials import WHOLE, proof, trial
 from tests.support.waiting import wait_until
 
@@ -76,15 +76,12 @@ def test_a_proof_that_is_killed_leaves_no_process() -> None:
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        run = psutil.Process(process.pid)
-        wait_until(lambda: len(of_the_pool(run)) == 2)
-        started = of_the_pool(run)
-        process.kill()
-    wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
-
-
-def of_the_pool(run: psutil.Process) -> list[psutil.Process]:
-    return [child for child in run.children() if "multiprocessing.spawn" in " ".join(child.cmdline())]
+        try:
+            wait_until(lambda: len(children_with("multiprocessing.spawn", process.pid)) == 2)
+            started = children_with("multiprocessing.spawn", process.pid)
+        finally:
+            process.kill()
+    wait_until(lambda: all(has_ended(one) for one in started))
 
 
 def test_a_name_that_nothing_has_is_told(cronproof: Cronproof) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from cronproof.errors import EnvironmentFailed
 from cronproof.targets.process import Process
+from tests.support.processes import has_ended
 from tests.support.waiting import wait_for, wait_until
 
 SERVES = """
@@ -20,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self): self.send_error(int(sys.argv[2]))
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-SECONDS = 20.0
+SECONDS = 60.0
 """For a process that becomes ready, or ends."""
 LATE_SECONDS = 0.1
 """For a process that the test knows to have come as far as it ever will."""
@@ -146,7 +147,7 @@ def test_a_child_that_has_left_the_session_is_killed_too(port: int, tmp_path: Pa
 
     with_started(test, ["sh", "-c", "setsid sleep 1000 & echo $!; wait"], port, tmp_path)
 
-    wait_until(lambda: not children[0].is_running() or children[0].status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(children[0]))
 
 
 @pytest.mark.skipif(not Process.can_tell_whether_idle, reason="only Linux tells the state of a thread")
