@@ -1,5 +1,6 @@
 """The container server, with a real Docker engine and the image CRONPROOF_TEST_IMAGE."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -28,14 +29,15 @@ def image() -> str:
 
 
 def verify(image: str, folder: Path, *arguments: str) -> Done:
-    return cronproof_process("verify", "--postgres", f"container:{image}", "--out", str(folder), *arguments)
+    command = ["verify", "--postgres", f"container:{image}", "--out", str(folder), *arguments]
+    return cronproof_process(*command, environment={"TMPDIR": str(folder)})
 
 
-def our_containers() -> list[str]:
-    client = docker.from_env()
-    names = [str(container.name) for container in client.containers.list(all=True, filters={"label": CONTAINER_LABEL})]
-    client.close()
-    return names
+def left_by(folder: Path) -> list[str]:
+    """The names of the containers whose run has its temporary files in the folder."""
+    with contextlib.closing(docker.from_env()) as client:
+        ours = client.containers.list(all=True, filters={"label": CONTAINER_LABEL})
+        return [str(one.name) for one in ours if Path(one.labels[CONTAINER_LABEL]).is_relative_to(folder)]
 
 
 @pytest.mark.parametrize("scenarios", [SOME, pytest.param(["scenarios"], marks=pytest.mark.slow)], ids=["some", "all"])
@@ -48,7 +50,7 @@ def test_a_container_gives_the_same_results_as_the_embedded_server(
     assert (done.returncode, done.stderr) == (0, "")
     assert _what_was_found(done.stdout) == _what_was_found(embedded.stdout)
     assert json.loads(done.stdout)["postgres"].endswith(f"container {image}")
-    assert our_containers() == []
+    assert left_by(tmp_path) == []
 
 
 def test_the_crons_before_the_fix_fail_there_too(image: str, tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_the_crons_before_the_fix_fail_there_too(image: str, tmp_path: Path) -> 
 
     assert done.returncode == 1
     assert "job 32: ********0132 got 2 messages" in done.stdout
-    assert our_containers() == []
+    assert left_by(tmp_path) == []
 
 
 def test_an_image_that_is_not_to_be_had_is_one_line(image: str, tmp_path: Path) -> None:
