@@ -15,6 +15,7 @@ from cronproof.gate.point import Point
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from tests.support.database import Await
+from tests.support.waiting import DEADLINE_SECONDS
 
 pytestmark = pytest.mark.postgres
 
@@ -201,7 +202,7 @@ def test_what_was_locked_is_free_when_a_lost_connection_is_noticed(database: Dat
             await connection.execute("lock table public.tenants in access exclusive mode")
             with pytest.raises(psycopg.OperationalError):
                 await connection.execute("select 1")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 await database.fetch("select 1 from public.tenants for update nowait")
 
     await_(main())

@@ -27,6 +27,7 @@ from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from cronproof.targets import reference
 from tests.support.database import Await
+from tests.support.waiting import DEADLINE_SECONDS
 
 LITE = Path(__file__).parent / "lite"
 NORTH, SOUTH = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
@@ -171,7 +172,7 @@ def second(api: Api, modules: Path, await_: Await, tmp_path_factory: pytest.Temp
     )
 
     async def answers() -> None:
-        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(DEADLINE_SECONDS), httpx.AsyncClient(trust_env=False) as client:
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     await client.get(f"http://127.0.0.1:{port}/")
