@@ -13,7 +13,7 @@ import pytest
 
 from cronproof import cleanup
 from tests.support import processes
-from tests.support.command import without_progress
+from tests.support.command import RACE, without_progress
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -102,6 +102,7 @@ def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> No
     assert not living_in(server)
 
 
+@pytest.mark.slow
 def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path) -> None:
     run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()
@@ -112,16 +113,17 @@ def test_what_a_killed_guard_left_is_removed_by_the_next_run(short_folder: Path)
     run.process.communicate()
     assert living_in(server)
 
-    Started(short_folder, "scenarios/1-functions").process.communicate()
+    Started(short_folder, RACE).process.communicate()
     wait_until(lambda: not server.exists() and not living_in(server))
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_not_swept_away(short_folder: Path) -> None:
-    run = Started(short_folder, *RULES)
+    run = Started(short_folder, "scenarios/3-race")
     server = run.until_scenarios_run()
 
     run.process.send_signal(signal.SIGSTOP)  # it must not end meanwhile
-    Started(short_folder, "scenarios/1-functions").process.communicate()
+    Started(short_folder, RACE).process.communicate()
 
     assert server.exists()
     run.process.send_signal(signal.SIGCONT)

@@ -14,6 +14,7 @@ from cronproof.checks import CHECKS
 from cronproof.cli.app import app
 from cronproof.explore.named_orders import DESCRIPTIONS
 from cronproof.scenario import reader
+from tests.support.command import run_command
 from tests.support.paths import ROOT
 
 VERIFIED = "CRONPROOF_VERIFIED"
@@ -21,8 +22,9 @@ VERIFIED = "CRONPROOF_VERIFIED"
 README, GUIDE = ((ROOT / name).read_text() for name in ("README.md", "docs/guide.md"))
 BLOCK = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CONSOLE = [
-    pytest.param(command, shown, marks=[pytest.mark.slow] if command == "make verify" else [])
-    for command, shown in BLOCK.findall(README + GUIDE)
+    pytest.param(command, shown, marks=[pytest.mark.slow] if page is GUIDE or command == "make verify" else [])
+    for page in (README, GUIDE)
+    for command, shown in BLOCK.findall(page)
     if "../my-app" not in command
 ]
 YOUR_APP = [block for block in BLOCK.findall(README) if "../my-app" in block[0]]
@@ -37,10 +39,10 @@ def test_what_is_shown_is_what_is_printed(command: str, shown: str, tmp_path: Pa
     if command == "make verify" and VERIFIED in os.environ:  # CI has just run it
         assert_printed(shown, Path(os.environ[VERIFIED]).read_text())
         return
-    words = shlex.split(command.replace("make verify", ".venv/bin/cronproof verify"))
-    words[0] = str(ROOT / words[0])
+    program, *arguments = shlex.split(command.replace("make verify", ".venv/bin/cronproof verify"))
+    assert program == ".venv/bin/cronproof"
     # A separate folder, so that the user's own reports are not overwritten.
-    done = subprocess.run([*words, "--out", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_command(*arguments, "--out", str(tmp_path))
     printed = done.stdout.replace(str(tmp_path), "reports")
 
     assert_printed(shown, printed)

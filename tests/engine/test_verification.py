@@ -114,6 +114,7 @@ def test_under_two_faults_hardened_is_as_good(verify: Verify) -> None:
     assert "stuck" not in pairs
 
 
+@pytest.mark.slow
 def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Server) -> None:
     async def main() -> ScenarioResult:
         async with open_session_on(postgres, Plan()) as opened:

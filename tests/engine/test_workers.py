@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 from tests.support.processes import children_with
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 REMAINING = ROOT / "scenarios" / "8-remaining"
 FOLDERS = [str(ROOT / "scenarios" / name) for name in ("2-responses", "5-rules")]

@@ -71,6 +71,7 @@ def test_what_is_not_caught_is_not_proven_and_json_is_one_document(cronproof: Cr
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_a_proof_that_is_killed_leaves_no_process() -> None:
     arguments = [sys.executable, "-m", "cronproof", "prove", "claim_jobs", "--workers", "2"]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
