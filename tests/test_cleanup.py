@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 
 def living_in(folder: Path) -> list[str]:
     """The names of the processes with the folder in their command line."""
-    return [process.name() for process in processes.living() if processes.mentions(process, str(folder))]
+    return processes.names_with(str(folder))
 
 
 RULES = ("scenarios/3-race", "scenarios/5-rules")

@@ -5,13 +5,18 @@ import contextlib
 import psutil
 
 
-def living() -> list[psutil.Process]:
-    """Every process that runs. One that has ended but was not waited for (a zombie) does not."""
-    return [process for process in psutil.process_iter() if not has_ended(process)]
+def names_with(text: str) -> list[str]:
+    """The names of all processes that run and have the text in their command line."""
+    names = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if not has_ended(process) and mentions(process, text):
+                names.append(process.name())
+    return names
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether the process no longer runs."""
+    """Whether the process no longer runs. One that was not waited for (a zombie) does not."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
