@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
-from tests.support.database import Await
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
@@ -52,20 +51,18 @@ def test_a_reset_leaves_nothing_whatever_the_schema(
     file = tmp_path / "schema.sql"
     file.write_text(schema)
 
-    async def main() -> None:
-        async with lifecycle.create_database(postgres) as database:
-            await database.migrate([file])
-            await database.prepare()
-            script = await database.script([])
+    async def main(database: Database) -> None:
+        script = await database.script([])
+        await database.reset(script)
+        empty = await database.digest()
+        for _ in range(2):
+            await database._control.execute(writes.encode())
+            assert (await database.digest()).state != empty.state
             await database.reset(script)
-            empty = await database.digest()
-            for _ in range(2):
-                await database._control.execute(writes.encode())
-                assert (await database.digest()).state != empty.state
-                await database.reset(script)
-                assert (await database.digest()).state == empty.state
+            assert (await database.digest()).state == empty.state
 
-    await_(main())
+    with database_with([file], await_, postgres) as database:
+        await_(main(database))
 
 
 def test_every_reset_is_the_same_whatever_was_there_before(database: Database, await_: Await) -> None:
@@ -88,13 +85,11 @@ def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Pat
     file = tmp_path / "07.sql"
     file.write_text('create schema "Of App"; create table "Of App".sent (id serial, job_id int); create sequence free')
 
-    async def main() -> list[tuple[int, int]]:
-        async with lifecycle.create_database(postgres) as database:
-            await database.migrate([file])
-            await database.prepare()
-            for _ in range(2):
-                await database.reset(await database.script([]))
-                await database._control.execute('insert into "Of App".sent (job_id) values (1)')
-            return await database.fetch("select id, nextval('free') from \"Of App\".sent")
+    async def main(database: Database) -> list[tuple[int, int]]:
+        for _ in range(2):
+            await database.reset(await database.script([]))
+            await database._control.execute('insert into "Of App".sent (job_id) values (1)')
+        return await database.fetch("select id, nextval('free') from \"Of App\".sent")
 
-    assert await_(main()) == [(1, 1)]
+    with database_with([file], await_, postgres) as database:
+        assert await_(main(database)) == [(1, 1)]

@@ -17,7 +17,9 @@ def database_with(migrations: Sequence[Path], await_: Await, postgres: Server) -
     """A database with these migrations, for as long as the block runs."""
     stack = contextlib.AsyncExitStack()
     made: Database = await_(stack.enter_async_context(lifecycle.create_database(postgres)))
-    await_(made.migrate(migrations))
-    await_(made.prepare())
-    yield made
-    await_(stack.aclose())
+    try:
+        await_(made.migrate(migrations))
+        await_(made.prepare())
+        yield made
+    finally:
+        await_(stack.aclose())
