@@ -12,7 +12,7 @@ import pytest
 from cronproof.scenario import reader
 from tests.support.command import ENDS_SECONDS, interrupted
 from tests.support.paths import ROOT
-from tests.support.processes import children_with
+from tests.support.processes import pool_of
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -50,7 +50,7 @@ def worker_of(pid: int) -> int:
     workers: list[int] = []
 
     def has_started() -> bool:
-        workers[:] = [child.pid for child in children_with("spawn_main", pid)]
+        workers[:] = [child.pid for child in pool_of(pid)]
         return bool(workers)
 
     wait_until(has_started)

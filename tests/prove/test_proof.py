@@ -11,7 +11,7 @@ from cronproof.prove.trial import Trial
 from cronproof.targets.reference import find_equivalent
 from tests.support.command import Cronproof
 from tests.support.paths import ROOT
-from tests.support.processes import children_with, has_ended
+from tests.support.processes import has_ended, pool_of
 from tests.support.trials import WHOLE, proof, trial
 from tests.support.waiting import wait_until
 
@@ -78,8 +78,8 @@ def test_a_proof_that_is_killed_leaves_no_process() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         try:
-            wait_until(lambda: len(children_with("multiprocessing.spawn", process.pid)) == 2)
-            started = children_with("multiprocessing.spawn", process.pid)
+            wait_until(lambda: len(pool_of(process.pid)) == 2)
+            started = pool_of(process.pid)
         finally:
             process.kill()
     wait_until(lambda: all(has_ended(one) for one in started))

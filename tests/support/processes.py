@@ -30,6 +30,11 @@ def mentions(process: psutil.Process, text: str) -> bool:
     return False
 
 
+def pool_of(pid: int) -> list[psutil.Process]:
+    """The processes of the pool of a run."""
+    return children_with("multiprocessing.spawn", pid)
+
+
 def children_with(text: str, pid: int) -> list[psutil.Process]:
     """The children whose command line has the text."""
     return [child for child in psutil.Process(pid).children() if mentions(child, text)]
