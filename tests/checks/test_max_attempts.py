@@ -23,6 +23,13 @@ def test_without_a_message_nothing_is_shown() -> None:
     assert_finding(ONE, run(sent=[]), "INCONCLUSIVE", "no message was tried")
 
 
+def test_a_message_that_is_tried_in_every_call_was_not_given_up() -> None:
+    in_vain = run(sent=TWICE, still_tried={(ADA, "Hi!")})
+
+    assert_finding(TWO, in_vain, "INCONCLUSIVE", "a message to ********0132 is tried again in every call: these were")
+    assert_finding(ONE, in_vain, "FAIL", "a message to ********0132 was tried 2 times, not at most 1")
+
+
 def test_a_known_limit_passes_only_for_its_target_and_is_an_anomaly_all_the_same() -> None:
     of_target = run(sent=TWICE, target="reference")
 

@@ -19,6 +19,8 @@ class Check(ABC):
     """Whether it needs a recovery: the crons are called again until nothing changes."""
     may_change_in_recovery: ClassVar[bool] = False
     """Whether a longer recovery could undo a failure: a missing message may still be sent."""
+    counts_attempts: ClassVar[bool] = False
+    """Whether it counts attempts: then the recovery goes on while messages are tried in vain."""
     is_about_units: ClassVar[bool] = False
     """Whether it is about units of work and their claims, which only some crons have."""
 

@@ -19,6 +19,7 @@ class MaxAttempts(StrictModel, Check):
 
     id: ClassVar[str] = "max-attempts"
     needs_recovery: ClassVar[bool] = True
+    counts_attempts: ClassVar[bool] = True
     at_most: Annotated[int, Field(ge=1, description="The most attempts for one message.")]
     known: Annotated[KnownLimit | None, Field(description="Where it is known to be otherwise.")] = None
 
@@ -28,6 +29,11 @@ class MaxAttempts(StrictModel, Check):
         if not most:
             return inconclusive("no message was tried")
         if most <= self.at_most:
+            for recipient, _ in evidence.still_tried:
+                return inconclusive(
+                    f"a message to {masked(recipient)} is tried again in every call: these were too few to reach "
+                    f"{self.at_most} attempts"
+                )
             return passed(f"at most {most} of {self.at_most}")
         message = f"a message to {masked(to)} was tried {most} times, not at most {self.at_most}"
         if self.known is not None and self.known.applies_to(evidence.target):

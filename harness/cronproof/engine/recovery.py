@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cronproof.domain.database import Rows
@@ -14,18 +15,35 @@ MAX_ROUNDS = 30
 LONGEST_CLAIM = timedelta(hours=1)
 CALL_SECONDS = 30.0
 
+Tried = tuple[str, str]
+"""A message that was tried: its recipient and text."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a recovery has come to."""
+
+    rows: Rows
+    """The rows, shifted back to the time of the execution. Empty if they never settled."""
+    still_tried: frozenset[Tried]
+    """The messages that even the last round tried, in vain."""
+
 
 async def recover(
-    rig: Rig, instances: Sequence[Instance], rows: Rows, *, period: timedelta, elapsed: timedelta
-) -> Rows:
+    rig: Rig,
+    instances: Sequence[Instance],
+    rows: Rows,
+    *,
+    period: timedelta,
+    elapsed: timedelta,
+    counts_attempts: bool = False,
+) -> Recovered:
     """Calls the crons one after the other, until no row changes and they send nothing new.
 
     Before each round the `period` passes; before the last, enough time for every claim to expire.
     `elapsed` is the time that passed in the execution. Times count only as set or not set, because
-    each round may retry a refused message.
-
-    Returns:
-        The rows, shifted back to the time of the execution. Empty if they never settled.
+    each round may retry a refused message. If a check counts attempts, the rounds go on while
+    messages are tried in vain: who tries them again and again is not at rest.
 
     Raises:
         TimeoutError: a call did not end.
@@ -33,8 +51,8 @@ async def recover(
     rig.services.recover()
     await rig.target.revive()
     catalog = rig.database.catalog
-    before, before_sent = catalog.without_times(rows), Counter[tuple[str, str]]()
-    patience, total = period, timedelta()
+    before, before_sent = catalog.without_times(rows), Counter[Tried]()
+    patience, total, is_settled, in_vain = period, timedelta(), False, frozenset[Tried]()
     for round_number in range(MAX_ROUNDS):
         step = patience + (elapsed if round_number == 0 else timedelta())
         if step:
@@ -46,18 +64,20 @@ async def recover(
         rows = await rig.database.rows(list(rows))
         now = catalog.without_times(rows)
         sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
+        in_vain = frozenset((one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted)
         is_quiet = succeeded and now == before and sent in ({}, before_sent)
-        if is_quiet and (patience >= LONGEST_CLAIM or not period):
+        is_settled = is_quiet and (patience >= LONGEST_CLAIM or not period)
+        if is_settled and not (counts_attempts and in_vain):
             break
         # An abandoned claim blocks its unit until the claim expires.
         patience = max(patience, LONGEST_CLAIM) if is_quiet else period
         before, before_sent = now, sent
-    else:
-        return {}
+    if not is_settled:
+        return Recovered({}, in_vain)
     if total:
         await rig.database.shift_time(-total)
         rows = await rig.database.rows(list(rows))
-    return rows
+    return Recovered(rows, in_vain)
 
 
 async def _call_each_cron(rig: Rig, instances: Sequence[Instance]) -> bool:

@@ -120,7 +120,14 @@ class ScenarioRunner:
     async def _recovered(self, evidence: Evidence, elapsed: timedelta) -> Evidence:
         rig, rows = self.rig, evidence.after
         try:
-            recovered = await recovery.recover(rig, self.instances, rows, period=self.when.period, elapsed=elapsed)
+            recovered = await recovery.recover(
+                rig,
+                self.instances,
+                rows,
+                period=self.when.period,
+                elapsed=elapsed,
+                counts_attempts=any(check.counts_attempts for check in self.checks),
+            )
         except TimeoutError:
             await rig.terminate()
             reason = f"a cron that ran again had not ended after {recovery.CALL_SECONDS:g} s"
@@ -129,9 +136,10 @@ class ScenarioRunner:
         return replace(
             evidence,
             sent=collect.collect_sent(rig, self.instances, len(evidence.sent)),
-            recovered=recovered,
+            recovered=recovered.rows,
+            still_tried=recovered.still_tried,
             inconclusive_reason=rig.take_stray(),
-            did_not_settle=None if recovered else unsettled,
+            did_not_settle=None if recovered.rows else unsettled,
         )
 
     async def summarize(self, item: WorkItem, attempts: int = ATTEMPTS) -> tuple[ExecutedSchedule, ExecutionSummary]:

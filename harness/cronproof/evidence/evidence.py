@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,8 @@ class Evidence:
     """The same rows after it."""
     recovered: Rows = field(default_factory=dict)
     """The same rows after the recovery. Empty without a recovery, or if it did not settle."""
+    still_tried: Collection[tuple[str, str]] = ()
+    """The messages, by recipient and text, that even the recovery's last call tried in vain."""
     functions: Sequence[Function] = ()
     comparable: Rows = field(default_factory=dict)
     """`after`, with placeholders for times and generated UUIDs."""
@@ -65,6 +67,8 @@ class Evidence:
     """Why the recovery did not settle, if so. Only failures that it could not undo are certain."""
     never_reached: bool = False
     """Whether it is inconclusive because an instance never reached the place to hold it at."""
+    met_refusals: Collection[int] = ()
+    """The positions of the given refusals with which a service has answered."""
     findings: Sequence[Finding] = ()
     anomalies: Sequence[str] = ()
     message_outcomes: Sequence[MessageOutcome] = ()
