@@ -23,3 +23,7 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: Body, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_without_an_answer_nothing_is_shown() -> None:
+    assert_finding(Body.model_validate({}), run(responses=[]), "INCONCLUSIVE", "no instance was left to answer")

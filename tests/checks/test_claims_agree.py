@@ -34,3 +34,7 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: ClaimsAgree, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_without_a_unit_that_can_be_claimed_nothing_is_shown() -> None:
+    assert_finding(ClaimsAgree(), run(before={}, after={}), "INCONCLUSIVE", "there is no job with a claim column")

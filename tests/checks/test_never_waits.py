@@ -22,3 +22,11 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: NeverWaits, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_a_single_instance_shows_nothing() -> None:
+    alone = run(instances=RUN.instances[:1])
+
+    concluded = [NeverWaits().conclude([evidence], []) for evidence in (alone, RUN)]
+
+    assert [finding and finding.verdict for finding in concluded] == ["INCONCLUSIVE", None]

@@ -6,6 +6,7 @@ from cronproof.checks.no_deadlock import NoDeadlock
 from cronproof.domain.database import SqlError
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
+    RUN,
     assert_finding,
     run,
 )
@@ -20,3 +21,11 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: NoDeadlock, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_a_single_instance_shows_nothing() -> None:
+    alone = run(instances=RUN.instances[:1])
+
+    concluded = [NoDeadlock().conclude([evidence], []) for evidence in (alone, RUN)]
+
+    assert [finding and finding.verdict for finding in concluded] == ["INCONCLUSIVE", None]

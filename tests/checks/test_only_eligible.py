@@ -29,3 +29,9 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: OnlyEligible, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_without_other_units_and_messages_nothing_is_shown() -> None:
+    nothing = run(before={}, after={}, sent=[])
+
+    assert_finding(OnlyEligible(units=[]), nothing, "INCONCLUSIVE", "no message was accepted, and the scenario has no")

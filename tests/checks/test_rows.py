@@ -7,6 +7,7 @@ from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     EVENTS,
     assert_finding,
+    run,
 )
 
 
@@ -20,3 +21,7 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: Rows, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_without_a_row_nothing_is_shown() -> None:
+    assert_finding(Rows.model_validate({"jobs": []}), run(), "INCONCLUSIVE", "no row is named")

@@ -1,5 +1,6 @@
 """Evaluating the checks: on the evidence of each execution, then on all of it together."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -26,11 +27,11 @@ def scenario(**when: Any) -> Scenario:
     return Scenario.model_validate(text)
 
 
-def collected(*verdicts: Verdict, of: Scenario | None = None, order: str = "one-after-the-other") -> FindingCollector:
+def collected(*verdicts: Verdict, of: Scenario | None = None, order: str = "one-after-the-other", steps: Sequence[Step] = ()) -> FindingCollector:
     collector = FindingCollector(of or scenario())
     for number, verdict in enumerate(verdicts):
         finding = Finding(verdict, f"{verdict} {number}")
-        collector.add(Evidence(order=order, findings=[finding, Finding("PASS", "fine")]))
+        collector.add(Evidence(order=order, findings=[finding, Finding("PASS", "fine")], steps=steps))
     return collector
 
 
@@ -88,7 +89,7 @@ def test_the_worst_finding_counts_and_the_first_of_its_kind(
 def test_where_executions_differ_one_may_have_nothing_to_check() -> None:
     faulty = scenario(faults="each")
 
-    assert collected("INCONCLUSIVE", "PASS", of=faulty).results()[0].verdict == "PASS"
+    assert collected("INCONCLUSIVE", "PASS", of=faulty, steps=[FAULT]).results()[0].verdict == "PASS"
     assert collected("INCONCLUSIVE", "INCONCLUSIVE", of=faulty).results()[0].verdict == "INCONCLUSIVE"
     assert collected("INCONCLUSIVE", order=ROWS_LOCKED).results()[0].verdict == "INCONCLUSIVE"
 

@@ -7,7 +7,7 @@ from pydantic import JsonValue, RootModel
 
 from cronproof.checks.check import Check
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 
 
 class Body(RootModel[dict[str, JsonValue]], Check):
@@ -23,6 +23,8 @@ class Body(RootModel[dict[str, JsonValue]], Check):
                 return failed(
                     f"{response.instance} answered {json.dumps(response.body, ensure_ascii=False)}: {difference}"
                 )
+        if not evidence.responses:
+            return inconclusive("no instance was left to answer")
         return passed(json.dumps(self.root, ensure_ascii=False, separators=(",", ":")))
 
 

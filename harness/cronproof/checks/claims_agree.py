@@ -10,7 +10,7 @@ from cronproof.domain.crons import SENT_COLUMNS
 from cronproof.domain.message import SentMessage
 from cronproof.domain.work import UNIT, UnitId, in_order, name_units
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.strict_model import StrictModel
 
 
@@ -28,6 +28,8 @@ class ClaimsAgree(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Compares rows and messages after the execution, and again after the recovery."""
+        if not any(column in row for row in evidence.unit_rows_before for column in SENT_COLUMNS.values()):
+            return inconclusive(f"there is no {UNIT} with a claim column, so no claim was looked at")
         during = [sent for sent in evidence.accepted if not sent.recovering]
         disagreement = self._disagreement(evidence, evidence.unit_rows(), during)
         if disagreement is None and evidence.recovered:

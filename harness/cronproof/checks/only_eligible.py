@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.domain.work import UNIT, UnitId, in_order, name_units
+from cronproof.domain.work import UNIT, UNITS, UnitId, in_order, name_units
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.redaction import masked
 from cronproof.strict_model import StrictModel
 
@@ -37,4 +37,8 @@ class OnlyEligible(StrictModel, Check):
             if row["id"] in outside and row != before[row["id"]]:
                 changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
                 return failed(f"{UNIT} {row['id']} is not eligible, but its row was changed ({changed})")
-        return passed(f"{name_units(in_order(outside))} untouched" if outside else "no message to anybody else")
+        if outside:
+            return passed(f"{name_units(in_order(outside))} untouched")
+        if not evidence.accepted:
+            return inconclusive(f"no message was accepted, and the scenario has no other {UNITS}")
+        return passed("no message to anybody else")

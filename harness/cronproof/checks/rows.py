@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, RootModel
 
 from cronproof.checks.check import Check
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 
 Row = dict[str, JsonValue]
 
@@ -24,6 +24,8 @@ class Rows(RootModel[Annotated[dict[str, list[Row]], Field(min_length=1)]], Chec
 
     def examine(self, evidence: Evidence) -> Finding:
         """Matches each expected row with a different actual row."""
+        if not any(self.root.values()):
+            return inconclusive("no row is named")
         for table, wanted in self.root.items():
             left = list(evidence.after.get(table, []))
             for row in wanted:

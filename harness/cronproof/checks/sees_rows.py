@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from cronproof.checks.check import Check
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.strict_model import StrictModel
 
 
@@ -29,5 +29,6 @@ class SeesRows(StrictModel, Check):
                 )
         if evidence.accepted:
             return failed(f"as {evidence.role}, a message was sent: {evidence.accepted[0]}")
-        answered = evidence.responses[0].status if evidence.responses else "nobody answered"
-        return passed(f"as {evidence.role}: {answered}, nothing sent")
+        if not evidence.responses:
+            return inconclusive("no instance was left to answer")
+        return passed(f"as {evidence.role}: {evidence.responses[0].status}, nothing sent")

@@ -7,7 +7,7 @@ from pydantic import Field, RootModel
 
 from cronproof.checks.check import Check
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 
 BODY_CHARACTERS = 160
 
@@ -24,5 +24,5 @@ class Status(RootModel[Annotated[int, Field(ge=100, le=599, strict=True)]], Chec
                 body = json.dumps(response.body, ensure_ascii=False)[:BODY_CHARACTERS]
                 return failed(f"{response.instance} answered {response.status}, not {self.root}: {body}")
         if not evidence.responses:
-            return passed("no instance was left to answer")
+            return inconclusive("no instance was left to answer")
         return passed(f"{len(evidence.responses)} × {self.root}" if len(evidence.responses) > 1 else str(self.root))

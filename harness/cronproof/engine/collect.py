@@ -39,6 +39,7 @@ async def collect(
         functions=rig.database.catalog.functions,
         inconclusive_reason=execution.inconclusive_reason,
         never_reached=execution.never_reached,
+        met_refusals=rig.services.openphone.met_refusals,
         key=find_key(rig, execution, digest, data),
     )
 

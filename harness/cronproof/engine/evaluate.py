@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cronproof.checks.check import Check
+from cronproof.engine.unmet import Met
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, Verdict, inconclusive
 from cronproof.evidence.message_outcome import MessageOutcome
@@ -103,6 +104,7 @@ class FindingCollector:
 
     scenario: Scenario
     evidence: list[Evidence] = field(default_factory=list)
+    met: Met = field(default_factory=Met)
     _found: dict[int, tuple[Finding, int, str]] = field(default_factory=dict)
     _stop_reason: str | None = None
 
@@ -112,6 +114,7 @@ class FindingCollector:
 
     def add(self, evidence: Evidence, *, first: bool = False) -> None:
         """Adds evaluated evidence. `first` puts it before the other evidence."""
+        self.met.add(evidence)
         self.evidence.insert(0 if first else len(self.evidence), evidence)
         may_show_nothing = self._executions_differ or evidence.order == ROWS_LOCKED
         for number, finding in enumerate(evidence.findings):
@@ -134,11 +137,12 @@ class FindingCollector:
     def results(self) -> list[CheckResult]:
         """Returns the result of each check, in the order of the file."""
         results = []
+        stop_reason = self._stop_reason or (None if self.has_failed else self.met.find_unmet(self.scenario))
         for number, check in enumerate(self.scenario.checks):
-            nothing = Finding("INCONCLUSIVE", self._stop_reason or "nothing was run"), 0, ""
+            nothing = Finding("INCONCLUSIVE", stop_reason or "nothing was run"), 0, ""
             finding, _, order = self._found.get(number, nothing)
-            if self._stop_reason is not None and finding.verdict == "PASS":
-                finding, order = Finding("INCONCLUSIVE", self._stop_reason), ""
+            if stop_reason is not None and finding.verdict == "PASS":
+                finding, order = Finding("INCONCLUSIVE", stop_reason), ""
             elif finding.verdict == "PASS":
                 findings = [one.findings[number] for one in self.evidence]
                 finding = check.conclude(self.evidence, findings) or finding

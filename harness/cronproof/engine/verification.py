@@ -130,6 +130,7 @@ class Verification:
         if failing is not None and coverage.stopped is None and not self.session.plan.seeks_failures:
             failing = await self._shorten(strategy, coverage, failing, instances)
         # The truth table shows every fault, and a pair is compared across all its orders.
+        self.collector.met.add_exploration(coverage)
         needs_all = self.runner.when.faults_to_inject is not None or self.file.pair is not None
         for evidence in list(self._evidence.values())[: None if needs_all else MAX_EVIDENCE]:
             self.collector.add(evidence)

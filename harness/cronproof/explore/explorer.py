@@ -23,8 +23,11 @@ from cronproof.explore.schedule import (
     count_faults,
     count_preemptions,
     count_switches,
+    faults_in,
+    overlaps,
 )
 from cronproof.explore.strategy import Assurance, Strategy
+from cronproof.gate.fault import FaultName
 
 INTERRUPTED = "interrupted"
 MAX_SHORTENING_EXECUTIONS = 10_000
@@ -94,6 +97,10 @@ class Coverage:
     """The shortest schedule that shows each known limit, by its reason."""
     anomalies: Counter[str] = field(default_factory=Counter)
     """In how many executions each kind of anomaly shows."""
+    faults: set[FaultName] = field(default_factory=set)
+    """The faults that were injected."""
+    overlapped: bool = False
+    """Whether an instance did something between two steps of another one."""
     assurance: Assurance | None = None
     recorded: int = 0
     """How many executions were read from a journal."""
@@ -111,6 +118,8 @@ class Coverage:
         if self.strategy == "all-unreduced":
             self.estimate = _count_shuffles(executed)
         self.anomalies.update(summary.anomalies)
+        self.faults |= faults_in(executed.schedule)
+        self.overlapped = self.overlapped or overlaps(executed.schedule)
         if summary.failed:
             self.failing.append(executed)
         for reason in summary.known:

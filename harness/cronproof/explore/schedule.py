@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cronproof.domain.choice import Data
-from cronproof.gate.fault import channel_of, instance_of, is_fault
+from cronproof.gate.fault import FaultName, channel_of, instance_of, is_fault, parse_choice
 from cronproof.gate.footprint import Footprint
 from cronproof.gate.trace import Decision
 
@@ -77,6 +77,17 @@ def count_switches(schedule: Sequence[str]) -> int:
 def count_faults(schedule: Sequence[str]) -> int:
     """Counts the injected faults."""
     return sum(map(is_fault, schedule))
+
+
+def faults_in(schedule: Sequence[str]) -> set[FaultName]:
+    """Returns the faults that the schedule injects."""
+    return {fault for _, fault in map(parse_choice, schedule) if fault is not None}
+
+
+def overlaps(schedule: Sequence[str]) -> bool:
+    """Whether an instance does something between two steps of another one."""
+    runs = [name for name, _ in itertools.groupby(map(instance_of, schedule))]
+    return len(runs) > len(set(runs))
 
 
 def abbreviate(schedule: Sequence[str]) -> str:

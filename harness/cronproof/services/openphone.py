@@ -67,6 +67,11 @@ class OpenPhone:
         response = self._answer(request, key, limit, log)
         return replace(response, headers={**response.headers, **headers})
 
+    @property
+    def met_refusals(self) -> frozenset[int]:
+        """The positions of the scripted errors that have answered a message."""
+        return frozenset(self._answered)
+
     def refusal(self, name: ErrorName) -> Response:
         """Builds the API's response for an error."""
         return error_response(name, self.envelope)
