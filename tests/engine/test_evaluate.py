@@ -27,7 +27,9 @@ def scenario(**when: Any) -> Scenario:
     return Scenario.model_validate(text)
 
 
-def collected(*verdicts: Verdict, of: Scenario | None = None, order: str = "one-after-the-other", steps: Sequence[Step] = ()) -> FindingCollector:
+def collected(
+    *verdicts: Verdict, of: Scenario | None = None, order: str = "one-after-the-other", steps: Sequence[Step] = ()
+) -> FindingCollector:
     collector = FindingCollector(of or scenario())
     for number, verdict in enumerate(verdicts):
         finding = Finding(verdict, f"{verdict} {number}")

@@ -1,8 +1,10 @@
 """A scenario that is executed many times."""
 
-from typing import cast
+from pathlib import Path
+from typing import LiteralString, cast
 
 import pytest
+from psycopg import AsyncConnection
 
 from cronproof.engine.plan import Plan
 from cronproof.engine.session import open_session_on
@@ -10,7 +12,9 @@ from cronproof.explore.schedule import WorkItem
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.targets.in_process import InProcess
-from tests.support.crons import RACE
+from fixtures.crons.app import CRONS
+from fixtures.crons.context import Body, Context
+from tests.support.crons import RACE, overlapping, verify
 from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
@@ -29,3 +33,61 @@ def test_runs_of_an_exploration_leave_nothing_in_memory(postgres: Server, await_
 
     first, second, third = await_(main())
     assert first == second == third == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "holds"),
+    [
+        ("select pg_try_advisory_lock(42)", "A holds the advisory lock 42"),
+        ("select pg_try_advisory_lock(1, 2)", "A holds the advisory lock 1, 2"),
+        ("create temp table if not exists seen (id int)", "an instance keeps the temporary table seen"),
+        ("set app.tenant = 'northside'", "A has set app.tenant"),
+        ("listen jobs", "A listens to jobs"),
+    ],
+)
+def test_what_a_session_carries_from_call_to_call_proves_nothing(
+    tmp_path: Path, postgres: Server, await_: Await, statement: LiteralString, holds: str
+) -> None:
+    async def leaves_it(cron: Context) -> Body:
+        await cron.db.execute(statement)
+        return await CRONS["post-job-followup"](cron)
+
+    first, second = verify(leaves_it, [overlapping("one-after-the-other", tmp_path)] * 2, postgres, await_)
+
+    assert first.verdict == "PASS"
+    assert second.reason == (
+        f"exclusive: {holds} after its call has ended, so later calls depend on earlier ones: "
+        "let each call leave its session as it was, or set `restart: true`"
+    )
+
+
+def test_what_a_call_takes_and_gives_back_is_not_carried(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    async def gives_it_back(cron: Context) -> Body:
+        async with cron.db.transaction() as transaction:
+            await transaction.fetch(dict, "select pg_advisory_xact_lock(42)", {})
+            await transaction.fetch(dict, "select set_config('app.tenant', 'northside', true)", {})
+        await cron.db.execute("set statement_timeout = 60000")
+        return await CRONS["post-job-followup"](cron)
+
+    results = verify(gives_it_back, [overlapping("one-after-the-other", tmp_path)] * 3, postgres, await_)
+
+    assert [result.verdict for result in results] == ["PASS"] * 3
+
+
+def test_a_transaction_that_stays_open_does_not_block_the_reset(
+    tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    left: list[AsyncConnection] = []
+
+    async def leaves_it(cron: Context) -> Body:
+        if not left:
+            left.append(await AsyncConnection.connect(str(cron.db._pool.conninfo)))
+            await left[-1].execute("update public.jobs set team_id = 1")
+        await cron.db.execute("select 1")
+        return {"success": True}
+
+    *_, last = verify(leaves_it, [overlapping("one-after-the-other", tmp_path)] * 2, postgres, await_)
+
+    await_(left[0].close())
+    assert last.reason is not None
+    assert last.reason.startswith("exclusive: A has left a transaction open after its call has ended")

@@ -22,7 +22,9 @@ BY_NAME = {saboteur.name: saboteur for saboteur in SABOTEURS}
 
 def of(name: str) -> Subject:
     saboteur = BY_NAME[name]
-    return Subject(name, "saboteur", saboteur.sources(), saboteur.crons, saboteur.target, saboteur.proves)
+    return Subject(
+        name, "saboteur", saboteur.sources(), saboteur.crons, saboteur.target, saboteur.proves, saboteur.verdict
+    )
 
 
 def test_every_check_has_a_saboteur_and_every_name_is_its_own() -> None:
@@ -85,7 +87,8 @@ def put_on_trial(await_: Await, postgres: Server, scenario_files: list[ScenarioF
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    "name", ["no_limit", "gives_back_twice", "open_to_anon", "never_takes_over", "remembers_in_memory"]
+    "name",
+    ["no_limit", "gives_back_twice", "open_to_anon", "never_takes_over", "remembers_in_memory", "keeps_its_lock"],
 )
 def test_a_saboteur_is_caught_by_the_check_that_it_names(name: str, put_on_trial: OnTrial) -> None:
     found = put_on_trial(of(name))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from cronproof.domain.database import Role
+from cronproof.domain.database import ROLES, Role
 from cronproof.explore.quiescence import IdleProbe
 from cronproof.gate.gate import SHARED, SOMEBODY_ELSE, Channel, Gate, OpenGate, Release
 from cronproof.gate.point import Point
@@ -80,6 +80,22 @@ class Rig:
     async def terminate(self) -> None:
         """Ends the instances' connections to the database."""
         await self.database.terminate([pid for proxy in self.proxies for pid in proxy.pids])
+
+    async def end_what_is_held(self) -> str | None:
+        """Ends the sessions if one carries something from call to call. Returns what it is."""
+        held = await self.database.find_held()
+        found = held or next(filter(None, (proxy.find_held() for proxy in self.proxies)), None)
+        if found is None:
+            return None
+        pid, what = found
+        owner = next((proxy.owners[pid] for proxy in self.proxies if pid in proxy.owners), SHARED)
+        await self.database.end([pid for proxy in self.proxies for pid in proxy.pids])
+        await self.database.roll_back_prepared()
+        self.must_reconnect.update((proxy.instance, role) for proxy in self.proxies for role in ROLES)
+        return (
+            f"{'an instance' if owner == SHARED else owner} {what} after its call has ended, so later calls depend on "
+            "earlier ones: let each call leave its session as it was, or set `restart: true`"
+        )
 
     def take_stray(self, first: str | None = None) -> str | None:
         """Returns why an execution is not isolated, if something ran before or after its calls."""

@@ -53,6 +53,8 @@ class ScenarioRunner:
     _settings: dict[Data, Setting] = field(default_factory=dict)
     _hung: str | None = None
     """Why nothing can be executed, if so: the first call did not end."""
+    _held: str | None = None
+    """What a session still holds of an earlier call, so that the execution depends on it."""
 
     @property
     def when(self) -> When:
@@ -215,8 +217,8 @@ class ScenarioRunner:
     ) -> Execution:
         """Calls the instances on the current rows, and lets the policy decide."""
         execution = Execution(self.rig, self.when, spec, before_step=before_step, after_step=after_step)
-        execution.inconclusive_reason = self._hung
-        if self._hung is None:
+        execution.inconclusive_reason = self._hung or self._held
+        if execution.inconclusive_reason is None:
             await execution.run(policy)
         return execution
 
@@ -234,6 +236,7 @@ class ScenarioRunner:
             EnvironmentFailed: an instance does not start.
         """
         await self.rig.target.reset(restart=self.when.restart)
+        self._held = None
         cold = find_cold(self.rig, self.instances, self.scenario.given.role)
         # Instances that restart for every execution are always cold, so they need no warm-up.
         for instance, calls in {}.items() if self.when.restart or self.rig.target.restarts else cold.items():
@@ -250,6 +253,7 @@ class ScenarioRunner:
 
     async def _set_up(self, data: Data) -> None:
         given = self.scenario.given
+        self._held = await self.rig.end_what_is_held() or self._held  # a lock would block the reset
         if data not in self._settings:
             self._settings[data] = await self.setting(data)
         setting = self._settings[data]

@@ -33,6 +33,7 @@ from cronproof.postgres.time_shift import shift_statements
 from cronproof.sql_files import load_queries
 
 TERMINATE_MILLISECONDS = 5000
+RELEASE_SECONDS = 1.0
 LOOK_SECONDS = 0.0005
 _SQL = load_queries(__file__)
 
@@ -224,6 +225,25 @@ class Database:
             finally:
                 self.lockers.remove(locker.info.backend_pid)
                 await locker.execute("rollback")
+
+    async def find_held(self) -> tuple[int, str] | None:
+        """Returns the first backend that keeps something from call to call, and what it does: an
+        advisory lock, an open or prepared transaction, a temporary table. 0 if it is not known.
+
+        An open transaction may be about to end, as a connection goes back to its pool.
+        """
+        deadline = time.monotonic() + RELEASE_SECONDS
+        while True:
+            cursor = await self._control.execute(_SQL["held"].encode(), prepare=True)
+            pid, what, may_end = await cursor.fetchone() or (0, None, False)
+            if not may_end or time.monotonic() > deadline:
+                return None if what is None else (pid, what)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def roll_back_prepared(self) -> None:
+        """Rolls back the prepared transactions, which no session ends and which keep their locks."""
+        for (gid,) in await self.fetch("select gid from pg_prepared_xacts where database = current_database()"):
+            await self._control.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
 
     async def tidy(self, tables: Sequence[str]) -> None:
         """Vacuums and analyzes the tables, so that the planner does not count deleted rows."""

@@ -7,6 +7,23 @@ where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[]) and ex
     select from pg_locks where pid = waiting and waitstart < clock_timestamp() - interval '4 milliseconds'
 )
 
+-- name: held
+-- What backends of this database keep beyond a call, first of all what would block a reset, and
+-- whether it may still be on its way to its end. An advisory lock has a number of 64 bits, or two of 32 (objsubid is 2 then).
+select pid, 'has left a transaction open', true from pg_stat_activity
+where datname = current_database() and state like 'idle in transaction%' and pid <> pg_backend_pid()
+union all
+select 0, format('has left the transaction %L prepared', gid), false from pg_prepared_xacts where database = current_database()
+union all
+select pid, format('holds the advisory lock %s', case objsubid
+    when 1 then ((classid::bigint << 32) + objid::bigint)::text else format('%s, %s', classid, objid) end), false
+from pg_locks
+where locktype = 'advisory' and pid <> pg_backend_pid()
+    and database = (select oid from pg_database where datname = current_database())
+union all
+select 0, format('keeps the temporary table %s', relname), false from pg_class where relpersistence = 't' and relkind = 'r'
+limit 1
+
 -- name: locks
 -- The locks of a backend. The name is NULL if the object does not matter: indexes, views, temporary
 -- tables, our log. It is empty if unknown: changes of system and foreign tables hold no lock here.

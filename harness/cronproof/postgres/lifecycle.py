@@ -55,7 +55,12 @@ async def create_database(server: Server, *, password: str | None = None) -> Asy
                 await control.execute("set timezone = 'UTC'")
                 await _make_roles(control, name, password, server)
                 await maintenance.execute("select pg_advisory_unlock(%s)", [SETUP_LOCK])
-                yield Database(server, name, password, control)
+                opened = Database(server, name, password, control)
+                try:
+                    yield opened
+                finally:
+                    if not server.disposable:  # else the database could not be dropped
+                        await opened.roll_back_prepared()
         finally:
             if not server.disposable:
                 await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])

@@ -42,6 +42,7 @@ def subjects() -> Iterator[Subject]:
             saboteur.crons,
             saboteur.target,
             saboteur.proves,
+            saboteur.verdict,
             saboteur.bug,
         )
     yield from _mutants()

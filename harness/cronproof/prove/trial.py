@@ -39,6 +39,8 @@ class Subject:
     crons: Sequence[str] = ()
     target: str = "reference"
     proves: str | None = None
+    verdict: Verdict = "FAIL"
+    """What the check `proves` must say of a saboteur."""
     bug: str = ""
     is_explained: bool = False
     """Whether its change is said not to matter. Only functions, rules and retry run then."""
@@ -101,7 +103,8 @@ class _TrialProgress:
 
     def add(self, result: ScenarioResult) -> None:
         for check in result.checks:
-            if check.verdict == "FAIL" and check.id not in self.failed:
+            awaited = self.subject.verdict if check.id == self.subject.proves else "FAIL"
+            if check.verdict == awaited and check.id not in self.failed:
                 self.failed.append(check.id)
                 if self.scenario is None or check.id == self.subject.proves:
                     self.scenario, self.message = result.file.id, check.message

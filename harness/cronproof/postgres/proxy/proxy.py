@@ -36,6 +36,13 @@ class Proxy(Route):
         """Each connected backend, with the instance that used it last."""
         return {session.pid: session.owner for session in self._sessions if session.pid}
 
+    def find_held(self) -> tuple[int, str] | None:
+        """Returns the first backend that carries a state from call to call, and what it does."""
+        for session in self._sessions:
+            if held := session.state.find_held():
+                return session.pid, held
+        return None
+
     def forget(self) -> None:
         """Forgets what happened in earlier executions. Connections stay open."""
         self.errors.clear()

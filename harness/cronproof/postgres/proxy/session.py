@@ -15,6 +15,7 @@ from cronproof.gate.gate import Gate
 from cronproof.gate.point import Point
 from cronproof.postgres.proxy import footprints, wire
 from cronproof.postgres.proxy.footprints import Observer
+from cronproof.postgres.proxy.session_state import SessionState
 from cronproof.postgres.proxy.upstream import End, Upstream
 
 SEPARATOR = ";\n"
@@ -80,6 +81,7 @@ class ProxySession:
         self._as_if_simple = False
         self._flushed = False
         self._logged_in = False
+        self.state = SessionState()
         self.content = b""
         # What the open transaction has touched, None if unobserved; and whether one is open after
         # the statement.
@@ -204,9 +206,9 @@ class ProxySession:
             if executes:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
                 self.content = b"".join(batch)
-                self._isolated |= any(footprints.changes_isolation(execution.sql) for execution in executes)
                 release = await self.route.gate.arrive(self.route.instance, Point("statement", sql), self)
                 self.owner = release.instance
+                self._note_sent(executes)
                 if release.fault is not None:
                     await self._inject(release.fault, batch, executes)
                     batch, executes = [], []
@@ -220,6 +222,11 @@ class ProxySession:
                 self._flushed = True
             self.server.write(b"".join(batch))
             batch, executes = [], []
+
+    def _note_sent(self, executes: Sequence[wire.Execution]) -> None:
+        for execution in executes:
+            self._isolated |= footprints.changes_isolation(execution.sql)
+            self.state.apply(execution.sql)
 
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
         """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
