@@ -1,13 +1,15 @@
 """max-attempts: the limit on attempts to send one message."""
 
-from cronproof.checks.known_limit import KnownLimit
-from cronproof.checks.max_attempts import MaxAttempts
+from dataclasses import replace
+
+from cronproof.checks.max_attempts import KnownAttempts, MaxAttempts
+from cronproof.domain.message import SentMessage
 from tests.support.evidence import ADA, BEN, assert_finding, run, sent
 
 TWICE = [sent(ADA, status=500), sent(ADA, recovering=True, number=2)]
 TWO = MaxAttempts(at_most=2)
 ONE = MaxAttempts(at_most=1)
-KNOWN = MaxAttempts(at_most=1, known=KnownLimit(reason="no memory of attempts", targets=["reference"]))
+KNOWN = MaxAttempts(at_most=1, known=KnownAttempts(reason="no memory of attempts", targets=["reference"]))
 
 
 def test_refusals_and_the_recovery_count() -> None:
@@ -17,6 +19,35 @@ def test_refusals_and_the_recovery_count() -> None:
 
 def test_messages_to_others_are_other_messages() -> None:
     assert_finding(ONE, run(sent=[sent(ADA), sent(BEN)]), "PASS", "at most 1 of 1")
+
+
+WAS = "a message to ********0132 was"
+TASKS = {"tasks": [{"id": number, "to": ADA, "text": "Hi!"} for number in (1, 2)]}
+
+
+def tried(*rounds: int) -> list[SentMessage]:
+    return [replace(sent(ADA, status=500), round=number) for number in rounds]
+
+
+def test_two_rows_may_ask_for_the_same_message() -> None:
+    assert_finding(TWO, run(before=TASKS, sent=tried(0, 0, 1, 1)), "PASS", "at most 2 of 2")
+    assert_finding(
+        TWO, run(before=TASKS, sent=tried(0, 0, 1, 1, 2)), "FAIL", f"{WAS} tried 5 times, not at most 2 for each of 2"
+    )
+    assert_finding(TWO, run(before=TASKS, sent=tried(0, 0, 0)), "INCONCLUSIVE", "2 rows ask for the same message to")
+    assert_finding(TWO, run(before={"tasks": TASKS["tasks"][:1]}, sent=tried(0, 1, 2)), "FAIL", f"{WAS} tried 3 times")
+
+
+def test_more_than_a_known_limit_says_is_none() -> None:
+    known = KnownAttempts(reason="both read the number")
+
+    assert_finding(
+        MaxAttempts(at_most=1, known=known),
+        run(sent=tried(0, 1)),
+        "PASS",
+        f"{WAS} tried 2 times, not at most 1, as is known",
+    )
+    assert_finding(MaxAttempts(at_most=1, known=known), run(sent=tried(0, 1, 2)), "FAIL", f"{WAS} tried 3 times")
 
 
 def test_without_a_message_nothing_is_shown() -> None:

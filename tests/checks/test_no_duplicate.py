@@ -1,5 +1,7 @@
 """no-duplicate, on evidence made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from cronproof.checks.no_duplicate import NoDuplicate
@@ -33,3 +35,21 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: NoDuplicate, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+@pytest.mark.parametrize(("messages", "verdict"), [(1, "PASS"), (2, "PASS"), (3, "FAIL")])
+def test_as_many_rows_as_ask_for_a_text_may_get_it(messages: int, verdict: str) -> None:
+    of_task = replace(sent(ADA), cron="process-scheduled-tasks")
+    tasks = [{"id": number, "payload": {"phone": ADA, "content": "Hi!"}} for number in (1, 2)]
+
+    assert_finding(NoDuplicate(), run(before={"tasks": tasks}, sent=[of_task] * messages), verdict, "")
+
+
+def test_a_row_that_nobody_worked_on_asks_for_nothing() -> None:
+    of_task = replace(sent(ADA), cron="process-scheduled-tasks")
+    rows = {"visits": [{"id": number, "customer_id": 1} for number in (1, 2)], "customers": [{"id": 1, "phone": ADA}]}
+
+    assert_finding(
+        NoDuplicate(), run(before=rows, after=rows, sent=[of_task] * 2), "FAIL", "********0132 got 2 messages"
+    )
+    assert_finding(NoDuplicate(), run(before=rows, after={}, sent=[of_task] * 2), "PASS", "2 accepted, none twice")

@@ -51,7 +51,7 @@ def run(
         (NoInterference(), run(SMS, LEAD, before={}), "PASS", "nobody gets messages of two at once"),
         (NoInterference(), run(SMS, SMS), "PASS", "nobody gets messages of two at once"),  # both from A: for no-duplicate
         (NoInterference(), run(SMS, sent("B", "post-job-followup", ADA, "How was it?")), "FAIL", "of post-job-followup, the same text"),
-        (NoInterference(), run(SMS, replace(LEAD, recovering=True)), "PASS", "nobody gets messages of two at once"),
+        (NoInterference(), run(SMS, replace(LEAD, round=1)), "PASS", "nobody gets messages of two at once"),
         (NoInterference(), run(), "INCONCLUSIVE", "no message was accepted"),
         (KNOWN_LIMIT, run(SMS, LEAD), "PASS", "********0132 gets 2 messages at once"),
         (KNOWN_LIMIT, run(SMS, LEAD, crons=("check-timeouts", "ghl-followups")), "FAIL", "gets 2 messages at once"),

@@ -19,7 +19,7 @@ def test_a_message_belongs_to_the_cron_of_its_instance_unless_another_is_known()
     instances = [Instance("A", "post-job-followup"), Instance("B", "unified-daily")]
 
     of_execution = collect_sent(rig, instances)
-    recovered = collect_sent(rig, instances, of_execution=2)
+    recovered = collect_sent(rig, instances, rounds=[2])
 
     assert [sent.cron for sent in of_execution] == ["post-job-followup", "monthly-followup", "an unknown cron"]
     assert [sent.recovering for sent in of_execution] == [False, False, False]

@@ -35,7 +35,7 @@ def job(number: int, phone: str | None, **changes: Any) -> dict[str, Any]:
 def sent(to: str, instance: str = "A", *, status: int = 202, recovering: bool = False, number: int = 1) -> SentMessage:
     message_id = "AC1" if status == 202 else None
     message = Message(to, "Hi!", status, message_id, number=number, instance=instance)
-    return SentMessage("post-job-followup", message, recovering=recovering)
+    return SentMessage("post-job-followup", message, int(recovering))
 
 
 def marked(instance: str, number: int, column: str = COLUMN, *, is_set: bool = True) -> ClaimWrite:

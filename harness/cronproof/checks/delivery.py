@@ -23,11 +23,6 @@ _ALLOWED: dict[Expected, frozenset[Delivered]] = {
     "at most once": frozenset({"never", "once"}),
     "at least once": frozenset({"once", "twice"}),
 }
-_IN_WORDS: dict[Delivered, str] = {
-    "never": "its message was never accepted",
-    "once": "its message was accepted once",
-    "twice": "its message was accepted twice or more",
-}
 
 
 class KnownOutcome(KnownLimit):
@@ -44,14 +39,26 @@ class KnownOutcome(KnownLimit):
         Field(description="Only at these points, by the names that the fault matrix has; at any when left out."),
     ] = []
     to: Annotated[str | None, Field(description="Only of messages to this recipient; of any when left out.")] = None
-    outcome: Annotated[Delivered, Field(description="How often the message is accepted then.")]
+    outcome: Annotated[
+        Delivered, Field(description="How often the message is accepted then: `twice` also stands for more.")
+    ]
+    times: Annotated[int, Field(ge=2, description="At most how often, where it is accepted `twice`.")] = 2
+    by: Annotated[
+        Literal["another call", "the same call"],
+        Field(description="Which call sends it again, where it is accepted `twice`."),
+    ] = "another call"
 
     def covers(self, target: str, outcome: MessageOutcome, to: str | None) -> bool:
         """Whether the limit allows an outcome. `to`: the recipient of a message without a unit."""
         if self.to not in {None, to}:
             return False
         met = not self.fault or any(fault.fault in self.fault and self._is_at(fault) for fault in outcome.faults)
-        return self.applies_to(target) and self.outcome == outcome.delivered and met
+        return self.applies_to(target) and self.outcome == outcome.delivered and met and self._is_as_often(outcome)
+
+    def _is_as_often(self, outcome: MessageOutcome) -> bool:
+        if self.outcome != "twice":
+            return True
+        return outcome.count <= self.times and outcome.is_of_one_call == (self.by == "the same call")
 
     def _is_at(self, fault: InjectedFault) -> bool:
         return not self.at or f"{fault.instance}: {fault.point}" in self.at
@@ -92,9 +99,9 @@ class Delivery(StrictModel, Check):
             if one.delivered in _ALLOWED[self.expected]:
                 continue
             if one.known is None:
-                return failed(f"{one.about}{one.where}: {_IN_WORDS[one.delivered]}, not {self.expected}")
+                return failed(f"{one.about}{one.where}: its message was {one.in_words}, not {self.expected}")
             reasons.append(one.known)
-            shown = shown or f"{one.about}{one.where}: {_IN_WORDS[one.delivered]}, as is known"
+            shown = shown or f"{one.about}{one.where}: its message was {one.in_words}, as is known"
         return Finding("PASS", shown or self.expected, tuple(dict.fromkeys(reasons)))
 
     def message_outcomes(self, evidence: Evidence) -> list[MessageOutcome]:
@@ -105,9 +112,9 @@ class Delivery(StrictModel, Check):
         """Yields each message's outcome, with the recipient if it belongs to no unit."""
         for one in find_message_outcomes(evidence, self.units):
             yield one, None
-        for message in self.messages:
-            for one in find_message_outcomes(evidence, [], [message]):
-                yield one, message.to
+        yield from zip(
+            find_message_outcomes(evidence, [], self.messages), (message.to for message in self.messages), strict=True
+        )
 
     def anomalies(self, evidence: Evidence) -> Sequence[Anomaly]:
         """Returns the kinds of anomalies among messages not accepted as often as expected."""

@@ -1,17 +1,47 @@
 """max-attempts: the limit on attempts to send one message, accepted or not."""
 
-from collections import Counter
-from collections.abc import Sequence
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from cronproof.checks.check import Check
 from cronproof.checks.known_limit import KnownLimit
+from cronproof.domain.message import SentMessage
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
+from cronproof.evidence.requests import count_requests
 from cronproof.redaction import masked
 from cronproof.strict_model import StrictModel
+
+
+class KnownAttempts(KnownLimit):
+    """A known limit: how often a message is tried at most, and the reason."""
+
+    attempts: Annotated[
+        int | None, Field(ge=2, description="At most how many attempts then; one more than allowed when left out.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A message with its attempts, and the number of rows that ask for it."""
+
+    to: str
+    attempts: Sequence[SentMessage]
+    rows: int
+
+    def exceeds(self, limit: int) -> bool:
+        """Whether a row's message was certainly tried more often."""
+        return len(self.attempts) > limit * self.rows
+
+    def may_exceed(self, limit: int) -> bool:
+        """Whether a row's message may have been. If each call tries each row once, it was not."""
+        calls = Counter(sent.call for sent in self.attempts)
+        return len(self.attempts) > limit and (max(calls.values()) > self.rows or len(calls) > limit)
 
 
 class MaxAttempts(StrictModel, Check):
@@ -21,28 +51,51 @@ class MaxAttempts(StrictModel, Check):
     needs_recovery: ClassVar[bool] = True
     counts_attempts: ClassVar[bool] = True
     at_most: Annotated[int, Field(ge=1, description="The most attempts for one message.")]
-    known: Annotated[KnownLimit | None, Field(description="Where it is known to be otherwise.")] = None
+    known: Annotated[KnownAttempts | None, Field(description="Where it is known to be otherwise.")] = None
 
     def examine(self, evidence: Evidence) -> Finding:
         """Counts the attempts for each recipient and text."""
-        to, most = _most_attempts(evidence)
-        if not most:
+        tried = list(_tried(evidence))
+        if not tried:
             return inconclusive("no message was tried")
-        if most <= self.at_most:
-            for recipient, _ in evidence.still_tried:
-                return inconclusive(
-                    f"a message to {masked(recipient)} is tried again in every call: these were too few to reach "
-                    f"{self.at_most} attempts"
-                )
-            return passed(f"at most {most} of {self.at_most}")
-        message = f"a message to {masked(to)} was tried {most} times, not at most {self.at_most}"
-        if self.known is not None and self.known.applies_to(evidence.target):
+        excess = [one for one in tried if one.exceeds(self.at_most)]
+        if not excess:
+            return self._doubt(evidence, tried) or passed(
+                f"at most {max(math.ceil(len(one.attempts) / one.rows) for one in tried)} of {self.at_most}"
+            )
+        most = max(excess, key=lambda one: len(one.attempts))
+        rows = f" for each of {most.rows} rows" if most.rows > 1 else ""
+        message = (
+            f"a message to {masked(most.to)} was tried {len(most.attempts)} times, not at most {self.at_most}{rows}"
+        )
+        if self._is_known(evidence, excess):
+            assert self.known is not None  # noqa: S101  (for the type checker: what is known has a limit)
             return Finding("PASS", f"{message}, as is known", (self.known.reason,))
         return failed(message)
 
+    def _is_known(self, evidence: Evidence, excess: Sequence[_Tried]) -> bool:
+        if self.known is None or not self.known.applies_to(evidence.target):
+            return False
+        limit = self.known.attempts or self.at_most + 1
+        return not any(one.exceeds(limit) for one in excess)
+
+    def _doubt(self, evidence: Evidence, tried: Sequence[_Tried]) -> Finding | None:
+        for to, _ in evidence.still_tried:
+            return inconclusive(
+                f"a message to {masked(to)} is tried again in every call: these were too few to reach {self.at_most} "
+                "attempts"
+            )
+        for one in tried:
+            if one.may_exceed(self.at_most):
+                return inconclusive(
+                    f"{one.rows} rows ask for the same message to {masked(one.to)}, and which of them was tried how often "
+                    "cannot be told: give them different texts"
+                )
+        return None
+
     def anomalies(self, evidence: Evidence) -> Sequence[str]:
         """Returns `tried too often` if a message was."""
-        return () if _most_attempts(evidence)[1] <= self.at_most else ("tried too often",)
+        return ("tried too often",) if any(one.exceeds(self.at_most) for one in _tried(evidence)) else ()
 
     def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:
         """Fails if the known limit never showed."""
@@ -53,7 +106,9 @@ class MaxAttempts(StrictModel, Check):
         return passed(f"at most {self.at_most}, a known limit apart")
 
 
-def _most_attempts(evidence: Evidence) -> tuple[str, int]:
-    """Returns the recipient of the message with the most attempts, and their number."""
-    tried = Counter((sent.message.to, sent.message.content) for sent in evidence.sent)
-    return max(((to, count) for (to, _), count in tried.items()), key=lambda pair: pair[1], default=("", 0))
+def _tried(evidence: Evidence) -> Iterator[_Tried]:
+    attempts: dict[tuple[str, str], list[SentMessage]] = defaultdict(list)
+    for sent in evidence.sent:
+        attempts[sent.message.to, sent.message.content].append(sent)
+    for (to, content), of_message in attempts.items():
+        yield _Tried(to, of_message, count_requests(evidence, to, content))

@@ -37,11 +37,22 @@ class Message(Attempt):
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message that a cron tried to send. `recovering`: it was sent in the recovery."""
+    """A message that a cron tried to send: in the execution, or in a round of the recovery."""
 
     cron: str
     message: Message
-    recovering: bool = False
+    round: int = 0
+    """The round of the recovery, from 1; 0 for the execution. An instance has one call in each."""
+
+    @property
+    def recovering(self) -> bool:
+        """Whether it was sent in the recovery."""
+        return self.round > 0
+
+    @property
+    def call(self) -> tuple[str, int]:
+        """The call that sent it: the instance, and the round."""
+        return self.message.instance, self.round
 
     @property
     def purpose(self) -> str:

@@ -1,7 +1,7 @@
 """Units of work: rows that each require one message. Here they are jobs."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,27 @@ def units_of_rows(rows: Rows) -> dict[UnitId, Unit]:
         )
         for row in rows.get(UNITS, [])
     }
+
+
+def texts_of(rows: Rows, row: Mapping[str, Any]) -> set[str]:
+    """Returns every text in a row and in the person to whom it refers: its recipient is among them."""
+    person = row.get(f"{RECIPIENT}_id")
+    people = [one for one in rows.get(RECIPIENTS, []) if person is not None and one.get("id") == person]
+    return {text for one in (row, *people) for text in _texts(one)}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for one in value.values():
+                yield from _texts(one)
+        case list():
+            for one in value:
+                yield from _texts(one)
+        case _:
+            pass
 
 
 def person_of(rows: Rows, recipient: str) -> str:

@@ -1,5 +1,6 @@
 """Collects the evidence of an execution, once."""
 
+import bisect
 import hashlib
 import json
 from collections.abc import Sequence
@@ -39,19 +40,19 @@ async def collect(
         functions=rig.database.catalog.functions,
         inconclusive_reason=execution.inconclusive_reason,
         never_reached=execution.never_reached,
-        met_refusals=rig.services.openphone.met_refusals,
+        met_refusals=rig.services.met_refusals,
         key=find_key(rig, execution, digest, data),
     )
 
 
-def collect_sent(rig: Rig, instances: Sequence[Instance], of_execution: int | None = None) -> list[SentMessage]:
-    """Returns the tried messages. Those after the first `of_execution` are from the recovery."""
+def collect_sent(rig: Rig, instances: Sequence[Instance], rounds: Sequence[int] = ()) -> list[SentMessage]:
+    """Returns the tried messages. `rounds`: how many were tried before each round of the recovery."""
     crons = {instance.name: instance.cron for instance in instances}
     return [
         SentMessage(
             message.cron or crons.get(message.instance, "an unknown cron"),
             message,
-            recovering=of_execution is not None and number >= of_execution,
+            bisect.bisect_right(rounds, number),
         )
         for number, message in enumerate(rig.services.messages)
     ]

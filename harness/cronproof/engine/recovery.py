@@ -27,6 +27,8 @@ class Recovered:
     """The rows, shifted back to the time of the execution. Empty if they never settled."""
     still_tried: frozenset[Tried]
     """The messages that even the last round tried, in vain."""
+    rounds: Sequence[int]
+    """How many messages had been tried before each round."""
 
 
 async def recover(
@@ -52,6 +54,7 @@ async def recover(
     await rig.target.revive()
     catalog = rig.database.catalog
     before, before_sent = catalog.without_times(rows), Counter[Tried]()
+    rounds: list[int] = []
     patience, total, is_settled, in_vain = period, timedelta(), False, frozenset[Tried]()
     for round_number in range(MAX_ROUNDS):
         step = patience + (elapsed if round_number == 0 else timedelta())
@@ -59,6 +62,7 @@ async def recover(
             await rig.shift_time(step)
             total += step
         tried = len(rig.services.messages)
+        rounds.append(tried)
         # A broken connection makes only the first round fail. Later failures are accepted.
         succeeded = await _call_each_cron(rig, instances) or round_number > 0
         rows = await rig.database.rows(list(rows))
@@ -73,11 +77,11 @@ async def recover(
         patience = max(patience, LONGEST_CLAIM) if is_quiet else period
         before, before_sent = now, sent
     if not is_settled:
-        return Recovered({}, in_vain)
+        return Recovered({}, in_vain, rounds)
     if total:
         await rig.database.shift_time(-total)
         rows = await rig.database.rows(list(rows))
-    return Recovered(rows, in_vain)
+    return Recovered(rows, in_vain, rounds)
 
 
 async def _call_each_cron(rig: Rig, instances: Sequence[Instance]) -> bool:

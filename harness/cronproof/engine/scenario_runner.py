@@ -137,7 +137,7 @@ class ScenarioRunner:
         unsettled = f"rows or messages still changed after {recovery.MAX_ROUNDS} more runs"
         return replace(
             evidence,
-            sent=collect.collect_sent(rig, self.instances, len(evidence.sent)),
+            sent=collect.collect_sent(rig, self.instances, recovered.rounds),
             recovered=recovered.rows,
             still_tried=recovered.still_tried,
             inconclusive_reason=rig.take_stray(),

@@ -44,7 +44,7 @@ class Met:
         when = scenario.when
         if when is None:
             return None
-        for position, refusal in enumerate(scenario.given.openphone.refuses):
+        for position, refusal in enumerate(scenario.given.refusals):
             if position not in self.refusals:
                 return f"no message met the refusal {refusal.error}: an earlier one answers it, or none was sent"
         named = [fault for fault in when.faults if fault in FAULT_NAMES and fault not in self.faults]

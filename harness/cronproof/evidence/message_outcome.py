@@ -52,6 +52,10 @@ class MessageOutcome:
     """Each instance's response status, or that it died: `A: 200`, `B: died`."""
     known: str | None = None
     """The reason of the known limit that covers it, if one does."""
+    count: int = 0
+    """How often the message was accepted."""
+    is_of_one_call: bool = False
+    """Whether one call sent it more than once."""
 
     @property
     def anomaly(self) -> Anomaly | None:
@@ -63,6 +67,18 @@ class MessageOutcome:
                 return "duplicate"
             case "never":
                 return "stuck" if self.row == "stuck" else "lost"
+
+    @property
+    def in_words(self) -> str:
+        """How often the message was accepted, as the end of a sentence."""
+        match self.count:
+            case 0:
+                return "never accepted"
+            case 1:
+                return "accepted once"
+            case _:
+                times = "twice" if self.count == 2 else f"{self.count} times"
+                return f"accepted {times}" + (", by one call" if self.is_of_one_call else "")
 
     @property
     def where(self) -> str:

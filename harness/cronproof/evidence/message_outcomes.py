@@ -1,9 +1,10 @@
 """Finds the outcome of each message of an execution."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from cronproof.domain.crons import purpose
+from cronproof.domain.message import SentMessage
 from cronproof.domain.work import UNIT, UnitId, in_order
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.message_outcome import Delivered, ExpectedMessage, MessageOutcome, RowState
@@ -15,14 +16,17 @@ def find_message_outcomes(
     """Yields the outcomes of units' messages (default: all), per purpose, and of expected ones."""
     answers = [f"{response.instance}: {response.status}" for response in evidence.responses]
     answers += [f"{name}: died" for name in sorted(evidence.died)]
-    for cron, about, count, claimed in (*_of_units(evidence, units), *_of_expected(evidence, expected)):
+    for cron, about, messages, claimed in (*_of_units(evidence, units), *_of_expected(evidence, expected)):
+        count = len(messages)
         delivered: Delivered = "never" if count == 0 else "once" if count == 1 else "twice"
         state: RowState = "free" if not claimed else "claimed" if count else "stuck"
-        yield MessageOutcome(cron, evidence.injected_faults, about, delivered, state, answers)
+        of_one_call = len({message.call for message in messages}) < count
+        faults = evidence.injected_faults
+        yield MessageOutcome(cron, faults, about, delivered, state, answers, count=count, is_of_one_call=of_one_call)
 
 
-_Counted = tuple[str, str, int, bool]
-"""A message's cron, subject and number of acceptances, and whether its row is claimed."""
+_Counted = tuple[str, str, Sequence[SentMessage], bool]
+"""A message's cron and subject, its acceptances, and whether its row is claimed."""
 
 
 def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_Counted]:
@@ -30,23 +34,50 @@ def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_C
     among = list(evidence.units) if units is None else units
     for column in evidence.purposes:
         crons = sorted({instance.cron for instance in evidence.instances if purpose(instance.cron) == column})
-        accepted = [sent.message.to for sent in evidence.accepted if sent.purpose == column]
+        claimed = {unit: rows.get(unit, {}).get(column) is not None for unit in among}
+        messages = {
+            unit: share
+            for recipient in {evidence.units[unit].recipient for unit in among}
+            for unit, share in _share_out(
+                [sent for sent in evidence.accepted if sent.purpose == column and sent.message.to == recipient],
+                [unit for unit in among if evidence.units[unit].recipient == recipient],
+                claimed,
+            )
+        }
         for unit in in_order(among) if units is None else units:
-            recipient = evidence.units[unit].recipient
-            # Units with the same recipient share the messages.
-            sharing = [one for one in among if evidence.units[one].recipient == recipient]
-            count = accepted.count(recipient) if recipient is not None else 0
-            share = count // len(sharing) + (sharing.index(unit) < count % len(sharing))
-            yield " and ".join(crons), f"{UNIT} {unit}", share, rows.get(unit, {}).get(column) is not None
+            yield " and ".join(crons), f"{UNIT} {unit}", messages[unit], claimed[unit]
 
 
 def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Iterator[_Counted]:
     crons = " and ".join(sorted({instance.cron for instance in evidence.instances}))
-    for message in expected:
-        in_time = [sent.message for sent in evidence.delivered if not (message.in_time and sent.recovering)]
-        count = sum(sent.to == message.to and message.says in sent.content for sent in in_time)
-        before, after = (_row(rows, message) for rows in (evidence.before, evidence.recovered or evidence.after))
-        yield crons, str(message), count, before != after if message.row else count > 0
+    has_changed = {number: _has_changed(evidence, message) for number, message in enumerate(expected)}
+    for number, message in enumerate(expected):
+        alike = [other for other, one in enumerate(expected) if (one.to, one.says) == (message.to, message.says)]
+        sent = [
+            one
+            for one in evidence.delivered
+            if one.message.to == message.to
+            and message.says in one.message.content
+            and not (message.in_time and one.recovering)
+        ]
+        share = dict(_share_out(sent, alike, has_changed))[number]
+        yield crons, str(message), share, has_changed[number] if message.row else bool(share)
+
+
+Sharer = TypeVar("Sharer", bound=Hashable)
+
+
+def _share_out(
+    messages: Sequence[SentMessage], among: Sequence[Sharer], claimed: Mapping[Sharer, bool]
+) -> Iterator[tuple[Sharer, Sequence[SentMessage]]]:
+    """Shares out messages that look alike: those whose row is claimed come first."""
+    for position, sharer in enumerate(sorted(among, key=lambda one: not claimed[one])):
+        yield sharer, messages[position :: len(among)]
+
+
+def _has_changed(evidence: Evidence, message: ExpectedMessage) -> bool:
+    before, after = (_row(rows, message) for rows in (evidence.before, evidence.recovered or evidence.after))
+    return before != after
 
 
 def _row(rows: Mapping[str, Sequence[Mapping[str, Any]]], message: ExpectedMessage) -> Mapping[str, Any] | None:

@@ -30,3 +30,8 @@ class ServicesGiven(StrictModel):
     """How each service behaves."""
 
     openphone: Annotated[OpenPhoneGiven, Field(description="How the SMS API behaves.")] = OpenPhoneGiven()
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """The refusals, in the order of the file."""
+        return self.openphone.refuses

@@ -72,6 +72,11 @@ class Services:
         self._let_pass(LONG_ENOUGH)
 
     @property
+    def met_refusals(self) -> frozenset[int]:
+        """The positions of the given refusals with which a service has answered."""
+        return self.openphone.met_refusals
+
+    @property
     def _apis(self) -> Mapping[ServiceName, Api]:
         return {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl}
 
