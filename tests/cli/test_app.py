@@ -44,7 +44,7 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
         (["--migration", "Makefile"], 2, 'cronproof: Makefile:1:1: syntax error at or near "#"'),
         (["--out", "/dev/null/x"], 2, "cronproof: cannot write /dev/null/x: Not a directory; choose another place with --out"),
         (["--shard", "3/2"], 2, "cronproof: --shard '3/2' is not of the form K/N; write 2/5 for the second of five"),
-        (["--shard", "600/600"], 2, "cronproof: --shard 600/600: there are 148 scenarios only"),
+        (["--shard", "600/600"], 2, "cronproof: --shard 600/600: there are "),
         (["--sign", "nowhere.pem"], 2, "cronproof: cannot read nowhere.pem: No such file or directory; --sign wants a private key in PEM"),
         (["--sign", "Makefile"], 2, "cronproof: Makefile is no private key in PEM that can sign, without a password: "),
         (["--junit", "/dev/null/x/j.xml"], 2, "cronproof: cannot write /dev/null/x/j.xml: Not a directory; choose another place with --junit"),

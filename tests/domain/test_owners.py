@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cronproof.domain.owners import find_api_keys, find_slugs
+from cronproof.domain.owners import find_api_keys, find_credentials, find_owners, find_slugs
 
 TABLES: list[dict[str, list[dict[str, Any]]]] = [
     {"tenants": [{"id": 1, "slug": "acme", "openphone_api_key": "key-1"}, {"id": 2, "slug": "other"}]},
@@ -17,3 +17,18 @@ def test_owners_are_found_by_slug_in_all_tables() -> None:
 
 def test_only_keys_that_are_set_are_keys() -> None:
     assert find_api_keys(TABLES) == {"key-1"}
+
+
+def test_a_credential_has_every_owner_that_has_it() -> None:
+    shared = {"tenants": [{"id": 4, "openphone_api_key": "key-1", "openphone_phone_id": "PN4"}]}
+
+    assert find_credentials([*TABLES, shared]) == {"key-1": {"1", "4"}, "PN4": {"4"}}
+
+
+def test_a_recipient_has_the_owners_of_the_rows_that_hold_it() -> None:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "customers": [{"phone": "1", "tenant_id": 1}, {"phone": "2", "tenant_id": 2}],
+        "leads": [{"contact": "1"}],
+    }
+
+    assert [find_owners(rows, recipient) for recipient in ("1", "2", "3")] == [{"1"}, {"2"}, set()]

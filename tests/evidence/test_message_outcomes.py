@@ -1,12 +1,13 @@
 """Finding the outcome of each message of an execution."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cronproof.domain.instance import Instance
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.message_outcome import ExpectedMessage
 from cronproof.evidence.message_outcomes import find_message_outcomes
-from tests.support.evidence import ADA, ALL_SET, BEN, RUN, TWINS, lead, run, sent
+from tests.support.evidence import ADA, ALL_SET, BEN, RUN, TWINS, job, lead, run, sent
 
 
 def outcomes(
@@ -77,3 +78,13 @@ def test_a_row_remembers_a_message_once_it_has_changed_or_appeared() -> None:
         return [one[2] for one in outcomes(evidence, [by_row], units=[])]
 
     assert [state(rows, rows), state(rows, changed), state({}, rows)] == [["free"], ["stuck"], ["stuck"]]
+
+
+def test_a_message_in_the_name_of_another_owner_is_not_the_one_that_was_due() -> None:
+    rows = {"jobs": [job(32, ADA, tenant_id="north")]}
+    of_another = replace(sent(ADA), message=replace(sent(ADA).message, owners=frozenset({"south"})))
+
+    evidence = run(before=rows, after=rows, sent=[of_another])
+
+    assert outcomes(evidence) == [("job 32", "never", "free")]
+    assert outcomes(evidence, [ExpectedMessage(to=ADA)], units=[]) == [("the message to ********0132", "never", "free")]

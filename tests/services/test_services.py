@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from cronproof.gate.fault import FaultName
 from cronproof.gate.gate import Channel, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.services import in_process
-from cronproof.services.exchange import Response
+from cronproof.services.exchange import Request, Response
 from cronproof.services.openphone_errors import error_response
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
@@ -222,3 +223,29 @@ def test_the_token_of_a_bot_is_in_no_label(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert labels == ["A: telegram POST sendMessage", "A: telegram POST sendMessage answered"]
+
+
+@pytest.mark.parametrize(
+    ("key", "sender", "owners"),
+    [
+        ("key", "PN1", {"north"}),
+        ("shared", "PN1", {"north"}),
+        ("shared", "+12125550100", {"north", "south"}),
+        ("key", "PN2", set()),
+        ("unknown", "+12125550100", None),
+    ],
+)
+def test_a_message_is_in_the_name_of_those_who_have_its_key_and_its_number(
+    key: str, sender: str, owners: set[str] | None
+) -> None:
+    north, south = frozenset({"north"}), frozenset({"south"})
+    services = Services(frozenset({"key", "shared", "unknown"}))
+    services.credentials = {"key": north, "shared": north | south, "PN1": north, "PN2": south}
+    body = json.dumps({"content": "Hi!", "from": sender, "to": ["+12125550132"]}).encode()
+
+    asyncio.run(
+        services.exchange("A", "openphone", Request("POST", "/v1/messages", headers={"authorization": key}, body=body))
+    )
+
+    (message,) = services.messages
+    assert (message.owners, message.credentials) == (owners, ())

@@ -27,7 +27,11 @@ class NoLoss(StrictModel, Check):
             return inconclusive(f"{name_units(unreachable)}: no phone number, so no message can be expected")
         lost = []
         for purpose in evidence.purposes:
-            arrived = [sent.message.to for sent in evidence.accepted if sent.purpose == purpose]
+            arrived = [
+                sent.message.to
+                for sent in evidence.accepted
+                if sent.purpose == purpose and evidence.is_in_own_name(sent)
+            ]
             for unit in self.units:
                 recipient = evidence.units[unit].recipient
                 if recipient in arrived:

@@ -1,6 +1,7 @@
 """Messages that instances tried to send, and blocked calls."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cronproof.domain.crons import purpose
 from cronproof.domain.service_names import ServiceName
@@ -15,6 +16,8 @@ class Attempt:
     content: str
     status: int
     message_id: str | None = None
+    credentials: Sequence[str | None] = field(default=(), repr=False)
+    """What says in whose name it is sent: the API key, the number, the bot. They go no further."""
 
     @property
     def accepted(self) -> bool:
@@ -33,6 +36,10 @@ class Message(Attempt):
     service: ServiceName = "openphone"
     instance: str = ""
     cron: str | None = None
+    owners: frozenset[str] | None = None
+    """The ids of those in whose name it is sent: with their key, from their number. None: unknown.
+    Empty: with the key of one, from the number of another.
+    """
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,10 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
         data,
         digest.state,
         [[write.instance, write.unit, write.column, write.is_set] for write in _claim_writes(rig, execution, digest)],
-        [[m.instance, m.cron, m.service, m.to, m.content, m.status] for m in rig.services.messages],
+        [
+            [m.instance, m.cron, m.service, m.to, m.content, m.status, sorted(m.owners or ())]
+            for m in rig.services.messages
+        ],
         [[r.instance, r.status, r.body] for r in execution.ordered_responses()],
         sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
         [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],

@@ -1,6 +1,6 @@
 """Executes a scenario: sets up its rows and services, warms up its instances, calls them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property, partial
@@ -29,10 +29,13 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """What an execution starts from: the database script, and the keys that services accept."""
+    """What an execution starts from: the database script, the keys that services accept, and the
+    owners of each credential.
+    """
 
     script: Script
     api_keys: frozenset[str]
+    credentials: Mapping[str, frozenset[str]]
 
 
 @dataclass
@@ -259,6 +262,7 @@ class ScenarioRunner:
         setting = self._settings[data]
         await self.rig.database.reset(setting.script)
         self.rig.services.api_keys = setting.api_keys
+        self.rig.services.credentials = setting.credentials
         self.rig.target.set_clock(given.clock)
         self.rig.services.reset(given)
         for proxy in self.rig.proxies:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from cronproof.domain.choice import Data
 from cronproof.domain.database import ROLES, Role
-from cronproof.domain.owners import find_api_keys
+from cronproof.domain.owners import find_api_keys, find_credentials
 from cronproof.engine.plan import Plan
 from cronproof.engine.rig import Rig
 from cronproof.engine.scenario_runner import ScenarioRunner, Setting
@@ -140,8 +140,8 @@ class Session:
             rows = inserts(variant, self._seed, self.database.catalog)
             script = await self.database.script([row.statement for row in rows], scenario.given.clock)
             await self.database.tidy(looked_at)
-            api_keys = find_api_keys([self._seed.rows, variant.scenario.given.flat_rows])
-            return Setting(script, self.target.api_keys | api_keys)
+            given = [self._seed.rows, variant.scenario.given.flat_rows]
+            return Setting(script, self.target.api_keys | find_api_keys(given), find_credentials(given))
 
         proxies = list(dict.fromkeys(needed.values()))
         rig = Rig(self.database, self.services, self.target, proxies, self._connections.must_reconnect)

@@ -11,6 +11,7 @@ from cronproof.domain.crons import purpose
 from cronproof.domain.database import Function, Role, Rows, SqlError
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.message import BlockedCall, SentMessage
+from cronproof.domain.owners import find_owners
 from cronproof.domain.work import MAIN_SERVICE, UNITS, Unit, UnitId, units_of_rows
 from cronproof.evidence.finding import Finding
 from cronproof.evidence.message_outcome import MessageOutcome
@@ -121,6 +122,11 @@ class Evidence:
     def delivered(self) -> list[SentMessage]:
         """The messages that any service accepted."""
         return [sent for sent in self.sent if sent.message.accepted]
+
+    def is_in_own_name(self, sent: SentMessage) -> bool:
+        """Whether a message was sent in the name of an owner of its recipient, as far as is known."""
+        owners = find_owners(self.before, sent.message.to)
+        return not owners or sent.message.owners is None or bool(owners & sent.message.owners)
 
     def claimed(self, column: str) -> set[UnitId]:
         """Returns the units that were free and then claimed in this column, if only for a time."""

@@ -39,7 +39,11 @@ def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_C
             unit: share
             for recipient in {evidence.units[unit].recipient for unit in among}
             for unit, share in _share_out(
-                [sent for sent in evidence.accepted if sent.purpose == column and sent.message.to == recipient],
+                [
+                    sent
+                    for sent in evidence.accepted
+                    if sent.purpose == column and sent.message.to == recipient and evidence.is_in_own_name(sent)
+                ],
                 [unit for unit in among if evidence.units[unit].recipient == recipient],
                 claimed,
             )
@@ -59,6 +63,7 @@ def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Ite
             if one.message.to == message.to
             and message.says in one.message.content
             and not (message.in_time and one.recovering)
+            and evidence.is_in_own_name(one)
         ]
         share = dict(_share_out(sent, alike, has_changed))[number]
         yield crons, str(message), share, has_changed[number] if message.row else bool(share)

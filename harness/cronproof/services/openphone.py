@@ -62,7 +62,8 @@ class OpenPhone:
         }
         if refusal is not None:
             if request.method == "POST":
-                log(Attempt(*_recipient_and_content(_content(request)), refusal.status))
+                body = _content(request)
+                log(Attempt(*_recipient_and_content(body), refusal.status, None, (key, _sender(body))))
             return replace(refusal, headers={**refusal.headers, **headers})
         response = self._answer(request, key, limit, log)
         return replace(response, headers={**response.headers, **headers})
@@ -82,12 +83,12 @@ class OpenPhone:
             message |= {name: _iso(datetime.fromisoformat(message[name]) - time) for name in ("createdAt", "updatedAt")}
 
     def _answer(self, request: Request, key: str | None, limit: int, log: Log) -> Response:
-        if key not in self.api_keys:
+        if key is None or key not in self.api_keys:
             message = "Missing authorization header" if key is None else "Unauthorized"
             return ERRORS["unauthorized"].response("wrapped", message=message)
         match request.method, request.path.rstrip("/").split("/")[1:]:
             case "POST", ["v1", "messages"]:
-                return self._send(request, limit, log)
+                return self._send(request, key, limit, log)
             case _ if limit < 0:
                 return error_response("rate-limited", self.envelope)
             case "GET", ["v1", "messages"]:
@@ -97,16 +98,16 @@ class OpenPhone:
             case _:
                 return not_found(request)
 
-    def _send(self, request: Request, limit: int, log: Log) -> Response:
+    def _send(self, request: Request, key: str, limit: int, log: Log) -> Response:
         body = _content(request)
         to, content = _recipient_and_content(body)
         response = self._refusal(body, to, limit)
         if response is not None:
-            log(Attempt(to, content, response.status))
+            log(Attempt(to, content, response.status, None, (key, _sender(body))))
             return response
         message = self._accepted(body)
         self.sent.append(message)
-        log(Attempt(to, content, 202, message["id"]))
+        log(Attempt(to, content, 202, message["id"], (key, _sender(body))))
         return Response.of_json(202, {"data": message})
 
     def _refusal(self, body: Any, to: str, limit: int) -> Response | None:
@@ -258,6 +259,12 @@ def _recipient_and_content(body: Any) -> tuple[str, str]:
     to = fields.get("to")
     recipients = to if isinstance(to, list) else [to]
     return ", ".join(str(number) for number in recipients if number is not None), str(fields.get("content", ""))
+
+
+def _sender(body: Any) -> str | None:
+    """Returns the number, or its id, from which a message is to be sent."""
+    sender = body.get("from") if isinstance(body, dict) else None
+    return sender if isinstance(sender, str) else None
 
 
 def _first(values: list[str] | None) -> str | None:

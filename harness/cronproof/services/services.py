@@ -50,6 +50,8 @@ class Services:
     """The mocked APIs of a run. `messages` has every message that was tried, refused ones too."""
 
     api_keys: frozenset[str]
+    credentials: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The ids of the owners of each key, number and bot."""
     gate: Gate = field(default_factory=OpenGate)
     messages: list[Message] = field(default_factory=list)
     blocked_calls: list[BlockedCall] = field(default_factory=list)
@@ -109,12 +111,21 @@ class Services:
         await self.gate.arrive(release.instance, Point("answer", text), call)
         return response
 
+    def _owners(self, tried: Attempt) -> frozenset[str] | None:
+        known = [self.credentials[one] for one in tried.credentials if one is not None and one in self.credentials]
+        return frozenset.intersection(*known) if known else None
+
     def _handle(
         self, release: Release, service: ServiceName, request: Request, cron: str | None
     ) -> Response | NoAnswer:
         def log(tried: Attempt) -> None:
             message = Message(
-                **vars(tried), number=len(self.messages) + 1, service=service, instance=release.instance, cron=cron
+                **vars(tried) | {"credentials": ()},
+                number=len(self.messages) + 1,
+                service=service,
+                instance=release.instance,
+                cron=cron,
+                owners=self._owners(tried),
             )
             self.messages.append(message)
 

@@ -50,11 +50,11 @@ class Telegram:
         chat_id, text = str(fields.get("chat_id", "")), str(fields.get("text", ""))
         refusal = refusal or self._limited(path[1], chat_id)
         if refusal is not None:
-            log(Attempt(chat_id, text, refusal.status))
+            log(Attempt(chat_id, text, refusal.status, None, (path[1],)))
             return refusal
         mistake = _mistake(chat_id, text)
         if mistake is not None:
-            log(Attempt(chat_id, text, 400))
+            log(Attempt(chat_id, text, 400, None, (path[1],)))
             return _error(400, mistake)
         message = {
             "message_id": len(self.sent) + 1,
@@ -64,7 +64,7 @@ class Telegram:
             "text": text,
         }
         self.sent.append(message)
-        log(Attempt(chat_id, text, 200, str(message["message_id"])))
+        log(Attempt(chat_id, text, 200, str(message["message_id"]), (path[1],)))
         return Response.of_json(200, {"ok": True, "result": message})
 
     def _limited(self, bot: str, chat_id: str) -> Response | None:
