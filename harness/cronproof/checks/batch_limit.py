@@ -1,4 +1,4 @@
-"""batch-limit: a call claims at most so many units, oldest first, and sends in that order."""
+"""batch-limit: a call claims at most so many units, the oldest ones."""
 
 from collections import Counter
 from typing import Annotated, ClassVar
@@ -13,8 +13,8 @@ from cronproof.strict_model import StrictModel
 
 
 class BatchLimit(StrictModel, Check):
-    """Each call claims at most `at_most` units, oldest first, and sends in that order. A single
-    instance must use the whole limit.
+    """Each call claims at most `at_most` units, the oldest ones, in whichever order it sends. A
+    single instance must use the whole limit.
     """
 
     id: ClassVar[str] = "batch-limit"
@@ -24,7 +24,7 @@ class BatchLimit(StrictModel, Check):
     at_most: Annotated[int, Field(ge=1, description="How many units one call may claim.")]
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Checks the number of claims, and that no older unit was passed over or messaged later."""
+        """Checks the number of claims, and that no older unit was passed over."""
         claimed = {(write.instance, write.unit) for write in evidence.claim_writes if write.is_set}
         if not claimed:
             return inconclusive(f"no instance claimed anything: no expected {UNIT} was eligible")
@@ -37,7 +37,7 @@ class BatchLimit(StrictModel, Check):
             return inconclusive(f"{len(eligible)} eligible {UNITS} cannot show a limit of {self.at_most}")
         if len(evidence.instances) == 1 and len(ids) < self.at_most:
             return failed(f"{len(ids)} were claimed, though {len(eligible)} were eligible and {self.at_most} allowed")
-        problem = _passed_over(evidence, ids, eligible) or _out_of_order(evidence)
+        problem = _passed_over(evidence, ids, eligible)
         return failed(problem) if problem else passed(f"{len(ids)} claimed of {len(eligible)}, the oldest")
 
 
@@ -47,20 +47,6 @@ def _passed_over(evidence: Evidence, claimed: set[UnitId], eligible: set[UnitId]
     for unit in (evidence.units[unit] for unit in in_order(eligible - claimed)):
         if _since(unit) < _since(newest):
             return f"{UNIT} {unit.id} was passed over, though it was completed before {UNIT} {newest.id}"
-    return None
-
-
-def _out_of_order(evidence: Evidence) -> str | None:
-    """Describes a message that an instance sent after that of a newer unit, if there is one."""
-    newest: dict[str, Unit] = {}
-    for sent in evidence.accepted:
-        units = evidence.units_of(sent.message.to)
-        if sent.recovering or len(units) != 1:
-            continue
-        before = newest.setdefault(sent.message.instance, units[0])
-        if _since(units[0]) < _since(before):
-            return f"{UNIT} {units[0].id} was messaged after {UNIT} {before.id}, though it was completed before"
-        newest[sent.message.instance] = units[0]
     return None
 
 
