@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cronproof.checks.egress import Egress
 from cronproof.checks.no_loss import NoLoss
 from cronproof.checks.status import Status
+from cronproof.domain.message import BlockedCall
 from cronproof.engine.evaluate import ExecutionSummary, FindingCollector, evaluate
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, Verdict
@@ -45,6 +47,15 @@ def test_an_execution_that_was_cut_short_proves_nothing() -> None:
     findings = evaluate([LOST, OK], run(after=ALL_SET, inconclusive_reason="A hangs")).findings
 
     assert findings == [Finding("INCONCLUSIVE", "A hangs")] * 2
+
+
+def test_a_refused_host_fails_egress_alone() -> None:
+    refused = run(after=ALL_SET, blocked_calls=[BlockedCall("A", "https://statistics.example.com/cron")])
+
+    lost, egress = evaluate([LOST, Egress()], refused).findings
+
+    assert lost == Finding("INCONCLUSIVE", "A called statistics.example.com, which was refused")
+    assert egress.verdict == "FAIL"
 
 
 def test_without_rest_only_what_cannot_be_undone_has_failed() -> None:

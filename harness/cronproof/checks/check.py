@@ -21,6 +21,8 @@ class Check(ABC):
     """Whether a longer recovery could undo a failure: a missing message may still be sent."""
     counts_attempts: ClassVar[bool] = False
     """Whether it counts attempts: then the recovery goes on while messages are tried in vain."""
+    is_about_refused_hosts: ClassVar[bool] = False
+    """Whether it judges calls to hosts that were refused. No other check proves anything then."""
     is_about_units: ClassVar[bool] = False
     """Whether it is about units of work and their claims, which only some crons have."""
 

@@ -13,6 +13,7 @@ class Egress(StrictModel, Check):
     """No instance calls a host other than the database and the services. Such calls are blocked."""
 
     id: ClassVar[str] = "egress"
+    is_about_refused_hosts: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Fails if a call was blocked, and names the host of the first one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from cronproof.checks.check import Check
 from cronproof.engine.unmet import Met
@@ -29,9 +30,14 @@ def evaluate(checks: Sequence[Check], evidence: Evidence) -> Evidence:
 
 
 def _examine(check: Check, evidence: Evidence) -> Finding:
-    """Examines the evidence. If the execution was cut short, it proves nothing."""
+    """Examines the evidence. If the execution was cut short, it proves nothing. If a call was
+    refused, it proves nothing else: nobody knows what the answer would have led to.
+    """
     if evidence.inconclusive_reason:
         return inconclusive(evidence.inconclusive_reason)
+    if evidence.blocked_calls and not check.is_about_refused_hosts:
+        call = evidence.blocked_calls[0]
+        return inconclusive(f"{call.instance or 'an instance'} called {urlsplit(call.url).netloc}, which was refused")
     finding = check.examine(evidence)
     is_certain = finding.verdict == "FAIL" and not check.may_change_in_recovery
     return inconclusive(evidence.did_not_settle) if evidence.did_not_settle and not is_certain else finding
