@@ -286,8 +286,11 @@ class External:
             async with asyncio.TaskGroup() as starting:
                 for server in servers:
                     starting.create_task(self._start_one(server))
-        except* EnvironmentFailed as failed:
-            raise failed.exceptions[0] from None  # one is enough: the others probably fail for the same reason
+        except ExceptionGroup as failed:  # `except*` would wrap what is raised in it, before Python 3.11.3
+            causes = [cause for cause in failed.exceptions if isinstance(cause, EnvironmentFailed)]
+            if not causes:
+                raise
+            raise causes[0] from None  # one is enough: the others probably fail for the same reason
 
     async def _start_one(self, server: Server) -> None:
         if server.process is not None:

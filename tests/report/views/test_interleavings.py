@@ -44,6 +44,12 @@ def test_it_is_said_which_of_all_schedules_ran(exploration: Exploration, said: s
     assert which(exploration) == said
 
 
+def test_where_nothing_was_executed_that_is_said() -> None:
+    nothing = Exploration("none", 0, exhausted=False, distinct_outcomes=0, blocked_waits=0, seconds=0.0)
+
+    assert describe_coverage(nothing) == "0 schedules (nothing was executed), 0 distinct outcomes, no lock wait, 0.0 s"
+
+
 def test_a_timeline_has_a_column_for_each_instance() -> None:
     notes = [Note("result", "SELECT 1", "A"), Note("claim", "job 32 set by A", "A")]
     moments = [

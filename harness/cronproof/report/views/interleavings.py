@@ -24,6 +24,8 @@ def describe_coverage(exploration: Exploration) -> str:
 def which(exploration: Exploration) -> str:
     """Describes which of all schedules were executed."""
     kind, _, rest = exploration.strategy.partition(":")
+    if not exploration.schedules:
+        return "nothing was executed"
     if exploration.ended != "complete":
         why = "until one failed" if exploration.ended == "failed" else "ended before all were run"
         return f"{exploration.strategy}, {why}"
