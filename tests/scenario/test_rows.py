@@ -49,9 +49,18 @@ def inserted(rows: str, table: str, folder: Path, database: Database, await_: Aw
 def test_times_are_relative_to_now(
     text: str, ago: timedelta, tmp_path: Path, database: Database, await_: Await
 ) -> None:
-    (job,) = inserted(f"jobs: [{{id: 1, completed_at: {text}}}]", "jobs", tmp_path, database, await_)
+    (job,) = inserted(f"jobs: [{{id: 1, created_at: now, completed_at: {text}}}]", "jobs", tmp_path, database, await_)
 
     assert datetime.fromisoformat(job["created_at"]) - datetime.fromisoformat(job["completed_at"]) == ago
+
+
+def test_what_a_row_leaves_to_a_default_is_possible(tmp_path: Path, database: Database, await_: Await) -> None:
+    rows = "jobs: [{id: 1, completed_at: 3 hours ago, followup_sent_at: 1 hour ago, scheduled_at: in 2 days}, {id: 2}, {id: 3, scheduled_at: in 1 day}]"
+    job, new, planned = inserted(rows, "jobs", tmp_path, database, await_)
+
+    assert (job["created_at"], job["updated_at"]) == (job["completed_at"], job["followup_sent_at"])
+    assert new["created_at"] == new["updated_at"] == planned["created_at"] == planned["updated_at"]
+    assert datetime.fromisoformat(new["created_at"]) > datetime.fromisoformat(job["updated_at"])
 
 
 def test_a_row_belongs_to_the_first_tenant_unless_it_says_otherwise(

@@ -57,6 +57,8 @@ class Catalog:
     """Why locks do not show everything that statements touch here; None if they do."""
     generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
     """The columns that Postgres computes."""
+    defaults: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The columns of each table of `public` that have a default."""
     triggers_on_delete: bool = False
     """Whether a deletion fires triggers or rules."""
     deferred: bool = False
@@ -97,12 +99,15 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
     """Reads the catalog. `roles` are those whose right to execute functions is looked up."""
     kinds: dict[Table, dict[str, str]] = {}
     generated: dict[Table, set[str]] = {}
-    for schema, name, column, kind, is_generated in await (
+    defaults: dict[str, set[str]] = {}
+    for schema, name, column, kind, is_generated, has_default in await (
         await connection.execute(_SQL["columns"].encode())
     ).fetchall():
         kinds.setdefault(Table(schema, name), {})[column] = kind
         if is_generated:
             generated.setdefault(Table(schema, name), set()).add(column)
+        if has_default and schema == "public":
+            defaults.setdefault(name, set()).add(column)
     columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
         tables = await (await cursor.execute(_SQL["tables"].encode())).fetchall()
@@ -130,6 +135,7 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         tuple(functions),
         opaque[0] if opaque else None,
         generated,
+        defaults,
         triggers_on_delete,
         deferred,
         {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},

@@ -1,6 +1,8 @@
 -- name: columns
--- The columns of all tables with their types, and whether Postgres computes them.
-select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
+-- The columns of all tables with their types, whether Postgres computes them, and whether they have
+-- a default.
+select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> '',
+    a.atthasdef and a.attgenerated = ''
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

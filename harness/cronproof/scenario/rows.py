@@ -5,7 +5,7 @@ import functools
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from cronproof.scenario.reader import ScenarioFile
 _AMOUNTS = r"(?P<amounts>\d+ (?:second|minute|hour|day|week|month|year)s?(?: \d+ (?:second|minute|hour|day|week|month|year)s?)*)"
 _TIME = re.compile(rf"^(?:(?P<now>now)|{_AMOUNTS} ago|in {_AMOUNTS.replace('amounts', 'ahead')})$")
 _TIME_TYPES = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
+_CHANGED = re.compile(r"updat|modif|chang", re.IGNORECASE)
+"""Matches the names of columns that say when a row was changed last."""
 _PHONE = re.compile(r"^\+\d{5,15}$")
 
 
@@ -126,13 +128,43 @@ def _insert(
     columns = catalog.columns[table]
     if slugs and OWNER_COLUMN in columns and OWNER_COLUMN not in row:
         row = {**row, OWNER_COLUMN: next(iter(slugs))}
-    values = [_value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()]
-    if not row:
+    values = {column: _value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()}
+    if not values:
         return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
+    values |= _times_of_old_rows(row, values, columns, catalog.defaults.get(table, ()), now)
     statement = sql.SQL("insert into public.{} ({}) values ({})").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(values)
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(values.values())
     )
     return statement.as_bytes()
+
+
+def _times_of_old_rows(
+    row: Row,
+    values: Mapping[str, sql.Composable],
+    columns: Mapping[str, str],
+    defaults: Collection[str],
+    now: sql.Composable,
+) -> dict[str, sql.Composable]:
+    """Returns the times that a row leaves to their default, where it tells of the past.
+
+    A row that was completed yesterday was not created just now: it was created at its earliest
+    time, and changed last at its latest one. Times to come do not count.
+    """
+    given = [
+        sql.SQL("({})::timestamptz").format(values[column])
+        for column, value in row.items()
+        if columns[column] in _TIME_TYPES and value is not None
+    ]
+    left = [column for column in defaults if columns[column] in _TIME_TYPES and column not in row] if given else []
+    past = sql.SQL("select t from (values {}) as given (t) where t <= {}").format(
+        sql.SQL(", ").join(sql.SQL("({})").format(time) for time in given), now
+    )
+    return {
+        column: sql.SQL("coalesce((select {}(t) from ({}) as past), {})").format(
+            sql.SQL("max" if _CHANGED.search(column) else "min"), past, now
+        )
+        for column in left
+    }
 
 
 def _value(
