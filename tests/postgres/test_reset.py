@@ -93,3 +93,35 @@ def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Pat
 
     with database_with([file], await_, postgres) as database:
         assert await_(main(database)) == [(1, 1)]
+
+
+def test_rows_of_the_migrations_are_put_back_in_every_schema(postgres: Server, tmp_path: Path, await_: Await) -> None:
+    file = tmp_path / "01.sql"
+    file.write_text("""
+        create schema queue;
+        create table queue.version (number int primary key, previous int references queue.version);
+        insert into queue.version values (1, null), (2, 1);
+        create table changes (note text);
+        create function note() returns trigger language plpgsql as 'begin insert into changes values (tg_op); return null; end';
+        create table locks (id int generated always as identity primary key, name text unique, size int generated always as (length(name)) stored);
+        create trigger note after insert on locks for each row execute function note();
+        insert into locks (name) values ('cron'), ('other');
+    """)
+
+    async def main(database: Database) -> list[object]:
+        seen = []
+        for given in ([], [b"insert into locks (name) values ('cron')"]):
+            script = await database.script([*given, *map(database.catalog.kept.__getitem__, database.catalog.kept)])
+            for _ in range(2):
+                await database._control.execute("delete from queue.version; update locks set name = name || '!'")
+                await database.reset(script)
+            await database._control.execute("insert into locks (name) values ('third')")
+            rows = await database.rows(["locks", "changes"])
+            of_queue = await database.fetch("select number from queue.version order by 1")
+            seen += [[(row["id"], row["name"], row["size"]) for row in rows["locks"]], len(rows["changes"]), of_queue]
+        return seen
+
+    with database_with([file], await_, postgres) as database:
+        kept = [(1, "cron", 4), (2, "other", 5), (3, "third", 5)]
+        replaced = [(2, "other", 5), (3, "cron", 4), (4, "third", 5)]
+        assert await_(main(database)) == [kept, 3, [(1,), (2,)], replaced, 4, [(1,), (2,)]]

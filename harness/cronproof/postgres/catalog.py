@@ -31,7 +31,9 @@ class Table:
 
 @dataclass(frozen=True)
 class NumberSequence:
-    """A sequence, its start, and the column it numbers, if any. Names are SQL identifiers."""
+    """A sequence, its next number behind the migrations, and the column it numbers, if any. Names are
+    SQL identifiers.
+    """
 
     name: str
     start: int
@@ -65,6 +67,8 @@ class Catalog:
     """Whether constraints or triggers are deferred to the end of the transaction."""
     keyed: Mapping[str, KeyedTable] = field(default_factory=dict)
     """The tables of `public` where a statement that names rows by key touches no others."""
+    kept: Mapping[Table, bytes] = field(default_factory=dict)
+    """For each table with rows of the migrations, the statement that puts them back."""
 
     def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
         """Returns the rows by table, keeping of each point in time only that it is set."""
@@ -82,9 +86,9 @@ class Catalog:
         return [table for group in self.groups for table in group]
 
     @property
-    def insertable(self) -> list[str]:
-        """The tables of `public` in an order in which they can be filled."""
-        return [table.name for table in reversed(self.deletable) if table.schema == "public"]
+    def insertable(self) -> list[Table]:
+        """All tables in an order in which they can be filled."""
+        return self.deletable[::-1]
 
 
 def _without_time(kind: str, value: Any) -> Any:

@@ -34,8 +34,10 @@ join pg_namespace as of_parent on of_parent.oid = parent.relnamespace
 where k.contype = 'f'
 
 -- name: sequences
--- The sequences that belong to no extension, each with the column that owns it, if any.
-select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, s.seqstart as start,
+-- The sequences that belong to no extension, each with its next number and the column that owns it,
+-- if any.
+select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
+    coalesce(pg_sequence_last_value(c.oid) + s.seqincrement, s.seqstart) as start,
     quote_ident(owner_n.nspname) || '.' || quote_ident(owner.relname) as table, quote_ident(a.attname) as column
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cronproof.domain.database import ROLES, Role, Rows
 from cronproof.domain.work import UNITS, is_claim_column
 from cronproof.errors import EnvironmentFailed, UsageError
-from cronproof.postgres.catalog import Catalog, read_catalog
+from cronproof.postgres.catalog import Catalog, Table, read_catalog
 from cronproof.postgres.connect import connect, one_line
 from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
 from cronproof.postgres.migration import apply_migration
@@ -106,12 +107,41 @@ class Database:
         try:
             self.catalog = await read_catalog(self._control, ROLES)
             await self._control.execute(_SQL["claim_log"].encode())
+            self.catalog = replace(self.catalog, kept=await self._keep_rows())
             for column in filter(is_claim_column, self.catalog.columns.get(UNITS, {})):
                 await self._control.execute(_claim_trigger(column))
         except psycopg.Error as error:
             raise UsageError(f"the database that the migrations have made cannot be used: {one_line(error)}") from None
         self._emptying = Emptying(self.catalog)
         self._digest = digest_query(self.catalog)
+
+    async def _keep_rows(self) -> dict[Table, bytes]:
+        """Copies the rows of the migrations. Returns the statements that put them back.
+
+        A row that a scenario gives takes the place of a kept one with the same key. Triggers do not
+        fire, where the login may say so: what they have written is kept as well.
+        """
+        kept = {}
+        is_superuser = self._control.info.parameter_status("is_superuser") == "on"
+        for number, table in enumerate(self.catalog.deletable):
+            name, copy = sql.Identifier(table.schema, table.name), sql.Identifier("cronproof", f"kept_{number}")
+            if not await self.fetch(sql.SQL("select from {} limit 1").format(name)):
+                continue
+            await self._control.execute(sql.SQL("create table {} as table {}").format(copy, name))
+            columns = [
+                column for column in self.catalog.kinds[table] if column not in self.catalog.generated.get(table, ())
+            ]
+            insert = sql.SQL(_SQL["put_back"]).format(
+                table=name, copy=copy, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
+            )
+            quiet = "set local session_replication_role = {}"
+            parts = (
+                [sql.SQL(quiet.format("replica")), insert, sql.SQL(quiet.format("origin"))]
+                if is_superuser
+                else [insert]
+            )
+            kept[table] = sql.SQL("; ").join(parts).as_bytes()
+        return kept
 
     async def script(self, inserts: Sequence[bytes], clock: datetime | None = None) -> Script:
         """Makes the script that resets the database to a scenario's rows, and runs it once.

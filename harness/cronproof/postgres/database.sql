@@ -7,6 +7,10 @@ where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[]) and ex
     select from pg_locks where pid = waiting and waitstart < clock_timestamp() - interval '4 milliseconds'
 )
 
+-- name: put_back
+-- Puts the rows of the migrations back, except those in whose place others were given.
+insert into {table} ({columns}) overriding system value select {columns} from {copy} on conflict do nothing
+
 -- name: held
 -- What backends of this database keep beyond a call, first of all what would block a reset, and
 -- whether it may still be on its way to its end. An advisory lock has a number of 64 bits, or two of 32 (objsubid is 2 then).

@@ -60,7 +60,8 @@ class Insert:
 
 
 def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
-    """Builds the statements that insert the seed's and the scenario's rows into empty tables.
+    """Builds the statements that insert the seed's and the scenario's rows into empty tables, and put
+    back those of the migrations.
 
     Raises:
         InvalidScenario: a table or column that the database does not have, or a value that does not fit its column.
@@ -80,28 +81,43 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     now = sql.SQL("now()") if clock is None else sql.Literal(clock)
     slugs = find_slugs([seed.rows, file.scenario.given.flat_rows])
     found: list[Insert] = []
-    for table in catalog.insertable:
-        of_seed = functools.partial(Mistake, seed.file, 1, 1)
-        columns = catalog.columns[table]
-        for row in seed.rows.get(table, []):  # the seed may have columns that are not there
-            known = {column: value for column, value in row.items() if column in columns}
-            found.append(Insert(_insert(table, known, catalog, slugs, now), of_seed))
-        for position, repetition, row in rows_of(given.get(table, [])):
-            path: list[str | int] = ["given", "rows", table, position]
-            if "repeat" in file.source.root["given"]["rows"][table][position]:
-                path.append("row")
-            wrong = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
-            mistakes += [file.source.mistake([*path, column], message) for column, message in wrong]
-            if mistakes:
-                continue
-            mistake = functools.partial(file.source.mistake, path)
-            try:
-                found.append(Insert(_insert(table, row, catalog, slugs, now, repetition), mistake))
-            except (TypeError, ValueError, psycopg.Error) as error:
-                mistakes.append(mistake(f"this row cannot be written as SQL: {error}"))
+    for place in catalog.insertable:
+        if place.schema == "public":
+            columns = catalog.columns[place.name]
+            for row in seed.rows.get(place.name, []):  # the seed may have columns that are not there
+                known = {column: value for column, value in row.items() if column in columns}
+                statement = _insert(place.name, known, catalog, slugs, now)
+                found.append(Insert(statement, functools.partial(Mistake, seed.file, 1, 1)))
+            found += _of_table(file, place.name, catalog, slugs, now, mistakes)
+        if place in catalog.kept:
+            found.append(Insert(catalog.kept[place], functools.partial(Mistake, seed.file, 1, 1)))
     if mistakes:
         raise InvalidScenario(mistakes)
     return found
+
+
+def _of_table(
+    file: ScenarioFile,
+    table: str,
+    catalog: Catalog,
+    slugs: Mapping[str, str],
+    now: sql.Composable,
+    mistakes: list[Mistake],
+) -> Iterator[Insert]:
+    """Yields the statements for the scenario's rows of one table. Adds mistakes to the list."""
+    for position, repetition, row in rows_of(file.scenario.given.rows.get(table, [])):
+        path: list[str | int] = ["given", "rows", table, position]
+        if "repeat" in file.source.root["given"]["rows"][table][position]:
+            path.append("row")
+        wrong = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
+        mistakes += [file.source.mistake([*path, column], message) for column, message in wrong]
+        if mistakes:
+            continue
+        mistake = functools.partial(file.source.mistake, path)
+        try:
+            yield Insert(_insert(table, row, catalog, slugs, now, repetition), mistake)
+        except (TypeError, ValueError, psycopg.Error) as error:
+            mistakes.append(mistake(f"this row cannot be written as SQL: {error}"))
 
 
 def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
