@@ -6,6 +6,7 @@
 import itertools
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -37,6 +38,10 @@ def cron() -> dict[str, object]:
             with ThreadPoolExecutor() as threads:
                 list(threads.map(note, [1, 2]))
             return {"success": True, "processed": 2}
+        case stranger if stranger.startswith("asks-"):
+            with socket.create_connection(("127.0.0.1", int(stranger.removeprefix("asks-")))) as connection:
+                connection.sendall(b"lock\n")
+                return follow_up()
         case "late":
             threading.Timer(0.05, note, [3]).start()
         case forgets if forgets.startswith("forgets-in-call-"):

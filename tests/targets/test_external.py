@@ -78,6 +78,15 @@ def test_a_call_to_any_other_host_goes_nowhere_and_fails_egress(verify: Verify) 
     assert result.verdict == "FAIL"
 
 
+def test_a_server_that_is_none_of_ours_proves_nothing(verify: Verify) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as lock_server:
+        port = lock_server.getsockname()[1]
+        result = verify(target(f"asks-{port}"))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert f"A is connected to 127.0.0.1:{port}, which is none of cronproof's" in str(result.reason)
+
+
 def test_a_server_that_contacts_nothing_proves_nothing(verify: Verify) -> None:
     result = verify(target("contacts-nothing"))
 

@@ -36,6 +36,11 @@ def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
     """Returns why it is inconclusive: ambiguous, no response, misconfigured, or no contact."""
     if executed.trace.was_ambiguous:
         return AMBIGUOUS
+    for name, address in rig.strangers.items():
+        return (
+            f"{name} is connected to {address}, which is none of cronproof's: what it does there is neither held nor reset; "
+            "give it the addresses of the configuration only, or none of this server"
+        )
     steps, responses = executed.trace.steps, executed.ordered_responses()
     names = [instance.name for instance in executed.instances]
     hit = find_hit(steps, executed.instances)  # these need not respond

@@ -29,6 +29,8 @@ class Rig:
     """Whether instances do several things at once."""
     stray: list[str] = field(default_factory=list)
     """What instances did while none was called."""
+    strangers: dict[str, str] = field(default_factory=dict)
+    """The address of a server that is not ours, for each instance that was seen to talk to one."""
 
     @contextlib.contextmanager
     def gated_by(self, gate: Gate) -> Iterator[None]:
@@ -96,6 +98,11 @@ class Rig:
             f"{'an instance' if owner == SHARED else owner} {what} after its call has ended, so later calls depend on "
             "earlier ones: let each call leave its session as it was, or set `restart: true`"
         )
+
+    def look_for_strangers(self, instance: str) -> None:
+        """Notes whether an instance talks to a server that is not ours."""
+        if address := self.target.find_stranger(instance):
+            self.strangers[instance] = address
 
     def take_stray(self, first: str | None = None) -> str | None:
         """Returns why an execution is not isolated, if something ran before or after its calls."""

@@ -6,6 +6,7 @@ from cronproof.engine.rig import Rig
 from cronproof.explore.executor import Environment, Executor
 from cronproof.explore.named_orders import RunToEnd
 from cronproof.explore.quiescence import NotAtRest
+from cronproof.gate.trace import Trace
 
 MAX_RECONNECTING_CALLS = 5  # several connections of a pool may have been ended
 
@@ -18,12 +19,15 @@ def find_cold(rig: Rig, instances: list[Instance], role: Role) -> dict[Instance,
     return calls | dict.fromkeys(reconnecting, MAX_RECONNECTING_CALLS)
 
 
-class _Blockers(Environment):
+class _Surroundings(Environment):
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
     async def blockers(self, instance: str) -> list[str]:
         return await self._rig.blockers(instance)
+
+    async def after_step(self, trace: Trace) -> None:
+        self._rig.look_for_strangers(trace.steps[-1].instance)
 
 
 async def warm_up(rig: Rig, instance: Instance, method: str) -> bool:
@@ -32,7 +36,7 @@ async def warm_up(rig: Rig, instance: Instance, method: str) -> bool:
     Raises:
         NotAtRest: the call does not end.
     """
-    executor = Executor(_Blockers(rig), probe=rig.probe)
+    executor = Executor(_Surroundings(rig), probe=rig.probe)
     succeeded = False
 
     async def call() -> None:

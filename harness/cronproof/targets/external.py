@@ -37,6 +37,7 @@ from cronproof.targets.target import IsIdle
 NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
 _DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
 HTTP_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+LOOKS = 50
 NOT_COPIED = shutil.ignore_patterns(".git", ".next")
 
 
@@ -47,6 +48,11 @@ class Server:
     url: str
     endpoints: InstanceEndpoints | None = None
     process: Process | None = None
+    database_port: int = 0
+    looks: int = 0
+    """How often its connections have been looked at since it was started."""
+    stranger: str | None = None
+    """The address of a server that is not ours, once it was seen."""
 
 
 class External:
@@ -177,6 +183,18 @@ class External:
         """Counts what has passed its endpoints so far."""
         return self._endpoints[name].activity
 
+    def find_stranger(self, name: str) -> str | None:
+        """Looks at the connections of a process, in its first steps: that takes a millisecond."""
+        server = self._servers[name, self._role]
+        if server.process is None or server.endpoints is None or not Process.can_tell_whether_idle:
+            return None
+        if server.stranger is None and server.looks < LOOKS:
+            server.looks += 1
+            door = server.endpoints
+            ours = (server.database_port, door.http_port, door.tls_port, door.proxy.port)
+            server.stranger = server.process.find_stranger(ours)
+        return server.stranger
+
     def complaint(self, response: CronResponse) -> str | None:
         """Returns the mistake in the configuration that the status suggests, if any."""
         match response.status:
@@ -234,7 +252,7 @@ class External:
             port=port,
             log=log,
         )
-        return Server(f"http://127.0.0.1:{port}", endpoints, process)
+        return Server(f"http://127.0.0.1:{port}", endpoints, process, proxy.port)
 
     async def _door(self, name: str, proxy: Proxy) -> InstanceEndpoints:
         if self._schema is None:
@@ -294,6 +312,7 @@ class External:
 
     async def _start_one(self, server: Server) -> None:
         if server.process is not None:
+            server.looks, server.stranger = 0, None
             await server.process.start()
             await server.process.ready(self._config.ready, seconds=self._config.ready_timeout)
         else:

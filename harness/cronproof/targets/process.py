@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -106,6 +107,25 @@ class Process:
         """
         return self._process is not None and _sleeps(str(self._process.pid))
 
+    def find_stranger(self, ours: Collection[int]) -> str | None:
+        """Returns the address of a server that it or a child is connected to, if that is not ours.
+
+        Ours are on loopback, at these ports. Its own servers and callers do not count.
+        """
+        connections = []
+        for pid in _pids(str(self._process.pid)) if self._process is not None else ():
+            with contextlib.suppress(psutil.Error):
+                connections += psutil.Process(int(pid)).net_connections("tcp")
+        own = {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
+        for one in connections:
+            if one.status != psutil.CONN_ESTABLISHED or one.laddr.port in own:
+                continue
+            address = ipaddress.ip_address(one.raddr.ip)
+            plain = getattr(address, "ipv4_mapped", None) or address
+            if not plain.is_loopback or one.raddr.port not in own | set(ours):
+                return f"{plain}:{one.raddr.port}"
+        return None
+
     @property
     def exit_code(self) -> int | None:
         """Its exit code; None while it runs."""
@@ -184,6 +204,15 @@ class Process:
         if self.port in ports or not ports:
             return "; does the command listen on {port}?"
         return f", but on {', '.join(map(str, sorted(ports)))}: give it {{port}}, in `command` or in its environment"
+
+
+def _pids(pid: str) -> Iterator[str]:
+    """Yields a process and its descendants. Looking at every process of the machine takes longer."""
+    yield pid
+    with contextlib.suppress(OSError):  # it, or a thread of it, has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from _pids(child)
 
 
 def _sleeps(pid: str) -> bool:

@@ -79,6 +79,11 @@ class Target(Protocol):
     def activity(self, name: str) -> int:
         """Returns a counter of what an instance exchanges with the mocks."""
 
+    def find_stranger(self, name: str) -> str | None:
+        """Returns the address of a server that an instance is connected to and that is not ours, if
+        one was seen. What it does there is neither held nor reset.
+        """
+
     def complaint(self, response: CronResponse) -> str | None:
         """Returns why a response to the right secret proves nothing, if it shows that."""
 
