@@ -1,10 +1,12 @@
 """Faults end to end, on a real Postgres: the fault matrix of the crons."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from psycopg import Error
 
 from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
@@ -15,6 +17,9 @@ from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
 from cronproof.targets import reference
+from fixtures.crons.app import CRONS
+from fixtures.crons.context import Body, Context
+from tests.support import crons as made_up
 from tests.support.command import Cronproof
 from tests.support.database import Await
 from tests.support.paths import ROOT
@@ -148,3 +153,29 @@ def test_the_matrix_is_printed_and_in_the_report(cronproof: Cronproof, tmp_path:
     report = (tmp_path / "latest" / "sign-off.md").read_text()
     assert "| `A: commit` | · | · | (stuck) | · | · |" in report
     assert "| `timeout-after` | " in report
+
+
+def test_one_fault_that_proves_nothing_does_not_hide_what_another_shows(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronproof.explore.quiescence.AT_REST_SECONDS", 0.3)
+    file = tmp_path / "faults.yaml"
+    text = FOLLOWUP.read_text().replace("[each]", "[sql-error, timeout-after]")
+    file.write_text(text[: text.index("      known:")])
+
+    async def hangs(cron: Context) -> Body:
+        try:
+            await cron.db.execute("select 1")
+        except Error:
+            await asyncio.sleep(60)
+        return await CRONS["post-job-followup"](cron)
+
+    (result,) = made_up.verify(hangs, [file], postgres, await_)
+
+    assert result.verdict == "FAIL"
+    assert result.counterexample is not None
+    cells = dict(fault_matrix.make_rows(result.message_outcomes))
+    assert cells["A: select a value"] == ["?", "", "", "", ""]
+    (doubt, *_) = fault_matrix.find_doubts(result.message_outcomes).values()
+    assert doubt.startswith("still running after 0.3 s: A after 'select 1'")
+    assert table(result.message_outcomes)["timeout-after", "call openphone POST /v1/messages"] == "duplicate"

@@ -9,6 +9,7 @@ import pytest
 
 from cronproof.explore import explorer
 from cronproof.explore.explorer import Coverage
+from cronproof.explore.fault_strategy import FaultStrategy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.gate.footprint import EVERYTHING
 from cronproof.gate.trace import Decision
@@ -104,3 +105,25 @@ def test_every_schedule_of_two_instances_is_executed_once() -> None:
 
     assert sorted(ran) == ["AABB", "ABAB", "ABBA", "BAAB", "BABA", "BBAA"]
     assert (failing, coverage.exhausted, coverage.complete, len(coverage.outcomes)) == (None, True, True, 6)
+
+
+@pytest.mark.parametrize(("doubtful", "schedules", "stopped"), [("A!dies", 3, None), ("A", 0, "A hangs")])
+def test_a_fault_that_proves_nothing_does_not_end_the_matrix(
+    doubtful: str, schedules: int, stopped: str | None
+) -> None:
+    async def execute(items: Sequence[WorkItem]) -> Sequence[tuple[ExecutedSchedule, Summary]]:
+        made = []
+        for item in items:
+            chosen = item.schedule[0] if item.schedule else "A"
+            enabled = ("A",) if item.schedule else ("A", "A!dies", "A!sql-error")
+            reason = "A hangs" if chosen == doubtful else None
+            executed = ExecutedSchedule(item, [Decision(enabled, chosen, EVERYTHING)])
+            made.append((executed, Summary(failed=chosen == "A!sql-error", inconclusive_reason=reason)))
+        return made
+
+    coverage, failing = asyncio.run(
+        explorer.explore(FaultStrategy(), "faults", execute, deadline=math.inf, progress=lambda _: None)
+    )
+
+    assert (coverage.schedules, coverage.stopped) == (schedules, stopped)
+    assert (failing is None) == (stopped is not None)

@@ -20,12 +20,11 @@ from cronproof.scenario.scenario import Scenario
 
 def evaluate(checks: Sequence[Check], evidence: Evidence) -> Evidence:
     """Returns the evidence with the findings, the anomalies and, under faults, message outcomes."""
-    is_faulty = evidence.injected_faults and evidence.inconclusive_reason is None
     return replace(
         evidence,
         findings=[_examine(check, evidence) for check in checks],
         anomalies=list(dict.fromkeys(word for check in checks for word in check.anomalies(evidence))),
-        message_outcomes=_message_outcomes(checks, evidence) if is_faulty else (),
+        message_outcomes=_message_outcomes(checks, evidence) if evidence.injected_faults else (),
     )
 
 
@@ -44,10 +43,11 @@ def _examine(check: Check, evidence: Evidence) -> Finding:
 
 
 def _message_outcomes(checks: Sequence[Check], evidence: Evidence) -> Sequence[MessageOutcome]:
-    for check in checks:
-        if outcomes := check.message_outcomes(evidence):
-            return outcomes
-    return list(find_message_outcomes(evidence))
+    found = next(filter(None, (check.message_outcomes(evidence) for check in checks)), None)
+    outcomes = found or list(find_message_outcomes(evidence))
+    if evidence.inconclusive_reason is None:
+        return outcomes
+    return [replace(one, known=None, doubt=evidence.inconclusive_reason) for one in outcomes]
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,14 @@ class MessageOutcome:
     """How often the message was accepted."""
     is_of_one_call: bool = False
     """Whether one call sent it more than once."""
+    doubt: str | None = None
+    """Why nothing is known of it, if the execution was inconclusive."""
 
     @property
     def anomaly(self) -> Anomaly | None:
-        """The anomaly; None if the message was accepted once."""
+        """The anomaly; None if the message was accepted once, or if nothing is known of it."""
+        if self.doubt is not None:
+            return None
         match self.delivered:
             case "once":
                 return None

@@ -164,6 +164,8 @@ async def explore(
     """Executes a strategy. Returns the coverage, and the shortest failing schedule, if any.
 
     If the strategy has preemption levels, it finishes the level of a failure to find the shortest.
+    An inconclusive execution ends the exploration, unless a fault of a strategy that explores every
+    fault has made it so.
     """
     coverage = Coverage(name)
     try:
@@ -176,6 +178,9 @@ async def explore(
                 break
             for executed, summary in await execute(items):
                 if summary.inconclusive_reason is not None:
+                    if strategy.explores_all_failures and faults_in(executed.item.schedule):
+                        coverage.schedules += 1  # one fault that proves nothing does not end the matrix
+                        continue
                     coverage.stopped = summary.inconclusive_reason
                     return coverage, find_shortest(coverage.failing)
                 strategy.observe(executed)

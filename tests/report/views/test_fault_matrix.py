@@ -1,5 +1,7 @@
 """The fault matrix, from outcomes made by hand."""
 
+from dataclasses import replace
+
 from cronproof.domain.service_names import REFUSALS
 from cronproof.evidence.message_outcome import Delivered, MessageOutcome, RowState
 from cronproof.gate.fault import FaultName
@@ -64,3 +66,11 @@ def test_two_faults_in_one_run_are_counted() -> None:
 
 def test_without_faults_there_is_no_matrix() -> None:
     assert list(fault_matrix.draw_matrix([])) == []
+
+
+def test_where_an_execution_proved_nothing_its_cell_says_so_and_why() -> None:
+    table = [met("dies", "call"), replace(met("sql-error", "call"), doubt="A hangs")]
+
+    assert fault_matrix.make_rows(table) == [("A: call", ["?", "", "", "", "·"])]
+    assert "? sql-error at A: call: A hangs" in list(fault_matrix.draw_matrix(table))
+    assert table[1].anomaly is None

@@ -7,7 +7,7 @@ from cronproof.domain.service_names import REFUSALS
 from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.gate.fault import DIES, SQL_FAULTS, FaultName
 
-Word = Literal["·", "open", "duplicate", "lost", "stuck"]
+Word = Literal["·", "?", "open", "duplicate", "lost", "stuck"]
 WORDS: tuple[Word, ...] = get_args(Word)
 LEGEND = (
     "· accepted once   open: once, and the row can be claimed again   duplicate: more than once   "
@@ -25,6 +25,8 @@ COLUMNS: tuple[FaultName, ...] = (*SQL_FAULTS, DIES)
 
 def word(one: MessageOutcome) -> Word:
     """Returns a word for what became of a message."""
+    if one.doubt is not None:
+        return "?"
     return one.anomaly or ("open" if one.row == "free" else "·")
 
 
@@ -75,6 +77,12 @@ def pairs(message_outcomes: Sequence[MessageOutcome]) -> Mapping[str, int]:
     return counts
 
 
+def find_doubts(message_outcomes: Sequence[MessageOutcome]) -> Mapping[str, str]:
+    """Returns why nothing is known where a cell has a `?`, by the faults and their points."""
+    doubtful = (one for one in message_outcomes if one.doubt is not None)
+    return {" and ".join(map(str, one.faults)): str(one.doubt) for one in doubtful}
+
+
 def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
     """Draws the matrix as lines of text."""
     found = make_rows(message_outcomes)
@@ -92,6 +100,8 @@ def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
             yield f"    {cell:12} {', '.join(faults)}"
     if counts := pairs(message_outcomes):
         yield "two faults in one execution: " + ", ".join(f"{count} × {cell}" for cell, count in counts.items())
+    for place, doubt in find_doubts(message_outcomes).items():
+        yield f"? {place}: {doubt}"
     yield LEGEND
 
 
@@ -118,4 +128,4 @@ def style(cell: str) -> Literal["", "fine", "known", "anomaly"]:
     words = cell.split()
     if all(one in {"·", "open"} for one in words):
         return "fine"
-    return "known" if all(one in {"·", "open"} or one.startswith("(") for one in words) else "anomaly"
+    return "known" if all(one in {"·", "open", "?"} or one.startswith("(") for one in words) else "anomaly"

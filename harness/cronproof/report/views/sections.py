@@ -273,6 +273,8 @@ def fault_tables(message_outcomes: Sequence[MessageOutcome]) -> Iterator[Table]:
     for point, by_cell in fault_matrix.of_calls(message_outcomes):
         of_call = [(what, ", ".join(faults)) for what, faults in by_cell.items()]
         yield Table(("Outcome", "Faults"), of_call, ("At ", Code(point), ":"))
+    doubts = fault_matrix.find_doubts(message_outcomes)
+    yield Table(("Fault", "Nothing is known, because"), [(Code(place), doubt) for place, doubt in doubts.items()])
     known: dict[tuple[str, str], None] = {}
     for one in message_outcomes:
         if one.known is not None:
