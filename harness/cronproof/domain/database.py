@@ -21,6 +21,8 @@ class Function:
     executable_by: Sequence[str]
     security_definer: bool
     search_path: str | None
+    body: str = ""
+    """What it executes, if it is written in SQL or PL/pgSQL."""
 
 
 @dataclass(frozen=True)

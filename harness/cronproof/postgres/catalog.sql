@@ -150,7 +150,8 @@ where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relpersi
 select p.proname as name, pg_get_function_arguments(p.oid) as arguments, pg_get_function_result(p.oid) as result,
     array(select r from unnest(%s::text[]) as r where has_function_privilege(r, p.oid, 'execute')) as executable_by,
     p.prosecdef as security_definer,
-    (select setting from unnest(p.proconfig) as setting where setting like 'search_path=%%') as search_path
+    (select setting from unnest(p.proconfig) as setting where setting like 'search_path=%%') as search_path,
+    concat(p.prosrc, pg_get_function_sqlbody(p.oid)) as body
 from pg_proc as p
 where p.pronamespace = 'public'::regnamespace and p.prokind = 'f'
 order by p.proname, p.oid
