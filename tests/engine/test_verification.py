@@ -94,6 +94,7 @@ def test_the_reports_design_loses_and_doubles_where_it_is_known_to_and_nowhere_e
     assert {fault_matrix.word(one) for one in result.message_outcomes if one.faults[0].instance == "B"} == {"·"}
 
 
+@pytest.mark.slow
 def test_hardened_closes_every_gap_but_the_one_that_cannot_be(verify: Verify) -> None:
     result = verify("hardened")
 
