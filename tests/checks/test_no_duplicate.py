@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cronproof.checks.no_duplicate import NoDuplicate
+from cronproof.domain.message import SentMessage
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     ADA,
@@ -53,3 +54,17 @@ def test_a_row_that_nobody_worked_on_asks_for_nothing() -> None:
         NoDuplicate(), run(before=rows, after=rows, sent=[of_task] * 2), "FAIL", "********0132 got 2 messages"
     )
     assert_finding(NoDuplicate(), run(before=rows, after={}, sent=[of_task] * 2), "PASS", "2 accepted, none twice")
+
+
+def test_a_row_that_asks_for_another_text_does_not_count() -> None:
+    def task(text: str) -> SentMessage:
+        of = sent(ADA)
+        return replace(of, cron="process-scheduled-tasks", message=replace(of.message, content=text))
+
+    tasks = [{"id": number, "payload": {"phone": ADA, "content": text}} for number, text in enumerate("ab")]
+    visits = [{"id": number, "phone": ADA} for number in (1, 2)]
+
+    for before in ({"tasks": tasks}, {"visits": visits}):
+        assert_finding(NoDuplicate(), run(before=before, after={}, sent=[task("a"), task("b")]), "PASS", "2 accepted")
+        twice = run(before=before, after={}, sent=[task("a"), task("b"), task("a")])
+        assert_finding(NoDuplicate(), twice, "FAIL", "********0132 got 2 messages")

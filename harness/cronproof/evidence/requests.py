@@ -8,20 +8,16 @@ def count_requests(evidence: Evidence, to: str, content: str) -> int:
     """Returns how many given rows of one table ask for a message; at least 1.
 
     A row asks for it if it names the recipient, itself or through the person that it refers to, and
-    the crons have worked on it: they changed or removed it, or it holds the text.
+    holds the text. If none holds it, those that the crons have changed or removed may: one for each
+    other text that the recipient was sent is taken off.
     """
-    now = evidence.recovered or evidence.after
-    return (
-        max(
-            (
-                sum(
-                    to in texts and (content in texts or row not in now.get(table, ()))
-                    for row in rows
-                    for texts in [texts_of(evidence.before, row)]
-                )
-                for table, rows in evidence.before.items()
-            ),
-            default=0,
-        )
-        or 1
-    )
+    others = {sent.message.content for sent in evidence.sent if sent.message.to == to} - {content}
+    return max((_count(evidence, table, to, content, len(others)) for table in evidence.before), default=1)
+
+
+def _count(evidence: Evidence, table: str, to: str, content: str, others: int) -> int:
+    rows = [(row, texts_of(evidence.before, row)) for row in evidence.before[table]]
+    holding = sum(to in texts and content in texts for _, texts in rows)
+    now = (evidence.recovered or evidence.after).get(table, ())
+    changed = sum(to in texts and row not in now for row, texts in rows)
+    return max(holding or changed - others, 1)
