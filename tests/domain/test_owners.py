@@ -25,6 +25,12 @@ def test_a_credential_has_every_owner_that_has_it() -> None:
     assert find_credentials([*TABLES, shared]) == {"key-1": {"1", "4"}, "PN4": {"4"}}
 
 
+def test_a_recipient_may_stand_in_json() -> None:
+    rows = {"tasks": [{"payload": {"to": ["1"]}, "tenant_id": 2}], "customers": [{"phone": "1", "tenant_id": 1}]}
+
+    assert find_owners(rows, "1") == {"1", "2"}
+
+
 def test_a_recipient_has_the_owners_of_the_rows_that_hold_it() -> None:
     rows: dict[str, list[dict[str, Any]]] = {
         "customers": [{"phone": "1", "tenant_id": 1}, {"phone": "2", "tenant_id": 2}],

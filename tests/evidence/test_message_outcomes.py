@@ -87,4 +87,5 @@ def test_a_message_in_the_name_of_another_owner_is_not_the_one_that_was_due() ->
     evidence = run(before=rows, after=rows, sent=[of_another])
 
     assert outcomes(evidence) == [("job 32", "never", "free")]
+    assert outcomes(replace(evidence, sent=[sent(ADA), of_another])) == [("job 32", "twice", "free")]
     assert outcomes(evidence, [ExpectedMessage(to=ADA)], units=[]) == [("the message to ********0132", "never", "free")]

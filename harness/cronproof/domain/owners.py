@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cronproof.domain.work import texts_in
+
 OWNER = "tenant"
 """The word for an owner in messages."""
 OWNERS = "tenants"
@@ -43,5 +45,5 @@ def find_owners(rows: Tables, recipient: str) -> frozenset[str]:
         str(row[OWNER_COLUMN])
         for table in rows.values()
         for row in table
-        if row.get(OWNER_COLUMN) is not None and recipient in row.values()
+        if row.get(OWNER_COLUMN) is not None and recipient in texts_in(row)
     )

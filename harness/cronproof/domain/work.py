@@ -69,19 +69,20 @@ def texts_of(rows: Rows, row: Mapping[str, Any]) -> set[str]:
     """Returns every text in a row and in the person to whom it refers: its recipient is among them."""
     person = row.get(f"{RECIPIENT}_id")
     people = [one for one in rows.get(RECIPIENTS, []) if person is not None and one.get("id") == person]
-    return {text for one in (row, *people) for text in _texts(one)}
+    return {text for one in (row, *people) for text in texts_in(one)}
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Yields every text in a value as in JSON, at any depth."""
     match value:
         case str():
             yield value
         case Mapping():
             for one in value.values():
-                yield from _texts(one)
+                yield from texts_in(one)
         case list():
             for one in value:
-                yield from _texts(one)
+                yield from texts_in(one)
         case _:
             pass
 

@@ -66,7 +66,7 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
         digest.state,
         [[write.instance, write.unit, write.column, write.is_set] for write in _claim_writes(rig, execution, digest)],
         [
-            [m.instance, m.cron, m.service, m.to, m.content, m.status, sorted(m.owners or ())]
+            [m.instance, m.cron, m.service, m.to, m.content, m.status, None if m.owners is None else sorted(m.owners)]
             for m in rig.services.messages
         ],
         [[r.instance, r.status, r.body] for r in execution.ordered_responses()],

@@ -39,11 +39,10 @@ def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_C
             unit: share
             for recipient in {evidence.units[unit].recipient for unit in among}
             for unit, share in _share_out(
-                [
-                    sent
-                    for sent in evidence.accepted
-                    if sent.purpose == column and sent.message.to == recipient and evidence.is_in_own_name(sent)
-                ],
+                _of_own_name(
+                    evidence,
+                    [sent for sent in evidence.accepted if sent.purpose == column and sent.message.to == recipient],
+                ),
                 [unit for unit in among if evidence.units[unit].recipient == recipient],
                 claimed,
             )
@@ -63,10 +62,16 @@ def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Ite
             if one.message.to == message.to
             and message.says in one.message.content
             and not (message.in_time and one.recovering)
-            and evidence.is_in_own_name(one)
         ]
-        share = dict(_share_out(sent, alike, has_changed))[number]
+        share = dict(_share_out(_of_own_name(evidence, sent), alike, has_changed))[number]
         yield crons, str(message), share, has_changed[number] if message.row else bool(share)
+
+
+def _of_own_name(evidence: Evidence, messages: Sequence[SentMessage]) -> Sequence[SentMessage]:
+    """Returns the messages, or none if each was sent in the name of another owner. One that was
+    comes on top of a right one.
+    """
+    return messages if any(map(evidence.is_in_own_name, messages)) else ()
 
 
 Sharer = TypeVar("Sharer", bound=Hashable)
