@@ -1,9 +1,13 @@
 """The catalog of a migrated database."""
 
+from pathlib import Path
+
 import pytest
 
 from cronproof.domain.crons import CLAIM_FUNCTIONS
 from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
@@ -27,3 +31,17 @@ def test_the_claim_functions_and_who_may_execute_them_are_known(database: Databa
 
     assert functions.keys() >= set(CLAIM_FUNCTIONS.values())
     assert {tuple(functions[name].executable_by) for name in CLAIM_FUNCTIONS.values()} == {("service_role",)}
+
+
+def test_only_times_of_the_insert_count_as_such(postgres: Server, tmp_path: Path, await_: Await) -> None:
+    file = tmp_path / "01.sql"
+    file.write_text("""
+        create table t (
+            a timestamptz default now(), b timestamptz default current_timestamp, c date default current_date,
+            d timestamp default timezone('utc', now()), e timestamptz default clock_timestamp(), f timestamp default now(),
+            g timestamptz default now() + interval '30 days', h timestamptz default 'infinity', i int default 1, j timestamptz
+        )
+    """)
+
+    with database_with([file], await_, postgres) as database:
+        assert sorted(database.catalog.defaults["t"]) == ["a", "b", "c", "d", "e", "f"]

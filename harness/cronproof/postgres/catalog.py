@@ -60,7 +60,7 @@ class Catalog:
     generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
     """The columns that Postgres computes."""
     defaults: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """The columns of each table of `public` that have a default."""
+    """The columns of each table of `public` that are the time of the insert by default."""
     triggers_on_delete: bool = False
     """Whether a deletion fires triggers or rules."""
     deferred: bool = False
@@ -104,13 +104,13 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
     kinds: dict[Table, dict[str, str]] = {}
     generated: dict[Table, set[str]] = {}
     defaults: dict[str, set[str]] = {}
-    for schema, name, column, kind, is_generated, has_default in await (
+    for schema, name, column, kind, is_generated, is_now in await (
         await connection.execute(_SQL["columns"].encode())
     ).fetchall():
         kinds.setdefault(Table(schema, name), {})[column] = kind
         if is_generated:
             generated.setdefault(Table(schema, name), set()).add(column)
-        if has_default and schema == "public":
+        if is_now and schema == "public":
             defaults.setdefault(name, set()).add(column)
     columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:

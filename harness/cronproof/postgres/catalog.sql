@@ -1,11 +1,12 @@
 -- name: columns
--- The columns of all tables with their types, whether Postgres computes them, and whether they have
--- a default.
+-- The columns of all tables with their types, whether Postgres computes them, and whether they are
+-- the time of the insert by default.
 select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> '',
-    a.atthasdef and a.attgenerated = ''
+    coalesce(a.attgenerated = '' and pg_get_expr(d.adbin, d.adrelid) ~* '^\(?(now\(\)|current_(timestamp|date)|clock_timestamp\(\)|(statement|transaction)_timestamp\(\)|timezone\(''[^'']*''::text, now\(\)\))\)?(::\w+)?$', false)
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
 order by 1, 2, a.attnum
 

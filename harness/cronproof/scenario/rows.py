@@ -169,7 +169,7 @@ def _times_of_old_rows(
     given = [
         sql.SQL("({})::timestamptz").format(values[column])
         for column, value in row.items()
-        if columns[column] in _TIME_TYPES and value is not None
+        if columns[column] in _TIME_TYPES - {"date"} and value is not None
     ]
     left = [column for column in defaults if columns[column] in _TIME_TYPES and column not in row] if given else []
     past = sql.SQL("select t from (values {}) as given (t) where t <= {}").format(
