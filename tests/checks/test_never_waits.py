@@ -30,6 +30,7 @@ def waits(instance: str, statement: str, blocker: str = SOMEBODY_ELSE) -> Wait:
         (NeverWaits(), run(waits=[waits("A", "update jobs set x = 1"), waits("B", "update jobs set x = 1", "A")]), "PASS", "no lock wait"),
         (NeverWaits(), run(waits=[waits("B", "select 1 from jobs for no key update")]), "FAIL", "B waited for somebody else"),
         (NeverWaits(), run(waits=[waits("B", "select * from public.f(20)")], functions=[replace(FUNCTION, body="select 1 FOR  UPDATE OF j")]), "FAIL", "B waited for somebody else"),
+        (NeverWaits(), run(waits=[waits("B", "SELECT Outer_One()")], functions=[replace(FUNCTION, name="outer_one", body="select f(1)"), replace(FUNCTION, body="select 1 for share")]), "FAIL", "B waited for somebody else"),
     ],
 )  # fmt: skip
 def test_finding(check: NeverWaits, evidence: Evidence, verdict: str, message: str) -> None:

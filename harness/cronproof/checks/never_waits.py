@@ -10,7 +10,9 @@ from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.gate.gate import SOMEBODY_ELSE
 from cronproof.strict_model import StrictModel
 
-_LOCKS_ROWS = re.compile(r"\bfor\s+(no\s+key\s+)?update\b|\bfor\s+(key\s+)?share\b|\block\s+table\b", re.IGNORECASE)
+_LOCKS_ROWS = re.compile(
+    r"\bfor\s+(no\s+key\s+)?update\b|\bfor\s+(key\s+)?share\b|^\s*lock\b", re.IGNORECASE | re.MULTILINE
+)
 
 
 class NeverWaits(StrictModel, Check):
@@ -36,6 +38,10 @@ class NeverWaits(StrictModel, Check):
 
 
 def _locks_rows(statement: str, evidence: Evidence) -> bool:
-    """Whether a statement, or a function that it calls, locks rows before it changes them."""
-    called = [function.body for function in evidence.functions if re.search(rf"\b{function.name}\b", statement)]
-    return any(_LOCKS_ROWS.search(text) for text in (statement, *called))
+    """Whether a statement, or a function that it calls however indirectly, locks rows before it changes them."""
+    texts, left = [statement], list(evidence.functions)
+    for text in texts:  # grows with each function that is called
+        called = [one for one in left if re.search(rf"\b{re.escape(one.name)}\b", text, re.IGNORECASE)]
+        texts += [function.body for function in called]
+        left = [function for function in left if function not in called]
+    return any(map(_LOCKS_ROWS.search, texts))
