@@ -16,7 +16,7 @@ from cronproof.explore.named_orders import ROWS_LOCKED
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Step
 from cronproof.scenario.scenario import Scenario
-from tests.support.evidence import ALL_SET, RUN, run
+from tests.support.evidence import ADA, ALL_SET, BEN, RUN, run, sent
 
 OK = Status.model_validate(200)
 LOST = NoLoss(units=[32, 34])
@@ -106,6 +106,18 @@ def test_where_executions_differ_one_may_have_nothing_to_check() -> None:
     assert collected("INCONCLUSIVE", "PASS", of=faulty, steps=[FAULT]).results()[0].verdict == "PASS"
     assert collected("INCONCLUSIVE", "INCONCLUSIVE", of=faulty).results()[0].verdict == "INCONCLUSIVE"
     assert collected("INCONCLUSIVE", order=ROWS_LOCKED).results()[0].verdict == "INCONCLUSIVE"
+
+
+def test_a_refused_host_counts_although_another_execution_passes() -> None:
+    faulty = FindingCollector(scenario(faults="each"))
+    for blocked in ([], [BlockedCall("A", "https://errors.example.com")]):
+        faulty.add(
+            evaluate(
+                [LOST, Egress()], run(after=ALL_SET, sent=[sent(ADA), sent(BEN)], steps=[FAULT], blocked_calls=blocked)
+            )
+        )
+
+    assert [result.verdict for result in faulty.results()] == ["INCONCLUSIVE", "FAIL"]
 
 
 def test_a_failure_names_its_order_and_a_pass_of_several_none() -> None:

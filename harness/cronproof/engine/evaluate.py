@@ -125,7 +125,8 @@ class FindingCollector:
         may_show_nothing = self._executions_differ or evidence.order == ROWS_LOCKED
         for number, finding in enumerate(evidence.findings):
             rank = _RANK[finding.verdict]
-            if may_show_nothing and finding.verdict == "INCONCLUSIVE" and evidence.inconclusive_reason is None:
+            is_in_doubt = evidence.inconclusive_reason is not None or evidence.blocked_calls
+            if may_show_nothing and finding.verdict == "INCONCLUSIVE" and not is_in_doubt:
                 rank = -1
             _, before, _ = self._found.get(number, (finding, -2, ""))
             if rank > before or (first and rank == before):
