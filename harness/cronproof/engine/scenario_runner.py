@@ -241,8 +241,11 @@ class ScenarioRunner:
         await self.rig.target.reset(restart=self.when.restart)
         self._held = None
         cold = find_cold(self.rig, self.instances, self.scenario.given.role)
+        if cold:
+            for proxy in self.rig.proxies:
+                proxy.accept_sessions()
         # Instances that restart for every execution are always cold, so they need no warm-up.
-        for instance, calls in {}.items() if self.when.restart or self.rig.target.restarts else cold.items():
+        for instance, calls in {}.items() if self._restarts else cold.items():
             for _ in range(calls):
                 await self._set_up(data)
                 try:
@@ -254,9 +257,15 @@ class ScenarioRunner:
         if cold:  # what a process does at its start does not matter
             self.rig.stray.clear()
 
+    @property
+    def _restarts(self) -> bool:
+        """Whether every execution starts new processes."""
+        return self.when.restart or self.rig.target.restarts
+
     async def _set_up(self, data: Data) -> None:
         given = self.scenario.given
-        self._held = await self.rig.end_what_is_held() or self._held  # a lock would block the reset
+        if not self._restarts:  # else no call was made before; a lock would block the reset
+            self._held = await self.rig.end_what_is_held() or self._held
         if data not in self._settings:
             self._settings[data] = await self.setting(data)
         setting = self._settings[data]

@@ -38,6 +38,7 @@ def test_what_an_application_sets_for_its_session_is_held(statement: str, held: 
         ("set app.tenant = 'northside'", "reset all", None),
         ("set role anon", "reset all", "has set role"),
         ("set role anon", "reset role", None),
+        ("set role anon", "set role none", None),
         ("set role anon", "discard all", None),
         ("set role anon", "discard plans", "has set role"),
         ("listen jobs", "unlisten jobs", None),
@@ -60,3 +61,14 @@ def test_what_a_driver_sets_counts_only_once_it_changes() -> None:
     assert state.find_held() == "has changed search_path"
     state.apply("reset search_path")
     assert state.find_held() == "has changed search_path"
+
+
+def test_what_a_process_has_set_at_its_start_no_call_has_left() -> None:
+    state = SessionState()
+    for statement in ("listen jobs", "set app.version = '1'"):
+        state.apply(statement)
+
+    state.accept()
+    assert state.find_held() is None
+    state.apply("set app.version = '2'")
+    assert state.find_held() == "has set app.version"

@@ -36,6 +36,11 @@ class Proxy(Route):
         """Each connected backend, with the instance that used it last."""
         return {session.pid: session.owner for session in self._sessions if session.pid}
 
+    def accept_sessions(self) -> None:
+        """Takes what sessions hold now for a part of the instance's start."""
+        for session in self._sessions:
+            session.state.accept()
+
     def find_held(self) -> tuple[int, str] | None:
         """Returns the first backend that carries a state from call to call, and what it does."""
         for session in self._sessions:

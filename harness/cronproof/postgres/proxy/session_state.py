@@ -23,6 +23,11 @@ class SessionState:
     def __init__(self) -> None:
         self._held: dict[str, str] = {}
         self._before: dict[str, str] = {}
+        self._of_start: dict[str, str] = {}
+
+    def accept(self) -> None:
+        """Takes what is held now for a part of the process's start: no call has made it."""
+        self._of_start = dict(self._held)
 
     def apply(self, sql: str) -> None:
         """Notes what a statement changes."""
@@ -41,7 +46,9 @@ class SessionState:
         if its value is another one than when this was last asked.
         """
         before, self._before = self._before, dict(self._held)
-        for name in self._held:
+        for name, value in self._held.items():
+            if self._of_start.get(name) == value:
+                continue
             if name.startswith(_LISTEN):
                 return f"listens to {name.removeprefix(_LISTEN)}"
             if "." in name or name in _ROLES:
@@ -73,7 +80,8 @@ def _changes(statement: Any) -> Iterator[tuple[str, str | None]]:
         case ast.DiscardStmt(target=DiscardMode.DISCARD_ALL):
             yield _DISCARD_ALL, None
         case ast.VariableSetStmt(kind=VariableSetKind.VAR_SET_VALUE, is_local=False, name=str(name), args=values):
-            yield name, " ".join(str(value) for value in values or ())
+            value = " ".join(str(value) for value in values or ())
+            yield name, None if name == "role" and "sval='none'" in value else value
         case ast.VariableSetStmt(is_local=False, name=str(name)):
             yield name, None
         case ast.ListenStmt(conditionname=channel):
