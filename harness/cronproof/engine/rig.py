@@ -91,7 +91,7 @@ class Rig:
             return None
         pid, what = found
         owner = next((proxy.owners[pid] for proxy in self.proxies if pid in proxy.owners), SHARED)
-        await self.database.end([pid for proxy in self.proxies for pid in proxy.pids])
+        await self.database.end([*(pid for proxy in self.proxies for pid in proxy.pids), *([pid] if pid else ())])
         await self.database.roll_back_prepared()
         self.must_reconnect.update((proxy.instance, role) for proxy in self.proxies for role in ROLES)
         return (

@@ -272,8 +272,12 @@ class Database:
 
     async def roll_back_prepared(self) -> None:
         """Rolls back the prepared transactions, which no session ends and which keep their locks."""
-        for (gid,) in await self.fetch("select gid from pg_prepared_xacts where database = current_database()"):
+        for gid, owner in await self.fetch(
+            "select gid, owner from pg_prepared_xacts where database = current_database()"
+        ):
+            await self._control.execute(sql.SQL("set role {}").format(sql.Identifier(owner)))  # nobody else may
             await self._control.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
+            await self._control.execute("reset role")
 
     async def tidy(self, tables: Sequence[str]) -> None:
         """Vacuums and analyzes the tables, so that the planner does not count deleted rows."""
