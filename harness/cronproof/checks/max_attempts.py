@@ -80,7 +80,8 @@ class MaxAttempts(StrictModel, Check):
         return not any(one.exceeds(limit) for one in excess)
 
     def _doubt(self, evidence: Evidence, tried: Sequence[_Tried]) -> Finding | None:
-        for to, _ in evidence.still_tried:
+        if evidence.still_tried:
+            to, _ = min(evidence.still_tried)
             return inconclusive(
                 f"a message to {masked(to)} is tried again in every call: these were too few to reach {self.at_most} "
                 "attempts"

@@ -68,7 +68,8 @@ async def recover(
         rows = await rig.database.rows(list(rows))
         now = catalog.without_times(rows)
         sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
-        in_vain = frozenset((one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted)
+        refused = {(one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted}
+        in_vain = frozenset(refused - sent.keys())
         is_quiet = succeeded and now == before and sent in ({}, before_sent)
         is_settled = is_quiet and (patience >= LONGEST_CLAIM or not period)
         if is_settled and not (counts_attempts and in_vain):

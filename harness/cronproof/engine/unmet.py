@@ -12,7 +12,7 @@ from cronproof.gate.fault import FAULT_NAMES, FaultName
 from cronproof.scenario.scenario import Scenario
 
 ALONE = frozenset({"one-after-the-other", "rows-locked"})
-"""The named orders in which no instance begins before another has ended."""
+"""The named orders in which instances need not overlap: they come one after the other, or wait."""
 
 
 @dataclass
