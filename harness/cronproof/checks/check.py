@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding
+from cronproof.evidence.finding import Finding, inconclusive
 from cronproof.evidence.message_outcome import MessageOutcome
 
 
@@ -21,6 +21,8 @@ class Check(ABC):
     """Whether a longer recovery could undo a failure: a missing message may still be sent."""
     counts_attempts: ClassVar[bool] = False
     """Whether it counts attempts: then the recovery goes on while messages are tried in vain."""
+    needs_several_instances: ClassVar[bool] = False
+    """Whether it is about instances that wait for each other. A single one has nobody to wait for."""
     is_about_refused_hosts: ClassVar[bool] = False
     """Whether it judges calls to hosts that were refused. No other check proves anything then."""
     is_about_units: ClassVar[bool] = False
@@ -48,6 +50,8 @@ class Check(ABC):
 
         `findings` are this check's, one for each piece of evidence.
         """
+        if self.needs_several_instances and len(evidence[0].instances) < 2:
+            return inconclusive("a single instance has nobody to wait for")
         return None
 
 

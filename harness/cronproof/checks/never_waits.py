@@ -1,12 +1,11 @@
 """never-waits: no instance waited for another's lock."""
 
 import re
-from collections.abc import Sequence
 from typing import ClassVar
 
 from cronproof.checks.check import Check
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, inconclusive, passed
+from cronproof.evidence.finding import Finding, failed, passed
 from cronproof.gate.gate import SOMEBODY_ELSE
 from cronproof.strict_model import StrictModel
 
@@ -21,6 +20,7 @@ class NeverWaits(StrictModel, Check):
     """
 
     id: ClassVar[str] = "never-waits"
+    needs_several_instances: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Fails if the executor recorded a wait, and names the first one."""
@@ -31,10 +31,6 @@ class NeverWaits(StrictModel, Check):
             if not is_locked_by_us or _locks_rows(wait.point.text, evidence):
                 return failed(f"{wait.instance} waited for {' and '.join(wait.blockers)} in {wait.point.label!r}")
         return passed("no lock wait")
-
-    def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:  # noqa: ARG002  (any)
-        """Is inconclusive about a single instance: it has nobody to wait for."""
-        return inconclusive("a single instance has nobody to wait for") if len(evidence[0].instances) < 2 else None
 
 
 def _locks_rows(statement: str, evidence: Evidence) -> bool:

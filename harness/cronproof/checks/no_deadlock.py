@@ -1,11 +1,10 @@
 """no-deadlock: Postgres detected no deadlock."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from cronproof.checks.check import Check
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, inconclusive, passed
+from cronproof.evidence.finding import Finding, failed, passed
 from cronproof.strict_model import StrictModel
 
 DEADLOCK_DETECTED = "40P01"
@@ -15,6 +14,7 @@ class NoDeadlock(StrictModel, Check):
     """Postgres reports a deadlock to no instance."""
 
     id: ClassVar[str] = "no-deadlock"
+    needs_several_instances: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Looks for SQLSTATE 40P01 among the errors that the server sent."""
@@ -22,7 +22,3 @@ class NoDeadlock(StrictModel, Check):
             if error.sqlstate == DEADLOCK_DETECTED:
                 return failed(f"{error.instance} was the victim of a deadlock: {error.message}")
         return passed("no deadlock")
-
-    def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:  # noqa: ARG002  (any)
-        """Is inconclusive about a single instance: it has nobody to wait for."""
-        return inconclusive("a single instance has nobody to wait for") if len(evidence[0].instances) < 2 else None
