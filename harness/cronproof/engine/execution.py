@@ -132,7 +132,7 @@ class Execution(Environment):
 
     async def after_step(self, trace: Trace) -> None:
         """Awaits the hook. Without one, records who claimed what on a shared server."""
-        self._rig.look_for_strangers(trace.steps[-1].instance)
+        self._rig.look_for_foreign_servers(trace.steps[-1].instance)
         if self._after_step is not None:
             await self._after_step(self)
         elif self._rig.target.is_shared:

@@ -36,7 +36,7 @@ def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
     """Returns why it is inconclusive: ambiguous, no response, misconfigured, or no contact."""
     if executed.trace.was_ambiguous:
         return AMBIGUOUS
-    for name, address in rig.strangers.items():
+    for name, address in rig.foreign_servers.items():
         return (
             f"{name} is connected to {address}, which is none of cronproof's: what it does there is neither held nor reset; "
             "give it the addresses of the configuration only, or none of this server"

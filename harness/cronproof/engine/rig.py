@@ -29,7 +29,7 @@ class Rig:
     """Whether instances do several things at once."""
     stray: list[str] = field(default_factory=list)
     """What instances did while none was called."""
-    strangers: dict[str, str] = field(default_factory=dict)
+    foreign_servers: dict[str, str] = field(default_factory=dict)
     """The address of a server that is not ours, for each instance that was seen to talk to one."""
 
     @contextlib.contextmanager
@@ -99,10 +99,10 @@ class Rig:
             "earlier ones: let each call leave its session as it was, or set `restart: true`"
         )
 
-    def look_for_strangers(self, instance: str) -> None:
+    def look_for_foreign_servers(self, instance: str) -> None:
         """Notes whether an instance talks to a server that is not ours."""
-        if address := self.target.find_stranger(instance):
-            self.strangers[instance] = address
+        if address := self.target.find_foreign_server(instance):
+            self.foreign_servers[instance] = address
 
     def take_stray(self, first: str | None = None) -> str | None:
         """Returns why an execution is not isolated, if something ran before or after its calls."""

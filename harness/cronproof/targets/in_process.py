@@ -108,7 +108,7 @@ class InProcess:
         """Cancels the instance's call. Nothing that it still does gets out."""
         self._calls[name].cancel()
 
-    def find_stranger(self, name: str) -> str | None:  # noqa: ARG002  (whoever it is)
+    def find_foreign_server(self, name: str) -> str | None:  # noqa: ARG002  (whoever it is)
         """Returns None: the connections of crons in this process are not told from its own."""
         return None
 

@@ -107,7 +107,7 @@ class Process:
         """
         return self._process is not None and _sleeps(str(self._process.pid))
 
-    def find_stranger(self, ours: Collection[int]) -> str | None:
+    def find_foreign_server(self, ours: Collection[int]) -> str | None:
         """Returns the address of a server that it or a child is connected to, if that is not ours.
 
         Ours are on loopback, at these ports. Its own servers and callers do not count.

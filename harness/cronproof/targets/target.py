@@ -79,7 +79,7 @@ class Target(Protocol):
     def activity(self, name: str) -> int:
         """Returns a counter of what an instance exchanges with the mocks."""
 
-    def find_stranger(self, name: str) -> str | None:
+    def find_foreign_server(self, name: str) -> str | None:
         """Returns the address of a server that an instance is connected to and that is not ours, if
         one was seen. What it does there is neither held nor reset.
         """
