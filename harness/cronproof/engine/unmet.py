@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from cronproof.evidence.evidence import Evidence
 from cronproof.explore.explorer import Coverage
+from cronproof.explore.named_orders import ROWS_LOCKED, OrderName
 from cronproof.explore.schedule import faults_in, overlaps
 from cronproof.gate.fault import FAULT_NAMES, FaultName
 from cronproof.scenario.scenario import Scenario
 
-ALONE = frozenset({"one-after-the-other", "rows-locked"})
+ALONE: frozenset[OrderName] = frozenset({"one-after-the-other", ROWS_LOCKED})
 """The named orders in which instances need not overlap: they come one after the other, or wait."""
 
 

@@ -68,8 +68,9 @@ def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Ite
 
 
 def _of_own_name(evidence: Evidence, messages: Sequence[SentMessage]) -> Sequence[SentMessage]:
-    """Returns the messages, or none if each was sent in the name of another owner. One that was
-    comes on top of a right one.
+    """Returns all messages if one of them was sent in the name of the recipient's owner, else none.
+
+    What comes in another name besides is a message too many.
     """
     return messages if any(map(evidence.is_in_own_name, messages)) else ()
 

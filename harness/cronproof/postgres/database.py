@@ -72,6 +72,10 @@ class Database:
         return Upstream(host=info.hostaddr or info.host, port=info.port)
 
     @property
+    def _is_superuser(self) -> bool:
+        return self._control.info.parameter_status("is_superuser") == "on"
+
+    @property
     def conninfo(self) -> str:
         """The owner's connection string, without the password."""
         parts = conninfo_to_dict(self._server.conninfo) | {"dbname": self.name}
@@ -122,7 +126,6 @@ class Database:
         fire, where the login may say so: what they have written is kept as well.
         """
         kept = {}
-        is_superuser = self._control.info.parameter_status("is_superuser") == "on"
         for number, table in enumerate(self.catalog.deletable):
             name, copy = sql.Identifier(table.schema, table.name), sql.Identifier("cronproof", f"kept_{number}")
             if not await self.fetch(sql.SQL("select from {} limit 1").format(name)):
@@ -137,7 +140,7 @@ class Database:
             quiet = "set local session_replication_role = {}"
             parts = (
                 [sql.SQL(quiet.format("replica")), insert, sql.SQL(quiet.format("origin"))]
-                if is_superuser
+                if self._is_superuser
                 else [insert]
             )
             kept[table] = sql.SQL("; ").join(parts).as_bytes()
@@ -305,9 +308,8 @@ class Database:
         Raises:
             psycopg.errors.LockNotAvailable: an instance holds locks on them.
         """
-        is_superuser = self._control.info.parameter_status("is_superuser") == "on"
         if elapsed not in self._shifts:
-            self._shifts[elapsed] = shift_statements(self.catalog, elapsed, is_superuser=is_superuser)
+            self._shifts[elapsed] = shift_statements(self.catalog, elapsed, is_superuser=self._is_superuser)
         try:
             await self._control.execute(self._shifts[elapsed])
         except psycopg.Error:

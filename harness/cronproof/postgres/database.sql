@@ -13,7 +13,8 @@ insert into {table} ({columns}) overriding system value select {columns} from {c
 
 -- name: held
 -- What backends of this database keep beyond a call, first of all what would block a reset, and
--- whether it may still be on its way to its end. An advisory lock has a number of 64 bits, or two of 32 (objsubid is 2 then).
+-- whether it may still be on its way to its end. An advisory lock has a number of 64 bits, or two of
+-- 32 (objsubid is 2 then).
 select pid, 'has left a transaction open', true from pg_stat_activity
 where datname = current_database() and state like 'idle in transaction%' and pid <> pg_backend_pid()
 union all
