@@ -4,13 +4,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 
 import httpx
+import pytest
 
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
+from tests.support.database import Await
+from tests.support.hostile import BODIES
 from tests.support.rest import NO_DATABASE
 
 
@@ -61,3 +65,38 @@ def test_every_exchange_counts_as_activity(tmp_path: Path) -> None:
         assert (response.status_code, endpoints.activity > before) == (401, True)
 
     with_endpoints(tmp_path, test)
+
+
+PATHS = [
+    "/openphone/v1/messages",
+    "/openphone/v1/messages?phoneNumberId=PN1&participants=x&maxResults=" + "9" * 5000 + "&pageToken=%C2%B2",
+    "/openphone/v1/messages?phoneNumberId=%00&participants=%FF&maxResults=%C2%B2",
+    "/openphone/v1/messages/AC%00%FF",
+    "/telegram/bot1:a/sendMessage",
+    "/telegram/bot" + "9" * 5000 + ":a/sendMessage",
+    "/telegram/bot%C2%B2:a/sendMessage",
+    "/ghl/conversations/messages",
+    "/nowhere/%00",
+]
+KEYS = ("key", "Bearer key")
+TYPES = ("application/json", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
+def test_a_service_answers_whatever_it_is_sent(path: str, tmp_path: Path, await_: Await) -> None:
+    services = Services(frozenset(KEYS))
+    door = InstanceEndpoints("A", services, Authority.made(tmp_path), NO_DATABASE)
+
+    async def main() -> set[int]:
+        statuses = set()
+        async with door.open(), httpx.AsyncClient(trust_env=False, base_url=door.url()) as client:
+            for key, kind, body in product(KEYS, TYPES, BODIES.values()):
+                headers = {"authorization": key, "content-type": kind, "version": "2021-04-15"}
+                method = "POST" if body else "GET"
+                answer = await client.request(method, path, content=body, headers=headers)
+                statuses.add(answer.status_code)
+        return statuses
+
+    assert not await_(main()) & {500, 503}
+    for message in services.messages:
+        f"{message}".encode()

@@ -13,6 +13,21 @@ from urllib.parse import parse_qs
 from cronproof.domain.message import Attempt
 
 
+def parse_json(body: bytes) -> Any:
+    """Parses a body as JSON. A lone surrogate becomes `?`, since no text that leaves may hold one.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply.
+    """
+    try:
+        content = json.loads(body)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if b"\\ud" in body.lower():
+        content = json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
+    return content
+
+
 @dataclass(frozen=True)
 class Request:
     """An HTTP request as a service sees it: `path` begins at the service's root. Header names are in lower case."""
@@ -29,7 +44,7 @@ class Request:
         Raises:
             ValueError: it is not JSON.
         """
-        return json.loads(self.body)
+        return parse_json(self.body)
 
     def form(self) -> dict[str, str]:
         """Parses the body as a form, with the first value of each name."""

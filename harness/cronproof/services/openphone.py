@@ -24,6 +24,7 @@ _NORTH_AMERICAN = re.compile(r"^\+1[2-9]\d{2}[2-9]\d{6}$")
 _PHONE_NUMBER_ID = re.compile(r"^PN(.*)$")
 _USER_ID = re.compile(r"^US(.*)$")
 _MESSAGE_ID = re.compile(r"^AC(.*)$")
+_NUMBER = re.compile(r"^[0-9]{1,18}$")
 _NON_SPACE = re.compile(r"\S")
 _MAX_CONTENT_CHARACTERS = 1600
 _MAX_RECIPIENTS = 10
@@ -153,10 +154,10 @@ class OpenPhone:
             errors.append(_mistake("/phoneNumberId", "Expected string to match '^PN(.*)$'", phone_number_id))
         if not participants:
             errors.append(_mistake("/participants", "Expected required property", None, "array"))
-        if not maximum.isdigit() or int(maximum) not in _MAX_RESULTS:
+        if not _NUMBER.match(maximum) or int(maximum) not in _MAX_RESULTS:
             errors.append(_mistake("/maxResults", "Expected integer between 1 and 100", maximum, "integer"))
         token = _first(query.get("pageToken")) or "0"
-        if not token.isdigit():
+        if not _NUMBER.match(token):
             errors.append(_mistake("/pageToken", "Expected a token of an earlier page", token))
         if errors:
             text = f"{errors[0]['path']}: {errors[0]['message']}"

@@ -15,7 +15,8 @@ from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Resp
 from cronproof.services.openphone_errors import ERRORS
 
 _PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
-_TOKEN = re.compile(r"^\d+:[\w-]+$")
+_TOKEN = re.compile(r"^[0-9]{1,18}:[\w-]+$")
+_CHAT_ID = re.compile(r"^-?[0-9]{1,18}$")
 _MAX_TEXT_CHARACTERS = 4096
 RETRY_SECONDS = 35
 MESSAGES_PER_SECOND = 30
@@ -59,7 +60,7 @@ class Telegram:
         message = {
             "message_id": len(self.sent) + 1,
             "from": {"id": int(path[1].split(":")[0]), "is_bot": True, "first_name": "bot"},
-            "chat": {"id": int(chat_id) if chat_id.lstrip("-").isdigit() else chat_id, "type": "private"},
+            "chat": {"id": int(chat_id) if _CHAT_ID.match(chat_id) else chat_id, "type": "private"},
             "date": 1700000000 + len(self.sent),
             "text": text,
         }
@@ -95,7 +96,7 @@ def _fields(request: Request) -> dict[str, Any]:
 def _mistake(chat_id: str, text: str) -> str | None:
     if not chat_id:
         return "Bad Request: chat_id is empty"
-    if not (chat_id.lstrip("-").isdigit() or chat_id.startswith("@")):
+    if not (_CHAT_ID.match(chat_id) or chat_id.startswith("@")):
         return "Bad Request: chat not found"
     if not text:
         return "Bad Request: message text is empty"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from postgrest import CountMethod, SyncPostgrestClient
@@ -17,6 +18,7 @@ from cronproof.gate.point import Point
 from cronproof.standins.supabase import keys
 from tests.standins.supabase.conftest import NORTH, Answer, Api
 from tests.support.database import Await
+from tests.support.hostile import BODIES
 
 pytestmark = pytest.mark.postgres
 
@@ -376,3 +378,48 @@ def test_postgrest_py_works_as_its_documentation_says(api: Api, await_: Await) -
         "open": 2,
         "released": [None],
     }
+
+
+QUERIES = [
+    "jobs?select=" + "jobs(" * 3000 + ")" * 3000,
+    "jobs?or=(" + "and(" * 3000 + "id.eq.1" + ")" * 3000 + ")",
+    "jobs?" + "a." * 3000 + "id=eq.1",
+    "jobs?select=id" + "->a" * 3000,
+    "jobs?id=eq.%00",
+    "jobs?id=eq.%FF%FE",
+    "jobs?id=eq.%ED%A0%80",
+    "jobs?id=in.(" + "1," * 5000 + "1)",
+    "jobs?limit=" + "9" * 18,
+    "jobs?limit=%C2%B2",
+    "%00?select=id",
+    "rpc/%00",
+    "rpc/one_number?n=" + "9" * 3000,
+    "jobs?" + "&".join(f"id=neq.{number}" for number in range(2000)),
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query[:30])
+def test_the_rest_api_answers_whatever_it_is_asked(query: str, api: Api) -> None:
+    assert api.ask("GET", query).status not in {500, 503}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("path", ["customers", "rpc/lengths", "rpc/one_number"])
+def test_the_rest_api_answers_whatever_it_is_sent(body: bytes, path: str, api: Api, await_: Await) -> None:
+    key = keys.key_of("service_role")
+    headers = {"apikey": key, "authorization": f"Bearer {key}", "content-type": "application/json"}
+
+    async def main() -> int:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(f"{api.url}/rest/v1/{path}", content=body, headers=headers)
+        return answer.status_code
+
+    assert await_(main()) not in {500, 503}
+
+
+TOKENS = ["a.b.c", "a", "." * 5000, "e30.e30.", "eyJhbGciOiJub25lIn0.e30.", "W10.e30.e30", "%80.b.c"]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_broken_key_is_refused(token: str, api: Api) -> None:
+    assert api.ask("GET", "jobs", headers={"authorization": f"Bearer {token}"}).status == 401

@@ -18,7 +18,7 @@ from jwt.types import Options
 from psycopg import AsyncConnection, sql
 
 from cronproof.domain.database import ROLES, Role
-from cronproof.services.exchange import Response
+from cronproof.services.exchange import Response, parse_json
 from cronproof.standins.supabase import keys
 from cronproof.standins.supabase.errors import NotCovered, RestError, not_one_row, of_postgres
 from cronproof.standins.supabase.query import Query, parse
@@ -99,6 +99,9 @@ class Rest:
             if error.status == 401:
                 headers["www-authenticate"] = "Bearer"
             return Response.of_json(error.status, error.body, headers)
+        except RecursionError:
+            too_deep = NotCovered("a request that is nested this deeply")
+            return Response.of_json(too_deep.status, too_deep.body)
 
     async def _answer(self, request: RestRequest) -> Response:
         if not request.path.startswith(PREFIX):
@@ -343,7 +346,7 @@ def _content(request: RestRequest) -> Any:
     if kind != "application/json":
         raise NotCovered(f"bodies of the type {kind}")
     try:
-        return json.loads(request.body)
+        return parse_json(request.body)
     except ValueError:
         raise RestError(400, "PGRST102", "Empty or invalid json") from None
 
