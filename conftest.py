@@ -19,6 +19,7 @@ from cronproof.engine.session import Session, open_session
 from cronproof.engine.verification import verify_scenario
 from cronproof.errors import CronproofError, InvalidScenario
 from cronproof.evidence.finding import Verdict
+from cronproof.internal_errors import until_error
 from cronproof.report.views.interleavings import draw_timeline
 from cronproof.scenario import reader
 
@@ -52,7 +53,7 @@ class WarmSession:
     def verify(self, file: reader.ScenarioFile) -> ScenarioResult:
         """Plays one scenario."""
         self._runner.run(self._session.compile([file]))
-        return self._runner.run(verify_scenario(self._session, file))
+        return self._runner.run(until_error(verify_scenario(self._session, file)))
 
     def close(self) -> None:
         """Stops and removes everything."""

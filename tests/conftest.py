@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import uvloop
 
+from cronproof.internal_errors import until_error
 from cronproof.postgres.database import Database
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
@@ -34,7 +35,7 @@ RUNS = {"verify", "explore", "replay", "risks", "prove"}
 def await_() -> Iterator[Await]:
     """Runs a coroutine in the shared event loop, so that connections outlive a test."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        yield runner.run
+        yield lambda coroutine: runner.run(until_error(coroutine))
 
 
 @pytest.fixture(scope="session")

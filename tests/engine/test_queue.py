@@ -3,9 +3,12 @@
 import asyncio
 import math
 
+import pytest
+
 from cronproof.engine.evaluate import CheckResult
 from cronproof.engine.queue import ScenarioQueue
 from cronproof.engine.results import Exploration, ScenarioResult
+from cronproof.engine.workers import WorkerDied
 from cronproof.errors import EnvironmentFailed
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
@@ -22,7 +25,7 @@ def passed(file: ScenarioFile) -> ScenarioResult:
 def test_results_are_reported_in_order_whoever_finishes_first() -> None:
     async def main() -> list[str]:
         reported: list[str] = []
-        queue = ScenarioQueue(FILES, math.inf, lambda result: reported.append(result.file.id))
+        queue = ScenarioQueue(FILES, math.inf, lambda result: reported.append(result.file.id), pytest.fail)
         has_begun, others_are_done = asyncio.Event(), asyncio.Event()
 
         async def late(file: ScenarioFile, *, deadline: float) -> ScenarioResult:
@@ -45,11 +48,13 @@ def test_results_are_reported_in_order_whoever_finishes_first() -> None:
 
 
 def test_the_scenario_of_a_helper_that_died_is_taken_by_another() -> None:
+    warnings = list[str]()
+
     async def main() -> list[str]:
-        queue = ScenarioQueue(FILES, math.inf, lambda _: None)
+        queue = ScenarioQueue(FILES, math.inf, lambda _: None, warnings.append)
 
         async def dies(file: ScenarioFile, *, deadline: float) -> ScenarioResult:
-            raise EnvironmentFailed("gone")
+            raise WorkerDied("a worker has died")
 
         async def works(file: ScenarioFile, *, deadline: float) -> ScenarioResult:
             return passed(file)
@@ -59,11 +64,20 @@ def test_the_scenario_of_a_helper_that_died_is_taken_by_another() -> None:
         return [result.verdict for result in queue.all_results()]
 
     assert asyncio.run(main()) == ["PASS"] * len(FILES)
+    assert warnings == ["a worker has died; its scenario is verified again"]
+
+
+def test_an_error_of_a_helper_is_not_taken_for_its_death() -> None:
+    async def fails(file: ScenarioFile, *, deadline: float) -> ScenarioResult:
+        raise EnvironmentFailed("internal error in a worker")
+
+    with pytest.raises(EnvironmentFailed, match="internal error"):
+        asyncio.run(ScenarioQueue(FILES, math.inf, lambda _: None, pytest.fail).help(fails))
 
 
 def test_what_the_budget_leaves_out_is_inconclusive() -> None:
     async def main() -> list[ScenarioResult]:
-        queue = ScenarioQueue(FILES, -math.inf, lambda _: None)
+        queue = ScenarioQueue(FILES, -math.inf, lambda _: None, pytest.fail)
 
         async def never(file: ScenarioFile, *, deadline: float) -> ScenarioResult:
             raise AssertionError(file)

@@ -11,6 +11,7 @@ from cronproof.explore.executor import Environment, Executor
 from cronproof.explore.named_orders import RunToEnd, StepByStep
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.point import Point
+from cronproof.internal_errors import until_error
 from tests.support.programs import Instances, statements
 
 
@@ -92,7 +93,7 @@ def test_a_call_that_raises_is_not_passed_over() -> None:
         await failing.abandon()
 
     with pytest.raises(LookupError, match="a bug of the harness"):
-        asyncio.run(main())
+        asyncio.run(until_error(main()))
 
 
 def test_only_a_parked_instance_can_be_stepped() -> None:

@@ -10,6 +10,7 @@ import pytest
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
+from tests.support.database import Await
 from tests.support.rest import NO_DATABASE
 
 BODY = {"content": "Hi!", "from": "PN1", "to": ["+12125550132"]}
@@ -76,3 +77,33 @@ def test_a_client_that_sends_whole_urls_is_answered_too(tmp_path: Path) -> None:
 
     assert asyncio.run(main()).startswith(b"HTTP/1.1 202 ")
     assert sum(one.accepted for one in services.messages) == 1
+
+
+LINES = [
+    b"GET http://[::1 HTTP/1.1",
+    b"GET https://[::1/ HTTP/1.1",
+    b"CONNECT [::1 HTTP/1.1",
+    b"CONNECT :443 HTTP/1.1",
+    b"CONNECT example.com:99999999999999999999 HTTP/1.1",
+    b"CONNECT \x00:443 HTTP/1.1",
+    b"\xff\xfe",
+    b"GET",
+    b"GET https://[api.openphone.com/ HTTP/1.1",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_way_out_refuses_and_notes_what_it_cannot_read(line: bytes, tmp_path: Path, await_: Await) -> None:
+    services = Services(frozenset())
+    door = InstanceEndpoints("A", services, Authority.made(tmp_path), NO_DATABASE)
+
+    async def main() -> bytes:
+        async with door.open():
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.proxy.port)
+            writer.write(line + b"\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+        return answer
+
+    assert await_(main()).startswith(b"HTTP/1.1 403 ")
+    assert len(services.blocked_calls) == 1

@@ -55,6 +55,14 @@ def follow_up() -> dict[str, object]:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         jobs = connection.execute(CLAIM).fetchall()
         for job_id, phone in jobs:
+            if MISTAKE == "reads-rest":
+                key = os.environ["SUPABASE_SERVICE_ROLE_KEY"]
+                asked = httpx.get(
+                    f"{os.environ['SUPABASE_URL']}/rest/v1/jobs",
+                    params={"select": "id", "id": f"eq.{job_id}"},
+                    headers={"apikey": key, "Authorization": f"Bearer {key}"},
+                )
+                asked.raise_for_status()
             if MISTAKE == "phones-home":
                 try:
                     httpx.get("https://telemetry.example.com/jobs", timeout=5)

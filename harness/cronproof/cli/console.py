@@ -1,5 +1,6 @@
 """Console output of commands, and how they end on a broken pipe, an interrupt or a failure."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -13,7 +14,8 @@ import uvloop
 from rich.console import Console as RichConsole
 
 from cronproof.cli.options import BROKEN_PIPE, INTERRUPTED
-from cronproof.errors import EnvironmentFailed, UsageError
+from cronproof.errors import CronproofError, EnvironmentFailed, UsageError
+from cronproof.internal_errors import until_error
 
 LEFT_NOTHING = "cronproof: interrupted; nothing was left behind"
 Result = TypeVar("Result")
@@ -45,14 +47,24 @@ def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores SIGINT
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    closes = True
     try:
-        return uvloop.run(coroutine)
+        return runner.run(until_error(coroutine))
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise EnvironmentFailed(f"Postgres failed during the run: {reason}") from error
+    except CronproofError:
+        raise
+    except Exception:
+        closes = False  # an internal error may have left something on the loop that never ends
+        raise
     except KeyboardInterrupt:
         complain(LEFT_NOTHING)
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        if closes:
+            runner.close()
 
 
 def ensure_writable(file: Path, option: str) -> None:

@@ -106,3 +106,7 @@ class _Counter(Watch):
         """Counts the finished scenario."""
         self._done += 1
         self._progress.clear()
+
+    def warned(self, text: str) -> None:
+        """Prints what went wrong, to standard error."""
+        self._progress.warn(text)

@@ -16,6 +16,7 @@ from cronproof.engine.session import Session, open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.engine.workers import start_workers
 from cronproof.explore.explorer import Coverage
+from cronproof.internal_errors import watch
 from cronproof.postgres.server import server
 from cronproof.scenario.reader import ScenarioFile
 
@@ -31,6 +32,9 @@ class Reporter(Protocol):
 
     def finished(self, result: ScenarioResult) -> None:
         """Called when a scenario is done."""
+
+    def warned(self, text: str) -> None:
+        """Called when something went wrong that the run could make good."""
 
 
 async def verify(
@@ -50,7 +54,7 @@ async def verify(
     async with server.open_server(plan.postgres) as postgres, open_session_on(postgres, own) as session:
         await session.compile(files)
         report.started(session, len(files))
-        queue = ScenarioQueue(files, deadline, report.finished)
+        queue = ScenarioQueue(files, deadline, report.finished, report.warned)
         async with start_workers(postgres, own, count, worker_process.work) as workers:
             ours = functools.partial(
                 verify_scenario,
@@ -62,6 +66,8 @@ async def verify(
             helping = [
                 asyncio.create_task(queue.help(functools.partial(workers.verify, number))) for number in range(helpers)
             ]
+            for task in helping:
+                watch(task)
             try:
                 await queue.work(ours)
                 await queue.join(helping)

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+import traceback
 from collections.abc import Coroutine
 from multiprocessing.connection import Connection
 
@@ -16,7 +17,8 @@ from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.engine.session import Session, open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.engine.workers import Answer, Request, Whole
-from cronproof.errors import EnvironmentFailed
+from cronproof.errors import CronproofError, EnvironmentFailed
+from cronproof.internal_errors import until_error
 from cronproof.postgres.server.server import Server
 from cronproof.redaction import show_data
 
@@ -33,15 +35,22 @@ def work(connection: Connection, server: Server, plan: Plan) -> None:
 
 async def _work(connection: Connection, server: Server, plan: Plan) -> None:
     try:
-        async with open_session_on(server, plan) as session:
-            runners: dict[str, ScenarioRunner] = {}
-            while True:
-                answer = _answer(session, runners, connection.recv())
-                connection.send(await _unless_left(connection, answer))
+        await until_error(_serve(connection, server, plan))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
+    except CronproofError as error:
+        connection.send(error)
     except Exception as error:  # noqa: BLE001  (whatever it is, the run tells the user)
-        connection.send(EnvironmentFailed(f"a worker could not go on: {type(error).__name__}: {error}"))
+        traceback.print_exc()
+        connection.send(EnvironmentFailed(f"internal error in a worker, {type(error).__name__}: {error}"))
+
+
+async def _serve(connection: Connection, server: Server, plan: Plan) -> None:
+    async with open_session_on(server, plan) as session:
+        runners: dict[str, ScenarioRunner] = {}
+        while True:
+            answer = _answer(session, runners, connection.recv())
+            connection.send(await _unless_left(connection, answer))
 
 
 async def _answer(session: Session, runners: dict[str, ScenarioRunner], request: Request) -> Answer:

@@ -31,6 +31,10 @@ END_SECONDS = 10.0
 """How long a worker may take to clean up."""
 
 
+class WorkerDied(EnvironmentFailed):
+    """A worker's process has ended before it answered."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """A request to execute items of an exploration."""
@@ -62,7 +66,8 @@ class Workers:
         """Has the workers execute a batch together. Returns the results in the order of the items.
 
         Raises:
-            EnvironmentFailed: a worker has died.
+            WorkerDied: a worker's process has ended.
+            Exception: what a worker could not go on for.
         """
         count = len(self.connections)
         shares = [items[number::count] for number in range(count)]
@@ -86,7 +91,8 @@ class Workers:
         """Has one worker verify a scenario.
 
         Raises:
-            EnvironmentFailed: the worker has died.
+            WorkerDied: its process has ended.
+            Exception: what it could not go on for.
         """
         answer = await asyncio.to_thread(_ask, self.connections[number], Whole(file, deadline - time.monotonic()))
         if isinstance(answer, Exception):
@@ -135,5 +141,5 @@ def _ask(connection: Connection, request: Request) -> Answer:
         connection.send(request)
         answer: Answer = connection.recv()
     except (EOFError, OSError, pickle.PicklingError) as error:
-        return EnvironmentFailed(f"a worker has died: {type(error).__name__} {error}")
+        return WorkerDied(f"a worker has died ({type(error).__name__})")
     return answer

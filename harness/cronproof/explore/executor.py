@@ -31,6 +31,7 @@ from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.gate.gate import SHARED, AbandonedError, Channel, Release
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Decision, Step, Trace
+from cronproof.internal_errors import watch
 
 Call = Callable[[], Coroutine[None, None, None]]
 """Calls an instance's cron and keeps its answer; never raises."""
@@ -273,6 +274,7 @@ class Executor:
             self.trace.started.add(instance)
             self._tasks[instance] = asyncio.create_task(self._calls[instance]())
             self._tasks[instance].add_done_callback(functools.partial(self._ended, instance))
+            watch(self._tasks[instance], AbandonedError)
         else:
             self._channels.parked[instance].remove(parked)
             parked.released.set_result(fault)
@@ -324,11 +326,7 @@ class Executor:
         await self._rest.settle()
 
     async def abandon(self) -> None:
-        """Cancels whatever still runs or is held. The connections of held statements are closed.
-
-        Raises:
-            Exception: an unexpected error of a call.
-        """
+        """Cancels whatever still runs or is held. The connections of held statements are closed."""
         self._abandoned = True
         for task in self._tasks.values():
             task.cancel()
@@ -336,8 +334,5 @@ class Executor:
             for one in held:
                 if not one.released.done():  # it is done if the connection was closed
                     one.released.set_exception(AbandonedError())
-        results = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._channels.parked.clear()
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, AbandonedError):
-                raise result

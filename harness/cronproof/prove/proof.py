@@ -18,6 +18,7 @@ import uvloop
 
 from cronproof.domain.crons import CLAIM_FUNCTIONS
 from cronproof.errors import EnvironmentFailed
+from cronproof.internal_errors import until_error
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.prove import cron_mutants, sql_mutants
@@ -183,4 +184,4 @@ def _end_with_the_run() -> None:
 
 
 def _try(opened: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
-    return uvloop.run(try_subject(opened, subject, files))
+    return uvloop.run(until_error(try_subject(opened, subject, files)))

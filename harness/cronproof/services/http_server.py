@@ -11,6 +11,8 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from cronproof.internal_errors import reporting
+
 BREAK = "cronproof.break"
 """The ASGI scope extension that aborts the connection, so that the client gets no answer."""
 KEEP_ALIVE_SECONDS = 3600  # connections stay open between executions
@@ -27,6 +29,7 @@ async def serving(app: Any, *, port: int = 0, certificate: Path | None = None) -
     """
     state = ServerState()
 
+    @reporting()  # uvicorn would answer 500, and say no more
     async def with_break(scope: Any, receive: Any, send: Any) -> None:
         connections: set[Any] = state.connections
         if "client" in scope:

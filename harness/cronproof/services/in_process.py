@@ -13,6 +13,8 @@ from respx.types import SideEffectTypes
 
 from cronproof.domain.message import BlockedCall
 from cronproof.domain.service_names import SERVICE_NAMES, ServiceName
+from cronproof.gate.gate import AbandonedError
+from cronproof.internal_errors import reporting
 from cronproof.services.exchange import NoAnswer, Request
 from cronproof.services.services import Services
 
@@ -39,7 +41,8 @@ def install(router: respx.MockRouter, services: Services) -> None:
 def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
     """Adds the route that catches every other host. It must come after all other routes."""
 
-    def refuse(request: httpx.Request) -> httpx.Response:
+    @reporting(httpx.TransportError)
+    async def refuse(request: httpx.Request) -> httpx.Response:
         services.blocked_calls.append(BlockedCall(caller.get(), str(request.url)))
         raise httpx.ConnectError(f"{request.url.host} cannot be reached from here", request=request)
 
@@ -47,6 +50,7 @@ def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
 
 
 def _exchange(services: Services, service: ServiceName) -> SideEffectTypes:
+    @reporting(AbandonedError, httpx.TransportError)
     async def exchange(request: httpx.Request, instance: str) -> httpx.Response:
         seen = Request(
             method=request.method,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cronproof.internal_errors import reporting
 from cronproof.standins.hosts import stand_in
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -39,6 +40,7 @@ class EgressProxy:
         """
         tasks: set[asyncio.Task[None]] = set()
 
+        @reporting()
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None  # noqa: S101  (for the type checker: a coroutine always runs in one)
@@ -81,7 +83,7 @@ class EgressProxy:
 
     def _refuse(self, writer: asyncio.StreamWriter, url: str) -> None:
         self.refused(url)
-        host = urlsplit(url).hostname or url
+        host = _host(url) or url
         body = f"{host} cannot be reached from here: cronproof lets nothing leave\n".encode()
         head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + body)
@@ -90,12 +92,12 @@ class EgressProxy:
         self, method: str, target: str, fields: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Forwards a request with an absolute URL, which some clients send even for https."""
-        url = urlsplit(target)
-        if url.scheme != "https" or url.hostname is None or stand_in(url.hostname) is None:
+        host = _host(target)
+        if not target.startswith("https:") or host is None or stand_in(host) is None:
             self._refuse(writer, target)
             return
         upstream = await asyncio.open_connection("127.0.0.1", self.tls_port, ssl=_trusting())
-        path = target.partition(url.netloc)[2] or "/"
+        path = target.partition(urlsplit(target).netloc)[2] or "/"
         upstream[1].write(f"{method} {path} HTTP/1.1\r\nConnection: close\r\n".encode("latin-1"))
         upstream[1].write(_CONNECTION.sub(b"", b"\r\n" + fields)[2:])
         await self._join((reader, writer), upstream)
@@ -115,6 +117,14 @@ class EgressProxy:
                 await writer.drain()
         finally:
             writer.close()  # HTTP has no use for a half-closed connection
+
+
+def _host(url: str) -> str | None:
+    """Returns the host of a URL, in lower case; None if the URL cannot be read."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 @functools.cache

@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 from cronproof.domain.database import Role
 from cronproof.domain.instance import CronResponse, Instance, Output
 from cronproof.errors import EnvironmentFailed
+from cronproof.gate.gate import AbandonedError
+from cronproof.internal_errors import reporting
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.services import in_process, placeholders
@@ -156,6 +158,7 @@ class InProcess:
             raise EnvironmentFailed(f"instance {name} gets no connection to the database: {reason}") from None
         return app
 
+    @reporting(AbandonedError)
     async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
         """Answers a cron's call of another cron over HTTP, in its own instance."""
         path = request.url.path.removeprefix(f"/{instance}")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 from cronproof.gate.gate import SHARED
+from cronproof.internal_errors import watch
 from cronproof.postgres.proxy.session import ProxySession, Route
 from cronproof.postgres.proxy.upstream import End
 
@@ -65,6 +66,7 @@ class Proxy(Route):
             session = ProxySession(self)
             task = self._sessions[session] = asyncio.create_task(session.run())
             task.add_done_callback(lambda _: self._sessions.pop(session, None))
+            watch(task)
             return session.client
 
         server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", self.port)

@@ -130,7 +130,10 @@ class ProxySession:
                 finally:
                     for task in (forwarding, gone):
                         task.cancel()
-                    await asyncio.gather(forwarding, gone, return_exceptions=True)
+                    ended = await asyncio.gather(forwarding, gone, return_exceptions=True)
+                for error in ended:
+                    if isinstance(error, Exception):
+                        raise error
         finally:
             self.route.pids.discard(self.pid)
             await self.server.close()

@@ -37,6 +37,11 @@ class Progress:
             print("\r" + " " * self._width, end="\r", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
             self._width = 0
 
+    def warn(self, text: str) -> None:
+        """Writes a line that stays."""
+        self.clear()
+        print(f"cronproof: {text}", file=sys.stderr, flush=True)  # noqa: T201  (see the class)
+
     def _write(self, text: str) -> None:
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]  # wrapping prevents rewriting

@@ -90,6 +90,10 @@ class Terminal:
         """Shows the progress of an exploration."""
         self._progress.show(functools.partial(progress.line, coverage), coverage.started)
 
+    def warned(self, text: str) -> None:
+        """Prints what went wrong, to standard error."""
+        self._progress.warn(text)
+
     def _draw(self, timeline: Timeline, broken: Broken) -> None:
         self._print(f"\n  The shortest schedule that fails {broken.check}:\n")
         for line in draw_timeline(timeline):
