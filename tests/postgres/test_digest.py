@@ -1,9 +1,12 @@
 """The digest: equal for equal rows, and the log of claims."""
 
+from pathlib import Path
+
 import pytest
 
 from cronproof.postgres.database import Database
-from tests.support.database import Await
+from cronproof.postgres.server.server import Server
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
@@ -40,3 +43,23 @@ def test_rows_are_equal_whenever_they_were_written(database: Database, await_: A
     first, again, other = await_(main())
 
     assert first == again != other
+
+
+def test_leases_are_equal_whenever_they_were_written(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    (tmp_path / "leases.sql").write_text("create table leases (until bigint, what text)")
+
+    async def main(leases: Database) -> list[str]:
+        states, script = [], await leases.script([])
+        for minutes, note in ((15, ""), (15, ""), (30, ""), (15, "a note: ")):
+            await leases.reset(script)
+            until = f"extract(epoch from clock_timestamp()) * 1000 + {minutes * 60_000}"
+            what = f"'{note}' || to_char(clock_timestamp(), 'YYYY-MM-DD HH24:MI:SS.USTZH')"
+            await leases.fetch(f"insert into leases values ({until}, {what}) returning until")
+            states.append((await leases.digest()).state)
+        return states
+
+    with database_with([tmp_path / "leases.sql"], await_, postgres) as leases:
+        first, again, later, noted = await_(main(leases))
+
+    assert first == again
+    assert len({first, later, noted}) == 3

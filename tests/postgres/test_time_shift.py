@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from cronproof.domain.database import Rows
 from cronproof.postgres import time_shift
 from cronproof.postgres.catalog import Catalog, Table
 from cronproof.postgres.database import Database
@@ -74,6 +76,56 @@ def test_every_point_in_time_moves_back_and_returns(
     await_(main())
 
 
+LEASES = """
+    create table leases (
+        id bigint primary key default 1, seconds bigint, short int, milliseconds bigint, exact numeric, rough double precision,
+        iso text, plain varchar(40), phone bigint, amount int, what text, many bigint[]
+    )
+"""
+NOW = """
+    insert into leases values (
+        extract(epoch from now())::bigint, extract(epoch from now())::bigint, extract(epoch from now())::int,
+        (extract(epoch from now()) * 1000)::bigint, extract(epoch from now()) * 1000000, extract(epoch from now()),
+        to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        to_char(now() at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS'), 12125550132, 1700, '2026 or so',
+        array[extract(epoch from now())::bigint]
+    )
+"""
+AGE = """
+    select id = many[1], extract(epoch from now())::bigint - seconds, extract(epoch from now())::int - short,
+        (extract(epoch from now()) * 1000 - milliseconds)::bigint / 1000,
+        (extract(epoch from now()) * 1000000 - exact)::bigint / 1000000, (extract(epoch from now()) - rough)::int,
+        extract(epoch from now() - iso::timestamptz)::int, iso ~ '\\dT.*\\.\\d{3}Z$',
+        extract(epoch from now() at time zone 'utc' - plain::timestamp)::int, phone, amount, what, many[1] - id
+    from leases
+"""
+
+
+def test_points_in_time_of_other_types_move_too(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    """A lease may be a number of seconds or a text, and a number may be no time at all."""
+    (tmp_path / "leases.sql").write_text(LEASES)
+    with database_with([tmp_path / "leases.sql"], await_, postgres) as leases:
+
+        async def main() -> tuple[tuple[object, ...], Rows, Rows]:
+            await leases.reset(await leases.script([NOW.encode()]))
+            before = await leases.rows(["leases"])
+            await leases.shift_time(timedelta(hours=1))
+            ((shifted),) = await leases.fetch(AGE)
+            await leases.shift_time(-timedelta(hours=1))
+            return shifted, before, await leases.rows(["leases"])
+
+        shifted, before, after = await_(main())
+        assert after == before
+        assert leases.catalog.without_times(after)["leases"][0] | {"id": 1} == {
+            "id": 1, "many": before["leases"][0]["many"], "phone": 12125550132, "amount": 1700, "what": "2026 or so",
+            **dict.fromkeys(("seconds", "short", "milliseconds", "exact", "rough", "iso", "plain"), True),
+        }  # fmt: skip
+
+    assert shifted[0] is shifted[7] is True
+    assert [round(age / 60) for age in (*shifted[1:7], shifted[8])] == [60] * 7
+    assert shifted[9:] == (12125550132, 1700, "2026 or so", 0)
+
+
 def test_without_the_rights_of_a_superuser_triggers_rest_too(moments: Database, await_: Await) -> None:
     script = time_shift.shift_statements(moments.catalog, timedelta(days=1), is_superuser=False)
 
@@ -105,6 +157,8 @@ def test_where_an_instance_holds_rows_time_does_not_pass(
 
 
 def test_what_has_no_times_is_left_alone() -> None:
-    catalog = Catalog({}, {Table("public", "t"): {"id": "integer"}}, ((Table("public", "t"),),), (), ())
+    table = Table("public", "t")
+    kinds = {"id": "integer", "tags": "text[]", "is_paid": "boolean"}
+    catalog = Catalog({}, {table: kinds}, ((table,),), (), (), fixed={table: {"id"}})
 
     assert b"update" not in time_shift.shift_statements(catalog, timedelta(days=1), is_superuser=True)

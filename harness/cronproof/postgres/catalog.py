@@ -1,8 +1,6 @@
 """The catalog of a migrated database: tables, sequences, functions and who may execute them."""
 
 import graphlib
-import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +9,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from cronproof.domain.database import Function
+from cronproof.postgres.points_in_time import without_time
 from cronproof.postgres.proxy.named_rows import FUNCTIONS, KeyedTable
 from cronproof.sql_files import load_queries
 
 _SQL = load_queries(__file__)
-
-TIME_TYPES = ("timestamp", "date", "time")
-TIME_IN_JSON = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?"
-"""A regular expression for points in time in JSON text, for Python and for Postgres."""
 
 
 @dataclass(frozen=True, order=True)
@@ -65,6 +60,8 @@ class Catalog:
     """Whether a deletion fires triggers or rules."""
     deferred: bool = False
     """Whether constraints or triggers are deferred to the end of the transaction."""
+    fixed: Mapping[Table, Collection[str]] = field(default_factory=dict)
+    """The columns of keys, unique indexes and references."""
     keyed: Mapping[str, KeyedTable] = field(default_factory=dict)
     """The tables of `public` where a statement that names rows by key touches no others."""
     kept: Mapping[Table, bytes] = field(default_factory=dict)
@@ -74,7 +71,7 @@ class Catalog:
         """Returns the rows by table, keeping of each point in time only that it is set."""
         return {
             table: [
-                {column: _without_time(self.columns[table].get(column, ""), value) for column, value in row.items()}
+                {column: without_time(self.columns[table].get(column, ""), value) for column, value in row.items()}
                 for row in of_table
             ]
             for table, of_table in rows.items()
@@ -91,14 +88,6 @@ class Catalog:
         return self.deletable[::-1]
 
 
-def _without_time(kind: str, value: Any) -> Any:
-    if kind.startswith(TIME_TYPES):
-        return value is not None
-    if kind.startswith("json"):
-        return json.loads(re.sub(TIME_IN_JSON, "a time", json.dumps(value)))
-    return value
-
-
 async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Catalog:
     """Reads the catalog. `roles` are those whose right to execute functions is looked up."""
     kinds: dict[Table, dict[str, str]] = {}
@@ -112,6 +101,9 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
             generated.setdefault(Table(schema, name), set()).add(column)
         if is_now and schema == "public":
             defaults.setdefault(name, set()).add(column)
+    fixed: dict[Table, set[str]] = {}
+    for schema, name, column in await (await connection.execute(_SQL["fixed"].encode())).fetchall():
+        fixed.setdefault(Table(schema, name), set()).add(column)
     columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
         tables = await (await cursor.execute(_SQL["tables"].encode())).fetchall()
@@ -142,6 +134,7 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         defaults,
         triggers_on_delete,
         deferred,
+        fixed,
         {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},
     )
 

@@ -10,6 +10,22 @@ left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
 order by 1, 2, a.attnum
 
+-- name: fixed
+-- The columns of keys, unique indexes and references.
+select n.nspname, c.relname, a.attname
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0
+where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and (
+    exists (select from pg_index where indrelid = c.oid and indisunique and a.attnum = any (indkey))
+    or exists (
+        select from pg_constraint
+        where contype = 'f' and (
+            (conrelid = c.oid and a.attnum = any (conkey)) or (confrelid = c.oid and a.attnum = any (confkey))
+        )
+    )
+)
+
 -- name: tables
 -- The tables that belong to no extension.
 select n.nspname as schema, c.relname as name

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,7 @@ class Database:
         self.catalog = Catalog({}, {}, (), (), ())
         self._emptying = Emptying(self.catalog)
         self._digest = b""
+        self._ignored: frozenset[tuple[str, str]] = frozenset()
         self._scripts = 0
         self._reset_at: datetime | None = None
         self._clock: datetime | None = None
@@ -117,7 +118,7 @@ class Database:
         except psycopg.Error as error:
             raise UsageError(f"the database that the migrations have made cannot be used: {one_line(error)}") from None
         self._emptying = Emptying(self.catalog)
-        self._digest = digest_query(self.catalog)
+        self.ignore(())
 
     async def _keep_rows(self) -> dict[Table, bytes]:
         """Copies the rows of the migrations. Returns the statements that put them back.
@@ -180,6 +181,11 @@ class Database:
             state, writes = await cursor.fetchone() or ("", [])
         return Digest(state, [LoggedWrite(*write) for write in writes])
 
+    def ignore(self, columns: Collection[tuple[str, str]]) -> None:
+        """Leaves columns of `public`, by table and name, out of digests and of comparable rows."""
+        self._ignored = frozenset(columns)
+        self._digest = digest_query(self.catalog, self._ignored)
+
     def comparable(self, rows: Rows) -> Rows:
         """Returns the rows without what differs between executions: times and generated UUIDs."""
         given = {str(uuid) for uuid in self._uuids}
@@ -188,6 +194,7 @@ class Database:
                 {
                     column: value if kinds.get(column) != "uuid" or value is None or value in given else "made up"
                     for column, value in row.items()
+                    if (table, column) not in self._ignored
                 }
                 for row in of_table
             ]

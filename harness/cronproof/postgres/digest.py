@@ -1,12 +1,13 @@
 """The digest: a hash of the rows that an execution has left, equal for equal rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from cronproof.domain.work import UnitId
-from cronproof.postgres.catalog import TIME_IN_JSON, Catalog
+from cronproof.postgres import points_in_time
+from cronproof.postgres.catalog import Catalog
 from cronproof.sql_files import load_queries
 
 MAX_ARGUMENTS = 100
@@ -32,29 +33,29 @@ class Digest:
     claim_writes: list[LoggedWrite]
 
 
-def digest_query(catalog: Catalog) -> bytes:
-    """Builds the query for the digest of all tables and the log of claims.
+def digest_query(catalog: Catalog, ignored: Collection[tuple[str, str]] = ()) -> bytes:
+    """Builds the query for the digest of all tables and the log of claims. `ignored` are columns of
+    `public`, by table and name, that equal rows may differ in.
 
     Parameters: the reset's time and transaction, the given UUIDs, the application's time then.
     """
     tables = []
     for table in catalog.deletable:
-        values = [_value(column, kind) for column, kind in catalog.kinds[table].items()]
+        columns = catalog.kinds[table].items()
+        is_public = table.schema == "public"
+        values = [_value(name, kind) for name, kind in columns if not (is_public and (table.name, name) in ignored)]
+        values = values or [sql.SQL("1")]
         tables.append(
             _composable("changed").format(sql.Identifier(table.schema, table.name), values[0], _array(values))
         )
     return _composable("digest").format(_array(tables)).as_bytes()
 
 
-def _value(column: str, kind: str) -> sql.Composed:
+def _value(column: str, kind: str) -> sql.Composable:
     """Builds the expression for the part of a value that equivalent executions share."""
-    if kind.startswith("timestamp"):
-        return _composable("minutes").format(sql.Identifier(column))
-    if kind.startswith("time "):
-        return sql.SQL("{0} is not null").format(sql.Identifier(column))
-    if kind.startswith("json"):
-        return _composable("timeless").format(sql.Identifier(column), sql.Literal(TIME_IN_JSON))
-    return (_composable("given") if kind == "uuid" else sql.SQL("{0}")).format(sql.Identifier(column))
+    if kind == "uuid":
+        return _composable("given").format(sql.Identifier(column))
+    return points_in_time.in_minutes(column, kind) or sql.Identifier(column)
 
 
 def _composable(name: str) -> sql.SQL:

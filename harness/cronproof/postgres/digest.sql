@@ -16,20 +16,6 @@ where $3::uuid[] is not null
     ) from {0}
 )
 
--- name: minutes
--- A time in minutes since the reset, which is the same in equivalent executions. A time more than 7
--- days from the server's time of the reset counts from the application's.
-case
-    when isfinite({0}) and {0} between $1 - interval '7 days' and $1 + interval '7 days'
-        then round(extract(epoch from {0} - $1) / 60)::text
-    when isfinite({0}) then round(extract(epoch from {0} - $4) / 60)::text
-    else {0}::text
-end
-
--- name: timeless
--- JSON with its times replaced. They are recognised by their form alone.
-regexp_replace({0}::text, {1}, 'a time', 'g')
-
 -- name: given
 -- A UUID, unless it was generated: equivalent executions generate different ones.
 case when {0} is null or {0} = any ($3::uuid[]) then {0}::text else 'made up' end

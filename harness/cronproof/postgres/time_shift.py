@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from psycopg import sql
 
+from cronproof.postgres import points_in_time
 from cronproof.postgres.catalog import Catalog
 
 LOCK_SECONDS = 2  # an instance in the middle of a transaction may hold locks
@@ -17,7 +18,7 @@ LOCK_SECONDS = 2  # an instance in the middle of a transaction may hold locks
 def shift_statements(catalog: Catalog, time: timedelta, *, is_superuser: bool) -> bytes:
     """Builds the transaction that makes all rows older by `time`, or younger if it is negative.
 
-    Dates move by whole days only. User triggers do not fire.
+    User triggers do not fire.
     """
     updates = list(_updates(catalog, time))
     quiet = [sql.SQL("set local session_replication_role = replica")] if is_superuser else []
@@ -42,11 +43,13 @@ def _updates(catalog: Catalog, time: timedelta) -> Iterator[tuple[sql.Identifier
         for column, kind in catalog.kinds[table].items():
             if column in catalog.generated.get(table, ()):
                 continue
-            name = sql.Identifier(column)
-            if kind.startswith("timestamp"):
-                moved.append(sql.SQL("{0} = {0} - {1}::interval").format(name, sql.Literal(time)))
-            elif kind == "date" and abs(time) >= timedelta(days=1):
-                moved.append(sql.SQL("{0} = {0} - {1}::int").format(name, sql.Literal(int(time / timedelta(days=1)))))
+            if not kind.startswith(("timestamp", "date")) and column in catalog.fixed.get(table, ()):
+                continue  # a key that looks like a time
+            shifted = points_in_time.find_shifted(column, kind, time)
+            if shifted is not None:
+                moved.append((sql.Identifier(column), shifted))
         if moved:
             identifier = sql.Identifier(table.schema, table.name)
-            yield identifier, sql.SQL("update {} set {}").format(identifier, sql.SQL(", ").join(moved))
+            sets = sql.SQL(", ").join(sql.SQL("{} = {}").format(*one) for one in moved)
+            changes = sql.SQL(" or ").join(sql.SQL("{} is distinct from {}").format(*one) for one in moved)
+            yield identifier, sql.SQL("update {} set {} where {}").format(identifier, sets, changes)
