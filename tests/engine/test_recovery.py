@@ -52,11 +52,16 @@ def test_crons_that_never_come_to_rest_prove_nothing(
 ) -> None:
     monkeypatch.setattr("cronproof.engine.recovery.MAX_ROUNDS", 3)
 
-    async def counts(cron: Context) -> Body:
-        await cron.db.execute("update public.jobs set team_id = coalesce(team_id, 0) + 1")
+    numbers = itertools.count()
+
+    async def changes(cron: Context) -> Body:
+        number = next(numbers)
+        await cron.db.execute(
+            "update public.jobs set status = %(status)s", {"status": "pending" if number % 2 else "completed"}
+        )
         return {"success": True}
 
-    (result,) = verify(counts, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+    (result,) = verify(changes, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
 
     assert result.reason == "exclusive: rows or messages still changed after 3 more runs"
 
@@ -93,3 +98,40 @@ def test_who_sends_the_same_for_ever_has_come_to_rest(tmp_path: Path, postgres: 
 
     verdicts = {check.id: check.verdict for check in result.checks}
     assert (verdicts["no-duplicate"], verdicts["no-loss"], verdicts["status"]) == ("FAIL", "PASS", "PASS")
+
+
+def test_counters_and_logs_that_each_run_writes_to_do_not_keep_crons_from_rest(
+    tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    async def counts(cron: Context) -> Body:
+        await cron.db.execute("update public.jobs set team_id = coalesce(team_id, 0) + 1")
+        await cron.db.execute(
+            "insert into public.system_events (source, event_type, message) values ('cron', 'run', gen_random_uuid()::text)"
+        )
+        return await CRONS["post-job-followup"](cron)
+
+    (result,) = verify(counts, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert verdicts["no-loss"] == "PASS"
+
+
+def test_a_cron_that_does_nothing_when_called_too_soon_loses_nothing(
+    tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    """Nobody says when it is due again. So an hour passes before what is missing counts as lost."""
+
+    async def not_too_soon(cron: Context) -> Body:
+        soon = (
+            "select from public.system_events where event_type = 'run' and created_at > now() - interval '10 minutes'"
+        )
+        if await cron.db.execute(soon):
+            return {"success": True}
+        await cron.db.execute("insert into public.system_events (source, event_type) values ('cron', 'run')")
+        first = "select from public.system_events where event_type = 'run' offset 1"
+        return await CRONS["post-job-followup"](cron) if await cron.db.execute(first) else {"success": True}
+
+    (result,) = verify(not_too_soon, [overlapping("one-after-the-other", tmp_path)], postgres, await_)
+
+    verdicts = {check.id: check.verdict for check in result.checks}
+    assert verdicts["no-loss"] == "PASS"

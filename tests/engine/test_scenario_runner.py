@@ -1,5 +1,8 @@
 """A scenario that is executed many times."""
 
+import itertools
+import re
+import uuid
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -14,7 +17,7 @@ from cronproof.scenario import reader
 from cronproof.targets.in_process import InProcess
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context
-from tests.support.crons import RACE, overlapping, verify
+from tests.support.crons import RACE, explored, overlapping, verify
 from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
@@ -91,3 +94,33 @@ def test_a_transaction_that_stays_open_does_not_block_the_reset(
     await_(left[0].close())
     assert last.reason is not None
     assert last.reason.startswith("exclusive: A has left a transaction open after its call has ended")
+
+
+def test_values_that_vary_from_run_to_run_are_not_compared(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    """A request's id, how long it took, a token in a row: no two runs agree in them."""
+    numbers = itertools.count(1)
+
+    async def varies(cron: Context) -> Body:
+        body = await CRONS["post-job-followup"](cron)
+        await cron.db.execute(
+            "insert into public.system_events (source, event_type, message) values ('cron', 'run', gen_random_uuid()::text)"
+        )
+        return {**body, "request": {"id": str(uuid.uuid4()), "took": next(numbers)}}
+
+    (result,) = verify(varies, [explored(tmp_path)], postgres, await_)
+
+    assert (result.verdict, result.exploration.exhausted) == ("PASS", True), result.reason
+
+
+def test_what_may_not_vary_is_named_with_both_values(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    numbers = itertools.count()
+
+    async def answers_otherwise(cron: Context) -> Body:
+        return {**await CRONS["post-job-followup"](cron), "state": ["odd", "even"][next(numbers) // 2 % 2]}
+
+    (result,) = verify(answers_otherwise, [explored(tmp_path)], postgres, await_)
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert re.search(
+        r"two outcomes, .*: responses A body state was '(odd', then 'even|even', then 'odd)'$", str(result.reason)
+    )

@@ -37,3 +37,12 @@ def overlapping(name: str, folder: Path) -> Path:
     start, end = text.index("    - one-after"), text.index("then:")
     file.write_text(f"{text[:start]}    - {name}\n{text[end:]}")
     return file
+
+
+def explored(folder: Path) -> Path:
+    """The race scenario with its interleavings only."""
+    file = folder / "explored.yaml"
+    text = RACE.read_text()
+    start, end = text.index("  orders:"), text.index("  interleavings:")
+    file.write_text(text[:start] + text[end:])
+    return file

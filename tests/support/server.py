@@ -28,6 +28,7 @@ def note(job_id: int) -> None:
 
 
 CALLS = itertools.count(1)
+SENT = set[int]()
 
 
 def cron() -> dict[str, object]:
@@ -55,6 +56,9 @@ def follow_up() -> dict[str, object]:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         jobs = connection.execute(CLAIM).fetchall()
         for job_id, phone in jobs:
+            if MISTAKE == "remembers" and job_id in SENT:
+                continue
+            SENT.add(job_id)
             if MISTAKE == "reads-rest":
                 key = os.environ["SUPABASE_SERVICE_ROLE_KEY"]
                 asked = httpx.get(

@@ -61,6 +61,19 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
     return of
 
 
+@pytest.mark.parametrize("interleavings", ["", "  interleavings: all\n"])
+def test_what_fails_only_in_a_process_that_has_run_before_is_told_as_that(verify: Verify, interleavings: str) -> None:
+    result = verify(target("remembers"), interleavings=interleavings)
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "it fails only in a process that has run before" in str(result.reason)
+    assert "(no-loss: job" in str(result.reason)
+
+
+def test_what_a_process_remembers_does_no_harm_in_a_new_one(verify: Verify) -> None:
+    assert verify(target("remembers", restart=True)).verdict == "PASS"
+
+
 def test_a_server_that_knows_nothing_of_us_is_verified_in_every_order(verify: Verify) -> None:
     result = verify(target(), orders="[held-after-claim, held-before-send]", interleavings="  interleavings: all\n")
 

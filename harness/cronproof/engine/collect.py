@@ -12,6 +12,7 @@ from cronproof.domain.message import SentMessage
 from cronproof.engine.execution import Execution
 from cronproof.engine.rig import Rig
 from cronproof.evidence.evidence import ClaimWrite, Evidence
+from cronproof.evidence.variation import mask
 from cronproof.gate.trace import find_injected_faults
 from cronproof.postgres.digest import Digest
 
@@ -59,22 +60,23 @@ def collect_sent(rig: Rig, instances: Sequence[Instance], rounds: Sequence[int] 
 
 
 def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
-    """Returns a hash of everything that checks and later calls can depend on."""
+    """Returns a hash of everything that checks and later calls can depend on, and keeps it all."""
     trace = execution.trace
-    parts = [
-        data,
-        digest.state,
-        [[write.instance, write.unit, write.column, write.is_set] for write in _claim_writes(rig, execution, digest)],
-        [
+    execution.outcome = {
+        "data": data,
+        "rows": digest.state,
+        "claims": [[w.instance, w.unit, w.column, w.is_set] for w in _claim_writes(rig, execution, digest)],
+        "messages": [
             [m.instance, m.cron, m.service, m.to, m.content, m.status, None if m.owners is None else sorted(m.owners)]
             for m in rig.services.messages
         ],
-        [[r.instance, r.status, r.body] for r in execution.ordered_responses()],
-        sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
-        [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],
-        [[call.instance, call.url] for call in rig.services.blocked_calls],
-        [str(fault) for fault in find_injected_faults(trace.steps)],
-    ]
+        "responses": {r.instance: {"status": r.status, "body": r.body} for r in execution.ordered_responses()},
+        "waits": sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
+        "errors": [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],
+        "refused calls": [[call.instance, call.url] for call in rig.services.blocked_calls],
+        "faults": [str(fault) for fault in find_injected_faults(trace.steps)],
+    }
+    parts = mask(execution.outcome, rig.varying) if rig.varying else execution.outcome
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 
@@ -44,6 +45,8 @@ class Execution(Environment):
         self.responses: dict[str, CronResponse] = {}
         self.writers: dict[int, str] = {}
         """The instance that wrote each claim, by the claim's id, if connections do not show it."""
+        self.outcome: Mapping[str, Any] = {}
+        """What checks and later calls can depend on, once it is collected."""
         self.elapsed = timedelta()
         """How far time was shifted in it."""
         self.inconclusive_reason: str | None = None

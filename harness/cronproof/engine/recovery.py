@@ -1,6 +1,7 @@
 """The recovery: after an execution, calls the crons without faults until nothing changes."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from datetime import timedelta
 from cronproof.domain.database import Rows
 from cronproof.domain.instance import Instance
 from cronproof.engine.rig import Rig
+from cronproof.evidence.variation import without_variation
 from cronproof.gate.gate import OpenGate
 
 MAX_ROUNDS = 30
+EXACT_ROUNDS = 10
+"""After these rounds, a round may change values that vary: a counter, a token, the number of log rows."""
 LONGEST_CLAIM = timedelta(hours=1)
 CALL_SECONDS = 30.0
 
@@ -44,7 +48,8 @@ async def recover(
 
     Before each round the `period` passes; before the last, enough time for every claim to expire.
     `elapsed` is the time that passed in the execution. Times count only as set or not set, because
-    each round may retry a refused message. If a check counts attempts, the rounds go on while
+    each round may retry a refused message. What still varies after many rounds counts as settled if
+    each round changes the same. If a check counts attempts, the rounds go on while
     messages are tried in vain: who tries them again and again is not at rest.
 
     Raises:
@@ -53,7 +58,7 @@ async def recover(
     rig.services.recover()
     await rig.target.revive()
     catalog = rig.database.catalog
-    before, before_sent = catalog.without_times(rows), Counter[Tried]()
+    before, before_sent, before_changed = catalog.without_times(rows), Counter[Tried](), None
     rounds: list[int] = []
     patience, total, is_settled, in_vain = period, timedelta(), False, frozenset[Tried]()
     for round_number in range(MAX_ROUNDS):
@@ -70,19 +75,35 @@ async def recover(
         sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
         refused = {(one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted}
         in_vain = frozenset(refused - sent.keys())
-        is_quiet = succeeded and now == before and sent in ({}, before_sent)
+        changed = None if round_number < EXACT_ROUNDS else _find_changed(before, now)
+        is_same = now == before or (changed is not None and changed == before_changed)
+        is_quiet = succeeded and is_same and sent in ({}, before_sent)
         is_settled = is_quiet and (patience >= LONGEST_CLAIM or not period)
         if is_settled and not (counts_attempts and in_vain):
             break
         # An abandoned claim blocks its unit until the claim expires.
         patience = max(patience, LONGEST_CLAIM) if is_quiet else period
-        before, before_sent = now, sent
+        before, before_sent, before_changed = now, sent, changed
     if not is_settled:
         return Recovered({}, in_vain, rounds)
     if total:
         await rig.database.shift_time(-total)
         rows = await rig.database.rows(list(rows))
     return Recovered(rows, in_vain, rounds)
+
+
+def _find_changed(before: Rows, now: Rows) -> tuple[Counter[str], Counter[str]]:
+    """Returns the rows that are gone and those that are new, without the values that vary."""
+    earlier, later = _count_rows(before), _count_rows(now)
+    return earlier - later, later - earlier
+
+
+def _count_rows(rows: Rows) -> Counter[str]:
+    return Counter(
+        json.dumps([table, {column: without_variation(value) for column, value in row.items()}])
+        for table, of_table in rows.items()
+        for row in of_table
+    )
 
 
 async def _call_each_cron(rig: Rig, instances: Sequence[Instance]) -> bool:

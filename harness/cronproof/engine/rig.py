@@ -1,11 +1,12 @@
 """The rig of a scenario: its database, services, target and proxies, and their gate."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cronproof.domain.database import ROLES, Role
+from cronproof.evidence.variation import Path
 from cronproof.explore.quiescence import IdleProbe
 from cronproof.gate.gate import SHARED, SOMEBODY_ELSE, Channel, Gate, OpenGate, Release
 from cronproof.gate.point import Point
@@ -29,6 +30,8 @@ class Rig:
     """Whether instances do several things at once."""
     stray: list[str] = field(default_factory=list)
     """What instances did while none was called."""
+    varying: set[Path] = field(default_factory=set)
+    """Where equal executions differ: in generated values of responses and rows."""
     foreign_servers: dict[str, str] = field(default_factory=dict)
     """The address of a server that is not ours, for each instance that was seen to talk to one."""
 
@@ -111,6 +114,11 @@ class Rig:
         if found is None or not self.target.is_external:
             return None
         return f"{found}: an earlier call still works; let the cron await all its work, or set `restart: true`"
+
+    def ignore(self, varying: Collection[Path]) -> None:
+        """Leaves values out of the comparison of executions, those of rows by table and column."""
+        self.varying.update(varying)
+        self.database.ignore({(path[1], path[-1]) for path in self.varying if path[0] == "rows"})
 
     async def shift_time(self, time: timedelta) -> None:
         """Shifts the time of rows and messages forward, or back if `time` is negative."""

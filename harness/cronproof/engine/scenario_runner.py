@@ -5,8 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property, partial
 
+import psycopg
+
 from cronproof.checks.check import Check
 from cronproof.domain.choice import Data
+from cronproof.domain.database import Rows
 from cronproof.domain.instance import Instance
 from cronproof.engine import collect, recovery
 from cronproof.engine.evaluate import ExecutionSummary, evaluate
@@ -15,16 +18,23 @@ from cronproof.engine.memo import Memo
 from cronproof.engine.rig import Rig
 from cronproof.engine.warmup import find_cold, warm_up
 from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.variation import Difference, find_differences
+from cronproof.explore.counterexample import CounterexamplePolicy
 from cronproof.explore.executor import ExecutionSpec
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy, SchedulePolicy
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.explore.schedule import ExecutedSchedule, Schedule, WorkItem, abbreviate
+from cronproof.gate.names import step_name
 from cronproof.postgres.reset import Script
 from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.when import When
 
 ATTEMPTS = 3
+REMEMBERS = (
+    "it fails only in a process that has run before, which remembers something that the reset of the rows does not undo; "
+    "set `restart: true`, or remove that state"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class ScenarioRunner:
     rig: Rig
     _memo: Memo = field(default_factory=Memo)
     _settings: dict[Data, Setting] = field(default_factory=dict)
+    _is_fresh: bool = False
+    """Whether the next execution is to be one of new processes."""
     _hung: str | None = None
     """Why nothing can be executed, if so: the first call did not end."""
     _held: str | None = None
@@ -118,18 +130,69 @@ class ScenarioRunner:
             data=data,
             tables=self.tables,
         )
-        if evidence.inconclusive_reason is None and any(check.needs_recovery for check in self.checks):
-            evidence = await self._recovered(evidence, execution.elapsed)
-        return evaluate(self.checks, evidence), execution
+        judged = await self._judge(evidence, execution.elapsed)
+        if self._may_remember and any(finding.verdict == "FAIL" for finding in judged.findings):
+            judged = await self._judge_in_new_processes(judged, spec, data)
+        return judged, execution
 
-    async def _recovered(self, evidence: Evidence, elapsed: timedelta) -> Evidence:
+    @property
+    def _may_remember(self) -> bool:
+        """Whether the instances are processes that have run before, and could be new ones."""
+        return self.rig.target.is_external and self.rig.target.can_die and not self._restarts
+
+    async def _judge_in_new_processes(self, judged: Evidence, spec: ExecutionSpec, data: Data) -> Evidence:
+        """Executes the same steps in new processes. What fails only in one that ran before is no
+        finding about the cron: the rows were reset, and the memory of the process was not.
+        """
+        policy = CounterexamplePolicy([(step.name, step_name(step.point)) for step in judged.steps])
+        self._is_fresh = True
+        try:
+            again, _ = await self._play(judged.order, lambda: policy, data, replace(spec, known=()))
+        finally:
+            self._is_fresh = False
+        fails = any(finding.verdict == "FAIL" for finding in again.findings)
+        if fails or again.inconclusive_reason is not None or policy.position < len(policy.steps):
+            return judged
+        failed = next(
+            f"{check.id}: {one.message}"
+            for check, one in zip(self.checks, judged.findings, strict=True)
+            if one.verdict == "FAIL"
+        )
+        return evaluate(self.checks, replace(judged, inconclusive_reason=f"{REMEMBERS} ({failed})"))
+
+    async def _judge(self, evidence: Evidence, elapsed: timedelta) -> Evidence:
+        """Evaluates the checks, after a recovery if one needs it.
+
+        Where the scenario does not say when the crons are due again, the recovery calls them at once.
+        A guard may forbid that, so what is missing then may still come in an hour.
+        """
+        if evidence.inconclusive_reason is not None or not any(check.needs_recovery for check in self.checks):
+            return evaluate(self.checks, evidence)
+        period, rounds = self.when.period, list[int]()
+        judged = evaluate(self.checks, await self._recovered(evidence, elapsed, period, rounds))
+        pairs = list(zip(self.checks, judged.findings, strict=True))
+        if period or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs):
+            return judged
+        later = evaluate(self.checks, await self._recovered(evidence, timedelta(), recovery.LONGEST_CLAIM, rounds))
+        if later.inconclusive_reason is not None:
+            return judged
+        findings = [
+            new if check.may_change_in_recovery else old
+            for (check, old), new in zip(pairs, later.findings, strict=True)
+        ]
+        return replace(later, findings=findings, anomalies=judged.anomalies)
+
+    async def _recovered(
+        self, evidence: Evidence, elapsed: timedelta, period: timedelta, rounds: list[int]
+    ) -> Evidence:
+        """Adds what a recovery has come to. Its rounds are added to those before."""
         rig, rows = self.rig, evidence.after
         try:
             recovered = await recovery.recover(
                 rig,
                 self.instances,
                 rows,
-                period=self.when.period,
+                period=period,
                 elapsed=elapsed,
                 counts_attempts=any(check.counts_attempts for check in self.checks),
             )
@@ -137,10 +200,15 @@ class ScenarioRunner:
             await rig.terminate()
             reason = f"a cron that ran again had not ended after {recovery.CALL_SECONDS:g} s"
             return replace(evidence, inconclusive_reason=reason)
+        except psycopg.errors.LockNotAvailable:
+            return replace(
+                evidence, inconclusive_reason="time cannot pass: an instance keeps rows locked after its call"
+            )
+        rounds += recovered.rounds
         unsettled = f"rows or messages still changed after {recovery.MAX_ROUNDS} more runs"
         return replace(
             evidence,
-            sent=collect.collect_sent(rig, self.instances, recovered.rounds),
+            sent=collect.collect_sent(rig, self.instances, rounds),
             recovered=recovered.rows,
             still_tried=recovered.still_tried,
             inconclusive_reason=rig.take_stray(),
@@ -167,11 +235,48 @@ class ScenarioRunner:
         if reason := execution.inconclusive_reason or strange:
             return executed, ExecutionSummary.without_evidence(reason)
         key = collect.find_key(self.rig, execution, await self.rig.database.digest(), item.data)
-        if key not in self._memo.summaries:
-            summary = await self._collect_again(executed, key)
-            self._memo.summaries[key] = replace(summary, evidence=None)
-            return executed, summary
-        return executed, self._memo.summaries[key]
+        if key in self._memo.summaries:
+            return executed, self._memo.summaries[key]
+        return await self._collect_outcome(executed, execution, key, attempts)
+
+    async def _collect_outcome(
+        self, executed: ExecutedSchedule, execution: Execution, key: str, attempts: int
+    ) -> tuple[ExecutedSchedule, ExecutionSummary]:
+        """Collects the evidence of a new outcome: executes its schedule again."""
+        evidence, again = await self._play_again(executed)
+        if evidence.inconclusive_reason is None and evidence.key != key:
+            difference = await self._find_difference(executed, execution, again)
+            if difference is None and attempts > 1:  # the values that vary are known now
+                return await self.summarize(executed.item, attempts - 1)
+            what = difference or "other values each time"
+            reason = f"the same schedule came to two outcomes, so instances depend on more than their order: {what}"
+            evidence = replace(evidence, inconclusive_reason=reason)
+        summary = ExecutionSummary.from_evidence(evidence, key)
+        self._memo.summaries[key] = replace(summary, evidence=None)
+        return executed, summary
+
+    async def _find_difference(
+        self, executed: ExecutedSchedule, first: Execution, again: Execution
+    ) -> Difference | None:
+        """Returns what differs between two executions of one schedule. If it is nothing but values
+        that may vary, notes where they are, and returns None.
+        """
+        found = list(find_differences(first.outcome, again.outcome))
+        if any(one.path == ("rows",) for one in found):  # the outcomes have only a digest of them
+            one, other = await self._rows_after(executed), await self._rows_after(executed)
+            of_rows = list(find_differences({"rows": one}, {"rows": other}))
+            found = [*of_rows, *(one for one in found if one.path != ("rows",) or not of_rows)]
+        certain = next((one for one in found if not one.may_vary), None)
+        if certain is None:
+            self.rig.ignore({one.path for one in found})
+        return certain
+
+    async def _rows_after(self, executed: ExecutedSchedule) -> Rows:
+        """Executes a schedule again, and returns the rows of every table."""
+        await self.reset(executed.data)
+        await self.execute(SchedulePolicy(executed.schedule), self.spec)
+        database = self.rig.database
+        return database.comparable(await database.rows(list(database.catalog.columns)))
 
     async def _collect_at_once(self, item: WorkItem) -> tuple[ExecutedSchedule, ExecutionSummary]:
         order = abbreviate(item.schedule) or "no fault"
@@ -180,19 +285,17 @@ class ScenarioRunner:
         summary = ExecutionSummary.from_evidence(evidence, evidence.key)
         return ExecutedSchedule(item, execution.trace.decisions), summary
 
-    async def _collect_again(self, executed: ExecutedSchedule, key: str) -> ExecutionSummary:
-        evidence = await self.play_again(executed)
-        if evidence.inconclusive_reason is None and evidence.key != key:
-            reason = "the same schedule came to two outcomes: instances depend on more than their order"
-            evidence = replace(evidence, inconclusive_reason=reason)
-        return ExecutionSummary.from_evidence(evidence, key)
-
     async def play_again(self, executed: ExecutedSchedule) -> Evidence:
         """Executes a schedule once more, with all its evidence."""
+        evidence, _ = await self._play_again(executed)
+        return evidence
+
+    async def _play_again(self, executed: ExecutedSchedule) -> tuple[Evidence, Execution]:
         spec = replace(self.spec, known=executed.footprints)
         order = abbreviate(executed.schedule)
-        evidence = await self.play(order, partial(SchedulePolicy, executed.schedule), executed.data, spec)
-        return replace(evidence, is_explored=True)
+        make_policy = partial(SchedulePolicy, executed.schedule)
+        evidence, execution = await self._play(order, make_policy, executed.data, spec)
+        return replace(evidence, is_explored=True), execution
 
     async def watch(self, schedule: Schedule, data: Data, *, rows: bool) -> list[Evidence]:
         """Executes a schedule again. Returns the evidence after each step. Checks need `rows`."""
@@ -238,7 +341,7 @@ class ScenarioRunner:
         Raises:
             EnvironmentFailed: an instance does not start.
         """
-        await self.rig.target.reset(restart=self.when.restart)
+        await self.rig.target.reset(restart=self._restarts)
         self._held = None
         cold = find_cold(self.rig, self.instances, self.scenario.given.role)
         if cold:
@@ -259,8 +362,8 @@ class ScenarioRunner:
 
     @property
     def _restarts(self) -> bool:
-        """Whether every execution starts new processes."""
-        return self.when.restart or self.rig.target.restarts
+        """Whether the execution starts new processes."""
+        return self.when.restart or self.rig.target.restarts or self._is_fresh
 
     async def _set_up(self, data: Data) -> None:
         given = self.scenario.given

@@ -145,6 +145,7 @@ class Session:
 
         proxies = list(dict.fromkeys(needed.values()))
         rig = Rig(self.database, self.services, self.target, proxies, self._connections.must_reconnect)
+        rig.ignore(())
         return ScenarioRunner(scenario, setting, looked_at, rig)
 
     async def _proxy(self, name: str, place: str) -> Proxy:
