@@ -258,8 +258,9 @@ class Rest:
 
 def _was_ended(connection: AsyncConnection) -> bool:
     """Whether the server has ended an idle connection: only then is there something to read."""
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    return bool(readable)
+    look = select.poll()
+    look.register(connection.fileno(), select.POLLIN)
+    return bool(look.poll(0))
 
 
 def _caller(request: RestRequest) -> _Caller:
