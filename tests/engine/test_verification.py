@@ -1,6 +1,7 @@
 """Faults end to end, on a real Postgres: the fault matrix of the crons."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -180,3 +181,30 @@ def test_one_fault_that_proves_nothing_does_not_hide_what_another_shows(
     (doubt, *_) = fault_matrix.find_doubts(result.message_outcomes).values()
     assert doubt.startswith("still running after 0.3 s: A after 'select 1'")
     assert table(result.message_outcomes)["timeout-after", "call openphone POST /v1/messages"] == "duplicate"
+
+
+def test_those_who_wait_for_locked_rows_go_on_one_at_a_time_in_every_order(
+    tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    """Two lock the same jobs in opposite orders. Let go all at once, they would deadlock now and then."""
+    calls = itertools.count()
+
+    async def locks_two(cron: Context) -> Body:
+        both = [32, 33] if next(calls) % 2 == 0 else [33, 32]
+        async with cron.db.transaction() as transaction:
+            for job in both:
+                await transaction.fetch(dict, "select id from public.jobs where id = %(id)s for update", {"id": job})
+        return {"success": True}
+
+    file = made_up.overlapping("rows-locked", tmp_path)
+    job = "      - {id: 32, customer_id: 1, status: completed, completed_at: 3 hours ago}\n"
+    file.write_text(file.read_text().replace(job, job + job.replace("32", "33")))
+    results = made_up.verify(locks_two, [file] * 3, postgres, await_)
+
+    for result in results:
+        verdicts = {check.id: (check.verdict, check.order) for check in result.checks}
+        assert verdicts["no-deadlock"] == ("FAIL", "rows-locked")
+        assert [evidence.order for evidence in result.evidence] == [
+            "rows-locked",
+            *(f"rows-locked ({n})" for n in (2, 3, 4)),
+        ]

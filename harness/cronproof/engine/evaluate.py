@@ -122,7 +122,7 @@ class FindingCollector:
         """Adds evaluated evidence. `first` puts it before the other evidence."""
         self.met.add(evidence)
         self.evidence.insert(0 if first else len(self.evidence), evidence)
-        may_show_nothing = self._executions_differ or evidence.order == ROWS_LOCKED
+        may_show_nothing = self._executions_differ or evidence.order.startswith(ROWS_LOCKED)
         for number, finding in enumerate(evidence.findings):
             rank = _RANK[finding.verdict]
             is_in_doubt = evidence.inconclusive_reason is not None or evidence.blocked_calls

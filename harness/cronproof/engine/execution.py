@@ -12,7 +12,7 @@ from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.work import UNITS
 from cronproof.engine.inconclusive import find_hit, find_reason
 from cronproof.engine.rig import Rig
-from cronproof.explore.executor import Environment, ExecutionSpec, Executor
+from cronproof.explore.executor import Environment, ExecutionSpec, Executor, Releases
 from cronproof.explore.policy import Diverged, NeverReached, Policy
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.fault import DIES, FaultName
@@ -74,9 +74,8 @@ class Execution(Environment):
         with rig.gated_by(executor):
             executor.prepare({one.name: functools.partial(self._call, one) for one in self.instances})
             try:
-                if self._spec.locks_rows:
-                    async with rig.database.rows_locked(UNITS):
-                        await executor.run(policy, until_blocked=True)
+                if self._spec.releases is not None:
+                    await self._run_while_locked(executor, policy, self._spec.releases)
                 await executor.run(policy)
             except NeverReached as error:
                 self.inconclusive_reason, self.never_reached = str(error), True
@@ -93,6 +92,19 @@ class Execution(Environment):
             await rig.shift_time(-self.elapsed)
         stray = rig.take_stray(self.trace.stray)
         self.inconclusive_reason = self.inconclusive_reason or stray or find_reason(rig, self._when, self)
+
+    async def _run_while_locked(self, executor: Executor, policy: Policy, releases: Releases) -> None:
+        """Runs the instances as far as they can while all rows are locked from outside, then releases
+        the rows for which one waits, one at a time: all at once, they would race.
+        """
+        rig = self._rig
+        async with rig.database.rows_locked(UNITS) as locks:
+            await executor.run(policy, until_blocked=True)
+            pids = [pid for proxy in rig.proxies for pid in proxy.pids]
+            for _ in range(await locks.separate(pids)):
+                await locks.release(last=releases == "backward")
+                await executor.settle()
+                await executor.run(policy, until_blocked=True)
 
     async def _call(self, instance: Instance) -> None:
         secrets: Mapping[str, str | None] = {"right": self._rig.target.secret, "wrong": "not the secret", "none": None}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
+from itertools import count, product
 
 from cronproof.engine.evaluate import ExecutionSummary, FindingCollector, evaluate
 from cronproof.engine.exhibits import ExhibitFinder, Exhibits
@@ -21,12 +21,14 @@ from cronproof.engine.session import Session
 from cronproof.engine.workers import Workers
 from cronproof.evidence.evidence import Evidence
 from cronproof.explore import explorer
+from cronproof.explore.executor import Releases
 from cronproof.explore.explorer import INTERRUPTED, Coverage, Progress
-from cronproof.explore.named_orders import ROWS_LOCKED, HeldAtStep, OrderName, make_named_policy
+from cronproof.explore.named_orders import ROWS_LOCKED, HeldAtStep, OrderName, RunToEnd, make_named_policy
 from cronproof.explore.pct import PctItem, PctStrategy, shrink
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.explore.strategy import Strategy
 from cronproof.gate.fault import DIES
+from cronproof.gate.gate import SOMEBODY_ELSE
 from cronproof.scenario.choices import find_choices
 from cronproof.scenario.reader import ScenarioFile
 
@@ -98,10 +100,14 @@ class Verification:
         return self._result(Exploration.of_named_orders(strategy, self.collector.evidence, self._seconds))
 
     async def _play_named(self, name: OrderName) -> None:
-        """Executes one named order: `held-anywhere` once per point of A, any other once."""
+        """Executes one named order: `held-anywhere` once per point of A, `rows-locked` in each order
+        in which several that wait can go on, any other once.
+        """
+        if name == ROWS_LOCKED:
+            await self._play_locked()
+            return
         if name != "held-anywhere":
-            spec = replace(self.runner.spec, locks_rows=name == ROWS_LOCKED)
-            self.collector.add(await self.runner.play(name, partial(make_named_policy, name), spec=spec))
+            self.collector.add(await self.runner.play(name, partial(make_named_policy, name)))
             return
         for steps in count(1):
             evidence = await self.runner.play(f"{name} ({steps})", partial(HeldAtStep, steps))
@@ -109,6 +115,17 @@ class Verification:
                 return
             self.collector.add(evidence)
             if evidence.inconclusive_reason:
+                return
+
+    async def _play_locked(self) -> None:
+        directions: Sequence[Releases] = ("forward", "backward")
+        for number, (calls, releases) in enumerate(product(directions, directions), 1):
+            spec = replace(self.runner.spec, releases=releases)
+            order = ROWS_LOCKED if number == 1 else f"{ROWS_LOCKED} ({number})"
+            evidence = await self.runner.play(order, partial(RunToEnd, calls == "backward"), spec=spec)
+            self.collector.add(evidence)
+            waiting = {wait.instance for wait in evidence.waits if SOMEBODY_ELSE in wait.blockers}
+            if len(waiting) <= 1 or self._is_enough:
                 return
 
     async def _explore(self, name: str) -> ScenarioResult:

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from cronproof.explore import quiescence
 from cronproof.explore.channels import Channels, Parked
@@ -38,6 +39,9 @@ Call = Callable[[], Coroutine[None, None, None]]
 
 START = Point("start")
 
+Releases = Literal["forward", "backward"]
+"""The order in which locks from outside are released."""
+
 
 @dataclass(frozen=True)
 class ExecutionSpec:
@@ -51,8 +55,10 @@ class ExecutionSpec:
     """Whether each instance begins only when the crons are due again after the one before."""
     observes: bool = False
     """Whether the footprint of each step is recorded."""
-    locks_rows: bool = False
-    """Whether every unit's row is locked from outside until no instance can continue."""
+    releases: Releases | None = None
+    """Whether every unit's row is locked from outside until no instance can continue; then the rows
+    for which one waits are released one at a time, in this order.
+    """
     known: Sequence[Footprint] = ()
     """The footprints of the first decisions, from an execution with the same beginning."""
 
@@ -313,6 +319,14 @@ class Executor:
         steps = self.trace.steps
         is_released = bool(steps) and steps[-1].instance == instance
         self._results.append(result if is_released else f"{instance}: {result}")
+
+    async def settle(self) -> None:
+        """Waits until everything is at rest, after locks were released from outside.
+
+        Raises:
+            NotAtRest: something still runs after 15 seconds.
+        """
+        await self._rest.settle()
 
     async def until_something_moves(self) -> None:
         """Waits until a waiting instance continues by itself: the server broke a deadlock.

@@ -46,14 +46,15 @@ def first_choice_of(instance: str, enabled: Enabled) -> str | None:
 
 @dataclass
 class RunToEnd:
-    """Runs each instance as far as possible before the next one."""
+    """Runs each instance as far as possible before the next one, or before the one before it."""
 
+    backward: bool = False
     _running: str | None = None
 
     def choose(self, enabled: Enabled, trace: Trace) -> str:  # noqa: ARG002  (the order alone matters)
-        """Chooses the running instance, else the first one."""
+        """Chooses the running instance, else the first one, or the last one."""
         choice = None if self._running is None else first_choice_of(self._running, enabled)
-        choice = choice or next(iter(enabled))
+        choice = choice or [*enabled][-1 if self.backward else 0]
         self._running = instance_of(choice)
         return choice
 

@@ -29,6 +29,7 @@ from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.reset import Emptying, Script, next_numbers
+from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.server.server import Server
 from cronproof.postgres.time_shift import shift_statements
 from cronproof.sql_files import load_queries
@@ -254,17 +255,12 @@ class Database:
         )
 
     @contextlib.asynccontextmanager
-    async def rows_locked(self, table: str) -> AsyncIterator[None]:
+    async def rows_locked(self, table: str) -> AsyncIterator[RowLocks]:
         """Locks every row of a table FOR SHARE while the block runs, so that nobody changes it."""
-        async with await connect(self._server, dbname=self.name) as locker:
-            self.lockers.append(locker.info.backend_pid)
-            try:
-                await locker.execute("begin")
-                await locker.execute(sql.SQL("select from public.{} for share").format(sql.Identifier(table)))
-                yield
-            finally:
-                self.lockers.remove(locker.info.backend_pid)
-                await locker.execute("rollback")
+        async with contextlib.AsyncExitStack() as stack:
+            locks = RowLocks(functools.partial(connect, self._server, dbname=self.name), self.lockers, stack)
+            await locks.lock(sql.SQL("select from public.{} for share").format(sql.Identifier(table)))
+            yield locks
 
     async def find_held(self) -> tuple[int, str] | None:
         """Returns the first backend that keeps something from call to call, and what it does: an
