@@ -110,3 +110,23 @@ def test_on_a_terminal_lines_fit_and_no_color_is_obeyed(colour: bool, tmp_path: 
     assert all(len(line) <= 72 for line in plain[checks[0] : checks[0] + 3])
     assert plain[checks[0] + 1].startswith(" " * 23)
     assert plain[-1].startswith("  cronproof replay ")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_files_may_be_closed(closed: str, tmp_path: Path) -> None:
+    """The next socket would get the number of the closed file, and everything that is written to it."""
+    command = f"exec {sys.executable} -P -m cronproof verify scenarios/1-functions --out {tmp_path} {closed}"
+
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, check=False, capture_output=True)
+
+    assert done.returncode == 0
+    assert (tmp_path / "latest" / "sign-off.md").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -P -m cronproof verify scenarios/1-functions --out {tmp_path} >/dev/full"
+
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (3, "cronproof: nothing more can be written: No space left on device\n")

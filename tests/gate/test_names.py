@@ -15,6 +15,11 @@ from cronproof.gate.point import Point
         ("select job_id from public.claim_jobs_for_followup(p_tenant_id => $1)", "select claim_jobs_for_followup()"),
         ("select claim($1)", "select claim()"),
         ("with mine as (select * from jobs) select * from mine", "select jobs"),
+        ("with mine as (update jobs set status = 'x' returning id) select * from mine", "update jobs (status)"),
+        (
+            "with p as (select id from jobs), d as (delete from jobs using p), i as (insert into log values (1)) select 1",
+            "delete jobs, insert log",
+        ),
         ("select id from jobs for update skip locked", "select jobs for update"),
         (
             "update jobs set followup_sent_at = now(), status = 'x' where id = $1",

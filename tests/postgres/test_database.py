@@ -1,13 +1,14 @@
 """The run's database: rows, and who waits for whom."""
 
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
-from tests.support.database import Await
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
@@ -39,3 +40,19 @@ def test_whether_a_backend_waits_is_asked_of_the_server(
         return blockers
 
     assert bool(await_(main())) is waits
+
+
+def test_a_row_that_only_the_end_of_the_transaction_refuses_is_refused(
+    await_: Await, postgres: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "deferred.sql").write_text(
+        "create table parents (id int primary key); "
+        "create table children (parent int references parents deferrable initially deferred)"
+    )
+    with database_with([tmp_path / "deferred.sql"], await_, postgres) as made:
+        ((position, reason),) = await_(
+            made.refused([b"insert into parents values (1)", b"insert into children values (2)"])
+        )
+
+    assert position == 1
+    assert "violates foreign key constraint" in reason

@@ -39,7 +39,7 @@ class Cronproof(Protocol):
 
 def run_command(*arguments: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Done:
     """Runs the command in this process, which has loaded it already: most of a short run is loading."""
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     with (
         tempfile.TemporaryFile() as output,
         tempfile.TemporaryFile() as errors,

@@ -59,14 +59,6 @@ def follow_up() -> dict[str, object]:
             if MISTAKE == "remembers" and job_id in SENT:
                 continue
             SENT.add(job_id)
-            if MISTAKE == "reads-rest":
-                key = os.environ["SUPABASE_SERVICE_ROLE_KEY"]
-                asked = httpx.get(
-                    f"{os.environ['SUPABASE_URL']}/rest/v1/jobs",
-                    params={"select": "id", "id": f"eq.{job_id}"},
-                    headers={"apikey": key, "Authorization": f"Bearer {key}"},
-                )
-                asked.raise_for_status()
             if MISTAKE == "phones-home":
                 try:
                     httpx.get("https://telemetry.example.com/jobs", timeout=5)

@@ -1,11 +1,13 @@
 """The `cronproof` command line: registers the commands and reports errors."""
 
+import errno
 import io
 import logging
+import os
 import sys
 import traceback
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -58,7 +60,17 @@ def main() -> None:
     except CronproofError as error:
         complain(f"cronproof: {redacted(str(error))}")
         sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001  (exit code 1 would claim a verdict on the crons)
-        traceback.print_exc()
-        complain(f"cronproof: internal error, {type(error).__name__}: {error}")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            _report_internal(error)
+        complain(f"cronproof: nothing more can be written: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it cannot be written either
         sys.exit(EnvironmentFailed.exit_code)
+    except Exception as error:  # noqa: BLE001  (exit code 1 would claim a verdict on the crons)
+        _report_internal(error)
+
+
+def _report_internal(error: Exception) -> NoReturn:
+    traceback.print_exc()
+    complain(f"cronproof: internal error, {type(error).__name__}: {error}")
+    sys.exit(EnvironmentFailed.exit_code)

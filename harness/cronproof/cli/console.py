@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -40,13 +39,11 @@ def complain(text: str) -> None:
 
 
 def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
-    """Runs a coroutine until it ends, or until Ctrl-C or SIGTERM. Cleanup runs in either case.
+    """Runs a coroutine until it ends, or until a signal. Cleanup runs in either case.
 
     Raises:
         EnvironmentFailed: Postgres fails during the run.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores SIGINT
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     closes = True
     try:

@@ -177,7 +177,7 @@ class ScenarioRunner:
         if later.inconclusive_reason is not None:
             return judged
         findings = [
-            new if check.may_change_in_recovery else old
+            new if check.may_change_in_recovery or old.verdict == "INCONCLUSIVE" else old
             for (check, old), new in zip(pairs, later.findings, strict=True)
         ]
         return replace(later, findings=findings, anomalies=judged.anomalies)

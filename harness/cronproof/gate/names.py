@@ -48,6 +48,8 @@ def _words(statement: Any) -> Iterator[str]:
             yield "update"
             columns = ", ".join(str(target.name) for target in statement.targetList or ())
             yield f"{getattr(relation, 'relname', '')} ({columns})"
+        case ast.SelectStmt() if changes := _changes(statement):
+            yield ", ".join(" ".join(_words(change)) for change in changes)
         case ast.SelectStmt():
             yield "select"
             seen = _Objects()
@@ -59,6 +61,12 @@ def _words(statement: Any) -> Iterator[str]:
         case _:
             name = type(statement).__name__.removesuffix("Stmt")
             yield re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def _changes(statement: ast.SelectStmt) -> list[Any]:
+    """Returns the statements in a query's WITH that change rows: what it selects is their result."""
+    parts = [part.ctequery for part in statement.withClause.ctes or ()] if statement.withClause else []
+    return [part for part in parts if not isinstance(part, ast.SelectStmt)]
 
 
 class _Objects(Visitor):

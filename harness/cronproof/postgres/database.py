@@ -220,6 +220,11 @@ class Database:
                         await self._control.execute(statement)
                 except psycopg.Error as error:
                     refused.append((position, str(error.diag.message_primary or error)))
+            if not refused:  # then it is what is checked at the end of the transaction
+                try:
+                    await self._control.execute("set constraints all immediate")
+                except psycopg.Error as error:
+                    refused.append((len(inserts) - 1, str(error.diag.message_primary or error)))
         return refused
 
     async def rows(self, tables: Sequence[str]) -> Rows:

@@ -1,7 +1,7 @@
 """The folder of a run: its report in every format, its counterexamples, and the logs of its target.
 
 reports/2026-11-25T142311Z-3f9a2c/    results.json, and the formats rendered from it
-reports/latest                        links to the last one
+reports/latest                        links to the last one that is finished
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # it says so in a way of its own
 
-from cronproof.errors import UsageError
+from cronproof.errors import EnvironmentFailed, UsageError
 from cronproof.redaction import redacted
 from cronproof.report.data.document import RESULTS, Document
 from cronproof.report.views import attestation, ctrf, html, junit, markdown
@@ -32,7 +32,7 @@ FORMATS: Mapping[str, Callable[[Document], str]] = {
 
 
 def make_folder(out: Path, started: datetime) -> Path:
-    """Creates a run's folder, and removes `latest`, so that nobody takes an earlier run for it.
+    """Creates a run's folder.
 
     Raises:
         UsageError: the folder cannot be created.
@@ -40,8 +40,6 @@ def make_folder(out: Path, started: datetime) -> Path:
     folder = out / f"{started:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True)
-        if (out / LATEST).is_symlink():
-            (out / LATEST).unlink(missing_ok=True)  # a parallel run may have removed it
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot write {out}: {reason}; choose another place with --out") from None
@@ -49,14 +47,21 @@ def make_folder(out: Path, started: datetime) -> Path:
 
 
 def write(folder: Path, document: Document, signer: CryptoSigner | None = None) -> None:
-    """Writes every format and the counterexamples. A signature that still matches is kept."""
-    for name, render in FORMATS.items():
-        write_whole(folder / name, render(document))
-    for name, counterexample in document.schedules.items():
-        write_whole(folder / name, counterexample.text())
+    """Writes every format and the counterexamples. A signature that still matches is kept.
+
+    Raises:
+        EnvironmentFailed: a file cannot be written.
+    """
+    texts = {name: render(document) for name, render in FORMATS.items()}
+    texts |= {name: counterexample.text() for name, counterexample in document.schedules.items()}
     statement = folder / ATTESTATION
     if signer is not None or not (statement.exists() and attestation.is_signed(statement.read_text("utf-8"), document)):
-        write_whole(statement, attestation.render(document, signer))
+        texts[ATTESTATION] = attestation.render(document, signer)
+    try:
+        for name, text in texts.items():
+            write_whole(folder / name, text)
+    except OSError as error:
+        raise EnvironmentFailed(f"cannot write the report {folder}: {error.strerror or error}") from None
 
 
 def publish(folder: Path) -> None:

@@ -63,7 +63,10 @@ def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[FilePlace, str]
 
 def _unknown_units(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
     ids = _unit_ids(scenario)
-    given = ", ".join(map(str, in_order(ids)[:8])) or "none"
+    known = f"the {UNITS} are: {', '.join(map(str, in_order(ids)[:8]))}"
+    if not ids:
+        tables = ", ".join(scenario.given.rows) or "none"
+        known = f"there are no rows of {UNITS}; the tables with rows are: {tables}"
     for number, check in enumerate(scenario.checks):
         for parameter in ("units", "skipped"):
             for position, unit in enumerate(getattr(check, parameter, [])):
@@ -72,7 +75,7 @@ def _unknown_units(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
                 if unit not in ids:
                     place = (unit,) if check.id == "text" else (parameter, position)
                     path = ("then", number, check.id, *place)
-                    yield path, f"no {UNIT} {unit} is given; the {UNITS} are: {given}"
+                    yield path, f"no {UNIT} {unit} is given; {known}"
 
 
 def _unit_ids(scenario: Scenario) -> set[UnitId]:
