@@ -1,7 +1,9 @@
 """Internal errors: wherever one is raised, the run ends with it, and with no verdict."""
 
 import asyncio
-from collections.abc import Callable
+import gc
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,7 +104,17 @@ def test_only_the_first_error_is_raised() -> None:
         asyncio.run(until_error(main()))
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collects what broken runs leave open before another test is blamed for it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @pytest.mark.postgres
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize(
     "function",
     [

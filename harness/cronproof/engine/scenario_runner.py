@@ -171,7 +171,11 @@ class ScenarioRunner:
         period, rounds = self.when.period, list[int]()
         judged = evaluate(self.checks, await self._recovered(evidence, elapsed, period, rounds))
         pairs = list(zip(self.checks, judged.findings, strict=True))
-        if period or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs):
+        if (
+            period
+            or judged.did_not_settle is not None
+            or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs)
+        ):
             return judged
         later = evaluate(self.checks, await self._recovered(evidence, timedelta(), recovery.LONGEST_CLAIM, rounds))
         if later.inconclusive_reason is not None:

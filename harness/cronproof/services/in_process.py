@@ -41,8 +41,7 @@ def install(router: respx.MockRouter, services: Services) -> None:
 def refuse_the_rest(router: respx.MockRouter, services: Services) -> None:
     """Adds the route that catches every other host. It must come after all other routes."""
 
-    @reporting(httpx.TransportError)
-    async def refuse(request: httpx.Request) -> httpx.Response:
+    def refuse(request: httpx.Request) -> httpx.Response:
         services.blocked_calls.append(BlockedCall(caller.get(), str(request.url)))
         raise httpx.ConnectError(f"{request.url.host} cannot be reached from here", request=request)
 
