@@ -43,13 +43,15 @@ async def recover(
     period: timedelta,
     elapsed: timedelta,
     counts_attempts: bool = False,
+    only_written: bool = False,
 ) -> Recovered:
     """Calls the crons one after the other, until no row changes and they send nothing new.
 
     Before each round the `period` passes; before the last, enough time for every claim to expire.
     `elapsed` is the time that passed in the execution. Times count only as set or not set, because
     each round may retry a refused message. What still varies after many rounds counts as settled if
-    each round changes the same. If a check counts attempts, the rounds go on while
+    each round changes the same. With `only_written`, time passes only for what was written since the
+    reset: no more units become eligible. If a check counts attempts, the rounds go on while
     messages are tried in vain: who tries them again and again is not at rest.
 
     Raises:
@@ -64,7 +66,7 @@ async def recover(
     for round_number in range(MAX_ROUNDS):
         step = patience + (elapsed if round_number == 0 else timedelta())
         if step:
-            await rig.shift_time(step)
+            await rig.shift_time(step, only_written=only_written)
             total += step
         tried = len(rig.services.messages)
         rounds.append(tried)
@@ -86,7 +88,7 @@ async def recover(
         before, before_sent, before_changed = now, sent, changed
     if not is_settled:
         return Recovered({}, in_vain, rounds)
-    if total:
+    if total and not only_written:
         await rig.database.shift_time(-total)
         rows = await rig.database.rows(list(rows))
     return Recovered(rows, in_vain, rounds)

@@ -120,9 +120,11 @@ class Rig:
         self.varying.update(varying)
         self.database.ignore({(path[1], path[-1]) for path in self.varying if path[0] == "rows"})
 
-    async def shift_time(self, time: timedelta) -> None:
-        """Shifts the time of rows and messages forward, or back if `time` is negative."""
-        await self.database.shift_time(time)
+    async def shift_time(self, time: timedelta, *, only_written: bool = False) -> None:
+        """Shifts the time of rows and messages forward, or back if `time` is negative. `only_written`:
+        of rows, only the times that were written since the reset.
+        """
+        await (self.database.shift_written(time) if only_written else self.database.shift_time(time))
         self.services.shift_time(time)
 
 

@@ -164,7 +164,7 @@ class ScenarioRunner:
         """Evaluates the checks, after a recovery if one needs it.
 
         Where the scenario does not say when the crons are due again, the recovery calls them at once.
-        A guard may forbid that, so what is missing then may still come in an hour.
+        A guard may forbid that, so what is missing then may still come an hour after the last run.
         """
         if evidence.inconclusive_reason is not None or not any(check.needs_recovery for check in self.checks):
             return evaluate(self.checks, evidence)
@@ -198,6 +198,7 @@ class ScenarioRunner:
                 rows,
                 period=period,
                 elapsed=elapsed,
+                only_written=period != self.when.period,
                 counts_attempts=any(check.counts_attempts for check in self.checks),
             )
         except TimeoutError:

@@ -31,7 +31,7 @@ from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.reset import Emptying, Script, next_numbers
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.server.server import Server
-from cronproof.postgres.time_shift import shift_statements
+from cronproof.postgres.time_shift import Reset, shift_statements
 from cronproof.sql_files import load_queries
 
 TERMINATE_MILLISECONDS = 5000
@@ -318,8 +318,21 @@ class Database:
         """
         if elapsed not in self._shifts:
             self._shifts[elapsed] = shift_statements(self.catalog, elapsed, is_superuser=self._is_superuser)
+        await self._shift(self._shifts[elapsed])
+
+    async def shift_written(self, elapsed: timedelta) -> None:
+        """Moves the times that were written since the reset into the past. Given rows do not grow older.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: an instance holds locks on them.
+        """
+        assert self._reset_at is not None  # noqa: S101  (for the type checker: there was a reset)
+        reset = Reset(self._reset_at, str(self._reset_by))
+        await self._shift(shift_statements(self.catalog, elapsed, is_superuser=self._is_superuser, written_since=reset))
+
+    async def _shift(self, statements: bytes) -> None:
         try:
-            await self._control.execute(self._shifts[elapsed])
+            await self._control.execute(statements)
         except psycopg.Error:
             await self._control.execute("rollback")
             raise
