@@ -56,6 +56,10 @@ class InvalidFile(UsageError):
         self.mistakes = sorted(mistakes, key=lambda mistake: (str(mistake.file), mistake.line, mistake.column))
         super().__init__("\n".join(map(str, self.mistakes)))
 
+    def __reduce__(self) -> tuple[type[UsageError], tuple[list[Mistake]]]:
+        """Pickles the mistakes: a worker sends them to the run."""
+        return type(self), (self.mistakes,)
+
 
 class InvalidScenario(InvalidFile):
     """Scenario files that cannot be run."""

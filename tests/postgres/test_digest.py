@@ -63,3 +63,20 @@ def test_leases_are_equal_whenever_they_were_written(await_: Await, postgres: Se
 
     assert first == again
     assert len({first, later, noted}) == 3
+
+
+def test_a_number_that_is_no_time_equals_none(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    (tmp_path / "leases.sql").write_text("create table leases (until bigint)")
+
+    async def main(leases: Database) -> list[str]:
+        states, script = [], await leases.script([])
+        for until in ("0", "extract(epoch from clock_timestamp())"):
+            await leases.reset(script)
+            await leases.fetch(f"insert into leases values ({until}) returning until")
+            states.append((await leases.digest()).state)
+        return states
+
+    with database_with([tmp_path / "leases.sql"], await_, postgres) as leases:
+        released, claimed = await_(main(leases))
+
+    assert released != claimed

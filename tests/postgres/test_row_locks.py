@@ -17,7 +17,10 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture(scope="module")
 def numbers(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     file = tmp_path_factory.mktemp("sql") / "numbers.sql"
-    file.write_text("create table numbers (id int primary key); insert into numbers values (1), (2), (3)")
+    file.write_text(
+        "create table numbers (id int primary key); insert into numbers values (1), (2), (3); "
+        "create table others (id int primary key); insert into others values (1)"
+    )
     with database_with([file], await_, postgres) as made:
         yield made
 
@@ -63,6 +66,28 @@ def test_what_nobody_waits_for_is_released_at_once(numbers: Database, await_: Aw
         async with numbers.rows_locked("numbers") as locks:
             left = await locks.separate([])
             await numbers.fetch("select from numbers for update nowait")
+        return left
+
+    assert await_(main()) == 0
+
+
+def test_a_row_of_another_table_that_an_instance_holds_is_left_alone(numbers: Database, await_: Await) -> None:
+    """Who holds it may wait for us: we would wait for each other for ever."""
+
+    async def main() -> int:
+        async with (
+            await psycopg.AsyncConnection.connect(numbers.conninfo) as holder,
+            await psycopg.AsyncConnection.connect(numbers.conninfo) as waiter,
+        ):
+            await holder.execute("select from others for update")
+            async with numbers.rows_locked("numbers") as locks, asyncio.TaskGroup() as waiting:
+                task = waiting.create_task(waiter.execute("select from others for update"))
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    while not await numbers.blockers([waiter.info.backend_pid], [holder.info.backend_pid]):  # noqa: ASYNC110  (as above)
+                        await asyncio.sleep(0.005)
+                left = await locks.separate([waiter.info.backend_pid, holder.info.backend_pid])
+                await holder.rollback()
+                await task
         return left
 
     assert await_(main()) == 0

@@ -1,6 +1,7 @@
 """Console output of commands, and how they end on a broken pipe, an interrupt or a failure."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Coroutine
@@ -35,7 +36,8 @@ class Console(RichConsole):
 
 def complain(text: str) -> None:
     """Prints a line to standard error, so that it does not mix with the output of --json."""
-    print(text, file=sys.stderr)  # noqa: T201  (rich would break the line)
+    with contextlib.suppress(OSError):  # a full disk: the exit code has to say it
+        print(text, file=sys.stderr)  # noqa: T201  (rich would break the line)
 
 
 def run_async(coroutine: Coroutine[None, None, Result]) -> Result:

@@ -15,6 +15,9 @@ from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.services.services import Services
 from cronproof.targets.target import IsIdle, Target
 
+COLUMN = 3
+"""Where the column is in the path of a value of a row: `rows`, the table, `*`, the column."""
+
 
 @dataclass
 class Rig:
@@ -118,7 +121,9 @@ class Rig:
     def ignore(self, varying: Collection[Path]) -> None:
         """Leaves values out of the comparison of executions, those of rows by table and column."""
         self.varying.update(varying)
-        self.database.ignore({(path[1], path[-1]) for path in self.varying if path[0] == "rows"})
+        self.database.ignore(
+            {(path[1], path[COLUMN]) for path in self.varying if path[0] == "rows" and len(path) > COLUMN}
+        )
 
     async def shift_time(self, time: timedelta, *, only_written: bool = False) -> None:
         """Shifts the time of rows and messages forward, or back if `time` is negative. `only_written`:

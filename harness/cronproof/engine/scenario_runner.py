@@ -144,14 +144,24 @@ class ScenarioRunner:
         """Executes the same steps in new processes. What fails only in one that ran before is no
         finding about the cron: the rows were reset, and the memory of the process was not.
         """
-        policy = CounterexamplePolicy([(step.name, step_name(step.point)) for step in judged.steps])
+        steps = [(step.name, step_name(step.point)) for step in judged.steps]
+        policies: list[CounterexamplePolicy] = []
+
+        def make_policy() -> CounterexamplePolicy:
+            policies.append(CounterexamplePolicy(steps))
+            return policies[-1]
+
         self._is_fresh = True
         try:
-            again, _ = await self._play(judged.order, lambda: policy, data, replace(spec, known=()))
+            again, _ = await self._play(judged.order, make_policy, data, replace(spec, known=()))
         finally:
             self._is_fresh = False
-        fails = any(finding.verdict == "FAIL" for finding in again.findings)
-        if fails or again.inconclusive_reason is not None or policy.position < len(policy.steps):
+        passes = all(
+            new.verdict == "PASS"
+            for old, new in zip(judged.findings, again.findings, strict=True)
+            if old.verdict == "FAIL"
+        )
+        if not passes or policies[-1].position < len(steps):
             return judged
         failed = next(
             f"{check.id}: {one.message}"
@@ -178,10 +188,10 @@ class ScenarioRunner:
         ):
             return judged
         later = evaluate(self.checks, await self._recovered(evidence, timedelta(), recovery.LONGEST_CLAIM, rounds))
-        if later.inconclusive_reason is not None:
+        if later.inconclusive_reason is not None or later.did_not_settle is not None:
             return judged
         findings = [
-            new if check.may_change_in_recovery or old.verdict == "INCONCLUSIVE" else old
+            new if old.verdict == "INCONCLUSIVE" or (old.verdict == "FAIL" and check.may_change_in_recovery) else old
             for (check, old), new in zip(pairs, later.findings, strict=True)
         ]
         return replace(later, findings=findings, anomalies=judged.anomalies)
@@ -279,7 +289,9 @@ class ScenarioRunner:
     async def _rows_after(self, executed: ExecutedSchedule) -> Rows:
         """Executes a schedule again, and returns the rows of every table."""
         await self.reset(executed.data)
-        await self.execute(SchedulePolicy(executed.schedule), self.spec)
+        execution = await self.execute(SchedulePolicy(executed.schedule), self.spec)
+        if execution.inconclusive_reason is not None:
+            return {}
         database = self.rig.database
         return database.comparable(await database.rows(list(database.catalog.columns)))
 

@@ -18,7 +18,7 @@ from cronproof.engine.session import Session, open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.engine.workers import Answer, Request, Whole
 from cronproof.errors import CronproofError, EnvironmentFailed
-from cronproof.internal_errors import until_error
+from cronproof.internal_errors import raise_first, until_error
 from cronproof.postgres.server.server import Server
 from cronproof.redaction import show_data
 
@@ -27,6 +27,7 @@ def work(connection: Connection, server: Server, plan: Plan) -> None:
     """Answers requests until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     show_data(plan.shows_data)
     logging.getLogger().addHandler(logging.NullHandler())  # as in the run: what crons log is in the findings
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, asyncio.CancelledError):
@@ -50,7 +51,9 @@ async def _serve(connection: Connection, server: Server, plan: Plan) -> None:
         runners: dict[str, ScenarioRunner] = {}
         while True:
             answer = _answer(session, runners, connection.recv())
-            connection.send(await _unless_left(connection, answer))
+            answered = await _unless_left(connection, answer)
+            raise_first()  # it may have ended early because of an error elsewhere
+            connection.send(answered)
 
 
 async def _answer(session: Session, runners: dict[str, ScenarioRunner], request: Request) -> Answer:

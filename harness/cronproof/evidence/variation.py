@@ -1,5 +1,6 @@
 """What differs between two executions of one schedule, and whether it may: a token, a duration, a counter."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 Path = tuple[str, ...]
 """Where a value is: `("responses", "A", "body", "requestId")`. An item of a list is `*`."""
 
-TOKEN_CHARACTERS = 8
+_TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w-]{8,}={0,2}")
 VARIES = "varies"
 MAY_VARY = frozenset({"responses", "rows"})
 
@@ -40,7 +41,7 @@ def without_variation(value: Any) -> Any:
     """Replaces a number, and a text that may be generated."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "a number"
-    is_token = isinstance(value, str) and len(value) >= TOKEN_CHARACTERS and any(map(str.isdigit, value))
+    is_token = isinstance(value, str) and _TOKEN.fullmatch(value) is not None
     return "a token" if is_token else value
 
 

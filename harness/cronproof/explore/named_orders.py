@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cronproof.explore.policy import Enabled, NeverReached, Policy
-from cronproof.gate.fault import instance_of
+from cronproof.gate.fault import instance_of, is_fault
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Trace
 
@@ -35,7 +35,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "held-after-send": "A is held after the service has accepted its message, B runs to its end, A goes on",
     "held-anywhere": "A is held at each of its points in turn, on fresh rows each time, B runs to its end, A goes on",
     "rows-locked": "somebody else has every row locked, as in the middle of a claim; A and B run as far as they can, then the "
-    "rows are let go",
+    "rows are let go one at a time",
 }
 
 
@@ -54,7 +54,7 @@ class RunToEnd:
     def choose(self, enabled: Enabled, trace: Trace) -> str:  # noqa: ARG002  (the order alone matters)
         """Chooses the running instance, else the first one, or the last one."""
         choice = None if self._running is None else first_choice_of(self._running, enabled)
-        choice = choice or [*enabled][-1 if self.backward else 0]
+        choice = choice or [one for one in enabled if not is_fault(one)][-1 if self.backward else 0]
         self._running = instance_of(choice)
         return choice
 

@@ -220,7 +220,7 @@ class Database:
                         await self._control.execute(statement)
                 except psycopg.Error as error:
                     refused.append((position, str(error.diag.message_primary or error)))
-            if not refused:  # then it is what is checked at the end of the transaction
+            if inserts and not refused:  # then it is what is checked at the end of the transaction
                 try:
                     await self._control.execute("set constraints all immediate")
                 except psycopg.Error as error:
@@ -263,7 +263,12 @@ class Database:
     async def rows_locked(self, table: str) -> AsyncIterator[RowLocks]:
         """Locks every row of a table FOR SHARE while the block runs, so that nobody changes it."""
         async with contextlib.AsyncExitStack() as stack:
-            locks = RowLocks(functools.partial(connect, self._server, dbname=self.name), self.lockers, stack)
+            locks = RowLocks(
+                sql.Identifier("public", table).as_string(),
+                functools.partial(connect, self._server, dbname=self.name),
+                self.lockers,
+                stack,
+            )
             await locks.lock(sql.SQL("select from public.{} for share").format(sql.Identifier(table)))
             yield locks
 

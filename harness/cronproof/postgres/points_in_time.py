@@ -17,21 +17,24 @@ from cronproof.sql_files import load_queries
 
 _SQL = load_queries(__file__)
 
-ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?"
+ISO = (
+    r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
+    r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?"
+)
 """A regular expression for points in time in text and JSON, for Python and for Postgres."""
 NEAR = timedelta(days=400)
 """How far from the present a number may be to count as a point in time."""
 UNITS_OF_A_SECOND = (1, 1_000, 1_000_000)
 _IS_ISO = re.compile(ISO)
 _FAMILIES = {
-    "timestamp": ("timestamp",),
-    "date": ("date",),
-    "time of day": ("time ",),
-    "json": ("json",),
-    "number": ("bigint", "integer", "numeric", "double precision"),
-    "text": ("text", "character varying"),
+    "timestamp": r"timestamp(\(\d\))? with(out)? time zone",
+    "date": "date",
+    "time of day": r"time(\(\d\))? with(out)? time zone",
+    "json": "jsonb?",
+    "number": r"bigint|integer|numeric(\(.*\))?|double precision",
+    "text": r"text|character varying(\(\d+\))?",
 }
-"""How the names of types begin, by what they can hold."""
+"""The names of types, by what their values can hold."""
 
 
 def find_shifted(column: str, kind: str, elapsed: timedelta) -> sql.Composable | None:
@@ -68,8 +71,8 @@ def in_minutes(column: str, kind: str) -> sql.Composable | None:
         case "json":
             expression = _composable("timeless").format(name, sql.Literal(ISO))
         case "number":
-            minutes = "round({0} / {1}::numeric / 60 - extract(epoch from $1) / 60)"
-            expression = _of_number(name, minutes, list(map(str, UNITS_OF_A_SECOND)))
+            minutes = "'minute ' || round({0} / {1}::numeric / 60 - extract(epoch from $1) / 60)"
+            expression = _of_number(name, minutes, list(map(str, UNITS_OF_A_SECOND)), "{0}::text")
         case "text":
             expression = _composable("minutes_of_text").format(name, sql.Literal(f"^{ISO}$"))
         case _:
@@ -92,16 +95,14 @@ def without_time(kind: str, value: Any) -> Any:
 
 def _family(kind: str) -> str | None:
     """Returns what values of a type are, if they can be points in time or hold some."""
-    if kind.endswith("[]"):
-        return None
-    return next((family for family, prefixes in _FAMILIES.items() if kind.startswith(prefixes)), None)
+    return next((family for family, names in _FAMILIES.items() if re.fullmatch(names, kind)), None)
 
 
 def _is_near(number: float) -> bool:
     return any(abs(number / units - time.time()) < NEAR.total_seconds() for units in UNITS_OF_A_SECOND)
 
 
-def _of_number(name: sql.Identifier, expression: str, values: list[str]) -> sql.Composed:
+def _of_number(name: sql.Identifier, expression: str, values: list[str], otherwise: str = "{0}") -> sql.Composed:
     """Builds an expression that applies only to numbers near the present, with a value for each unit."""
     branches = [
         sql.SQL("when abs({0} / {1}::numeric - extract(epoch from now())) < {2} then ").format(
@@ -110,7 +111,7 @@ def _of_number(name: sql.Identifier, expression: str, values: list[str]) -> sql.
         + sql.SQL(expression).format(name, sql.SQL(value))
         for units, value in zip(UNITS_OF_A_SECOND, values, strict=True)
     ]
-    return sql.SQL("case {} else {} end").format(sql.SQL(" ").join(branches), name)
+    return sql.SQL("case {} else {} end").format(sql.SQL(" ").join(branches), sql.SQL(otherwise).format(name))
 
 
 def _composable(name: str) -> sql.SQL:

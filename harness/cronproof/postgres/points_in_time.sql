@@ -10,7 +10,7 @@ end
 
 -- name: minutes_of_text
 -- The same for a text that is a time. Any other text is itself.
-case when {0} ~ {1} then round(extract(epoch from {0}::timestamptz - $1) / 60)::text else {0} end
+case when {0} ~ {1} then 'minute ' || round(extract(epoch from {0}::timestamptz - $1) / 60) else {0} end
 
 -- name: timeless
 -- JSON with its times replaced. They are recognised by their form alone.

@@ -15,6 +15,8 @@ _SQL = load_queries(__file__)
 class RowLocks:
     """Locks, each held by a connection of its own until it is released."""
 
+    table: str
+    """The table, as SQL."""
     connect: Callable[[], Awaitable[AsyncConnection]]
     lockers: list[int]
     """The backends that hold locks."""
@@ -37,9 +39,11 @@ class RowLocks:
 
         A shared lock that somebody has already does not wait behind those who wait for it to end.
         """
-        awaited = await (await self._held[0].execute(_SQL["awaited_rows"].encode(), [list(pids)])).fetchall()
+        awaited = await (
+            await self._held[0].execute(_SQL["awaited_rows"].encode(), [list(pids), self.table])
+        ).fetchall()
         for table, place in awaited:
-            statement = sql.SQL("select from {} where ctid = {} for share")
+            statement = sql.SQL("select from {} where ctid = {} for share skip locked")
             await self.lock(statement.format(sql.SQL(table), sql.Literal(place)))
         await self.release()
         return len(awaited)

@@ -171,6 +171,7 @@ def _prepared() -> None:
     """Prepares a process of the pool: it ignores Ctrl-C, logs nothing, and ends with the run."""
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.disable()
     os.environ.setdefault("PYTHONWARNINGS", "ignore")

@@ -113,7 +113,7 @@ class ProxySession:
     async def run(self) -> None:
         """Forwards both ways until either side closes, then closes the other."""
         try:
-            with contextlib.suppress(ConnectionError, wire.ProtocolError):
+            with contextlib.suppress(ConnectionError, ssl.SSLError, wire.ProtocolError):
                 startup = await self._startup()
                 await self.route.upstream.connect(self.server)
                 self.server.write(startup.packet)
