@@ -19,7 +19,7 @@ from cronproof.postgres.server.server import Server
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.targets import reference
 
-TRIAL_SECONDS = 90.0
+TRIAL_SECONDS = 240.0
 
 Kind = Literal["saboteur", "mutant", "variant"]
 Outcome = Literal["caught", "caught by another check", "missed", "timed out", "broken"]
