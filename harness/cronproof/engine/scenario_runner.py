@@ -187,7 +187,9 @@ class ScenarioRunner:
             or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs)
         ):
             return judged
-        later = evaluate(self.checks, await self._recovered(evidence, timedelta(), recovery.LONGEST_CLAIM, rounds))
+        later = evaluate(
+            self.checks, await self._recovered(evidence, timedelta(), recovery.LONGEST_CLAIM, rounds, only_written=True)
+        )
         if later.inconclusive_reason is not None or later.did_not_settle is not None:
             return judged
         findings = [
@@ -197,7 +199,13 @@ class ScenarioRunner:
         return replace(later, findings=findings, anomalies=judged.anomalies)
 
     async def _recovered(
-        self, evidence: Evidence, elapsed: timedelta, period: timedelta, rounds: list[int]
+        self,
+        evidence: Evidence,
+        elapsed: timedelta,
+        period: timedelta,
+        rounds: list[int],
+        *,
+        only_written: bool = False,
     ) -> Evidence:
         """Adds what a recovery has come to. Its rounds are added to those before."""
         rig, rows = self.rig, evidence.after
@@ -208,7 +216,7 @@ class ScenarioRunner:
                 rows,
                 period=period,
                 elapsed=elapsed,
-                only_written=period != self.when.period,
+                only_written=only_written,
                 counts_attempts=any(check.counts_attempts for check in self.checks),
             )
         except TimeoutError:

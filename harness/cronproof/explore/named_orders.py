@@ -46,7 +46,7 @@ def first_choice_of(instance: str, enabled: Enabled) -> str | None:
 
 @dataclass
 class RunToEnd:
-    """Runs each instance as far as possible before the next one, or before the one before it."""
+    """Runs each instance as far as possible before the next one. `backward`: begins with the last."""
 
     backward: bool = False
     _running: str | None = None
