@@ -9,7 +9,6 @@ import pytest
 
 from cronproof.domain.database import Rows
 from cronproof.postgres import time_shift
-from cronproof.postgres.catalog import Catalog, Table
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
 from tests.support.database import Await, database_with
@@ -127,12 +126,17 @@ def test_points_in_time_of_other_types_move_too(await_: Await, postgres: Server,
 
 
 def test_without_the_rights_of_a_superuser_triggers_rest_too(moments: Database, await_: Await) -> None:
-    script = time_shift.shift_statements(moments.catalog, timedelta(days=1), is_superuser=False)
-
     async def main() -> None:
         await moments.reset(await moments.script(ROWS))
         async with await psycopg.AsyncConnection.connect(moments.conninfo, autocommit=True) as connection:
-            await connection.execute(script)
+            await connection.execute("grant create, usage on schema public to service_role")
+            for table in ("moments", "noted"):
+                await connection.execute(f"alter table {table} owner to service_role".encode())
+            await connection.execute("set session authorization service_role")
+            shift = time_shift.TimeShift(connection)
+            await shift.prepare(moments.catalog)
+            await shift.shift(timedelta(days=1))
+            await connection.execute("reset session authorization")
             await connection.execute("update moments set what = 'y' where id = 1")
         assert await moments.fetch("select day::text from moments where id = 1") == [("2026-03-07",)]
         assert await moments.fetch("select * from noted") == [("touched",)]
@@ -140,11 +144,7 @@ def test_without_the_rights_of_a_superuser_triggers_rest_too(moments: Database, 
     await_(main())
 
 
-def test_where_an_instance_holds_rows_time_does_not_pass(
-    moments: Database, await_: Await, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cronproof.postgres.time_shift.LOCK_SECONDS", 0.05)
-
+def test_where_an_instance_holds_rows_time_does_not_pass(moments: Database, await_: Await) -> None:
     async def main() -> None:
         await moments.reset(await moments.script(ROWS))
         async with await psycopg.AsyncConnection.connect(moments.conninfo) as holder:
@@ -156,9 +156,14 @@ def test_where_an_instance_holds_rows_time_does_not_pass(
     await_(main())
 
 
-def test_what_has_no_times_is_left_alone() -> None:
-    table = Table("public", "t")
-    kinds = {"id": "integer", "tags": "text[]", "is_paid": "boolean"}
-    catalog = Catalog({}, {table: kinds}, ((table,),), (), (), fixed={table: {"id"}})
+def test_what_has_no_times_is_left_alone(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    (tmp_path / "t.sql").write_text("create table t (id integer primary key, tags text[], is_paid boolean)")
+    with database_with([tmp_path / "t.sql"], await_, postgres) as made:
 
-    assert b"update" not in time_shift.shift_statements(catalog, timedelta(days=1), is_superuser=True)
+        async def main() -> None:
+            await made.reset(await made.script([b"insert into t values (1, '{a}', true)"]))
+            (before,) = await made.fetch("select xmin from t")
+            await made.shift_time(timedelta(days=1))
+            assert await made.fetch("select xmin from t") == [before]
+
+        await_(main())

@@ -35,6 +35,11 @@ async def connect(server: Server, **parameters: Any) -> AsyncConnection:
         raise EnvironmentFailed(f"no Postgres answers at {server.where}{reason}") from None
 
 
+def is_superuser(connection: AsyncConnection) -> bool:
+    """Returns whether the login of a connection is a superuser."""
+    return connection.info.parameter_status("is_superuser") == "on"
+
+
 def one_line(error: Exception) -> str:
     """Returns an error's message in one line."""
     return " ".join(str(error).split())

@@ -23,7 +23,7 @@ from cronproof.domain.database import ROLES, Role, Rows
 from cronproof.domain.work import UNITS, is_claim_column
 from cronproof.errors import EnvironmentFailed, UsageError
 from cronproof.postgres.catalog import Catalog, Table, read_catalog
-from cronproof.postgres.connect import connect, one_line
+from cronproof.postgres.connect import connect, is_superuser, one_line
 from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
 from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
@@ -31,7 +31,7 @@ from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.reset import Emptying, Script, next_numbers
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.server.server import Server
-from cronproof.postgres.time_shift import Reset, shift_statements
+from cronproof.postgres.time_shift import TimeShift
 from cronproof.sql_files import load_queries
 
 TERMINATE_MILLISECONDS = 5000
@@ -43,13 +43,16 @@ _SQL = load_queries(__file__)
 class Database:
     """A run's database. `control` is the owner's connection, which no instance uses."""
 
-    def __init__(self, server: Server, name: str, password: str, control: AsyncConnection) -> None:
+    def __init__(
+        self, server: Server, name: str, password: str, control: AsyncConnection, time_shift: TimeShift
+    ) -> None:
         self.name = name
         self.where = server.where if server.disposable else f"given {control.info.host}:{control.info.port}"
         self._server = server
         self.version = control.info.parameter_status("server_version") or "unknown"
         self._password = password
         self._control = control
+        self._time_shift = time_shift
         self.catalog = Catalog({}, {}, (), (), ())
         self._emptying = Emptying(self.catalog)
         self._digest = b""
@@ -59,7 +62,6 @@ class Database:
         self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
-        self._shifts: dict[timedelta, bytes] = {}
         self.lockers: list[int] = []
         """The backends of `rows_locked`, which hold row locks and belong to no instance."""
         self.applied: list[tuple[Path, str]] = []
@@ -72,10 +74,6 @@ class Database:
         if info.host.startswith("/"):
             return Upstream(socket=f"{info.host}/.s.PGSQL.{info.port}")
         return Upstream(host=info.hostaddr or info.host, port=info.port)
-
-    @property
-    def _is_superuser(self) -> bool:
-        return self._control.info.parameter_status("is_superuser") == "on"
 
     @property
     def conninfo(self) -> str:
@@ -120,6 +118,7 @@ class Database:
             raise UsageError(f"the database that the migrations have made cannot be used: {one_line(error)}") from None
         self._emptying = Emptying(self.catalog)
         self.ignore(())
+        await self._time_shift.prepare(self.catalog)
 
     async def _keep_rows(self) -> dict[Table, bytes]:
         """Copies the rows of the migrations. Returns the statements that put them back.
@@ -142,7 +141,7 @@ class Database:
             quiet = "set local session_replication_role = {}"
             parts = (
                 [sql.SQL(quiet.format("replica")), insert, sql.SQL(quiet.format("origin"))]
-                if self._is_superuser
+                if is_superuser(self._control)
                 else [insert]
             )
             kept[table] = sql.SQL("; ").join(parts).as_bytes()
@@ -321,9 +320,7 @@ class Database:
         Raises:
             psycopg.errors.LockNotAvailable: an instance holds locks on them.
         """
-        if elapsed not in self._shifts:
-            self._shifts[elapsed] = shift_statements(self.catalog, elapsed, is_superuser=self._is_superuser)
-        await self._shift(self._shifts[elapsed])
+        await self._time_shift.shift(elapsed)
 
     async def shift_written(self, elapsed: timedelta) -> None:
         """Moves the times that were written since the reset into the past. Given rows do not grow older.
@@ -332,15 +329,7 @@ class Database:
             psycopg.errors.LockNotAvailable: an instance holds locks on them.
         """
         assert self._reset_at is not None  # noqa: S101  (for the type checker: there was a reset)
-        reset = Reset(self._reset_at, str(self._reset_by))
-        await self._shift(shift_statements(self.catalog, elapsed, is_superuser=self._is_superuser, written_since=reset))
-
-    async def _shift(self, statements: bytes) -> None:
-        try:
-            await self._control.execute(statements)
-        except psycopg.Error:
-            await self._control.execute("rollback")
-            raise
+        await self._time_shift.shift_written(elapsed, since=self._reset_at, by=str(self._reset_by))
 
     async def fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Runs a query as the owner, and returns its rows."""

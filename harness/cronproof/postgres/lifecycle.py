@@ -18,6 +18,7 @@ from cronproof.errors import EnvironmentFailed
 from cronproof.postgres.connect import connect, one_line
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
+from cronproof.postgres.time_shift import TimeShift
 from cronproof.sql_files import load_queries
 
 NAME_PREFIX = "cronproof_"
@@ -51,11 +52,10 @@ async def create_database(server: Server, *, password: str | None = None) -> Asy
         await maintenance.execute(sql.SQL("create database {} template template0 encoding 'UTF8'").format(database))
         try:
             await maintenance.execute(sql.SQL("comment on database {} is {}").format(database, sql.Literal(OURS)))
-            async with await connect(server, dbname=name) as control:
-                await control.execute("set timezone = 'UTC'")
+            async with await _connect(server, name) as control, await _connect(server, name) as other:
                 await _make_roles(control, name, password, server)
                 await maintenance.execute("select pg_advisory_unlock(%s)", [SETUP_LOCK])
-                opened = Database(server, name, password, control)
+                opened = Database(server, name, password, control, TimeShift(other))
                 try:
                     yield opened
                 finally:
@@ -66,6 +66,15 @@ async def create_database(server: Server, *, password: str | None = None) -> Asy
                 await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
                 await _drop(maintenance, name)
                 await maintenance.execute("select pg_advisory_unlock_all()")
+
+
+async def _connect(server: Server, name: str) -> AsyncConnection:
+    """Connects to the database of a run. What is prepared is planned once, not for each execution:
+    to plan a digest takes ten times as long as to make it.
+    """
+    connection = await connect(server, dbname=name)
+    await connection.execute("set timezone = 'UTC'; set plan_cache_mode = force_generic_plan")
+    return connection
 
 
 async def _check_rights(maintenance: AsyncConnection, server: Server) -> None:

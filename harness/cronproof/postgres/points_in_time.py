@@ -37,22 +37,22 @@ _FAMILIES = {
 """The names of types, by what their values can hold."""
 
 
-def find_shifted(column: str, kind: str, elapsed: timedelta) -> sql.Composable | None:
-    """Builds the expression for a column's value, `elapsed` earlier; None if it holds no point in time.
+def find_shifted(column: str, kind: str) -> sql.Composable | None:
+    """Builds the expression for a column's value, $1 earlier; None if it holds no point in time.
 
     Dates move by whole days only, texts by whole seconds.
     """
     name, expression = sql.Identifier(column), None
     match _family(kind):
         case "timestamp":
-            expression = sql.SQL("{0} - {1}::interval").format(name, sql.Literal(elapsed))
-        case "date" if abs(elapsed) >= timedelta(days=1):
-            expression = sql.SQL("{0} - {1}::int").format(name, sql.Literal(int(elapsed / timedelta(days=1))))
+            expression = sql.SQL("{} - $1::interval").format(name)
+        case "date":
+            expression = sql.SQL("{} - trunc(extract(epoch from $1::interval) / 86400)::int").format(name)
         case "number":
-            moves = [str(int(elapsed.total_seconds() * units)) for units in UNITS_OF_A_SECOND]
+            moves = [f"trunc(extract(epoch from $1::interval) * {units})::bigint" for units in UNITS_OF_A_SECOND]
             expression = _of_number(name, "{0} - {1}", moves)
         case "text":
-            expression = _composable("earlier_text").format(name, sql.Literal(f"^{ISO}$"), sql.Literal(elapsed))
+            expression = _composable("earlier_text").format(name, sql.Literal(f"^{ISO}$"))
         case _:
             pass
     return expression

@@ -17,9 +17,9 @@ case when {0} ~ {1} then 'minute ' || round(extract(epoch from {0}::timestamptz 
 regexp_replace({0}::text, {1}, 'a time', 'g')
 
 -- name: earlier_text
--- A text that is a time, moved into the past. Its form, fraction and zone stay.
+-- A text that is a time, moved into the past by $1. Its form, fraction and zone stay.
 case when {0} ~ {1}
-    then replace(to_char(left({0}, 19)::timestamp - {2}::interval, 'YYYY-MM-DD HH24:MI:SS'), ' ', substr({0}, 11, 1))
+    then replace(to_char(left({0}, 19)::timestamp - $1::interval, 'YYYY-MM-DD HH24:MI:SS'), ' ', substr({0}, 11, 1))
         || substr({0}, 20)
     else {0}
 end

@@ -4,50 +4,76 @@ The server's clock cannot be set for one database, and `now()` cannot be replace
 pins its search_path. Moving what crons compare with the clock has the same effect.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from psycopg import sql
+from psycopg import AsyncConnection, AsyncRawCursor, sql
 
 from cronproof.postgres import points_in_time
-from cronproof.postgres.catalog import Catalog
+from cronproof.postgres.catalog import Catalog, Table
+from cronproof.postgres.connect import is_superuser
 
 LOCK_SECONDS = 2  # an instance in the middle of a transaction may hold locks
 
 
-@dataclass(frozen=True)
-class Reset:
-    """A reset: its time, and the transaction that has inserted the given rows."""
+class TimeShift:
+    """Makes the rows of a database older, without firing its triggers.
 
-    time: datetime
-    transaction: str
-
-
-def shift_statements(
-    catalog: Catalog, time: timedelta, *, is_superuser: bool, written_since: Reset | None = None
-) -> bytes:
-    """Builds the transaction that makes all rows older by `time`, or younger if it is negative. With
-    `written_since`, only timestamps that were written since a reset, and lie behind it.
-
-    User triggers do not fire.
+    It has a connection of its own, so that its settings need not change back and forth: whoever
+    changes `session_replication_role` has every statement planned again.
     """
-    updates = list(_updates(catalog, time) if written_since is None else _updates_since(catalog, time, written_since))
-    quiet = [sql.SQL("set local session_replication_role = replica")] if is_superuser else []
-    tables = [] if is_superuser else [table for table, _ in updates]
-    parts: list[sql.Composable] = [
-        sql.SQL("begin"),
-        sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{LOCK_SECONDS}s")),
-        *quiet,
-        *(sql.SQL("alter table {} disable trigger user").format(table) for table in tables),
-        *(update for _, update in updates),
-        *(sql.SQL("alter table {} enable trigger user").format(table) for table in tables),
-        sql.SQL("commit"),
-    ]
-    return sql.SQL("; ").join(parts).as_bytes()
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._all = self._written = b"select"
+        self._tables: Sequence[sql.Identifier] = ()
+
+    async def prepare(self, catalog: Catalog) -> None:
+        """Builds the statements for the tables of a catalog."""
+        updates, of_written = dict(_updates(catalog)), dict(_updates_of_written(catalog))
+        self._tables = [_name(table) for table in updates]
+        self._all, self._written = _join(updates.values()), _join(of_written.values())
+        await self._connection.execute(f"set lock_timeout = '{LOCK_SECONDS}s'".encode())
+        if is_superuser(self._connection):
+            await self._connection.execute("set session_replication_role = replica")
+
+    async def shift(self, elapsed: timedelta) -> None:
+        """Makes every row older by `elapsed`, or younger if it is negative.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: an instance holds locks on rows.
+        """
+        await self._execute(self._all, [elapsed])
+
+    async def shift_written(self, elapsed: timedelta, *, since: datetime, by: str) -> None:
+        """Makes the timestamps older that lie behind the reset at `since` and were written by another
+        transaction than the reset's, `by`. Given rows do not grow older.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: an instance holds locks on rows.
+        """
+        await self._execute(self._written, [elapsed, since, by])
+
+    async def _execute(self, statement: bytes, parameters: Sequence[object]) -> None:
+        async with AsyncRawCursor(self._connection) as cursor:
+            if is_superuser(self._connection):
+                await cursor.execute(statement, parameters, prepare=True)
+                return
+            async with self._connection.transaction():
+                for table in self._tables:
+                    await cursor.execute(sql.SQL("alter table {} disable trigger user").format(table))
+                await cursor.execute(statement, parameters)
+                for table in self._tables:
+                    await cursor.execute(sql.SQL("alter table {} enable trigger user").format(table))
 
 
-def _updates(catalog: Catalog, time: timedelta) -> Iterator[tuple[sql.Identifier, sql.Composed]]:
+def _join(updates: Iterable[sql.Composed]) -> bytes:
+    """Joins updates of different tables into one statement, which is planned once."""
+    parts = [sql.SQL("shift_{} as ({})").format(sql.SQL(str(number)), one) for number, one in enumerate(updates)]
+    return sql.SQL("with {} select").format(sql.SQL(", ").join(parts)).as_bytes() if parts else b"select"
+
+
+def _updates(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
     for table in catalog.deletable:
         if table.schema == "cronproof":
             continue
@@ -57,17 +83,17 @@ def _updates(catalog: Catalog, time: timedelta) -> Iterator[tuple[sql.Identifier
                 continue
             if not kind.startswith(("timestamp", "date")) and column in catalog.fixed.get(table, ()):
                 continue  # a key that looks like a time
-            shifted = points_in_time.find_shifted(column, kind, time)
+            shifted = points_in_time.find_shifted(column, kind)
             if shifted is not None:
                 moved.append((sql.Identifier(column), shifted))
         if moved:
-            identifier = sql.Identifier(table.schema, table.name)
+            identifier = _name(table)
             sets = sql.SQL(", ").join(sql.SQL("{} = {}").format(*one) for one in moved)
             changes = sql.SQL(" or ").join(sql.SQL("{} is distinct from {}").format(*one) for one in moved)
-            yield identifier, sql.SQL("update {} set {} where {}").format(identifier, sets, changes)
+            yield table, sql.SQL("update {} set {} where {}").format(identifier, sets, changes)
 
 
-def _updates_since(catalog: Catalog, time: timedelta, reset: Reset) -> Iterator[tuple[sql.Identifier, sql.Composed]]:
+def _updates_of_written(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
     for table in catalog.deletable:
         generated = catalog.generated.get(table, ())
         times = [
@@ -76,8 +102,11 @@ def _updates_since(catalog: Catalog, time: timedelta, reset: Reset) -> Iterator[
             if kind.startswith("timestamp") and not kind.endswith("[]") and column not in generated
         ]
         if times and table.schema != "cronproof":
-            identifier = sql.Identifier(table.schema, table.name)
-            moved = sql.SQL("{0} = case when {0} >= {1} then {0} - {2}::interval else {0} end")
-            sets = sql.SQL(", ").join(moved.format(one, sql.Literal(reset.time), sql.Literal(time)) for one in times)
-            statement = sql.SQL("update {} set {} where xmin <> {}::xid")
-            yield identifier, statement.format(identifier, sets, sql.Literal(reset.transaction))
+            identifier = _name(table)
+            moved = sql.SQL("{0} = case when {0} >= $2 then {0} - $1::interval else {0} end")
+            sets = sql.SQL(", ").join(moved.format(one) for one in times)
+            yield table, sql.SQL("update {} set {} where xmin <> $3").format(identifier, sets)
+
+
+def _name(table: Table) -> sql.Identifier:
+    return sql.Identifier(table.schema, table.name)
