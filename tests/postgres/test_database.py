@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
@@ -40,6 +41,50 @@ def test_whether_a_backend_waits_is_asked_of_the_server(
         return blockers
 
     assert bool(await_(main())) is waits
+
+
+def test_new_connections_get_another_plan_until_the_block_ends(
+    database: Database, postgres: Server, await_: Await
+) -> None:
+    explain = "explain (costs off) select from tenants as a join tenants as b on a.name = b.slug where b.slug < 'z'"
+
+    login = conninfo_to_dict(database.url(0, "service_role"))
+
+    async def plan() -> str:
+        async with await psycopg.AsyncConnection.connect(
+            database.conninfo, user=login["user"], password=login["password"]
+        ) as connection:
+            return " ".join(line for (line,) in await (await connection.execute(explain)).fetchall())
+
+    async def statistics() -> tuple[int, int]:
+        ((tuples, columns),) = await database.fetch(
+            "select reltuples, (select count(*) from pg_statistic where starelid = c.oid) from pg_class as c "
+            "where oid = 'tenants'::regclass"
+        )
+        return int(tuples), columns
+
+    async def main() -> dict[str, tuple[str, tuple[int, int]]]:
+        nine = b"insert into tenants (name, slug) select i, i from generate_series(1, 9) as i"
+        await database.reset(await database.script([nine]))
+        await database.tidy(["tenants"])
+        found = {"none": (await plan(), await statistics())}
+        for name in database.query_plans:
+            async with database.planned(name, ["tenants"]):
+                found[name] = await plan(), await statistics()
+        return found | {"after": (await plan(), await statistics())}
+
+    found = await_(main())
+    assert found["after"] == found["none"]
+    assert {name: (plan.split()[0], "Index" in plan) for name, (plan, _) in found.items()} == {
+        "none": ("Hash", False),
+        "nested loops": ("Nested", True),
+        "hash joins": ("Hash", False),
+        "no sequential scans": ("Hash", True),
+        "no statistics": ("Hash", False),
+        "after": ("Hash", False),
+    }
+    assert found["none"][1] == (9, 16)
+    assert found["no statistics"][1] == (-1, 0)
 
 
 def test_a_row_that_only_the_end_of_the_transaction_refuses_is_refused(

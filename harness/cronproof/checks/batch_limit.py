@@ -20,6 +20,7 @@ class BatchLimit(StrictModel, Check):
     id: ClassVar[str] = "batch-limit"
     needs_recovery: ClassVar[bool] = True
     may_change_in_recovery: ClassVar[bool] = True
+    depends_on_query_plan: ClassVar[bool] = True
     is_about_units: ClassVar[bool] = True
     at_most: Annotated[int, Field(ge=1, description="How many units one call may claim.")]
 

@@ -23,6 +23,8 @@ class Check(ABC):
     """Whether it counts attempts: then the recovery goes on while messages are tried in vain."""
     needs_several_instances: ClassVar[bool] = False
     """Whether it is about instances that wait for each other. A single one has nobody to wait for."""
+    depends_on_query_plan: ClassVar[bool] = False
+    """Whether what it examines can depend on the plan that the database chooses for a statement."""
     is_about_refused_hosts: ClassVar[bool] = False
     """Whether it judges calls to hosts that were refused. No other check proves anything then."""
     is_about_units: ClassVar[bool] = False

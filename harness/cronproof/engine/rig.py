@@ -1,7 +1,7 @@
 """The rig of a scenario: its database, services, target and proxies, and their gate."""
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -97,13 +97,25 @@ class Rig:
             return None
         pid, what = found
         owner = next((proxy.owners[pid] for proxy in self.proxies if pid in proxy.owners), SHARED)
-        await self.database.end([*(pid for proxy in self.proxies for pid in proxy.pids), *([pid] if pid else ())])
+        await self._reconnect([pid] if pid else [])
         await self.database.roll_back_prepared()
-        self.must_reconnect.update((proxy.instance, role) for proxy in self.proxies for role in ROLES)
         return (
             f"{'an instance' if owner == SHARED else owner} {what} after its call has ended, so later calls depend on "
             "earlier ones: let each call leave its session as it was, or set `restart: true`"
         )
+
+    async def _reconnect(self, more: Collection[int] = ()) -> None:
+        """Ends the sessions of all instances, and of `more` backends."""
+        await self.database.end([*(pid for proxy in self.proxies for pid in proxy.pids), *more])
+        self.must_reconnect.update((proxy.instance, role) for proxy in self.proxies for role in ROLES)
+
+    @contextlib.asynccontextmanager
+    async def planned(self, name: str, tables: Sequence[str]) -> AsyncIterator[None]:
+        """Has the statements of instances planned in another way while the block runs."""
+        async with self.database.planned(name, tables):
+            await self._reconnect()
+            yield
+        await self._reconnect()
 
     def look_for_foreign_servers(self, instance: str) -> None:
         """Notes whether an instance talks to a server that is not ours."""

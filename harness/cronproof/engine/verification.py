@@ -23,7 +23,7 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.explore import explorer
 from cronproof.explore.executor import Releases
 from cronproof.explore.explorer import INTERRUPTED, Coverage, Progress
-from cronproof.explore.named_orders import ROWS_LOCKED, HeldAtStep, OrderName, RunToEnd, make_named_policy
+from cronproof.explore.named_orders import ONE_BY_ONE, ROWS_LOCKED, HeldAtStep, OrderName, RunToEnd, make_named_policy
 from cronproof.explore.pct import PctItem, PctStrategy, shrink
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.explore.strategy import Strategy
@@ -91,6 +91,8 @@ class Verification:
         for name in when.orders:
             if not self._is_enough:
                 await self._play_named(name)
+        if any(check.depends_on_query_plan for check in self.runner.checks):
+            await self._play_query_plans()
         faults = when.faults_to_inject
         if faults is not None and DIES in faults.names and not target.can_die:
             self.collector.stop(f"{target.name} is not a process that can be killed: leave `dies` out of `faults`")
@@ -127,6 +129,13 @@ class Verification:
             waiting = {wait.instance for wait in evidence.waits if SOMEBODY_ELSE in wait.blockers}
             if len(waiting) <= 1 or self._is_enough:
                 return
+
+    async def _play_query_plans(self) -> None:
+        """Executes the instances one after the other, with each other plan of their statements."""
+        for plan in self.session.database.query_plans:
+            if not self._is_enough:
+                async with self.runner.rig.planned(plan, self.runner.tables):
+                    self.collector.add(await self.runner.play(f"{ONE_BY_ONE} (plan: {plan})", RunToEnd))
 
     async def _explore(self, name: str) -> ScenarioResult:
         """Executes every schedule of the strategy, and shortens a failing one."""

@@ -23,6 +23,7 @@ OrderName = Literal[
     "held-anywhere",
     "rows-locked",
 ]
+ONE_BY_ONE: OrderName = "one-after-the-other"
 ROWS_LOCKED: OrderName = "rows-locked"
 
 DESCRIPTIONS: Mapping[str, str] = {

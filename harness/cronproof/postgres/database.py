@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
 from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
+from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS
 from cronproof.postgres.reset import Emptying, Script, next_numbers
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.server.server import Server
@@ -298,6 +300,36 @@ class Database:
         """Vacuums and analyzes the tables, so that the planner does not count deleted rows."""
         names = sql.SQL(", ").join(sql.Identifier("public", table) for table in tables)
         await self._control.execute(sql.SQL("vacuum (analyze) {}").format(names))
+
+    @property
+    def query_plans(self) -> list[str]:
+        """The names of other plans that statements can be executed with. Only a superuser can make
+        the server forget its statistics.
+        """
+        return [name for name in DISABLED if name != NO_STATISTICS or is_superuser(self._control)]
+
+    @contextlib.asynccontextmanager
+    async def planned(self, name: str, tables: Sequence[str]) -> AsyncIterator[None]:
+        """Has the statements of new connections planned in another way while the block runs."""
+        known = {setting for (setting,) in await self.fetch("select name from pg_settings where name like 'enable%'")}
+        settings = [setting for setting in DISABLED[name] if setting in known]
+        try:
+            await self._set_for_logins(settings, "set {} = off")
+            if name == NO_STATISTICS:
+                await self._control.execute(_SQL["forget_statistics"].encode(), [list(tables)])
+            yield
+        finally:
+            await self._set_for_logins(settings, "reset {}")
+            if name == NO_STATISTICS:
+                await self.tidy(tables)
+
+    async def _set_for_logins(self, settings: Sequence[str], action: str) -> None:
+        for login, setting in itertools.product(map(self.login, ROLES), settings):
+            await self._control.execute(
+                sql.SQL("alter role {} {}").format(
+                    sql.Identifier(login), sql.SQL(action).format(sql.Identifier(setting))
+                )
+            )
 
     async def end(self, pids: Sequence[int]) -> None:
         """Terminates the backends, and waits until they and their transactions are gone.

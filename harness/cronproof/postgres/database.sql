@@ -43,6 +43,14 @@ left join pg_class as c on c.oid = l.relation
 left join pg_namespace as n on n.oid = c.relnamespace
 where l.pid = %s
 
+-- name: forget_statistics
+-- Takes away what Postgres knows about tables, as if they had never been analyzed.
+with forgotten as (
+    delete from pg_statistic where starelid = any (select to_regclass(format('public.%%I', t)) from unnest(%s::text[]) as t)
+    returning starelid
+)
+update pg_class set reltuples = -1, relpages = 0 where oid in (select starelid from forgotten)
+
 -- name: claim_log
 -- Logs who claimed a unit, and in which order, which the rows do not show. The log has its own
 -- schema. It is written with the owner's rights, and a rollback undoes both claim and entry.
