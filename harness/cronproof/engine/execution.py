@@ -12,7 +12,8 @@ from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.work import UNITS
 from cronproof.engine.inconclusive import find_hit, find_reason
 from cronproof.engine.rig import Rig
-from cronproof.explore.executor import Environment, ExecutionSpec, Executor, Releases
+from cronproof.explore.circumstances import Direction
+from cronproof.explore.executor import Environment, ExecutionSpec, Executor
 from cronproof.explore.policy import Diverged, NeverReached, Policy
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.fault import DIES, FaultName
@@ -93,7 +94,7 @@ class Execution(Environment):
         stray = rig.take_stray(self.trace.stray)
         self.inconclusive_reason = self.inconclusive_reason or stray or find_reason(rig, self._when, self)
 
-    async def _run_while_locked(self, executor: Executor, policy: Policy, releases: Releases) -> None:
+    async def _run_while_locked(self, executor: Executor, policy: Policy, releases: Direction) -> None:
         """Runs the instances as far as they can while all rows are locked from outside, then releases
         the rows for which one waits, one at a time: all at once, they would race.
         """

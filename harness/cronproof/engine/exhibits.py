@@ -17,7 +17,8 @@ from cronproof.engine.timeline import Timeline, find_broken_step, make_timeline
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding
 from cronproof.explore import explorer
-from cronproof.explore.counterexample import Counterexample
+from cronproof.explore.circumstances import USUAL, Circumstances
+from cronproof.explore.counterexample import Counterexample, CounterexamplePolicy
 from cronproof.explore.dpor import DporStrategy
 from cronproof.explore.exhaustive import PreemptionBoundedStrategy
 from cronproof.explore.explorer import INTERRUPTED, Coverage
@@ -77,19 +78,40 @@ class ExhibitFinder:
     async def _confirm(self, failing: ExecutedSchedule) -> tuple[Counterexample | None, Timeline | None]:
         """Executes the shortest failing schedule again, and once more to find the failing step."""
         evidence = await self.runner.play_again(failing)
-        pairs = zip(self.runner.checks, evidence.findings, strict=True)
-        failed = [(check, finding) for check, finding in pairs if finding.verdict == "FAIL"]
-        # If several fail, prefer a check about what a recipient got.
-        found = next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
+        found = self._find_worst(evidence)
         if found is None:
             self.collector.stop("a schedule failed, but not when it was executed again")
             return None, None
         self.collector.add(evidence, first=True)
         check, finding = found
-        watched = await self.runner.watch(failing.schedule, failing.data, rows=True)
+        watched = await self.runner.watch(SchedulePolicy(failing.schedule), failing.data, rows=True)
         broken = find_broken_step(check, finding.message, watched)
         timeline = replace(make_timeline(watched), broken=broken)
-        return self._counterexample(failing, evidence, check, finding), timeline
+        return self._counterexample(failing.data, evidence, check, finding), timeline
+
+    async def find_of_named_order(
+        self, failed: Evidence, circumstances: Circumstances
+    ) -> tuple[Counterexample | None, Timeline | None]:
+        """Executes the steps of a named order that failed again, to save and to draw them."""
+        steps = [(step.name, step_name(step.point)) for step in failed.steps]
+        async with self.runner.under(circumstances) as spec:
+            evidence = await self.runner.play(failed.order, partial(CounterexamplePolicy, steps), spec=spec)
+            found = self._find_worst(evidence)
+            if found is None:
+                reason = f": {evidence.inconclusive_reason}" if evidence.inconclusive_reason else ""
+                self.collector.stop(f"{failed.order} failed, but not when it was executed again{reason}")
+                return None, None
+            watched = await self.runner.watch(CounterexamplePolicy(steps), (), rows=True, spec=spec)
+        check, finding = found
+        broken = find_broken_step(check, finding.message, watched)
+        timeline = replace(make_timeline(watched), broken=broken, order=failed.order)
+        return self._counterexample((), evidence, check, finding, circumstances=circumstances), timeline
+
+    def _find_worst(self, evidence: Evidence) -> tuple[Check, Finding] | None:
+        """Returns a check that failed. If several did, one about what a recipient got is preferred."""
+        pairs = zip(self.runner.checks, evidence.findings, strict=True)
+        failed = [(check, finding) for check, finding in pairs if finding.verdict == "FAIL"]
+        return next((pair for pair in failed if pair[0].id in WORST), failed[0] if failed else None)
 
     async def _nearest_passing(self, failing: ExecutedSchedule) -> Timeline | None:
         """Finds a passing schedule that shares as long a prefix as possible with a failing one."""
@@ -117,7 +139,7 @@ class ExhibitFinder:
         return await self._timeline(max(waits, key=lambda one: (waits[one], count_switches(one))))
 
     async def _timeline(self, schedule: Schedule, data: Data = ()) -> Timeline:
-        return make_timeline(await self.runner.watch(schedule, data, rows=False))
+        return make_timeline(await self.runner.watch(SchedulePolicy(schedule), data, rows=False))
 
     async def _limits(self, strategy: Strategy, coverage: Coverage) -> list[ShownLimit]:
         """Finds the shortest schedule that shows each known limit."""
@@ -148,17 +170,18 @@ class ExhibitFinder:
         for check, finding in zip(self.runner.checks, evidence.findings, strict=True):
             if reason in finding.known:
                 self.collector.add(evidence)
-                return self._counterexample(showing, evidence, check, finding, known=reason)
+                return self._counterexample(showing.data, evidence, check, finding, known=reason)
         return None
 
     def _counterexample(
         self,
-        executed: ExecutedSchedule,
+        data: Data,
         evidence: Evidence,
         check: Check,
         finding: Finding,
         *,
         known: str | None = None,
+        circumstances: Circumstances = USUAL,
     ) -> Counterexample:
         return Counterexample(
             scenario=display_path(self.file.source.file),
@@ -169,6 +192,7 @@ class ExhibitFinder:
             message=finding.message,
             known=known,
             pair=None if self.file.pair is None else list(self.file.pair),
-            data=name_choice(self.file.scenario, executed.data),
+            data=name_choice(self.file.scenario, data),
+            **vars(circumstances),
             schedule=[{step.name: step_name(step.point)} for step in evidence.steps],
         )

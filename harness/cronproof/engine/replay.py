@@ -40,6 +40,10 @@ async def replay(
         await session.compile([file])
         runner = await session.prepare(file)
         database = session.database
+        if (plan_of_query := counterexample.query_plan) not in (None, *database.query_plans):
+            raise UsageError(
+                f"{database.where} cannot plan statements with {plan_of_query}; it can with {', '.join(database.query_plans)}"
+            )
         tell(f"{file.id} on {plan.target}, PostgreSQL {database.version}, {database.where}")
         if pause:
             tell(f"Look into the database with: psql '{database.conninfo}'")
@@ -75,7 +79,8 @@ async def _replay_once(
             tell(f"{policies[-1].number:3}  {choice}: {step_name(point)}   [Enter]")
             await _wait_for_enter()
 
-    evidence = await runner.play("replay", make_policy, data, before_step=before_step if pause else None)
+    async with runner.under(counterexample.circumstances) as spec:
+        evidence = await runner.play("replay", make_policy, data, spec, before_step if pause else None)
     policy = policies[-1]
     if not evidence.inconclusive_reason and policy.extra:
         tell(f"extra steps that are not in the file: {'; '.join(policy.extra)}")

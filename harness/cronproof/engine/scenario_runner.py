@@ -1,6 +1,7 @@
 """Executes a scenario: sets up its rows and services, warms up its instances, calls them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property, partial
@@ -19,12 +20,13 @@ from cronproof.engine.rig import Rig
 from cronproof.engine.warmup import find_cold, warm_up
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.variation import Difference, find_differences
+from cronproof.explore.circumstances import Circumstances
 from cronproof.explore.counterexample import CounterexamplePolicy
 from cronproof.explore.executor import ExecutionSpec
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy, SchedulePolicy
 from cronproof.explore.quiescence import NotAtRest
-from cronproof.explore.schedule import ExecutedSchedule, Schedule, WorkItem, abbreviate
+from cronproof.explore.schedule import ExecutedSchedule, WorkItem, abbreviate
 from cronproof.gate.names import step_name
 from cronproof.postgres.reset import Script
 from cronproof.scenario.scenario import Scenario
@@ -322,8 +324,20 @@ class ScenarioRunner:
         evidence, execution = await self._play(order, make_policy, executed.data, spec)
         return replace(evidence, is_explored=True), execution
 
-    async def watch(self, schedule: Schedule, data: Data, *, rows: bool) -> list[Evidence]:
-        """Executes a schedule again. Returns the evidence after each step. Checks need `rows`."""
+    @contextlib.asynccontextmanager
+    async def under(self, circumstances: Circumstances) -> AsyncIterator[ExecutionSpec]:
+        """Yields the settings of executions under these circumstances, which last as long as the block."""
+        spec = replace(self.spec, releases=circumstances.rows_locked)
+        if circumstances.query_plan is None:
+            yield spec
+            return
+        async with self.rig.planned(circumstances.query_plan, self.tables):
+            yield spec
+
+    async def watch(
+        self, policy: Policy, data: Data, *, rows: bool, spec: ExecutionSpec | None = None
+    ) -> list[Evidence]:
+        """Executes once more. Returns the evidence after each step. Checks need `rows`."""
         tables, seen = self.tables if rows else (), list[Evidence]()
         await self.reset(data)
         before = await self.rig.database.rows(tables)
@@ -335,7 +349,7 @@ class ScenarioRunner:
             )
             seen.append(evidence)
 
-        await self.execute(SchedulePolicy(schedule), self.spec, after_step=after_step)
+        await self.execute(policy, spec or self.spec, after_step=after_step)
         return seen
 
     async def execute(

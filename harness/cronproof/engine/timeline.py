@@ -56,6 +56,17 @@ class Timeline:
     instances: Sequence[str]
     moments: Sequence[Moment]
     broken: Broken | None = None
+    order: str | None = None
+    """The named order, if it has a name."""
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+        if self.broken is None:
+            return "The schedule that passes with the most to see"
+        if self.order is not None:
+            return f"The order {self.order}, which fails {self.broken.check}"
+        return f"The shortest schedule that fails {self.broken.check}"
 
 
 def make_timeline(after_each_step: Sequence[Evidence]) -> Timeline:

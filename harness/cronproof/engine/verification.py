@@ -21,10 +21,11 @@ from cronproof.engine.session import Session
 from cronproof.engine.workers import Workers
 from cronproof.evidence.evidence import Evidence
 from cronproof.explore import explorer
-from cronproof.explore.executor import Releases
+from cronproof.explore.circumstances import USUAL, Circumstances, Direction
 from cronproof.explore.explorer import INTERRUPTED, Coverage, Progress
 from cronproof.explore.named_orders import ONE_BY_ONE, ROWS_LOCKED, HeldAtStep, OrderName, RunToEnd, make_named_policy
 from cronproof.explore.pct import PctItem, PctStrategy, shrink
+from cronproof.explore.policy import Policy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.explore.strategy import Strategy
 from cronproof.gate.fault import DIES
@@ -79,9 +80,26 @@ class Verification:
     progress: Progress = field(default=lambda _: None)
     _evidence: dict[str, Evidence] = field(default_factory=dict)
     """The first evidence of each outcome of the exploration."""
+    _failed: tuple[Evidence, Circumstances] | None = None
+    """The first named order that failed."""
 
     async def run(self) -> ScenarioResult:
-        """Executes the named orders, then the exploration."""
+        """Executes the named orders, then the exploration. Shows a named order that failed if the
+        exploration shows nothing shorter.
+        """
+        result = await self._run()
+        is_shown = result.counterexample is not None or result.interrupted or self.session.plan.seeks_failures
+        if self._failed is None or is_shown:
+            return result
+        counterexample, timeline = await self._exhibit_finder.find_of_named_order(*self._failed)
+        return replace(
+            result,
+            checks=self.collector.results(),
+            counterexample=counterexample,
+            timeline=timeline or result.timeline,
+        )
+
+    async def _run(self) -> ScenarioResult:
         when, target = self.runner.when, self.runner.rig.target
         if not target.set_clock(self.file.scenario.given.clock):
             self.collector.stop(f"the clock of {target.name} cannot be set: only that of crons in this process can")
@@ -109,23 +127,22 @@ class Verification:
             await self._play_locked()
             return
         if name != "held-anywhere":
-            self.collector.add(await self.runner.play(name, partial(make_named_policy, name)))
+            self._add(await self.runner.play(name, partial(make_named_policy, name)))
             return
         for steps in count(1):
             evidence = await self.runner.play(f"{name} ({steps})", partial(HeldAtStep, steps))
             if evidence.never_reached and steps > 1:  # the point before was the last
                 return
-            self.collector.add(evidence)
+            self._add(evidence)
             if evidence.inconclusive_reason:
                 return
 
     async def _play_locked(self) -> None:
-        directions: Sequence[Releases] = ("forward", "backward")
+        directions: Sequence[Direction] = ("forward", "backward")
         for number, (calls, releases) in enumerate(product(directions, directions), 1):
-            spec = replace(self.runner.spec, releases=releases)
             order = ROWS_LOCKED if number == 1 else f"{ROWS_LOCKED} ({number})"
-            evidence = await self.runner.play(order, partial(RunToEnd, calls == "backward"), spec=spec)
-            self.collector.add(evidence)
+            policy, circumstances = partial(RunToEnd, calls == "backward"), Circumstances(rows_locked=releases)
+            evidence = await self._play_under(circumstances, order, policy)
             waiting = {wait.instance for wait in evidence.waits if SOMEBODY_ELSE in wait.blockers}
             if len(waiting) <= 1 or self._is_enough:
                 return
@@ -134,8 +151,21 @@ class Verification:
         """Executes the instances one after the other, with each other plan of their statements."""
         for plan in self.session.database.query_plans:
             if not self._is_enough:
-                async with self.runner.rig.planned(plan, self.runner.tables):
-                    self.collector.add(await self.runner.play(f"{ONE_BY_ONE} (plan: {plan})", RunToEnd))
+                await self._play_under(Circumstances(query_plan=plan), f"{ONE_BY_ONE} (plan: {plan})", RunToEnd)
+
+    async def _play_under(
+        self, circumstances: Circumstances, order: str, make_policy: Callable[[], Policy]
+    ) -> Evidence:
+        async with self.runner.under(circumstances) as spec:
+            evidence = await self.runner.play(order, make_policy, spec=spec)
+        self._add(evidence, circumstances)
+        return evidence
+
+    def _add(self, evidence: Evidence, circumstances: Circumstances = USUAL) -> None:
+        """Adds the evidence of a named order, and remembers the first one that fails."""
+        self.collector.add(evidence)
+        if self._failed is None and any(finding.verdict == "FAIL" for finding in evidence.findings):
+            self._failed = evidence, circumstances
 
     async def _explore(self, name: str) -> ScenarioResult:
         """Executes every schedule of the strategy, and shortens a failing one."""
@@ -162,14 +192,17 @@ class Verification:
             self.collector.add(evidence)
         exhibits = Exhibits()
         if not self.session.plan.seeks_failures:
-            finder = ExhibitFinder(
-                self.session.plan, self.file, self.runner, self.collector, self._evidence, self._execute, self.deadline
-            )
-            exhibits = await finder.find(strategy, coverage, failing)
+            exhibits = await self._exhibit_finder.find(strategy, coverage, failing)
         if coverage.stopped is not None:
             self.collector.stop(coverage.stopped)
         exploration = Exploration.from_coverage(name, coverage, self._seconds)
         return replace(self._result(exploration), **vars(exhibits), interrupted=coverage.stopped == INTERRUPTED)
+
+    @property
+    def _exhibit_finder(self) -> ExhibitFinder:
+        return ExhibitFinder(
+            self.session.plan, self.file, self.runner, self.collector, self._evidence, self._execute, self.deadline
+        )
 
     async def _shorten(
         self, strategy: Strategy, coverage: Coverage, failing: ExecutedSchedule, instances: Sequence[str]

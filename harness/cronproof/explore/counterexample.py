@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from cronproof.domain.crons import CronName
 from cronproof.errors import InvalidScenario, Mistake
+from cronproof.explore.circumstances import Circumstances, Direction
 from cronproof.explore.policy import Diverged, Enabled
 from cronproof.explore.schedule import abbreviate
 from cronproof.gate.fault import channel_of, instance_of, parse_choice, possible_faults
@@ -52,6 +53,16 @@ class Counterexample(StrictModel):
         Field(min_length=2, max_length=2, description="The crons, where the scenario is about every pair of several."),
     ] = None
     data: Annotated[dict[str, Any], Field(description="Drawn values, where they are not the first ones.")] = {}
+    rows_locked: Annotated[
+        Direction | None,
+        Field(
+            description="Where every row is locked from outside until no instance can continue: the direction in which those "
+            "for which one waits are released."
+        ),
+    ] = None
+    query_plan: Annotated[
+        str | None, Field(description="The plan of statements, where it is not the one that Postgres would choose.")
+    ] = None
     schedule: Annotated[
         list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`, or `INSTANCE!FAULT: name`.")
     ]
@@ -65,6 +76,11 @@ class Counterexample(StrictModel):
     def steps(self) -> list[tuple[str, str]]:
         """The schedule: the choice and the name of each step."""
         return [next(iter(step.items())) for step in self.schedule]
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What its execution depends on besides the schedule."""
+        return Circumstances(self.rows_locked, self.query_plan)
 
     def text(self) -> str:
         """Returns the text of the file."""

@@ -10,10 +10,10 @@ import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
 
 from cronproof.explore import quiescence
 from cronproof.explore.channels import Channels, Parked
+from cronproof.explore.circumstances import Direction
 from cronproof.explore.policy import Policy, without_preemption
 from cronproof.explore.quiescence import IdleProbe, NotAtRest, Quiescence
 from cronproof.gate.fault import (
@@ -39,7 +39,6 @@ Call = Callable[[], Coroutine[None, None, None]]
 
 START = Point("start")
 
-Releases = Literal["forward", "backward"]
 """The order in which locks from outside are released."""
 
 
@@ -55,7 +54,7 @@ class ExecutionSpec:
     """Whether each instance begins only when the crons are due again after the one before."""
     observes: bool = False
     """Whether the footprint of each step is recorded."""
-    releases: Releases | None = None
+    releases: Direction | None = None
     """Whether every unit's row is locked from outside until no instance can continue; then the rows
     for which one waits are released one at a time, in this order.
     """

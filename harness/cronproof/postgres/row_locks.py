@@ -34,8 +34,8 @@ class RowLocks:
         await connection.execute(statement)
 
     async def separate(self, pids: Sequence[int]) -> int:
-        """Locks the rows for which backends wait one by one, then releases the lock of all rows.
-        Returns how many are locked.
+        """Locks the rows for which backends wait one by one, in the order of the backends, then releases
+        the lock of all rows. Returns how many are locked.
 
         A shared lock that somebody has already does not wait behind those who wait for it to end.
         """

@@ -1,6 +1,8 @@
 -- name: awaited_rows
--- The rows of a table for which backends wait. Who waits for a row has a lock on its place, or waits for one.
-select distinct relation::regclass::text, format('(%%s,%%s)', page, tuple)
-from pg_locks
-where locktype = 'tuple' and pid = any (%s) and relation = %s::regclass
-order by 1, 2
+-- The rows of a table for which backends wait, in the order of the backends: where rows lie differs from execution to
+-- execution. Who waits for a row has a lock on its place, or waits for one.
+select relation::regclass::text, format('(%%s,%%s)', page, tuple)
+from pg_locks join unnest(%s::int[]) with ordinality as waiting (pid, position) using (pid)
+where locktype = 'tuple' and relation = %s::regclass
+group by relation, page, tuple
+order by min(position), page, tuple

@@ -61,7 +61,7 @@ def _body(section: Section) -> Iterator[str]:
             yield from (cell(fault_matrix.LEGEND), "")
         timeline = scenario.timeline
         if timeline is not None and timeline.broken is not None:
-            yield f"The shortest schedule of {cell(Code(scenario.id))} that fails {timeline.broken.check}:"
+            yield f"{cell(Code(scenario.id))}: {cell(timeline.title)}:"
             yield from ("", *_fenced(list(draw_timeline(timeline))), "")
     for scenario in section.listed_scenarios:
         checks = ", ".join(check.id for check in scenario.checks)

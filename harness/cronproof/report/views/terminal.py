@@ -10,7 +10,7 @@ from rich.table import Table
 from cronproof.engine.evaluate import CheckResult
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import Session
-from cronproof.engine.timeline import Broken, Timeline
+from cronproof.engine.timeline import Timeline
 from cronproof.evidence.finding import Verdict, worst
 from cronproof.explore import named_orders
 from cronproof.explore.explorer import Coverage
@@ -78,7 +78,7 @@ class Terminal:
             for line in fault_matrix.draw_matrix(message_outcomes):
                 self._print(f"  {escape(line)}")
         if result.timeline is not None and result.timeline.broken is not None:
-            self._draw(result.timeline, result.timeline.broken)
+            self._draw(result.timeline)
         else:
             self._print_steps(result)
         for output in result.output:
@@ -94,8 +94,8 @@ class Terminal:
         """Prints what went wrong, to standard error."""
         self._progress.warn(text)
 
-    def _draw(self, timeline: Timeline, broken: Broken) -> None:
-        self._print(f"\n  The shortest schedule that fails {broken.check}:\n")
+    def _draw(self, timeline: Timeline) -> None:
+        self._print(f"\n  {escape(timeline.title)}:\n")
         for line in draw_timeline(timeline):
             self._print(f"  [bold red]{escape(line)}[/]" if "✗" in line else f"  {escape(line)}")
 

@@ -1,0 +1,21 @@
+"""Circumstances: what an execution depends on besides its schedule."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What an execution depends on besides its schedule."""
+
+    rows_locked: Direction | None = None
+    """Whether every unit's row is locked from outside until no instance can continue; then the rows
+    for which one waits are released one at a time, in this direction.
+    """
+    query_plan: str | None = None
+    """The name of the plan of statements, if it is not the one that Postgres would choose."""
+
+
+USUAL = Circumstances()
