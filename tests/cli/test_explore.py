@@ -128,7 +128,7 @@ def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
     assert re.search(r"^\r\d+ schedules, about \d+ left, \d+ s, \d+ a second, none failed", progress)
     assert code == 130
     assert "INCONCLUSIVE  no-duplicate   interrupted" in output
-    assert "(all-unreduced, ended before all were run)" in output
+    assert "(all-unreduced, stopped: interrupted)" in output
 
 
 @pytest.mark.slow

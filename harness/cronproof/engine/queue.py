@@ -79,7 +79,14 @@ class ScenarioQueue:
             if number not in self._results:
                 unasked = [CheckResult(check.id, "INCONCLUSIVE", ended) for check in file.scenario.checks]
                 nothing = Exploration(
-                    "none", 0, exhausted=False, distinct_outcomes=0, blocked_waits=0, seconds=0.0, ended="stopped"
+                    "none",
+                    0,
+                    exhausted=False,
+                    distinct_outcomes=0,
+                    blocked_waits=0,
+                    seconds=0.0,
+                    ended="stopped",
+                    stopped=ended,
                 )
                 interrupted = self._interrupted
                 self._results[number] = ScenarioResult(file, unasked, [], nothing, interrupted=interrupted)

@@ -31,6 +31,8 @@ class Exploration:
     seconds: float
     ended: Literal["complete", "failed", "stopped"] = "complete"
     """Whether the strategy was completed, or ended early by a failure or something else."""
+    stopped: str | None = None
+    """Why it ended early, if it was something else than a failure."""
     assurance: Assurance | None = None
     anomalies: Mapping[str, int] = field(default_factory=dict)
     """How many schedules show each kind of anomaly, such as `duplicate`, `lost` or `stuck`."""
@@ -64,6 +66,7 @@ class Exploration:
             blocked_waits=coverage.waits,
             seconds=seconds,
             ended="stopped" if coverage.stopped else "complete" if coverage.complete else "failed",
+            stopped=coverage.stopped,
             assurance=coverage.assurance,
             anomalies=dict(coverage.anomalies),
             outcomes=outcomes,

@@ -31,6 +31,7 @@ def test_the_coverage_is_a_sentence() -> None:
         (replace(ALL, strategy="preemptions:2", exhausted=False), "all with at most 2 preemptions"),
         (replace(ALL, ended="failed"), "all, until one failed"),
         (replace(ALL, ended="stopped"), "all, ended before all were run"),
+        (replace(ALL, ended="stopped", stopped="the time was up"), "all, stopped: the time was up"),
         (
             replace(ALL, strategy="sample:9:2", assurance=Assurance(2, 0.5)),
             (

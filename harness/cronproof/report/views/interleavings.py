@@ -27,8 +27,8 @@ def which(exploration: Exploration) -> str:
     if not exploration.schedules:
         return "nothing was executed"
     if exploration.ended != "complete":
-        why = "until one failed" if exploration.ended == "failed" else "ended before all were run"
-        return f"{exploration.strategy}, {why}"
+        why = f"stopped: {exploration.stopped}" if exploration.stopped else "ended before all were run"
+        return f"{exploration.strategy}, {'until one failed' if exploration.ended == 'failed' else why}"
     match kind:
         case "faults" | "all" | "all-unreduced":
             return _ALL[kind]
