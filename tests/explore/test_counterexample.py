@@ -48,6 +48,10 @@ def test_a_file_without_a_version_is_read_with_the_checks_names_of_today(tmp_pat
             COUNTEREXAMPLE.text().replace("- A: select", "- A!naps: select"),
             "no counterexample: schedule.2: there is no fault",
         ),
+        (
+            COUNTEREXAMPLE.text().replace("migrations:", 'config: "a\\0"\nmigrations:'),
+            "no counterexample: config: a path contains no NUL",
+        ),
     ],
 )
 def test_what_is_none_is_told_in_a_line(text: str, message: str, tmp_path: Path) -> None:

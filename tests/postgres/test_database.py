@@ -101,3 +101,17 @@ def test_a_row_that_only_the_end_of_the_transaction_refuses_is_refused(
 
     assert position == 1
     assert "violates foreign key constraint" in reason
+
+
+def test_a_table_without_columns_is_reset_with_the_others(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    (tmp_path / "empty.sql").write_text("create table nothing (); insert into nothing default values")
+    with database_with([tmp_path / "empty.sql"], await_, postgres) as made:
+
+        async def main() -> tuple[bool, list[tuple[int]]]:
+            script = await made.script([])
+            await made.reset(script)
+            before = await made.digest()
+            await made.fetch("insert into nothing default values returning 1")
+            return before == await made.digest(), await made.fetch("select count(*) from nothing")
+
+        assert await_(main()) == (False, [(1,)])

@@ -75,7 +75,8 @@ def test_the_claim_functions_are_guarded_under_supabases_new_defaults_too(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("begin;\nselect 1;\n", ": leaves a transaction open; end it with COMMIT"),
+        ("select 1;\n  begin;\nselect 1;\n", ":2:3: opens a transaction that stays open; end it with COMMIT"),
+        ("begin; commit; begin", ":1:16: opens a transaction that stays open; end it with COMMIT"),
         ("select 1;\n\0select 2;\n", ":2:1: a NUL, where Postgres would stop reading"),
     ],
 )

@@ -180,7 +180,7 @@ def test_a_file_in_another_encoding_is_one_clear_line(tmp_path: Path) -> None:
     file = tmp_path / "latin.yaml"
     file.write_bytes(b"title: \xe9\n")
 
-    with pytest.raises(InvalidScenario, match="latin.yaml:1:1: cannot be read"):
+    with pytest.raises(InvalidScenario, match="latin.yaml:1:8: not UTF-8"):
         reader.read_scenario(file)
 
 

@@ -59,6 +59,8 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
     [
         ("[targets.app]\ncommand = [", 2, 1, "not TOML: invalid value"),
         ('[targets.app]\ncommand = "x" "y"', 2, 15, "not TOML: expected newline or end of document after a statement"),
+        ("x = " + "[" * 5000, 1, 1, "not TOML: maximum recursion depth exceeded"),
+        ("x = " + "9" * 5000, 1, 1, "not TOML: Exceeds the limit (4300 digits)"),
         ("", 1, 1, "'targets' is missing; a target begins with `[targets.NAME]`"),
         ("[targets]", 1, 1, "targets: dictionary should have at least 1 item after validation, not 0"),
         ('[targets.app]\ncommandd = ["x"]', 2, 1, "unknown word 'commandd'; did you mean 'command'?"),

@@ -13,13 +13,14 @@ from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
 from cronproof.domain.crons import CronName
-from cronproof.errors import InvalidScenario, Mistake
+from cronproof.errors import InvalidFile, InvalidScenario, Mistake
 from cronproof.explore.circumstances import Circumstances, Direction
 from cronproof.explore.policy import Diverged, Enabled
 from cronproof.explore.schedule import abbreviate
 from cronproof.gate.fault import channel_of, instance_of, parse_choice, possible_faults
 from cronproof.gate.names import step_name
 from cronproof.gate.trace import Trace
+from cronproof.input_files import decode
 from cronproof.strict_model import StrictModel
 
 VERSION: Literal[2] = 2
@@ -37,14 +38,23 @@ def _known_fault(step: dict[str, str]) -> dict[str, str]:
 Step = Annotated[dict[str, str], Field(min_length=1, max_length=1), AfterValidator(_known_fault)]
 
 
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a path contains no NUL")
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+
+
 class Counterexample(StrictModel):
     """A schedule on which a check failed, or which shows a known limit."""
 
     version: Annotated[Literal[2], Field(description="The version of this format.")] = VERSION
-    scenario: Annotated[str, Field(description="The scenario file, relative to the working directory.")]
+    scenario: Annotated[PathText, Field(description="The scenario file, relative to the working directory.")]
     target: Annotated[str, Field(description="The target that was verified.")]
-    config: Annotated[str | None, Field(description="The configuration that describes the target.")] = None
-    migrations: Annotated[list[str], Field(description="The migrations that were applied after the schema.")]
+    config: Annotated[PathText | None, Field(description="The configuration that describes the target.")] = None
+    migrations: Annotated[list[PathText], Field(description="The migrations that were applied after the schema.")]
     check: Annotated[str, Field(description="The check that failed.")]
     message: Annotated[str, Field(description="What it said.")]
     known: Annotated[str | None, Field(description="The reason of the known limit, where the check passes it.")] = None
@@ -98,10 +108,12 @@ def read_counterexample(file: Path) -> Counterexample:
         InvalidScenario: the file contains none.
     """
     try:
-        data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        data = YAML(typ="safe", pure=True).load(decode(file, file.read_bytes()))
         if isinstance(data, dict) and "version" not in data and "check" in data:
             data["check"] = RENAMED_CHECKS.get(data["check"], data["check"])
         return Counterexample.model_validate(data)
+    except InvalidFile:
+        raise
     except ValidationError as invalid:
         error = invalid.errors()[0]
         where = ".".join(map(str, error["loc"])) or "the file"

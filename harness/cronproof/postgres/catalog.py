@@ -104,9 +104,11 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
     fixed: dict[Table, set[str]] = {}
     for schema, name, column in await (await connection.execute(_SQL["fixed"].encode())).fetchall():
         fixed.setdefault(Table(schema, name), set()).add(column)
-    columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
         tables = await (await cursor.execute(_SQL["tables"].encode())).fetchall()
+    for table in tables:
+        kinds.setdefault(table, {})  # it may have no column
+    columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
     references: dict[Table, set[Table]] = {table: set() for table in tables}
     for schema, name, of_schema, of_name in await (await connection.execute(_SQL["references"].encode())).fetchall():
         table, referenced = Table(schema, name), Table(of_schema, of_name)

@@ -131,12 +131,12 @@ class Database:
         kept = {}
         for number, table in enumerate(self.catalog.deletable):
             name, copy = sql.Identifier(table.schema, table.name), sql.Identifier("cronproof", f"kept_{number}")
-            if not await self.fetch(sql.SQL("select from {} limit 1").format(name)):
-                continue
-            await self._control.execute(sql.SQL("create table {} as table {}").format(copy, name))
             columns = [
                 column for column in self.catalog.kinds[table] if column not in self.catalog.generated.get(table, ())
             ]
+            if not columns or not await self.fetch(sql.SQL("select from {} limit 1").format(name)):
+                continue
+            await self._control.execute(sql.SQL("create table {} as table {}").format(copy, name))
             insert = sql.SQL(_SQL["put_back"]).format(
                 table=name, copy=copy, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
             )

@@ -20,7 +20,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from cronproof.domain.crons import CronName
-from cronproof.errors import InvalidScenario, Mistake, UsageError, nearest
+from cronproof.errors import InvalidFile, InvalidScenario, Mistake, UsageError, nearest
+from cronproof.input_files import decode
 from cronproof.scenario.contradictions import find_contradictions
 from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.then import BY_NAME
@@ -111,10 +112,10 @@ def find_file(path: Path) -> Path:
     Raises:
         UsageError: it names none, or a folder.
     """
-    if path.is_dir():
+    files = find_files([path])
+    if files != [path]:
         raise UsageError(f"{path} is a folder; name one scenario file in it")
-    (file,) = find_files([path])
-    return file
+    return path
 
 
 def read_scenarios(files: Sequence[Path]) -> list[ScenarioFile]:
@@ -142,12 +143,14 @@ def read_scenario(file: Path) -> ScenarioFile:
     """
     try:
         content = file.read_bytes()
-        text = content.decode("utf-8")
+        text = decode(file, content)
         with warnings.catch_warnings(action="ignore"):  # a reused anchor is no mistake
             root = YAML(typ="rt").load(text)
             data = YAML(typ="safe", pure=True).load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {error}")]) from None
+    except InvalidFile as error:
+        raise InvalidScenario(error.mistakes) from None
+    except OSError as error:
+        raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {error.strerror}")]) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

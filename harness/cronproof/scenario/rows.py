@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from cronproof.domain.owners import OWNER, OWNER_COLUMN, OWNERS, find_slugs
 from cronproof.domain.work import COMPARED_TABLES
 from cronproof.errors import InvalidScenario, Mistake, UsageError, nearest
+from cronproof.input_files import decode
 from cronproof.postgres.catalog import Catalog
 from cronproof.scenario.given import Row, rows_of
 from cronproof.scenario.reader import ScenarioFile
@@ -41,8 +42,8 @@ class Seed:
         """
         self.file = file
         try:
-            rows = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, YAMLError) as error:
+            rows = YAML(typ="safe", pure=True).load(decode(file, file.read_bytes()))
+        except (OSError, YAMLError, RecursionError, ValueError) as error:
             raise UsageError(f"cannot read the rows of {file}: {' '.join(str(error).split())}") from None
         tables = rows.values() if isinstance(rows, dict) else [None]
         if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from cronproof.errors import InvalidConfig, Mistake, UsageError, nearest
+from cronproof.input_files import decode
 from cronproof.services.placeholders import ServicePlaceholder
 
 DEFAULT_FILE = Path("cronproof.toml")
@@ -123,16 +124,18 @@ class ConfigFile:
         self.file = file
         self.folder = file.resolve().parent
         try:
-            text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UsageError(f"cannot read {file}: {reason}; `cronproof init` writes one") from None
+            content = file.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {file}: {error.strerror}; `cronproof init` writes one") from None
+        text = decode(file, content)
         try:
             config = Config.model_validate(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise InvalidConfig([_not_toml(file, text, str(error))]) from None
         except ValidationError as invalid:
             raise InvalidConfig([_mistake(file, text, error) for error in invalid.errors()]) from None
+        except (RecursionError, ValueError) as error:  # nested too deep, or a number of too many digits
+            raise InvalidConfig([Mistake(file, 1, 1, f"not TOML: {error}")]) from None
         self.targets: Mapping[str, TargetConfig] = config.targets
 
     def find_target(self, name: str) -> TargetConfig:

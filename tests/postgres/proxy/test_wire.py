@@ -34,6 +34,11 @@ def test_a_length_that_cannot_be_is_refused() -> None:
         wire.take_messages(bytearray(b"Q\x00\x00\x00\x03"))
 
 
+def test_a_key_that_is_cut_short_is_refused() -> None:
+    with pytest.raises(wire.ProtocolError, match="a BackendKeyData of 7 bytes"):
+        wire.backend_pid(b"K\x00\x00\x00\x06\x00\x01")
+
+
 @given(st.binary(max_size=64))
 def test_any_first_packet_is_read_awaited_or_refused(data: bytes) -> None:
     try:

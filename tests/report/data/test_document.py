@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from cronproof import redaction
 from cronproof.engine.evaluate import CheckResult
-from cronproof.report.data.document import Document
+from cronproof.errors import InvalidFile
+from cronproof.report.data.document import Document, read_document
 from cronproof.report.data.record import record
 from cronproof.report.views import attestation, ctrf, html, junit, markdown
 from tests.support.documents import ABOUT, FOLDER, HOSTILE, RESULT, documented
@@ -31,6 +33,29 @@ def test_a_scenario_that_passes_has_no_reason() -> None:
     passed = replace(RESULT, checks=[CheckResult("exclusive", "PASS", "fine"), CheckResult("egress", "PASS", "fine")])
 
     assert "reason" not in json.loads(documented(passed).text())["scenarios"][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"schedules": ', '"schedules": NaN, "x": ', ":1:1: not JSON: NaN is no number"),
+        ('"schedules": ', '"schedules": -Infinity, "x": ', ":1:1: not JSON: -Infinity is no number"),
+        ('"schedules": ', f'"schedules": {"9" * 5000}, "x": ', ":1:1: not JSON: Exceeds the limit"),
+        ('"target": "', '"target": "\\ud800', r":1:1: not JSON: \ud800 stands for no character"),
+        ('"target": "', '"target": "\xff', ": not UTF-8"),
+    ],
+)
+def test_results_that_no_run_has_written_are_one_line(old: str, new: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    text = documented(RESULT).text()
+    assert old in text
+    content = text.replace(old, new, 1).encode()
+    file.write_bytes(content.replace("\xff".encode(), b"\xff"))
+
+    with pytest.raises(InvalidFile) as raised:
+        read_document(file)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 EXTREME = RESULT.file.scenario.model_copy(update={"title": HOSTILE * 300 + "x" * 10_000})

@@ -310,10 +310,10 @@ class ProxySession:
         self.route.activity += 1
         try:
             messages = wire.take_messages(self.server.buffer)
+            passed = b"".join([message for message in messages if self._passes(message)])
         except wire.ProtocolError:
             self.server.lost.set()
             return
-        passed = b"".join([message for message in messages if self._passes(message)])
         if self._kept_back is None:
             self.client.write(passed)
         else:

@@ -178,7 +178,13 @@ def command_tag(message: bytes) -> str:
 
 
 def backend_pid(message: bytes) -> int:
-    """Returns the server process that BackendKeyData names."""
+    """Returns the server process that BackendKeyData names.
+
+    Raises:
+        ProtocolError: it is cut short.
+    """
+    if len(message) < 9:
+        raise ProtocolError(f"a BackendKeyData of {len(message)} bytes")
     (pid,) = struct.unpack_from("!I", message, 5)
     return int(pid)
 

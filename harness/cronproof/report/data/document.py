@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,10 +17,11 @@ from cronproof.domain.instance import Instance
 from cronproof.domain.work import UnitId
 from cronproof.engine.results import Exploration
 from cronproof.engine.timeline import Timeline
-from cronproof.errors import InvalidReport, Mistake
+from cronproof.errors import InvalidFile, InvalidReport, Mistake
 from cronproof.evidence.finding import Verdict
 from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.explore.counterexample import Counterexample
+from cronproof.input_files import decode
 from cronproof.report.data.risk import MeasuredRisk
 
 VERSION: Literal[2] = 2
@@ -207,6 +208,10 @@ class Document(_Entry):
         return {Path(place).name: schedule for place, schedule in found.items()}
 
 
+def _refuse(constant: str) -> Never:
+    raise ValueError(f"{constant} is no number")
+
+
 def read_document(file: Path) -> Document:
     """Reads the document of a file.
 
@@ -214,13 +219,20 @@ def read_document(file: Path) -> Document:
         InvalidReport: it holds none, or one of another version.
     """
     try:
-        data = json.loads(file.read_bytes())
+        text = decode(file, file.read_bytes())
+        data = json.loads(text, parse_constant=_refuse)
+        json.dumps(data, ensure_ascii=False).encode()
+    except InvalidFile:
+        raise
     except OSError as error:
         raise InvalidReport([Mistake(file, 1, 1, f"cannot be read: {error.strerror}")]) from None
     except json.JSONDecodeError as error:
         raise InvalidReport([Mistake(file, error.lineno, error.colno, f"not JSON: {error.msg.lower()}")]) from None
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise InvalidReport([Mistake(file, 1, 1, f"not JSON: {type(error).__name__}")]) from None
+    except UnicodeEncodeError as error:
+        lone = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise InvalidReport([Mistake(file, 1, 1, f"not JSON: {lone} stands for no character")]) from None
+    except (RecursionError, ValueError) as error:  # nested too deep, no number, or one of too many digits
+        raise InvalidReport([Mistake(file, 1, 1, f"not JSON: {error}")]) from None
     version = data.get("version") if isinstance(data, dict) else None
     if version != VERSION:
         said = "says no version" if version is None else f"is of version {version!r}"
