@@ -1,6 +1,8 @@
 """`cronproof verify`: its output, its files and its exit code."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -134,3 +136,18 @@ def test_a_run_without_a_report_leaves_that_of_an_earlier_one(cronproof: Cronpro
 
     assert {path.name for path in tmp_path.iterdir()} == {earlier.name, "latest"}
     assert (tmp_path / "latest").resolve() == earlier
+
+
+def test_a_report_that_cannot_be_written_does_not_lose_the_verdict(
+    cronproof: Cronproof, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("cronproof.report.folder.write_whole", full)
+
+    done = cronproof("verify", "scenarios/1-functions", "--json", "--out", str(tmp_path))
+
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (3, "PASS")
+    assert "cannot write the report" in done.stderr
+    assert done.stderr.endswith(": No space left on device\n")

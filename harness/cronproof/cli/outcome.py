@@ -117,6 +117,15 @@ def say_what_next(run: Document, console: Console) -> None:
 
 def finish(run: Document, junit_file: Path | None, *, as_json: bool) -> NoReturn:
     """Writes JUnit, JSON and GitHub output, then exits with the code for the verdict."""
+    tell(run, junit_file, as_json=as_json)
+    if run.interrupted:
+        complain(LEFT_NOTHING)
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(EXIT_CODES[run.verdict])
+
+
+def tell(run: Document, junit_file: Path | None, *, as_json: bool) -> None:
+    """Writes JUnit, JSON and GitHub output: what is not in the folder of the run."""
     if junit_file is not None:
         write_whole(junit_file, junit.render(run))
     if as_json:
@@ -125,10 +134,6 @@ def finish(run: Document, junit_file: Path | None, *, as_json: bool) -> NoReturn
         for line in github.annotated(run):
             print(line)  # noqa: T201  (a workflow command, which rich must not format)
     github.summarise(run)
-    if run.interrupted:
-        complain(LEFT_NOTHING)
-        raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(EXIT_CODES[run.verdict])
 
 
 def display_command(arguments: Sequence[str]) -> str:

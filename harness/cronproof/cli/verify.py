@@ -21,10 +21,11 @@ from cronproof.cli.options import (
     Slow,
     Target,
 )
-from cronproof.cli.outcome import WatchingTerminal, find_provenance, find_secrets, finish, say_what_next
+from cronproof.cli.outcome import WatchingTerminal, find_provenance, find_secrets, finish, say_what_next, tell
 from cronproof.cli.selection import count_processes, select_scenarios, select_shard
 from cronproof.engine.plan import Plan
 from cronproof.engine.run import verify as verify_scenarios
+from cronproof.errors import EnvironmentFailed
 from cronproof.redaction import show_data
 from cronproof.report import folder
 from cronproof.report.data.record import record
@@ -72,7 +73,11 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     terminal.summary(results, about.seconds)
     if left_out:
         console.say(f"{count(left_out, 'slow scenario')} left out; --slow includes them")
-    folder.write(place, run, signer)
+    try:
+        folder.write(place, run, signer)
+    except EnvironmentFailed:  # the verdict is not lost with the report
+        tell(run, junit_file, as_json=as_json)
+        raise
     folder.publish(place)
     console.say(f"\nSign-off report: {place / folder.PAGE}")
     say_what_next(run, console)

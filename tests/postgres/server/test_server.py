@@ -5,7 +5,9 @@ import os
 
 import pytest
 
-from cronproof.errors import UsageError
+from cronproof.cleanup import guarded
+from cronproof.errors import EnvironmentFailed, UsageError
+from cronproof.postgres.server import embedded
 from cronproof.postgres.server.server import UNCLEAR_DSN, Server, open_server
 
 
@@ -49,3 +51,12 @@ def test_the_embedded_server_does_not_see_variables_of_another(monkeypatch: pyte
 
     assert asyncio.run(main()) == ("embedded", None)
     assert os.environ["PGPORT"] == "1"
+
+
+def test_of_all_that_initdb_prints_the_reason_is_told() -> None:
+    with guarded() as guard:
+        (guard.folder / "data").mkdir()
+        (guard.folder / "data" / "somebodys").touch()
+
+        with pytest.raises(EnvironmentFailed, match="could not be set up: initdb: error: .* exists but is not empty$"):
+            embedded.start(guard)

@@ -6,6 +6,7 @@ collide. Its data need not survive a crash, so fsync and the like are off.
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import time
@@ -60,7 +61,7 @@ def start(guard: Guard) -> str:
             **as_user,
         )
         if created.returncode != 0:
-            raise EnvironmentFailed(f"the embedded Postgres could not be set up: {_last_line(log)}")
+            raise EnvironmentFailed(f"the embedded Postgres could not be set up: {_find_reason(log)}")
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", guard.folder, *settings],
@@ -78,7 +79,7 @@ def start(guard: Guard) -> str:
             psycopg.connect(conninfo).close()
         except psycopg.OperationalError as error:
             if server.poll() is not None or time.monotonic() > deadline:
-                raise EnvironmentFailed(f"the embedded Postgres did not start: {_last_line(log)}") from error
+                raise EnvironmentFailed(f"the embedded Postgres did not start: {_find_reason(log)}") from error
             time.sleep(POLL_SECONDS)
         else:
             return conninfo
@@ -109,6 +110,8 @@ def _programs(folder: Path, as_user: dict[str, Any]) -> Path:
     return copy / package.name / programs
 
 
-def _last_line(log: Path) -> str:
+def _find_reason(log: Path) -> str:
+    """Returns the first line that tells of an error, else the last line."""
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it printed nothing"
+    errors = (line for line in lines if re.search(r"\b(error|fatal|panic):", line, re.IGNORECASE))
+    return next(errors, lines[-1] if lines else "it printed nothing")
