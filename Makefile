@@ -15,6 +15,9 @@ NPM_CI := npm ci --no-audit --no-fund --silent
 
 PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
 
+# Every process would compile all modules again, which takes half a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help verify test prove examples built lint lock clean bench
 
 help:  ## this list

@@ -39,7 +39,7 @@ def reason(
     rig: Any = SimpleNamespace(
         target=SimpleNamespace(complaint=lambda _: complaint),
         proxies=[SimpleNamespace(instance="A", used=False), SimpleNamespace(instance="B", used=False)],
-        foreign_servers={},
+        shared={},
         services=SimpleNamespace(blocked_calls=[BlockedCall(name, "https://example.com") for name in blocked]),
     )
     return find_reason(

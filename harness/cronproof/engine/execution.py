@@ -10,7 +10,7 @@ import psycopg
 from cronproof.domain.database import ROLES
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.work import UNITS
-from cronproof.engine.inconclusive import find_hit, find_reason
+from cronproof.engine.inconclusive import find_hit, find_reason, find_shared
 from cronproof.engine.rig import Rig
 from cronproof.explore.circumstances import Direction
 from cronproof.explore.executor import Environment, ExecutionSpec, Executor
@@ -92,7 +92,8 @@ class Execution(Environment):
         if self.elapsed:
             await rig.shift_time(-self.elapsed)
         stray = rig.take_stray(self.trace.stray)
-        self.inconclusive_reason = self.inconclusive_reason or stray or find_reason(rig, self._when, self)
+        reasons = (find_shared(rig), self.inconclusive_reason, stray, find_reason(rig, self._when, self))
+        self.inconclusive_reason = next(filter(None, reasons), None)
 
     async def _run_while_locked(self, executor: Executor, policy: Policy, releases: Direction) -> None:
         """Runs the instances as far as they can while all rows are locked from outside, then releases
@@ -148,7 +149,7 @@ class Execution(Environment):
 
     async def after_step(self, trace: Trace) -> None:
         """Awaits the hook. Without one, records who claimed what on a shared server."""
-        self._rig.look_for_foreign_servers(trace.steps[-1].instance)
+        self._rig.look_for_shared(trace.steps[-1].instance)
         if self._after_step is not None:
             await self._after_step(self)
         elif self._rig.target.is_shared:

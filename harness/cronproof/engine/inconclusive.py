@@ -32,15 +32,22 @@ def find_hit(steps: Sequence[Step], instances: Sequence[Instance]) -> set[str]:
     return {step.instance for step in steps if step.fault is not None}
 
 
+def find_shared(rig: Rig) -> str | None:
+    """Returns what an instance shares outside our control, if anything was seen: it may be the cause of
+    all the rest.
+    """
+    for name, what in rig.shared.items():
+        return (
+            f"{name} {what}: what it does there is neither held nor reset; give it the addresses of the configuration only, "
+            "and none of what its instances share besides"
+        )
+    return None
+
+
 def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
     """Returns why it is inconclusive: ambiguous, no response, misconfigured, or no contact."""
     if executed.trace.was_ambiguous:
         return AMBIGUOUS
-    for name, address in rig.foreign_servers.items():
-        return (
-            f"{name} is connected to {address}, which is none of cronproof's: what it does there is neither held nor reset; "
-            "give it the addresses of the configuration only, or none of this server"
-        )
     steps, responses = executed.trace.steps, executed.ordered_responses()
     names = [instance.name for instance in executed.instances]
     hit = find_hit(steps, executed.instances)  # these need not respond

@@ -35,8 +35,8 @@ class Rig:
     """What instances did while none was called."""
     varying: set[Path] = field(default_factory=set)
     """Where equal executions differ: in generated values of responses and rows."""
-    foreign_servers: dict[str, str] = field(default_factory=dict)
-    """The address of a server that is not ours, for each instance that was seen to talk to one."""
+    shared: dict[str, str] = field(default_factory=dict)
+    """What instances were seen to share outside our control."""
 
     @contextlib.contextmanager
     def gated_by(self, gate: Gate) -> Iterator[None]:
@@ -117,10 +117,10 @@ class Rig:
             yield
         await self._reconnect()
 
-    def look_for_foreign_servers(self, instance: str) -> None:
-        """Notes whether an instance talks to a server that is not ours."""
-        if address := self.target.find_foreign_server(instance):
-            self.foreign_servers[instance] = address
+    def look_for_shared(self, instance: str) -> None:
+        """Notes what an instance shares outside our control."""
+        if shared := self.target.find_shared(instance):
+            self.shared[instance] = shared
 
     def take_stray(self, first: str | None = None) -> str | None:
         """Returns why an execution is not isolated, if something ran before or after its calls."""

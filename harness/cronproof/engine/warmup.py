@@ -27,7 +27,7 @@ class _Surroundings(Environment):
         return await self._rig.blockers(instance)
 
     async def after_step(self, trace: Trace) -> None:
-        self._rig.look_for_foreign_servers(trace.steps[-1].instance)
+        self._rig.look_for_shared(trace.steps[-1].instance)
 
 
 async def warm_up(rig: Rig, instance: Instance, method: str) -> bool:

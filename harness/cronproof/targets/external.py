@@ -51,8 +51,8 @@ class Server:
     database_port: int = 0
     looks: int = 0
     """How often its connections have been looked at since it was started."""
-    foreign: str | None = None
-    """The address of a server that is not ours, once it was seen."""
+    shared: str | None = None
+    """What it shares outside our control, once it was seen."""
 
 
 class External:
@@ -183,17 +183,17 @@ class External:
         """Counts what has passed its endpoints so far."""
         return self._endpoints[name].activity
 
-    def find_foreign_server(self, name: str) -> str | None:
-        """Looks at the connections of a process, in its first steps: that takes a millisecond."""
+    def find_shared(self, name: str) -> str | None:
+        """Looks at the connections and locks of a process, in its first steps: that takes a millisecond."""
         server = self._servers[name, self._role]
-        if server.process is None or server.endpoints is None or not Process.can_tell_whether_idle:
+        if server.process is None or server.endpoints is None:
             return None
-        if server.foreign is None and server.looks < LOOKS:
+        if server.shared is None and server.looks < LOOKS:
             server.looks += 1
             door = server.endpoints
             ours = (server.database_port, door.http_port, door.tls_port, door.proxy.port)
-            server.foreign = server.process.find_foreign_server(ours)
-        return server.foreign
+            server.shared = server.process.find_shared(ours)
+        return server.shared
 
     def complaint(self, response: CronResponse) -> str | None:
         """Returns the mistake in the configuration that the status suggests, if any."""
@@ -312,7 +312,7 @@ class External:
 
     async def _start_one(self, server: Server) -> None:
         if server.process is not None:
-            server.looks, server.foreign = 0, None
+            server.looks, server.shared = 0, None
             await server.process.start()
             await server.process.ready(self._config.ready, seconds=self._config.ready_timeout)
         else:

@@ -110,8 +110,8 @@ class InProcess:
         """Cancels the instance's call. Nothing that it still does gets out."""
         self._calls[name].cancel()
 
-    def find_foreign_server(self, name: str) -> str | None:  # noqa: ARG002  (whoever it is)
-        """Returns None: the connections of crons in this process are not told from its own."""
+    def find_shared(self, name: str) -> str | None:  # noqa: ARG002  (whoever it is)
+        """Returns None: what crons in this process share is not told from what it does itself."""
         return None
 
     def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)

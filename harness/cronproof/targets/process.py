@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +15,7 @@ import httpx
 import psutil
 
 from cronproof.errors import EnvironmentFailed
+from cronproof.targets.sharing import Sharing
 
 POLL_SECONDS = 0.02
 STOP_SECONDS = 3.0
@@ -36,6 +36,7 @@ class Process:
     log: Path
     """The file that gets all its output."""
     _process: asyncio.subprocess.Process | None = None
+    _sharing: Sharing | None = None
     _heard_bytes: int = 0
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
@@ -89,6 +90,8 @@ class Process:
                         f"{self._listens_elsewhere()}{self.last_output()}"
                     )
                 await asyncio.sleep(POLL_SECONDS)
+        if self._process is not None and self.can_tell_whether_idle:
+            self._sharing = Sharing(self._process.pid)
         for process in self._process_tree():
             with contextlib.suppress(psutil.Error):
                 if process.name() == "node" and "preload.cjs" not in process.environ().get("NODE_OPTIONS", ""):
@@ -107,24 +110,9 @@ class Process:
         """
         return self._process is not None and _sleeps(str(self._process.pid))
 
-    def find_foreign_server(self, ours: Collection[int]) -> str | None:
-        """Returns the address of a server that it or a child is connected to, if that is not ours.
-
-        Ours are on loopback, at these ports. Its own servers and callers do not count.
-        """
-        connections = []
-        for pid in _pids(str(self._process.pid)) if self._process is not None else ():
-            with contextlib.suppress(psutil.Error):
-                connections += psutil.Process(int(pid)).net_connections("tcp")
-        own = {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
-        for one in connections:
-            if one.status != psutil.CONN_ESTABLISHED or one.laddr.port in own:
-                continue
-            address = ipaddress.ip_address(one.raddr.ip)
-            plain = getattr(address, "ipv4_mapped", None) or address
-            if not plain.is_loopback or one.raddr.port not in own | set(ours):
-                return f"{plain}:{one.raddr.port}"
-        return None
+    def find_shared(self, ports: Collection[int]) -> str | None:
+        """Returns what it shares outside cronproof's control, whose servers have these ports."""
+        return None if self._sharing is None else self._sharing.find(ports)
 
     @property
     def exit_code(self) -> int | None:
@@ -204,15 +192,6 @@ class Process:
         if self.port in ports or not ports:
             return "; does the command listen on {port}?"
         return f", but on {', '.join(map(str, sorted(ports)))}: give it {{port}}, in `command` or in its environment"
-
-
-def _pids(pid: str) -> Iterator[str]:
-    """Yields a process and its descendants. Looking at every process of the machine takes longer."""
-    yield pid
-    with contextlib.suppress(OSError):  # it, or a thread of it, has ended
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in (thread / "children").read_text().split():
-                yield from _pids(child)
 
 
 def _sleeps(pid: str) -> bool:

@@ -79,9 +79,9 @@ class Target(Protocol):
     def activity(self, name: str) -> int:
         """Returns a counter of what an instance exchanges with the mocks."""
 
-    def find_foreign_server(self, name: str) -> str | None:
-        """Returns the address of a server that an instance is connected to and that is not ours, if
-        one was seen. What it does there is neither held nor reset.
+    def find_shared(self, name: str) -> str | None:
+        """Returns what an instance shares with others outside our control, if anything was seen, as the
+        rest of a sentence: a connection to a foreign server, or a locked file.
         """
 
     def complaint(self, response: CronResponse) -> str | None:
