@@ -1,5 +1,6 @@
 """The rig of a scenario: its database, services, target and proxies, and their gate."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -105,8 +106,12 @@ class Rig:
         )
 
     async def _reconnect(self, more: Collection[int] = ()) -> None:
-        """Ends the sessions of all instances, and of `more` backends."""
-        await self.database.end([*(pid for proxy in self.proxies for pid in proxy.pids), *more])
+        """Ends the sessions of all instances, and of `more` backends. Returns when the instances can
+        know it: what they still send would be held at a point that is about to vanish.
+        """
+        pids = [*(pid for proxy in self.proxies for pid in proxy.pids), *more]
+        await self.database.end(pids)
+        await asyncio.gather(*(proxy.wait_until_closed(pids) for proxy in self.proxies))
         self.must_reconnect.update((proxy.instance, role) for proxy in self.proxies for role in ROLES)
 
     @contextlib.asynccontextmanager
