@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -29,6 +31,12 @@ hypothesis.settings.load_profile("untimed")
 
 RUNS = {"verify", "explore", "replay", "risks", "prove"}
 """The commands that need a server."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what needs Node where there is none. In CI it fails."""
+    if item.get_closest_marker("node") is not None and shutil.which("node") is None:
+        pytest.fail("Node is missing") if os.environ.get("CI") == "true" else pytest.skip("Node is missing")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from cronproof.engine.plan import Plan
 from cronproof.setup.doctor import examine_target
 from cronproof.targets.config import TargetConfig
 from tests.support.database import Await
-from tests.support.external import NOT_FOUND, target
+from tests.support.external import SERVES_FILES, target
 
 pytestmark = pytest.mark.postgres
 
@@ -48,7 +48,7 @@ def test_a_target_that_reaches_nothing_is_told(await_: Await, tmp_path: Path) ->
 
 
 def test_a_path_that_leads_nowhere_is_told_for_what_it_is(await_: Await, tmp_path: Path) -> None:
-    lines = told(outside(target(command=["node", "-e", NOT_FOUND]), tmp_path), await_)
+    lines = told(outside(target(command=SERVES_FILES), tmp_path), await_)
 
     assert lines[-2:] == [
         "missing every cron answers 404: is the target's `path` right?",

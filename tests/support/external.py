@@ -20,4 +20,5 @@ def target(mistake: str = "", **changes: object) -> TargetConfig:
     return TargetConfig.model_validate({"command": command, "env": ENV, "cwd": ROOT, **changes})
 
 
-NOT_FOUND = "require('http').createServer((_, r) => r.writeHead(404).end()).listen({port}, '127.0.0.1')"
+SERVES_FILES = [sys.executable, "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
+"""A server that finds nothing at the path of a cron."""

@@ -25,7 +25,7 @@ from cronproof.scenario import reader
 from cronproof.targets.config import TargetConfig
 from cronproof.targets.secrets import api_key
 from tests.support.database import Await
-from tests.support.external import ENV, NOT_FOUND, SERVER, target
+from tests.support.external import ENV, SERVER, SERVES_FILES, target
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -216,6 +216,7 @@ require("http").createServer(async (_, response) => {
 """
 
 
+@pytest.mark.node
 def test_calls_of_one_instance_at_once_are_lines_too(at_once: Path, await_: Await, postgres: Server) -> None:
     config = target(command=["node", "-e", PROMISE_ALL])
     at_once.write_text(at_once.read_text().replace(", interleavings: all-unreduced", ""))
@@ -259,8 +260,10 @@ def test_what_goes_on_when_a_run_is_over_proves_nothing(verify: Verify) -> None:
     assert re.search(said, str(result.reason))
 
 
+@pytest.mark.node
 def test_node_with_other_options_than_it_was_given_is_not_let_go_on(verify: Verify) -> None:
-    command = ["sh", "-c", "NODE_OPTIONS=--max-old-space-size=512 exec node -e '" + NOT_FOUND.replace("'", '"') + "'"]
+    listen = 'require("http").createServer((_, response) => response.end()).listen({port}, "127.0.0.1")'
+    command = ["sh", "-c", f"NODE_OPTIONS=--max-old-space-size=512 exec node -e '{listen}'"]
 
     with pytest.raises(EnvironmentFailed, match="runs Node with other NODE_OPTIONS than it was given"):
         verify(target(command=command))
@@ -278,6 +281,7 @@ require("http").createServer(async (_, response) => {
 """
 
 
+@pytest.mark.node
 def test_what_node_starts_is_kept_in_too(at_once: Path, await_: Await, postgres: Server) -> None:
     at_once.write_text(
         at_once.read_text().replace(", interleavings: all-unreduced", "").replace("status: 200", "status: 201")
@@ -321,7 +325,7 @@ def test_a_wrong_secret_is_told_for_what_it_is(verify: Verify) -> None:
 
 
 def test_a_wrong_path_is_told_for_what_it_is(verify: Verify) -> None:
-    result = verify(target(command=["node", "-e", NOT_FOUND]))
+    result = verify(target(command=SERVES_FILES))
 
     assert result.verdict == "INCONCLUSIVE"
     assert "A answers 404: is there such a cron at the target's `path` (/api/cron/{cron})?" in str(result.reason)
