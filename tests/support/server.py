@@ -83,6 +83,12 @@ def follow_up() -> dict[str, object]:
     return {"success": True, "processed": len(jobs)}
 
 
+def work_at_start() -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        for _ in range(20):
+            connection.execute("select count(*) from public.tenants")
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -105,5 +111,9 @@ match MISTAKE:
         sys.exit("cannot go on: no such module")
     case "never-listens":
         time.sleep(60)
+    case "works-at-start":
+        work_at_start()
+        threading.Thread(target=work_at_start).start()
+        ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
     case _:
         ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

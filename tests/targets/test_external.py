@@ -131,11 +131,13 @@ def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: 
     assert "403 Forbidden" in "\n".join(output.lines)
 
 
-def test_an_instance_is_killed_at_each_of_its_points(verify: Verify) -> None:
-    result = verify(target(), orders="[one-after-the-other]\n  faults: [dies]")
+@pytest.mark.parametrize("mistake", ["", "works-at-start"])
+def test_an_instance_is_killed_at_each_of_its_points(mistake: str, verify: Verify) -> None:
+    result = verify(target(mistake), orders="[one-after-the-other]\n  faults: [dies]")
 
     killed = list({run.key: run for run in result.evidence if run.died == {"A"}}.values())
     assert [run.steps[-1].instance for run in killed] == ["B", "B", "B"]
+    assert {run.inconclusive_reason for run in killed} == {None}
     # Killed at its claim: not claimed. At its call: claimed, not sent. At the answer: sent.
     accepted = {
         met.point.split()[0]: [s.message.instance for s in run.accepted]

@@ -56,9 +56,10 @@ async def recover(
 
     Raises:
         TimeoutError: a call did not end.
+        NotAtRest: an instance that was started again does something all the time.
     """
     rig.services.recover()
-    await rig.target.revive()
+    await rig.wait_until_started(await rig.target.revive())
     catalog = rig.database.catalog
     before, before_sent, before_changed = catalog.without_times(rows), Counter[Tried](), None
     rounds: list[int] = []

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from cronproof.domain.database import ROLES, Role
 from cronproof.evidence.variation import Path
-from cronproof.explore.quiescence import IdleProbe
+from cronproof.explore.quiescence import IdleProbe, wait_until_quiet
 from cronproof.gate.gate import SHARED, SOMEBODY_ELSE, Channel, Gate, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.postgres.database import Database
@@ -32,8 +32,8 @@ class Rig:
     """Instances and roles whose connections were ended. They must reconnect before an execution."""
     has_channels: bool = False
     """Whether instances do several things at once."""
-    stray: list[str] = field(default_factory=list)
-    """What instances did while none was called."""
+    stray: list[tuple[str, str]] = field(default_factory=list)
+    """What instances did while none was called: which one, and what."""
     varying: set[Path] = field(default_factory=set)
     """Where equal executions differ: in generated values of responses and rows."""
     shared: dict[str, str] = field(default_factory=dict)
@@ -129,11 +129,24 @@ class Rig:
 
     def take_stray(self, first: str | None = None) -> str | None:
         """Returns why an execution is not isolated, if something ran before or after its calls."""
-        found = first or next(iter(self.stray), None)
+        found = first or next(
+            (f"{name} did something after it had answered ({what})" for name, what in self.stray), None
+        )
         self.stray.clear()
         if found is None or not self.target.is_external:
             return None
         return f"{found}: an earlier call still works; let the cron await all its work, or set `restart: true`"
+
+    async def wait_until_started(self, started: Sequence[str]) -> None:
+        """Waits until instances that were just started do nothing more. What they did does not count.
+
+        Raises:
+            NotAtRest: one does something all the time.
+        """
+        if self.probe is not None:
+            for name in started:
+                await wait_until_quiet(self.probe, name)
+        self.stray[:] = [(name, what) for name, what in self.stray if name not in started]
 
     def ignore(self, varying: Collection[Path]) -> None:
         """Leaves values out of the comparison of executions, those of rows by table and column."""
@@ -154,11 +167,11 @@ class Rig:
 class _StrayGate(OpenGate):
     """The gate between executions."""
 
-    stray: list[str] = field(default_factory=list)
+    stray: list[tuple[str, str]] = field(default_factory=list)
 
     async def arrive(self, instance: str, point: Point, channel: Channel | None = None) -> Release:
         """Records the point as stray, and returns at once."""
-        self.stray.append(f"{instance} did something after it had answered ({point.label})")
+        self.stray.append((instance, point.label))
         return await super().arrive(instance, point, channel)
 
 

@@ -185,6 +185,7 @@ class ScenarioRunner:
         pairs = list(zip(self.checks, judged.findings, strict=True))
         if (
             period
+            or judged.inconclusive_reason is not None
             or judged.did_not_settle is not None
             or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs)
         ):
@@ -225,6 +226,8 @@ class ScenarioRunner:
             await rig.terminate()
             reason = f"a cron that ran again had not ended after {recovery.CALL_SECONDS:g} s"
             return replace(evidence, inconclusive_reason=reason)
+        except NotAtRest as error:
+            return replace(evidence, inconclusive_reason=str(error))
         except psycopg.errors.LockNotAvailable:
             return replace(
                 evidence, inconclusive_reason="time cannot pass: an instance keeps rows locked after its call"
@@ -384,6 +387,10 @@ class ScenarioRunner:
         self._held = None
         cold = find_cold(self.rig, self.instances, self.scenario.given.role)
         if cold:
+            try:
+                await self.rig.wait_until_started([instance.name for instance in cold])
+            except NotAtRest as error:
+                self._hung = str(error)
             for proxy in self.rig.proxies:
                 proxy.accept_sessions()
         # Instances that restart for every execution are always cold, so they need no warm-up.

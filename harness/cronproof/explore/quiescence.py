@@ -145,6 +145,19 @@ class Quiescence:
                 self._trace.waits.append(Wait(name, self.at[name], blockers))
 
 
+async def wait_until_quiet(probe: IdleProbe, name: str) -> None:
+    """Waits until an instance's process sleeps, and the database owes it nothing.
+
+    Raises:
+        NotAtRest: it does something all the time.
+    """
+    deadline = asyncio.get_running_loop().time() + AT_REST_SECONDS
+    while probe.is_busy(name) or not await _is_quiet(probe, name):
+        if asyncio.get_running_loop().time() > deadline:
+            raise NotAtRest(f"{name} was started, and did something all the time for {AT_REST_SECONDS:g} s")
+        await asyncio.sleep(PROBE_SECONDS)
+
+
 async def _is_quiet(probe: IdleProbe, name: str) -> bool:
     """Whether an instance's process sleeps, and nothing is in transit from it or to it."""
     before = probe.activity(name)

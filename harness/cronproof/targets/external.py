@@ -137,12 +137,13 @@ class External:
         """Returns whether no time is given: the clock of another process cannot be set."""
         return time is None
 
-    async def revive(self) -> None:
+    async def revive(self) -> Sequence[str]:
         """Restarts the processes that have ended."""
         ended = [(place, server) for place, server in self._servers.items() if _has_ended(server)]
         for (name, role), _ in ended:
             self._warm = {(instance, of) for instance, of in self._warm if (instance.name, of) != (name, role)}
         await self._start([server for _, server in ended])
+        return [name for (name, role), _ in ended if role == self._role]
 
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron."""

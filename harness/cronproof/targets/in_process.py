@@ -103,8 +103,9 @@ class InProcess:
         self._time = time
         return True
 
-    async def revive(self) -> None:
-        """Does nothing: instances run as long as this process does."""
+    async def revive(self) -> Sequence[str]:
+        """Returns none: instances run as long as this process does."""
+        return []
 
     async def kill(self, name: str) -> None:
         """Cancels the instance's call. Nothing that it still does gets out."""

@@ -59,8 +59,8 @@ class Target(Protocol):
     def set_clock(self, time: datetime | None) -> bool:
         """Stops the instances' clock at a time, or lets it run. Returns whether it can be done."""
 
-    async def revive(self) -> None:
-        """Restarts the instances that have ended.
+    async def revive(self) -> Sequence[str]:
+        """Restarts the instances that have ended, and returns which.
 
         Raises:
             EnvironmentFailed: an instance does not start.
