@@ -1,7 +1,7 @@
 """Time shifts: the rows get older, and nothing else changes."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -165,5 +165,54 @@ def test_what_has_no_times_is_left_alone(await_: Await, postgres: Server, tmp_pa
             (before,) = await made.fetch("select xmin from t")
             await made.shift_time(timedelta(days=1))
             assert await made.fetch("select xmin from t") == [before]
+
+        await_(main())
+
+
+@pytest.mark.parametrize("superuser", [True, False])
+def test_rows_of_partitions_and_of_children_move_once(
+    superuser: bool, await_: Await, postgres: Server, tmp_path: Path
+) -> None:
+    """Who updates a table updates its children, too: twice in one statement, one of which is lost."""
+    file = tmp_path / "family.sql"
+    file.write_text(
+        "create table b_parent (at timestamptz); create table a_child (until timestamptz) inherits (b_parent);"
+        "create table parts (at timestamptz) partition by range (at); create table part partition of parts default;"
+        "create table noted (what text); create rule quiet as on update to noted do instead nothing;"
+    )
+    noon = "'2026-03-08 12:00Z'"
+    rows = [
+        f"insert into a_child values ({noon}, {noon})",
+        f"insert into parts values ({noon})",
+        f"insert into noted values ({noon})",
+    ]
+
+    with database_with([file], await_, postgres) as made:
+
+        async def main() -> list[tuple[str, ...]]:
+            await made.reset(await made.script([row.encode() for row in rows]))
+            async with await psycopg.AsyncConnection.connect(made.conninfo, autocommit=True) as connection:
+                if not superuser:
+                    await connection.execute("grant create, usage on schema public to service_role")
+                    for table in ("b_parent", "a_child", "parts", "part", "noted"):
+                        await connection.execute(f"alter table {table} owner to service_role".encode())
+                    await connection.execute("set session authorization service_role")
+                await connection.execute("set timezone = 'UTC'")
+                shift = time_shift.TimeShift(connection)
+                await shift.prepare(made.catalog)
+                await shift.shift(timedelta(hours=1))
+                await shift.shift_written(timedelta(hours=1), since=datetime(2026, 3, 8, tzinfo=UTC), by="3")
+            return await made.fetch("select c.at::text, c.until::text, p.at::text from a_child as c, parts as p")
+
+        assert await_(main()) == [("2026-03-08 10:00:00+00",) * 3]
+
+
+def test_without_timestamps_there_is_nothing_that_was_written(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    (tmp_path / "days.sql").write_text("create table days (day date)")
+    with database_with([tmp_path / "days.sql"], await_, postgres) as made:
+
+        async def main() -> None:
+            await made.reset(await made.script([]))
+            await made.shift_written(timedelta(hours=1))
 
         await_(main())

@@ -126,14 +126,14 @@ def finish(run: Document, junit_file: Path | None, *, as_json: bool) -> NoReturn
 
 def tell(run: Document, junit_file: Path | None, *, as_json: bool) -> None:
     """Writes JUnit, JSON and GitHub output: what is not in the folder of the run."""
-    if junit_file is not None:
-        write_whole(junit_file, junit.render(run))
     if as_json:
         Console().out(run.text().rstrip("\n"), highlight=False)
     elif github.is_there():
         for line in github.annotated(run):
             print(line)  # noqa: T201  (a workflow command, which rich must not format)
     github.summarise(run)
+    if junit_file is not None:
+        write_whole(junit_file, junit.render(run))
 
 
 def display_command(arguments: Sequence[str]) -> str:

@@ -102,7 +102,10 @@ class Execution(Environment):
         rig = self._rig
         async with rig.database.rows_locked(UNITS) as locks:
             await executor.run(policy, until_blocked=True)
-            pids = [pid for proxy in rig.proxies for pid in proxy.pids]
+            owners = {pid: owner for proxy in rig.proxies for pid, owner in proxy.owners.items()}
+            pids = sorted(
+                owners, key=lambda pid: (owners[pid], pid)
+            )  # in the order of the instances, then of connecting
             for _ in range(await locks.separate(pids)):
                 await locks.release(last=releases == "backward")
                 await executor.settle()

@@ -85,6 +85,9 @@ class ExhibitFinder:
         self.collector.add(evidence, first=True)
         check, finding = found
         watched = await self.runner.watch(SchedulePolicy(failing.schedule), failing.data, rows=True)
+        if not watched:
+            self.collector.stop("a schedule failed, but could not be executed a third time")
+            return self._counterexample(failing.data, evidence, check, finding), None
         broken = find_broken_step(check, finding.message, watched)
         timeline = replace(make_timeline(watched), broken=broken)
         return self._counterexample(failing.data, evidence, check, finding), timeline
@@ -103,9 +106,12 @@ class ExhibitFinder:
                 return None, None
             watched = await self.runner.watch(CounterexamplePolicy(steps), (), rows=True, spec=spec)
         check, finding = found
+        counterexample = self._counterexample((), evidence, check, finding, circumstances=circumstances)
+        if not watched:
+            self.collector.stop(f"{failed.order} failed, but could not be executed a third time")
+            return counterexample, None
         broken = find_broken_step(check, finding.message, watched)
-        timeline = replace(make_timeline(watched), broken=broken, order=failed.order)
-        return self._counterexample((), evidence, check, finding, circumstances=circumstances), timeline
+        return counterexample, replace(make_timeline(watched), broken=broken, order=failed.order)
 
     def _find_worst(self, evidence: Evidence) -> tuple[Check, Finding] | None:
         """Returns a check that failed. If several did, one about what a recipient got is preferred."""

@@ -59,7 +59,8 @@ async def recover(
         NotAtRest: an instance that was started again does something all the time.
     """
     rig.services.recover()
-    await rig.wait_until_started(await rig.target.revive())
+    names = {instance.name for instance in instances}  # those of other scenarios may have ended too
+    await rig.wait_until_started([name for name in await rig.target.revive() if name in names])
     catalog = rig.database.catalog
     before, before_sent, before_changed = catalog.without_times(rows), Counter[Tried](), None
     rounds: list[int] = []

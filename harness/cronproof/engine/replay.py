@@ -79,7 +79,7 @@ async def _replay_once(
             tell(f"{policies[-1].number:3}  {choice}: {step_name(point)}   [Enter]")
             await _wait_for_enter()
 
-    async with runner.under(counterexample.circumstances) as spec:
+    async with runner.under(counterexample.circumstances, data) as spec:
         evidence = await runner.play("replay", make_policy, data, spec, before_step if pause else None)
     policy = policies[-1]
     if not evidence.inconclusive_reason and policy.extra:

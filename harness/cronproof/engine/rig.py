@@ -32,6 +32,8 @@ class Rig:
     """Instances and roles whose connections were ended. They must reconnect before an execution."""
     has_channels: bool = False
     """Whether instances do several things at once."""
+    has_cut_sessions: bool = False
+    """Whether sessions were ended although they carried nothing from call to call."""
     stray: list[tuple[str, str]] = field(default_factory=list)
     """What instances did while none was called: which one, and what."""
     varying: set[Path] = field(default_factory=set)
@@ -119,8 +121,19 @@ class Rig:
         """Has the statements of instances planned in another way while the block runs."""
         async with self.database.planned(name, tables):
             await self._reconnect()
+            self.has_cut_sessions = True
             yield
         await self._reconnect()
+        self.has_cut_sessions = True
+
+    def accept_new_sessions(self) -> None:
+        """Takes what sessions hold now for a part of their beginning, if cut sessions were made anew: a
+        pool may set up each connection.
+        """
+        if self.has_cut_sessions:
+            self.has_cut_sessions = False
+            for proxy in self.proxies:
+                proxy.accept_sessions()
 
     def look_for_shared(self, instance: str) -> None:
         """Notes what an instance shares outside our control."""

@@ -328,12 +328,13 @@ class ScenarioRunner:
         return replace(evidence, is_explored=True), execution
 
     @contextlib.asynccontextmanager
-    async def under(self, circumstances: Circumstances) -> AsyncIterator[ExecutionSpec]:
+    async def under(self, circumstances: Circumstances, data: Data = ()) -> AsyncIterator[ExecutionSpec]:
         """Yields the settings of executions under these circumstances, which last as long as the block."""
         spec = replace(self.spec, releases=circumstances.rows_locked)
         if circumstances.query_plan is None:
             yield spec
             return
+        await self._find_setting(data)  # it analyzes the tables, which would undo a plan without statistics
         async with self.rig.planned(circumstances.query_plan, self.tables):
             yield spec
 
@@ -390,7 +391,7 @@ class ScenarioRunner:
             try:
                 await self.rig.wait_until_started([instance.name for instance in cold])
             except NotAtRest as error:
-                self._hung = str(error)
+                self._held = str(error)
             for proxy in self.rig.proxies:
                 proxy.accept_sessions()
         # Instances that restart for every execution are always cold, so they need no warm-up.
@@ -402,6 +403,8 @@ class ScenarioRunner:
                         break
                 except NotAtRest as error:
                     self._hung = f"{error}, when it was called for the first time"
+                await self.rig.target.revive()  # some processes end when they lose a connection
+        self.rig.accept_new_sessions()
         await self._set_up(data)
         if cold:  # what a process does at its start does not matter
             self.rig.stray.clear()
@@ -411,13 +414,16 @@ class ScenarioRunner:
         """Whether the execution starts new processes."""
         return self.when.restart or self.rig.target.restarts or self._is_fresh
 
+    async def _find_setting(self, data: Data) -> Setting:
+        if data not in self._settings:
+            self._settings[data] = await self.setting(data)
+        return self._settings[data]
+
     async def _set_up(self, data: Data) -> None:
         given = self.scenario.given
         if not self._restarts:  # else no call was made before; a lock would block the reset
             self._held = await self.rig.end_what_is_held() or self._held
-        if data not in self._settings:
-            self._settings[data] = await self.setting(data)
-        setting = self._settings[data]
+        setting = await self._find_setting(data)
         await self.rig.database.reset(setting.script)
         self.rig.services.api_keys = setting.api_keys
         self.rig.services.credentials = setting.credentials

@@ -89,9 +89,12 @@ class Verification:
         """
         result = await self._run()
         is_shown = result.counterexample is not None or result.interrupted or self.session.plan.seeks_failures
-        if self._failed is None or is_shown:
+        if self._failed is None or is_shown or time.monotonic() > self.deadline:
             return result
-        counterexample, timeline = await self._exhibit_finder.find_of_named_order(*self._failed)
+        try:
+            counterexample, timeline = await self._exhibit_finder.find_of_named_order(*self._failed)
+        except asyncio.CancelledError:  # Ctrl-C: what was found is still reported
+            return replace(result, interrupted=True)
         return replace(
             result,
             checks=self.collector.results(),
@@ -109,7 +112,7 @@ class Verification:
         for name in when.orders:
             if not self._is_enough:
                 await self._play_named(name)
-        if any(check.depends_on_query_plan for check in self.runner.checks):
+        if when.orders and any(check.depends_on_query_plan for check in self.runner.checks):
             await self._play_query_plans()
         faults = when.faults_to_inject
         if faults is not None and DIES in faults.names and not target.can_die:

@@ -13,8 +13,9 @@ MAX_RECONNECTING_CALLS = 5  # several connections of a pool may have been ended
 
 def find_cold(rig: Rig, instances: list[Instance], role: Role) -> dict[Instance, int]:
     """Returns the instances to warm up, with the most calls for each, and marks them as warm."""
-    reconnecting = [instance for instance in instances if (instance.name, role) in rig.must_reconnect]
-    rig.must_reconnect.difference_update((instance.name, role) for instance in reconnecting)
+    places = {instance: (rig.proxy_of(instance.name).instance, role) for instance in instances}
+    reconnecting = [instance for instance, place in places.items() if place in rig.must_reconnect]
+    rig.must_reconnect.difference_update(places[instance] for instance in reconnecting)
     calls = dict.fromkeys(rig.target.cold(instances), 1)
     return calls | dict.fromkeys(reconnecting, MAX_RECONNECTING_CALLS)
 

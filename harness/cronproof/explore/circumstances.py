@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["forward", "backward"]
+"""In which order things are taken: from the first on, or from the last one back."""
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def read_counterexample(file: Path) -> Counterexample:
     """Reads the counterexample of a file.
 
     Raises:
-        InvalidScenario: the file contains none.
+        InvalidFile: the file contains none.
     """
     try:
         data = YAML(typ="safe", pure=True).load(decode(file, file.read_bytes()))

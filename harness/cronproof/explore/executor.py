@@ -39,8 +39,6 @@ Call = Callable[[], Coroutine[None, None, None]]
 
 START = Point("start")
 
-"""The order in which locks from outside are released."""
-
 
 @dataclass(frozen=True)
 class ExecutionSpec:

@@ -64,6 +64,8 @@ class Catalog:
     """The columns of keys, unique indexes and references."""
     keyed: Mapping[str, KeyedTable] = field(default_factory=dict)
     """The tables of `public` where a statement that names rows by key touches no others."""
+    partitioned: Collection[Table] = ()
+    """The tables whose rows all lie in partitions, which are not listed."""
     kept: Mapping[Table, bytes] = field(default_factory=dict)
     """For each table with rows of the migrations, the statement that puts them back."""
 
@@ -109,6 +111,8 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
     for table in tables:
         kinds.setdefault(table, {})  # it may have no column
     columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
+    async with connection.cursor(row_factory=class_row(Table)) as cursor:
+        partitioned = await (await cursor.execute(_SQL["partitioned"].encode())).fetchall()
     references: dict[Table, set[Table]] = {table: set() for table in tables}
     for schema, name, of_schema, of_name in await (await connection.execute(_SQL["references"].encode())).fetchall():
         table, referenced = Table(schema, name), Table(of_schema, of_name)
@@ -138,6 +142,7 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         deferred,
         fixed,
         {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},
+        frozenset(partitioned),
     )
 
 

@@ -40,6 +40,12 @@ n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and c.relpersi
 
 order by 1, 2
 
+-- name: partitioned
+-- The tables that have partitions.
+select n.nspname as schema, c.relname as name
+from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+where c.relkind = 'p'
+
 -- name: references
 -- Which table refers to which.
 select of_child.nspname, child.relname, of_parent.nspname, parent.relname

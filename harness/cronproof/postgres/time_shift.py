@@ -4,7 +4,7 @@ The server's clock cannot be set for one database, and `now()` cannot be replace
 pins its search_path. Moving what crons compare with the clock has the same effect.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection, AsyncRawCursor, sql
@@ -25,14 +25,12 @@ class TimeShift:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._all = self._written = b"select"
-        self._tables: Sequence[sql.Identifier] = ()
+        self._all: Mapping[Table, sql.Composed] = {}
+        self._written: Mapping[Table, sql.Composed] = {}
 
     async def prepare(self, catalog: Catalog) -> None:
         """Builds the statements for the tables of a catalog."""
-        updates, of_written = dict(_updates(catalog)), dict(_updates_of_written(catalog))
-        self._tables = [_name(table) for table in updates]
-        self._all, self._written = _join(updates.values()), _join(of_written.values())
+        self._all, self._written = dict(_updates(catalog)), dict(_updates_of_written(catalog))
         await self._connection.execute(f"set lock_timeout = '{LOCK_SECONDS}s'".encode())
         if is_superuser(self._connection):
             await self._connection.execute("set session_replication_role = replica")
@@ -54,23 +52,27 @@ class TimeShift:
         """
         await self._execute(self._written, [elapsed, since, by])
 
-    async def _execute(self, statement: bytes, parameters: Sequence[object]) -> None:
+    async def _execute(self, updates: Mapping[Table, sql.Composed], parameters: Sequence[object]) -> None:
+        if not updates:
+            return
         async with AsyncRawCursor(self._connection) as cursor:
             if is_superuser(self._connection):
-                await cursor.execute(statement, parameters, prepare=True)
+                await cursor.execute(_join(updates.values()), parameters, prepare=True)
                 return
+            names = [_name(table) for table in updates]
             async with self._connection.transaction():
-                for table in self._tables:
-                    await cursor.execute(sql.SQL("alter table {} disable trigger user").format(table))
-                await cursor.execute(statement, parameters)
-                for table in self._tables:
-                    await cursor.execute(sql.SQL("alter table {} enable trigger user").format(table))
+                for name in names:
+                    await cursor.execute(sql.SQL("alter table {} disable trigger user").format(name))
+                for update in updates.values():  # one by one: a table with rules cannot be changed in a WITH
+                    await cursor.execute(update, parameters)
+                for name in names:
+                    await cursor.execute(sql.SQL("alter table {} enable trigger user").format(name))
 
 
 def _join(updates: Iterable[sql.Composed]) -> bytes:
     """Joins updates of different tables into one statement, which is planned once."""
     parts = [sql.SQL("shift_{} as ({})").format(sql.SQL(str(number)), one) for number, one in enumerate(updates)]
-    return sql.SQL("with {} select").format(sql.SQL(", ").join(parts)).as_bytes() if parts else b"select"
+    return sql.SQL("with {} select").format(sql.SQL(", ").join(parts)).as_bytes()
 
 
 def _updates(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
@@ -87,10 +89,9 @@ def _updates(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
             if shifted is not None:
                 moved.append((sql.Identifier(column), shifted))
         if moved:
-            identifier = _name(table)
             sets = sql.SQL(", ").join(sql.SQL("{} = {}").format(*one) for one in moved)
             changes = sql.SQL(" or ").join(sql.SQL("{} is distinct from {}").format(*one) for one in moved)
-            yield table, sql.SQL("update {} set {} where {}").format(identifier, sets, changes)
+            yield table, sql.SQL("update {} set {} where {}").format(_rows_of(catalog, table), sets, changes)
 
 
 def _updates_of_written(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
@@ -102,10 +103,14 @@ def _updates_of_written(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]
             if kind.startswith("timestamp") and not kind.endswith("[]") and column not in generated
         ]
         if times and table.schema != "cronproof":
-            identifier = _name(table)
             moved = sql.SQL("{0} = case when {0} >= $2 then {0} - $1::interval else {0} end")
             sets = sql.SQL(", ").join(moved.format(one) for one in times)
-            yield table, sql.SQL("update {} set {} where xmin <> $3").format(identifier, sets)
+            yield table, sql.SQL("update {} set {} where xmin <> $3").format(_rows_of(catalog, table), sets)
+
+
+def _rows_of(catalog: Catalog, table: Table) -> sql.Composed:
+    """Names a table without those that inherit from it, which have updates of their own."""
+    return sql.SQL("{}" if table in catalog.partitioned else "only {}").format(_name(table))
 
 
 def _name(table: Table) -> sql.Identifier:

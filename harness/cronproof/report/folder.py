@@ -90,7 +90,10 @@ def keep_if_filled(folder: Path, values: Collection[str]) -> Iterator[None]:
 def _redact_logs(folder: Path, values: Collection[str]) -> None:
     for log in (folder / LOGS).glob("*"):
         text = log.read_text("utf-8", errors="backslashreplace")
-        write_whole(log, "".join(redacted(line, values) for line in text.splitlines(keepends=True)))
+        try:
+            write_whole(log, "".join(redacted(line, values) for line in text.splitlines(keepends=True)))
+        except OSError:  # a full disk: a log that cannot be redacted is not kept
+            log.unlink()
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -28,9 +28,10 @@ class Sharing:
         pids = list(pids_of(self._pid))
         if address := self._find_foreign_server(pids, ports):
             return f"is connected to {address}, which is none of cronproof's"
-        if lock := next((lock for lock in _locks(pids) if lock not in self._locks), None):
-            return f"has locked {_path_of(*lock)}, which is a file"
-        return None
+        locked = [_path_of(*lock) for lock in _locks(pids) if lock not in self._locks]
+        # Nobody else can open a deleted file: a runtime uses it among its own processes.
+        shared = next((path for path in locked if not path.endswith(" (deleted)")), None)
+        return f"has locked the file {shared}" if shared else None
 
     def _find_foreign_server(self, pids: Iterable[str], ports: Collection[int]) -> str | None:
         """Returns the address of a server that it is connected to, if that is not ours. Its own
@@ -95,4 +96,4 @@ def _path_of(pid: str, place: str) -> str:
                 found = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
                 if found == place:
                     return str(file.readlink())
-    return f"the file {place}"
+    return place

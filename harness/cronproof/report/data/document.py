@@ -140,7 +140,9 @@ class ScenarioEntry(_Entry):
     faults: Sequence[MessageOutcome] | None = Field(
         None, description="The truth table: a line for each message in each execution with faults."
     )
-    counterexample: str | None = Field(None, description="The file of the shortest schedule that fails.")
+    counterexample: str | None = Field(
+        None, description="The file of the shortest schedule that fails, or of a named order that does."
+    )
     schedule: Counterexample | None = Field(None, description="What is in that file.")
     timeline: Timeline | None = Field(
         None, description="The timeline of that schedule; if there is none, of one that passes."
@@ -216,7 +218,7 @@ def read_document(file: Path) -> Document:
     """Reads the document of a file.
 
     Raises:
-        InvalidReport: it holds none, or one of another version.
+        InvalidFile: it holds none, or one of another version.
     """
     try:
         text = decode(file, file.read_bytes())

@@ -25,7 +25,7 @@ def which(exploration: Exploration) -> str:
     """Describes which of all schedules were executed."""
     kind, _, rest = exploration.strategy.partition(":")
     if not exploration.schedules:
-        return "nothing was executed"
+        return f"nothing was executed: {exploration.stopped}" if exploration.stopped else "nothing was executed"
     if exploration.ended != "complete":
         why = f"stopped: {exploration.stopped}" if exploration.stopped else "ended before all were run"
         return f"{exploration.strategy}, {'until one failed' if exploration.ended == 'failed' else why}"
