@@ -132,9 +132,11 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
     if subject.is_explained:
         concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 
-    def rank(file: ScenarioFile) -> tuple[bool, int]:
-        has_proving_check = any(check.id == subject.proves for check in file.scenario.checks)
-        return not has_proving_check, _COST.index(file.scenario.test)
+    def rank(file: ScenarioFile) -> tuple[bool, int, bool]:
+        checks = file.scenario.checks
+        has_proving_check = any(check.id == subject.proves for check in checks)
+        has_many_orders = any(check.depends_on_query_plan for check in checks)
+        return not has_proving_check, _COST.index(file.scenario.test), has_many_orders
 
     return sorted(concerned, key=rank)
 
