@@ -104,7 +104,7 @@ def test_a_file_that_is_locked_in_a_call_proves_nothing(verify: Verify) -> None:
     result = verify(target("locks-a-file"), orders="[one-after-the-other]")
 
     assert result.verdict == "INCONCLUSIVE"
-    assert f"A has locked the file {SERVER}: what it does there" in str(result.reason)
+    assert f"B has locked the file {SERVER}, as A has: what it does there" in str(result.reason)
 
 
 def test_a_server_that_contacts_nothing_proves_nothing(verify: Verify) -> None:

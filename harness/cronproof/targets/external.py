@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,8 @@ class External:
         self._services = services
         self._logs = logs
         self._servers: dict[tuple[str, Role], Server] = {}
+        self._locked_by: dict[str, str] = {}
+        """The instance that has locked a file, by path."""
         self._role: Role = "service_role"
         self._warm: set[tuple[Instance, Role]] = set()
         self._open = contextlib.AsyncExitStack()
@@ -193,8 +195,19 @@ class External:
             server.looks += 1
             door = server.endpoints
             ours = (server.database_port, door.http_port, door.tls_port, door.proxy.port)
-            server.shared = server.process.find_shared(ours)
+            server.shared = self._find_shared(name, server.process, ours)
         return server.shared
+
+    def _find_shared(self, name: str, process: Process, ports: Collection[int]) -> str | None:
+        if process.sharing is None:
+            return None
+        if address := process.sharing.find_foreign_server(ports):
+            return f"is connected to {address}, which is none of cronproof's"
+        for path in process.sharing.find_locked_files():
+            other = self._locked_by.setdefault(path, name)  # a file of one instance keeps nobody waiting
+            if other != name:
+                return f"has locked the file {path}, as {other} has"
+        return None
 
     def complaint(self, response: CronResponse) -> str | None:
         """Returns the mistake in the configuration that the status suggests, if any."""

@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -36,7 +36,8 @@ class Process:
     log: Path
     """The file that gets all its output."""
     _process: asyncio.subprocess.Process | None = None
-    _sharing: Sharing | None = None
+    sharing: Sharing | None = None
+    """What it shares with others; None where that cannot be seen."""
     _heard_bytes: int = 0
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
@@ -91,7 +92,7 @@ class Process:
                     )
                 await asyncio.sleep(POLL_SECONDS)
         if self._process is not None and self.can_tell_whether_idle:
-            self._sharing = Sharing(self._process.pid)
+            self.sharing = Sharing(self._process.pid)
         for process in self._process_tree():
             with contextlib.suppress(psutil.Error):
                 if process.name() == "node" and "preload.cjs" not in process.environ().get("NODE_OPTIONS", ""):
@@ -109,10 +110,6 @@ class Process:
         https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
         """
         return self._process is not None and _sleeps(str(self._process.pid))
-
-    def find_shared(self, ports: Collection[int]) -> str | None:
-        """Returns what it shares outside cronproof's control, whose servers have these ports."""
-        return None if self._sharing is None else self._sharing.find(ports)
 
     @property
     def exit_code(self) -> int | None:

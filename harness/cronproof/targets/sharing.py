@@ -21,22 +21,17 @@ class Sharing:
         """The sockets that were looked at, unless one of them was about to be connected."""
         self._locks = set(_locks(pids_of(self._pid)))
 
-    def find(self, ports: Collection[int]) -> str | None:
-        """Returns the first thing that it shares, as the rest of a sentence. `ports` are those of
-        cronproof's own servers, on loopback.
+    def find_locked_files(self) -> Iterator[str]:
+        """Yields the files that it has locked since it was started."""
+        for pid, place in _locks(pids_of(self._pid)):
+            if (pid, place) not in self._locks:
+                yield _path_of(pid, place)
+
+    def find_foreign_server(self, ports: Collection[int]) -> str | None:
+        """Returns the address of a server that it is connected to, if that is not one of cronproof's, on
+        loopback at these ports. Its own servers and callers do not count.
         """
         pids = list(pids_of(self._pid))
-        if address := self._find_foreign_server(pids, ports):
-            return f"is connected to {address}, which is none of cronproof's"
-        locked = [_path_of(*lock) for lock in _locks(pids) if lock not in self._locks]
-        # Nobody else can open a deleted file: a runtime uses it among its own processes.
-        shared = next((path for path in locked if not path.endswith(" (deleted)")), None)
-        return f"has locked the file {shared}" if shared else None
-
-    def _find_foreign_server(self, pids: Iterable[str], ports: Collection[int]) -> str | None:
-        """Returns the address of a server that it is connected to, if that is not ours. Its own
-        servers and callers do not count.
-        """
         sockets = frozenset(link for pid in pids for link in _links(pid) if link.startswith("socket:"))
         if sockets == self._sockets:  # to read the connections of the whole machine may take ten milliseconds
             return None
