@@ -68,6 +68,8 @@ class ScenarioRunner:
     _settings: dict[Data, Setting] = field(default_factory=dict)
     _is_fresh: bool = False
     """Whether the next execution is to be one of new processes."""
+    _fails_in_new: set[int] = field(default_factory=set)
+    """The checks, by number, that have failed in new processes: they need not be tried there again."""
     _hung: str | None = None
     """Why nothing can be executed, if so: the first call did not end."""
     _held: str | None = None
@@ -133,7 +135,7 @@ class ScenarioRunner:
             tables=self.tables,
         )
         judged = await self._judge(evidence, execution.elapsed)
-        if self._may_remember and any(finding.verdict == "FAIL" for finding in judged.findings):
+        if self._may_remember and not _find_failed(judged) <= self._fails_in_new:
             judged = await self._judge_in_new_processes(judged, spec, data)
         return judged, execution
 
@@ -158,6 +160,7 @@ class ScenarioRunner:
             again, _ = await self._play(judged.order, make_policy, data, replace(spec, known=()))
         finally:
             self._is_fresh = False
+        self._fails_in_new |= _find_failed(again)
         passes = all(
             new.verdict == "PASS"
             for old, new in zip(judged.findings, again.findings, strict=True)
@@ -431,3 +434,8 @@ class ScenarioRunner:
         self.rig.services.reset(given)
         for proxy in self.rig.proxies:
             proxy.forget()
+
+
+def _find_failed(evidence: Evidence) -> set[int]:
+    """Returns the numbers of the checks that have failed."""
+    return {number for number, finding in enumerate(evidence.findings) if finding.verdict == "FAIL"}
