@@ -113,7 +113,6 @@ match MISTAKE:
         time.sleep(60)
     case "works-at-start":
         work_at_start()
-        threading.Thread(target=work_at_start).start()
         ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
     case _:
         ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
