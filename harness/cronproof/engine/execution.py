@@ -102,10 +102,8 @@ class Execution(Environment):
         rig = self._rig
         async with rig.database.rows_locked(UNITS) as locks:
             await executor.run(policy, until_blocked=True)
-            owners = {pid: owner for proxy in rig.proxies for pid, owner in proxy.owners.items()}
-            pids = sorted(
-                owners, key=lambda pid: (owners[pid], pid)
-            )  # in the order of the instances, then of connecting
+            owners = rig.owners
+            pids = sorted(owners, key=lambda pid: (owners[pid], pid))  # by instance, then in the order of connecting
             for _ in range(await locks.separate(pids)):
                 await locks.release(last=releases == "backward")
                 await executor.settle()

@@ -60,6 +60,11 @@ class Rig:
         return next(proxy for proxy in self.proxies if proxy.instance in (instance, SHARED))
 
     @property
+    def owners(self) -> dict[int, str]:
+        """Each connected backend, with the instance that used it last."""
+        return {pid: owner for proxy in self.proxies for pid, owner in proxy.owners.items()}
+
+    @property
     def probe(self) -> IdleProbe | None:
         """The probe that tells whether an instance is at rest; None if the target cannot tell."""
         return None if self.target.is_idle is None else _Probe(self.target.is_idle, self.proxy_of, self.target.activity)
@@ -69,8 +74,7 @@ class Rig:
         busy = self.proxy_of(instance).busy_pids(instance)
         if not busy:
             return []
-        owners = {pid: owner for proxy in self.proxies for pid, owner in proxy.owners.items()}
-        owners |= dict.fromkeys(self.database.lockers, SOMEBODY_ELSE)
+        owners = self.owners | dict.fromkeys(self.database.lockers, SOMEBODY_ELSE)
         found: set[int] = set()
         # An instance waits only if all its concurrent statements do. Otherwise it may continue.
         for pids in [[pid] for pid in busy] if self.has_channels else [busy]:
@@ -99,7 +103,7 @@ class Rig:
         if found is None:
             return None
         pid, what = found
-        owner = next((proxy.owners[pid] for proxy in self.proxies if pid in proxy.owners), SHARED)
+        owner = self.owners.get(pid, SHARED)
         await self._reconnect([pid] if pid else [])
         await self.database.roll_back_prepared()
         return (

@@ -73,7 +73,7 @@ class ScenarioRunner:
     _hung: str | None = None
     """Why nothing can be executed, if so: the first call did not end."""
     _held: str | None = None
-    """What a session still holds of an earlier call, so that the execution depends on it."""
+    """Why the next execution depends on what was before it, for example on what a session still holds."""
 
     @property
     def when(self) -> When:

@@ -4,7 +4,9 @@ The server's clock cannot be set for one database, and `now()` cannot be replace
 pins its search_path. Moving what crons compare with the clock has the same effect.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection, AsyncRawCursor, sql
@@ -16,6 +18,22 @@ from cronproof.postgres.connect import is_superuser
 LOCK_SECONDS = 2  # an instance in the middle of a transaction may hold locks
 
 
+@dataclass(frozen=True)
+class _Updates:
+    """An update for each table."""
+
+    by_table: Mapping[Table, sql.Composed]
+
+    @functools.cached_property
+    def joined(self) -> bytes:
+        """All of them as one statement, which is planned once."""
+        parts = [
+            sql.SQL("shift_{} as ({})").format(sql.SQL(str(number)), update)
+            for number, update in enumerate(self.by_table.values())
+        ]
+        return sql.SQL("with {} select").format(sql.SQL(", ").join(parts)).as_bytes()
+
+
 class TimeShift:
     """Makes the rows of a database older, without firing its triggers.
 
@@ -25,12 +43,11 @@ class TimeShift:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._all: Mapping[Table, sql.Composed] = {}
-        self._written: Mapping[Table, sql.Composed] = {}
+        self._all = self._written = _Updates({})
 
     async def prepare(self, catalog: Catalog) -> None:
         """Builds the statements for the tables of a catalog."""
-        self._all, self._written = dict(_updates(catalog)), dict(_updates_of_written(catalog))
+        self._all, self._written = _Updates(dict(_updates(catalog))), _Updates(dict(_updates_of_written(catalog)))
         await self._connection.execute(f"set lock_timeout = '{LOCK_SECONDS}s'".encode())
         if is_superuser(self._connection):
             await self._connection.execute("set session_replication_role = replica")
@@ -52,27 +69,21 @@ class TimeShift:
         """
         await self._execute(self._written, [elapsed, since, by])
 
-    async def _execute(self, updates: Mapping[Table, sql.Composed], parameters: Sequence[object]) -> None:
-        if not updates:
+    async def _execute(self, updates: _Updates, parameters: Sequence[object]) -> None:
+        if not updates.by_table:
             return
         async with AsyncRawCursor(self._connection) as cursor:
             if is_superuser(self._connection):
-                await cursor.execute(_join(updates.values()), parameters, prepare=True)
+                await cursor.execute(updates.joined, parameters, prepare=True)
                 return
-            names = [_name(table) for table in updates]
+            names = [_name(table) for table in updates.by_table]
             async with self._connection.transaction():
                 for name in names:
                     await cursor.execute(sql.SQL("alter table {} disable trigger user").format(name))
-                for update in updates.values():  # one by one: a table with rules cannot be changed in a WITH
+                for update in updates.by_table.values():  # one by one: a table with rules cannot be changed in a WITH
                     await cursor.execute(update, parameters)
                 for name in names:
                     await cursor.execute(sql.SQL("alter table {} enable trigger user").format(name))
-
-
-def _join(updates: Iterable[sql.Composed]) -> bytes:
-    """Joins updates of different tables into one statement, which is planned once."""
-    parts = [sql.SQL("shift_{} as ({})").format(sql.SQL(str(number)), one) for number, one in enumerate(updates)]
-    return sql.SQL("with {} select").format(sql.SQL(", ").join(parts)).as_bytes()
 
 
 def _updates(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
