@@ -83,14 +83,8 @@ class ExhibitFinder:
             self.collector.stop("a schedule failed, but not when it was executed again")
             return None, None
         self.collector.add(evidence, first=True)
-        check, finding = found
         watched = await self.runner.watch(SchedulePolicy(failing.schedule), failing.data, rows=True)
-        if not watched:
-            self.collector.stop("a schedule failed, but could not be executed a third time")
-            return self._counterexample(failing.data, evidence, check, finding), None
-        broken = find_broken_step(check, finding.message, watched)
-        timeline = replace(make_timeline(watched), broken=broken)
-        return self._counterexample(failing.data, evidence, check, finding), timeline
+        return self._show(evidence, found, watched, data=failing.data)
 
     async def find_of_named_order(
         self, failed: Evidence, circumstances: Circumstances
@@ -105,13 +99,26 @@ class ExhibitFinder:
                 self.collector.stop(f"{failed.order} failed, but not when it was executed again{reason}")
                 return None, None
             watched = await self.runner.watch(CounterexamplePolicy(steps), (), rows=True, spec=spec)
+        return self._show(evidence, found, watched, circumstances=circumstances, order=failed.order)
+
+    def _show(
+        self,
+        evidence: Evidence,
+        found: tuple[Check, Finding],
+        watched: Sequence[Evidence],
+        *,
+        data: Data = (),
+        circumstances: Circumstances = USUAL,
+        order: str | None = None,
+    ) -> tuple[Counterexample, Timeline | None]:
+        """Makes the counterexample and, from the evidence after each step, its timeline."""
         check, finding = found
-        counterexample = self._counterexample((), evidence, check, finding, circumstances=circumstances)
+        counterexample = self._counterexample(data, evidence, check, finding, circumstances=circumstances)
         if not watched:
-            self.collector.stop(f"{failed.order} failed, but could not be executed a third time")
+            self.collector.stop(f"{order or 'a schedule'} failed, but could not be executed a third time")
             return counterexample, None
         broken = find_broken_step(check, finding.message, watched)
-        return counterexample, replace(make_timeline(watched), broken=broken, order=failed.order)
+        return counterexample, replace(make_timeline(watched), broken=broken, order=order)
 
     def _find_worst(self, evidence: Evidence) -> tuple[Check, Finding] | None:
         """Returns a check that failed. If several did, one about what a recipient got is preferred."""
