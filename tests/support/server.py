@@ -3,6 +3,7 @@
 `python server.py PORT [MISTAKE]`; httpx and psycopg are configured by the environment.
 """
 
+import contextlib
 import fcntl
 import itertools
 import json
@@ -11,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,8 +31,21 @@ def note(job_id: int) -> None:
         )
 
 
+CLAIM_THAT_EXPIRES = """
+update public.jobs as j set followup_sent_at = now()
+from public.customers as c
+where c.id = j.customer_id and j.status = 'completed'
+    and (j.followup_sent_at is null or j.followup_sent_at < now() - interval '1 minute')
+    and not exists (select from public.system_events as e where e.job_id = j.id::text)
+returning j.id, c.phone_number
+"""
+RENEW = "update public.jobs set followup_sent_at = now() where id = %s"
+RENEWAL_SECONDS = 0.2
+
+
 CALLS = itertools.count(1)
 SENT = set[int]()
+TLS = httpx.create_ssl_context()  # the slowest part of a call, so made once
 
 
 def cron() -> dict[str, object]:
@@ -58,29 +73,63 @@ def cron() -> dict[str, object]:
     return follow_up()
 
 
+@contextlib.contextmanager
+def renewed(job_id: int) -> Iterator[None]:
+    """Renews the claim of a job every now and then, as long as the block lasts."""
+    is_over = threading.Event()
+
+    def renew() -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            while not is_over.wait(RENEWAL_SECONDS):
+                connection.execute(RENEW, [job_id])
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    yield
+    is_over.set()
+    thread.join()
+
+
 def follow_up() -> dict[str, object]:
+    expires = MISTAKE in {"expires", "renews"}
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        jobs = connection.execute(CLAIM).fetchall()
+        jobs = connection.execute(CLAIM_THAT_EXPIRES if expires else CLAIM).fetchall()
         for job_id, phone in jobs:
             if MISTAKE == "remembers" and job_id in SENT:
                 continue
             SENT.add(job_id)
+            if MISTAKE == "reads-rest":
+                read_rest(job_id)
             if MISTAKE == "phones-home":
                 try:
-                    httpx.get("https://telemetry.example.com/jobs", timeout=5)
+                    httpx.get("https://telemetry.example.com/jobs", timeout=5, verify=TLS)
                 except httpx.HTTPError as error:
                     print(error, flush=True)  # noqa: T201  (what it writes is a part of the test)
             if MISTAKE == "dies":
                 os._exit(7)
-            response = httpx.post(
-                f"{os.environ.get('OPENPHONE_API_URL', 'https://api.openphone.com')}/v1/messages",
-                json={"content": "Hi!", "from": "PN0000000001", "to": [phone]},
-                headers={"Authorization": os.environ["OPENPHONE_API_KEY"]},
-                timeout=60,
-            )
+            with renewed(job_id) if MISTAKE == "renews" else contextlib.nullcontext():
+                response = httpx.post(
+                    f"{os.environ.get('OPENPHONE_API_URL', 'https://api.openphone.com')}/v1/messages",
+                    json={"content": "Hi!", "from": "PN0000000001", "to": [phone]},
+                    headers={"Authorization": os.environ["OPENPHONE_API_KEY"]},
+                    timeout=60,
+                    verify=TLS,
+                )
             if response.status_code != 202:
                 connection.execute("update public.jobs set followup_sent_at = null where id = %s", [job_id])
+            elif expires:
+                note(job_id)
     return {"success": True, "processed": len(jobs)}
+
+
+def read_rest(job_id: int) -> None:
+    key = os.environ["SUPABASE_SERVICE_ROLE_KEY"]
+    httpx.get(
+        f"{os.environ['SUPABASE_URL']}/rest/v1/jobs",
+        params={"select": "id", "id": f"eq.{job_id}"},
+        headers={"apikey": key, "Authorization": f"Bearer {key}"},
+        verify=TLS,
+    ).raise_for_status()
 
 
 def work_at_start() -> None:

@@ -169,6 +169,18 @@ def test_a_server_outside_meets_every_fault(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("mistake", "verdict"), [("expires", "FAIL"), ("renews", "INCONCLUSIVE")])
+def test_a_claim_that_a_timer_renews_is_not_taken_for_one_that_expires(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch, mistake: str, verdict: str
+) -> None:
+    monkeypatch.setattr("cronproof.engine.scenario_runner.TIMER_SECONDS", 1.0)
+    result = verify(target(mistake), orders="[one-after-the-other]\n  faults: [slow-after]\n  again: 15 minutes")
+
+    assert result.verdict == verdict
+    is_told = "A did something by a timer (update public.jobs set followup_sent_at = now()" in str(result.reason)
+    assert is_told == (verdict == "INCONCLUSIVE")
+
+
 @pytest.fixture
 def at_once(tmp_path: Path) -> Path:
     """Two instances of a cron that is only required to answer 200."""

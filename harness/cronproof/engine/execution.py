@@ -13,7 +13,7 @@ from cronproof.domain.work import UNITS
 from cronproof.engine.inconclusive import find_hit, find_reason, find_shared
 from cronproof.engine.rig import Rig
 from cronproof.explore.circumstances import Direction
-from cronproof.explore.executor import Environment, ExecutionSpec, Executor
+from cronproof.explore.executor import ActedByTimer, Environment, ExecutionSpec, Executor
 from cronproof.explore.policy import Diverged, NeverReached, Policy
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.fault import DIES, FaultName
@@ -52,6 +52,8 @@ class Execution(Environment):
         """How far time was shifted in it."""
         self.inconclusive_reason: str | None = None
         self.never_reached = False
+        self.acted_by_timer: str | None = None
+        """What an instance did by a timer while its call was slow."""
         self._rig = rig
         self._when = when
         self._spec = spec
@@ -80,6 +82,8 @@ class Execution(Environment):
                 await executor.run(policy)
             except NeverReached as error:
                 self.inconclusive_reason, self.never_reached = str(error), True
+            except ActedByTimer as error:
+                self.inconclusive_reason = self.acted_by_timer = str(error)
             except (NotAtRest, Diverged) as error:
                 self.inconclusive_reason = str(error)
             finally:

@@ -3,18 +3,16 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import cached_property, partial
-
-import psycopg
 
 from cronproof.checks.check import Check
 from cronproof.domain.choice import Data
 from cronproof.domain.database import Rows
 from cronproof.domain.instance import Instance
-from cronproof.engine import collect, recovery
+from cronproof.engine import collect
 from cronproof.engine.evaluate import ExecutionSummary, evaluate
 from cronproof.engine.execution import AfterStep, BeforeStep, Execution
+from cronproof.engine.judge import judge
 from cronproof.engine.memo import Memo
 from cronproof.engine.rig import Rig
 from cronproof.engine.warmup import find_cold, warm_up
@@ -27,12 +25,16 @@ from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy, SchedulePolicy
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem, abbreviate
+from cronproof.gate.fault import SLOWNESS
 from cronproof.gate.names import step_name
 from cronproof.postgres.reset import Script
 from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.when import When
 
 ATTEMPTS = 3
+TIMER_SECONDS = 30.0
+"""How long a slow call is really slow before its instance is believed to have no timer: leases are
+usually renewed every few seconds."""
 REMEMBERS = (
     "it fails only in a process that has run before, which remembers something that the reset of the rows does not undo; "
     "set `restart: true`, or remove that state"
@@ -70,6 +72,8 @@ class ScenarioRunner:
     """Whether the next execution is to be one of new processes."""
     _fails_in_new: set[int] = field(default_factory=set)
     """The checks, by number, that have failed in new processes: they need not be tried there again."""
+    _acts_by_timer: str | None = None
+    """What an instance does by a timer while a call of it is slow. Empty: nothing; None: nobody has looked."""
     _hung: str | None = None
     """Why nothing can be executed, if so: the first call did not end."""
     _held: str | None = None
@@ -134,9 +138,11 @@ class ScenarioRunner:
             data=data,
             tables=self.tables,
         )
-        judged = await self._judge(evidence, execution.elapsed)
+        judged = await judge(self.rig, self.when, self.checks, evidence, execution.elapsed)
         if self._may_remember and not _find_failed(judged) <= self._fails_in_new:
             judged = await self._judge_in_new_processes(judged, spec, data)
+        if self.rig.target.is_external and _find_failed(judged) and any(s.fault in SLOWNESS for s in judged.steps):
+            judged = await self._judge_with_timers(judged, spec, data)
         return judged, execution
 
     @property
@@ -148,11 +154,10 @@ class ScenarioRunner:
         """Executes the same steps in new processes. What fails only in one that ran before is no
         finding about the cron: the rows were reset, and the memory of the process was not.
         """
-        steps = [(step.name, step_name(step.point)) for step in judged.steps]
         policies: list[CounterexamplePolicy] = []
 
         def make_policy() -> CounterexamplePolicy:
-            policies.append(CounterexamplePolicy(steps))
+            policies.append(_same_steps(judged))
             return policies[-1]
 
         self._is_fresh = True
@@ -166,7 +171,7 @@ class ScenarioRunner:
             for old, new in zip(judged.findings, again.findings, strict=True)
             if old.verdict == "FAIL"
         )
-        if not passes or policies[-1].position < len(steps):
+        if not passes or policies[-1].position < len(judged.steps):
             return judged
         failed = next(
             f"{check.id}: {one.message}"
@@ -175,76 +180,18 @@ class ScenarioRunner:
         )
         return evaluate(self.checks, replace(judged, inconclusive_reason=f"{REMEMBERS} ({failed})"))
 
-    async def _judge(self, evidence: Evidence, elapsed: timedelta) -> Evidence:
-        """Evaluates the checks, after a recovery if one needs it.
-
-        Where the scenario does not say when the crons are due again, the recovery calls them at once.
-        A guard may forbid that, so what is missing then may still come an hour after the last run.
+    async def _judge_with_timers(self, judged: Evidence, spec: ExecutionSpec, data: Data) -> Evidence:
+        """Executes the same steps, and lets a slow call be slow: an instance that does something by a
+        timer meanwhile could have renewed what expired when time passed at once.
         """
-        if evidence.inconclusive_reason is not None or not any(check.needs_recovery for check in self.checks):
-            return evaluate(self.checks, evidence)
-        period, rounds = self.when.period, list[int]()
-        judged = evaluate(self.checks, await self._recovered(evidence, elapsed, period, rounds))
-        pairs = list(zip(self.checks, judged.findings, strict=True))
-        if (
-            period
-            or judged.inconclusive_reason is not None
-            or judged.did_not_settle is not None
-            or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs)
-        ):
+        if self._acts_by_timer is None:
+            patient = replace(spec, known=(), listen_seconds=TIMER_SECONDS)
+            await self.reset(data)
+            execution = await self.execute(_same_steps(judged), patient)
+            self._acts_by_timer = execution.acted_by_timer or ""
+        if not self._acts_by_timer:
             return judged
-        later = evaluate(
-            self.checks, await self._recovered(evidence, timedelta(), recovery.LONGEST_CLAIM, rounds, only_written=True)
-        )
-        if later.inconclusive_reason is not None or later.did_not_settle is not None:
-            return judged
-        findings = [
-            new if old.verdict == "INCONCLUSIVE" or (old.verdict == "FAIL" and check.may_change_in_recovery) else old
-            for (check, old), new in zip(pairs, later.findings, strict=True)
-        ]
-        return replace(later, findings=findings, anomalies=judged.anomalies)
-
-    async def _recovered(
-        self,
-        evidence: Evidence,
-        elapsed: timedelta,
-        period: timedelta,
-        rounds: list[int],
-        *,
-        only_written: bool = False,
-    ) -> Evidence:
-        """Adds what a recovery has come to. Its rounds are added to those before."""
-        rig, rows = self.rig, evidence.after
-        try:
-            recovered = await recovery.recover(
-                rig,
-                self.instances,
-                rows,
-                period=period,
-                elapsed=elapsed,
-                only_written=only_written,
-                counts_attempts=any(check.counts_attempts for check in self.checks),
-            )
-        except TimeoutError:
-            await rig.terminate()
-            reason = f"a cron that ran again had not ended after {recovery.CALL_SECONDS:g} s"
-            return replace(evidence, inconclusive_reason=reason)
-        except NotAtRest as error:
-            return replace(evidence, inconclusive_reason=str(error))
-        except psycopg.errors.LockNotAvailable:
-            return replace(
-                evidence, inconclusive_reason="time cannot pass: an instance keeps rows locked after its call"
-            )
-        rounds += recovered.rounds
-        unsettled = f"rows or messages still changed after {recovery.MAX_ROUNDS} more runs"
-        return replace(
-            evidence,
-            sent=collect.collect_sent(rig, self.instances, rounds),
-            recovered=recovered.rows,
-            still_tried=recovered.still_tried,
-            inconclusive_reason=rig.take_stray(),
-            did_not_settle=None if recovered.rows else unsettled,
-        )
+        return evaluate(self.checks, replace(judged, inconclusive_reason=self._acts_by_timer))
 
     async def summarize(self, item: WorkItem, attempts: int = ATTEMPTS) -> tuple[ExecutedSchedule, ExecutionSummary]:
         """Makes one execution of an exploration.
@@ -434,6 +381,11 @@ class ScenarioRunner:
         self.rig.services.reset(given)
         for proxy in self.rig.proxies:
             proxy.forget()
+
+
+def _same_steps(evidence: Evidence) -> CounterexamplePolicy:
+    """Makes a policy that takes the same steps again."""
+    return CounterexamplePolicy([(step.name, step_name(step.point)) for step in evidence.steps])
 
 
 def _find_failed(evidence: Evidence) -> set[int]:

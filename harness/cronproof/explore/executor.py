@@ -34,6 +34,18 @@ from cronproof.gate.point import Point
 from cronproof.gate.trace import Decision, Step, Trace
 from cronproof.internal_errors import watch
 
+
+class ActedByTimer(Exception):
+    """An instance did something by itself while its call was slow."""
+
+    def __init__(self, instance: str, point: Point) -> None:
+        """Says what it did."""
+        super().__init__(
+            f"while a call of {instance} was slow, {instance} did something by a timer ({point.label}): it may renew what "
+            "expires, and time that passes at once lets no timer act"
+        )
+
+
 Call = Callable[[], Coroutine[None, None, None]]
 """Calls an instance's cron and keeps its answer; never raises."""
 
@@ -56,6 +68,8 @@ class ExecutionSpec:
     """Whether every unit's row is locked from outside until no instance can continue; then the rows
     for which one waits are released one at a time, in this order.
     """
+    listen_seconds: float = 0.0
+    """How long a slow call is really slow, so that the timers of its instance can act."""
     known: Sequence[Footprint] = ()
     """The footprints of the first decisions, from an execution with the same beginning."""
 
@@ -119,6 +133,7 @@ class Executor:
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
+            ActedByTimer: an instance did something by itself while its call was slow.
             Exception: what the policy raises.
         """
         while not all(map(self.finished, self._calls)):
@@ -257,9 +272,25 @@ class Executor:
             self.trace.steps[-1] = replace(self.trace.steps[-1], footprint=EVERYTHING)
         if fault in SLOWNESS:
             self.trace.slow.add(name)
+            await self._listen(instance)
             if not self._spec.is_sequential:
                 await self._environment.pass_time()
         await self._environment.after_step(self.trace)
+
+    async def _listen(self, instance: str) -> None:
+        """Waits for what the instance does by itself while its call is slow.
+
+        Raises:
+            ActedByTimer: it did something.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._spec.listen_seconds
+        held = list(self._channels.parked.get(instance, []))
+        while (left := deadline - loop.time()) > 0:
+            await self._rest.change_within(left)
+            for one in self._channels.parked.get(instance, []):
+                if one not in held:
+                    raise ActedByTimer(instance, one.point)
 
     def _comes_later(self, instance: str) -> bool:
         """Whether this is the instance's first step after its start, but not the first of all."""
