@@ -89,6 +89,7 @@ def test_a_run_that_is_killed_while_its_server_is_made_leaves_nothing(short_fold
     wait_until(lambda: not list(short_folder.glob("cronproof*")) and not living_in(short_folder))
 
 
+@pytest.mark.slow
 def test_a_run_whose_guard_was_killed_clears_up_itself(short_folder: Path) -> None:
     run = Started(short_folder, "scenarios/3-race")
     server = run.until_scenarios_run()

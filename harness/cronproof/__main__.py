@@ -1,5 +1,6 @@
 """The command `cronproof`, also as `python -m cronproof`."""
 
+import gc
 import os
 import signal
 import sys
@@ -14,9 +15,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
             signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    gc.disable()  # nothing that is loaded is garbage, and to look for some takes a tenth of a second
     try:
         from cronproof.cli import app  # noqa: PLC0415  (loading takes long enough to be interrupted)
 
+        gc.enable()
         app.main()
     except KeyboardInterrupt:
         print("cronproof: interrupted", file=sys.stderr)  # noqa: T201  (the console is not loaded)

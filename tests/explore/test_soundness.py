@@ -106,7 +106,7 @@ PROGRAM = st.one_of(
 TAKE = "select id from one where n < 15 for update skip locked"  # one row, or none
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @example(programs=[["begin", TAKE, "commit"], [TAKE]])  # looks while the row is locked, and after
 @example(
     programs=[["update one set n = 30 where id = 1"], ["update one set n = 0 where n = 30"]]

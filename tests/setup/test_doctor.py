@@ -34,6 +34,7 @@ def test_each_cron_is_called_once_and_told_with_what_it_reached(await_: Await) -
     assert lines[-1].startswith("ok messages that reached the mocks: openphone")
 
 
+@pytest.mark.slow
 def test_hosts_that_were_refused_are_told(await_: Await, tmp_path: Path) -> None:
     lines = told(outside(target("phones-home"), tmp_path), await_)
 

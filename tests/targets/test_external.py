@@ -129,7 +129,7 @@ def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: 
     assert "403 Forbidden" in "\n".join(output.lines)
 
 
-@pytest.mark.parametrize("mistake", ["", "works-at-start"])
+@pytest.mark.parametrize("mistake", ["", pytest.param("works-at-start", marks=pytest.mark.slow)])
 def test_an_instance_is_killed_at_each_of_its_points(mistake: str, verify: Verify) -> None:
     result = verify(target(mistake), orders="[one-after-the-other]\n  faults: [dies]")
 

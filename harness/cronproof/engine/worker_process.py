@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,7 @@ def work(connection: Connection, server: Server, plan: Plan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    gc.freeze()  # what is loaded stays, and need not be looked through again and again
     show_data(plan.shows_data)
     logging.getLogger().addHandler(logging.NullHandler())  # as in the run: what crons log is in the findings
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, asyncio.CancelledError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import multiprocessing
 import os
@@ -174,6 +175,7 @@ def _prepared() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.disable()
+    gc.freeze()  # as in a worker
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
 
 
