@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from cronproof.domain.crons import CronName
 from cronproof.errors import InvalidFile, InvalidScenario, Mistake, UsageError, nearest
@@ -33,24 +33,31 @@ TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "s
 
 @dataclass(frozen=True)
 class Source:
-    """A file, the SHA-256 of its content, and its YAML nodes with their places."""
+    """A file: what is in it, the SHA-256 of its content, and its YAML nodes, which know their places."""
 
     file: Path
     root: Any
     sha256: str = ""
+    node: Node | None = None
 
     def mistake(self, path: Sequence[str | int], message: str) -> Mistake:
         """Makes a mistake at the deepest part of `path` that is in the file."""
-        node, line, column = self.root, 0, 0
-        for key in path:
-            if isinstance(node, CommentedMap) and key in node:
-                line, column = node.lc.key(key)
-            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-                line, column = node.lc.item(key)
-            else:
+        node, line, column = self.node, 0, 0
+        for part in path:
+            place, node = _step(node, part)
+            if place is None:
                 break
-            node = node[key]
+            line, column = place.start_mark.line, place.start_mark.column
         return Mistake(self.file, line + 1, column + 1, message)
+
+
+def _step(node: Node | None, part: str | int) -> tuple[Node | None, Node | None]:
+    """Returns the node at a key or position below a node, after the node that says where it is."""
+    if isinstance(node, MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(part)), (None, None))
+    if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None, None
 
 
 @dataclass(frozen=True)
@@ -145,8 +152,9 @@ def read_scenario(file: Path) -> ScenarioFile:
         content = file.read_bytes()
         text = decode(file, content)
         with warnings.catch_warnings(action="ignore"):  # a reused anchor is no mistake
-            root = YAML(typ="rt").load(text)
-            data = YAML(typ="safe", pure=True).load(text)
+            yaml = YAML(typ="safe", pure=True)
+            node = yaml.compose(text)
+            data = yaml.constructor.construct_document(node) if node is not None else None
     except InvalidFile as error:
         raise InvalidScenario(error.mistakes) from None
     except OSError as error:
@@ -159,7 +167,7 @@ def read_scenario(file: Path) -> ScenarioFile:
     except Exception as error:  # noqa: BLE001  (the parser can raise any error on a strange scalar)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InvalidScenario([Mistake(file, 1, 1, f"not YAML: {reason}")]) from None
-    source = Source(file, root, hashlib.sha256(content).hexdigest())
+    source = Source(file, data, hashlib.sha256(content).hexdigest(), node)
     if not isinstance(data, dict):
         raise InvalidScenario([Mistake(file, 1, 1, "a scenario begins with `title:`; this file has none")])
     try:
