@@ -140,3 +140,14 @@ def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
 
     assert [run.process.returncode for run in runs] == [0, 0], outputs
     assert list(short_folder.glob(f"{cleanup.FOLDER_PREFIX}*")) == []
+
+
+@pytest.mark.skipif(not cleanup.MEMORY.is_dir(), reason="only Linux has a file system in memory")
+@pytest.mark.parametrize("has_room", [True, False])
+def test_a_server_is_in_memory_where_there_is_room(has_room: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cleanup, "ROOM_BYTES", 0 if has_room else 2**60)
+
+    with cleanup.guarded() as guard:
+        assert (guard.folder.parent == cleanup.MEMORY) == has_room

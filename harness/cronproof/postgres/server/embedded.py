@@ -26,6 +26,7 @@ POLL_SECONDS = 0.005
 _SETTINGS = {
     "autovacuum": "off",  # its locks would be waits that no instance caused
     "deadlock_timeout": "1ms",  # so that the victim of a deadlock is always the last one to wait
+    "dynamic_shared_memory_type": "mmap",  # in its folder, so that it goes with it even after SIGKILL
     "fsync": "off",
     "full_page_writes": "off",
     "io_method": "sync",  # no pool of workers for tables of a few rows
