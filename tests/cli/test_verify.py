@@ -80,6 +80,45 @@ def test_json_is_one_document_and_nothing_else(cronproof: Cronproof, tmp_path: P
     assert (function["verdict"], "reason" in function) == ("PASS", False)
 
 
+OF_ANOTHER_SCHEMA = """
+title: rows of another schema
+why: a queue keeps its state in a schema of its own
+test: responses
+given:
+  rows:
+    queue.settings: [{{name: batch, value: 5, changed_at: 2 hours ago}}]
+when:
+  call: post-job-followup
+then:
+  - rows:
+      {table}: [{{name: batch, value: 5}}, {{name: wait, value: 1}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "said"),
+    [
+        ("queue.settings", 0, "2 in queue.settings"),
+        ("queue.setings", 2, "there is no table 'queue.setings'; did you mean 'queue.settings'?"),
+    ],
+)
+def test_rows_can_be_given_for_every_schema(
+    table: str, code: int, said: str, cronproof: Cronproof, tmp_path: Path
+) -> None:
+    migration, file = tmp_path / "queue.sql", tmp_path / "other.yaml"
+    migration.write_text(
+        "create schema queue;"
+        "create table queue.settings (name text primary key, value int, changed_at timestamptz default now());"
+        "insert into queue.settings values ('batch', 3), ('wait', 1);"
+    )
+    file.write_text(OF_ANOTHER_SCHEMA.format(table=table))
+    migrations = (f"--migration={one}" for one in (ROOT / "sql" / "06-cron-locking.sql", migration))
+
+    done = cronproof("verify", str(file), *migrations, "--out", str(tmp_path))
+
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done
+
+
 def test_a_broken_migration_is_caught(cronproof: Cronproof, tmp_path: Path) -> None:
     waiting = tmp_path / "06.sql"
     waiting.write_text((ROOT / "sql" / "06-cron-locking.sql").read_text().replace(" skip locked\n", "\n"))

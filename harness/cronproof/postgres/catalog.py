@@ -3,9 +3,10 @@
 import graphlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
 from cronproof.domain.database import Function
@@ -13,6 +14,7 @@ from cronproof.postgres.points_in_time import without_time
 from cronproof.postgres.proxy.named_rows import FUNCTIONS, KeyedTable
 from cronproof.sql_files import load_queries
 
+PUBLIC = "public"
 _SQL = load_queries(__file__)
 
 
@@ -22,6 +24,16 @@ class Table:
 
     schema: str
     name: str
+
+    @property
+    def title(self) -> str:
+        """Its name in scenarios and reports: `jobs`, and with the schema if that is not `public`."""
+        return self.name if self.schema == PUBLIC else f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its name in statements."""
+        return sql.Identifier(self.schema, self.name)
 
 
 @dataclass(frozen=True)
@@ -38,9 +50,9 @@ class NumberSequence:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What the migrations have made. `columns` has each table of `public`: column and type.
+    """What the migrations have made. `columns` has each table by its title: column and type.
 
-    `kinds` has the same for every schema. `groups` orders all tables for emptying: a table comes
+    `kinds` has the same by table. `groups` orders all tables for emptying: a table comes
     before those it refers to, and a cycle of references is one group. `sequences` has every
     sequence, with the column it numbers, if any.
     """
@@ -55,7 +67,7 @@ class Catalog:
     generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
     """The columns that Postgres computes."""
     defaults: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """The columns of each table of `public` that are the time of the insert by default."""
+    """The columns of each table, by its title, that are the time of the insert by default."""
     triggers_on_delete: bool = False
     """Whether a deletion fires triggers or rules."""
     deferred: bool = False
@@ -68,6 +80,11 @@ class Catalog:
     """The tables whose rows all lie in partitions, which are not listed."""
     kept: Mapping[Table, bytes] = field(default_factory=dict)
     """For each table with rows of the migrations, the statement that puts them back."""
+
+    @cached_property
+    def by_title(self) -> dict[str, Table]:
+        """The tables by their titles."""
+        return {table.title: table for table in self.kinds}
 
     def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
         """Returns the rows by table, keeping of each point in time only that it is set."""
@@ -101,8 +118,8 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         kinds.setdefault(Table(schema, name), {})[column] = kind
         if is_generated:
             generated.setdefault(Table(schema, name), set()).add(column)
-        if is_now and schema == "public":
-            defaults.setdefault(name, set()).add(column)
+        if is_now:
+            defaults.setdefault(Table(schema, name).title, set()).add(column)
     fixed: dict[Table, set[str]] = {}
     for schema, name, column in await (await connection.execute(_SQL["fixed"].encode())).fetchall():
         fixed.setdefault(Table(schema, name), set()).add(column)
@@ -110,7 +127,8 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         tables = await (await cursor.execute(_SQL["tables"].encode())).fetchall()
     for table in tables:
         kinds.setdefault(table, {})  # it may have no column
-    columns = {table.name: of_table for table, of_table in kinds.items() if table.schema == "public"}
+    listed = {*tables}
+    columns = {t.title: kind for t, kind in kinds.items() if t.schema == PUBLIC or t in listed}  # not an extension's
     async with connection.cursor(row_factory=class_row(Table)) as cursor:
         partitioned = await (await cursor.execute(_SQL["partitioned"].encode())).fetchall()
     references: dict[Table, set[Table]] = {table: set() for table in tables}

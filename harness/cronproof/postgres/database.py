@@ -184,7 +184,7 @@ class Database:
         return Digest(state, [LoggedWrite(*write) for write in writes])
 
     def ignore(self, columns: Collection[tuple[str, str]]) -> None:
-        """Leaves columns of `public`, by table and name, out of digests and of comparable rows."""
+        """Leaves columns, by the table's title and their name, out of digests and of comparable rows."""
         self._ignored = frozenset(columns)
         self._digest = digest_query(self.catalog, self._ignored)
 
@@ -232,7 +232,7 @@ class Database:
         """Returns the rows of the tables as JSON, in a fixed order."""
         if not tables:
             return {}
-        fetched = await self.fetch(_rows_of(tuple(tables)))
+        fetched = await self.fetch(_rows_of(tuple(map(self.catalog.by_title.__getitem__, tables))))
         return dict(zip(tables, fetched[0], strict=True))
 
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
@@ -298,7 +298,7 @@ class Database:
 
     async def tidy(self, tables: Sequence[str]) -> None:
         """Vacuums and analyzes the tables, so that the planner does not count deleted rows."""
-        names = sql.SQL(", ").join(sql.Identifier("public", table) for table in tables)
+        names = sql.SQL(", ").join(self.catalog.by_title[table].identifier for table in tables)
         await self._control.execute(sql.SQL("vacuum (analyze) {}").format(names))
 
     @property
@@ -316,7 +316,8 @@ class Database:
         try:
             await self._set_for_logins(settings, "set {} = off")
             if name == NO_STATISTICS:
-                await self._control.execute(_SQL["forget_statistics"].encode(), [list(tables)])
+                names = [self.catalog.by_title[table].identifier.as_string() for table in tables]
+                await self._control.execute(_SQL["forget_statistics"].encode(), [names])
             yield
         finally:
             await self._set_for_logins(settings, "reset {}")
@@ -369,10 +370,10 @@ class Database:
 
 
 @functools.lru_cache(maxsize=256)
-def _rows_of(tables: tuple[str, ...]) -> bytes:
+def _rows_of(tables: tuple[Table, ...]) -> bytes:
     """Builds the query for the rows of tables, with one JSON column for each table."""
-    part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from public.{} as t)")
-    parts = [part.format(sql.Identifier(table)) for table in tables]
+    part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from {} as t)")
+    parts = [part.format(table.identifier) for table in tables]
     return sql.SQL("select {}").format(sql.SQL(", ").join(parts)).as_bytes()
 
 

@@ -34,20 +34,17 @@ class Digest:
 
 
 def digest_query(catalog: Catalog, ignored: Collection[tuple[str, str]] = ()) -> bytes:
-    """Builds the query for the digest of all tables and the log of claims. `ignored` are columns of
-    `public`, by table and name, that equal rows may differ in.
+    """Builds the query for the digest of all tables and the log of claims. `ignored` are columns,
+    by the table's title and their name, that equal rows may differ in.
 
     Parameters: the reset's time and transaction, the given UUIDs, the application's time then.
     """
     tables = []
     for table in catalog.deletable:
         columns = catalog.kinds[table].items()
-        is_public = table.schema == "public"
-        values = [_value(name, kind) for name, kind in columns if not (is_public and (table.name, name) in ignored)]
+        values = [_value(name, kind) for name, kind in columns if (table.title, name) not in ignored]
         values = values or [sql.SQL("1")]
-        tables.append(
-            _composable("changed").format(sql.Identifier(table.schema, table.name), values[0], _array(values))
-        )
+        tables.append(_composable("changed").format(table.identifier, values[0], _array(values)))
     return _composable("digest").format(_array(tables)).as_bytes()
 
 

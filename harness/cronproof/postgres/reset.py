@@ -102,7 +102,7 @@ class Emptying:
 
 
 def _names(tables: Sequence[Table]) -> list[sql.Identifier]:
-    return [sql.Identifier(table.schema, table.name) for table in tables]
+    return [table.identifier for table in tables]
 
 
 def _emptied(names: Sequence[sql.Identifier]) -> sql.Composed:

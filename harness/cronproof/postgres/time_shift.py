@@ -76,7 +76,7 @@ class TimeShift:
             if is_superuser(self._connection):
                 await cursor.execute(updates.joined, parameters, prepare=True)
                 return
-            names = [_name(table) for table in updates.by_table]
+            names = [table.identifier for table in updates.by_table]
             async with self._connection.transaction():
                 for name in names:
                     await cursor.execute(sql.SQL("alter table {} disable trigger user").format(name))
@@ -121,8 +121,4 @@ def _updates_of_written(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]
 
 def _rows_of(catalog: Catalog, table: Table) -> sql.Composed:
     """Names a table without those that inherit from it, which have updates of their own."""
-    return sql.SQL("{}" if table in catalog.partitioned else "only {}").format(_name(table))
-
-
-def _name(table: Table) -> sql.Identifier:
-    return sql.Identifier(table.schema, table.name)
+    return sql.SQL("{}" if table in catalog.partitioned else "only {}").format(table.identifier)

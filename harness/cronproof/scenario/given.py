@@ -68,7 +68,7 @@ class Given(ServicesGiven):
     rows: Annotated[
         dict[str, list[RowItem]],
         Field(
-            description="Rows by table, each with its columns. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
+            description="Rows by table, each with its columns; a table outside `public` with its schema: `queue.settings`. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
             f"`now`. A {OWNER} is given by its slug; left out, it is the first {OWNER} of the seed. "
             "`{any: [a, b]}` is one of several values, drawn for each execution of a sample; without a sample it is the first."
         ),

@@ -83,13 +83,12 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     slugs = find_slugs([seed.rows, file.scenario.given.flat_rows])
     found: list[Insert] = []
     for place in catalog.insertable:
-        if place.schema == "public":
-            columns = catalog.columns[place.name]
-            for row in seed.rows.get(place.name, []):  # the seed may have columns that are not there
-                known = {column: value for column, value in row.items() if column in columns}
-                statement = _insert(place.name, known, catalog, slugs, now)
-                found.append(Insert(statement, functools.partial(Mistake, seed.file, 1, 1)))
-            found += _of_table(file, place.name, catalog, slugs, now, mistakes)
+        columns = catalog.columns[place.title]
+        for row in seed.rows.get(place.title, []):  # the seed may have columns that are not there
+            known = {column: value for column, value in row.items() if column in columns}
+            statement = _insert(place.title, known, catalog, slugs, now)
+            found.append(Insert(statement, functools.partial(Mistake, seed.file, 1, 1)))
+        found += _of_table(file, place.title, catalog, slugs, now, mistakes)
         if place in catalog.kept:
             found.append(Insert(catalog.kept[place], functools.partial(Mistake, seed.file, 1, 1)))
     if mistakes:
@@ -142,15 +141,15 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
 def _insert(
     table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], now: sql.Composable, repetition: int = 0
 ) -> bytes:
-    columns = catalog.columns[table]
+    columns, name = catalog.columns[table], catalog.by_title[table].identifier
     if slugs and OWNER_COLUMN in columns and OWNER_COLUMN not in row:
         row = {**row, OWNER_COLUMN: next(iter(slugs))}
     values = {column: _value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()}
     if not values:
-        return sql.SQL("insert into public.{} default values").format(sql.Identifier(table)).as_bytes()
+        return sql.SQL("insert into {} default values").format(name).as_bytes()
     values |= _times_of_old_rows(row, values, columns, catalog.defaults.get(table, ()), now)
-    statement = sql.SQL("insert into public.{} ({}) values ({})").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(values.values())
+    statement = sql.SQL("insert into {} ({}) values ({})").format(
+        name, sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(values.values())
     )
     return statement.as_bytes()
 
