@@ -89,10 +89,13 @@ class Guard:
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[Guard]:
-    """Starts a guard with a new folder. When the block ends, all that it watches is gone."""
+def guarded(*, in_memory: bool = False) -> Iterator[Guard]:
+    """Starts a guard with a new folder, in memory if it may be and there is room. When the block ends,
+    all that it watches is gone.
+    """
+    root = MEMORY if in_memory and _may_be_in_memory() and _has_room(MEMORY) else _temporary()
     # The folder gets the name that `sweep` looks for only once its lock is held.
-    unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX, dir=_folder_roots()[0]))
+    unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX, dir=root))
     with (unlocked / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder = unlocked.rename(unlocked.with_name(unlocked.name.replace(UNLOCKED_PREFIX, FOLDER_PREFIX)))
@@ -106,21 +109,23 @@ def guarded() -> Iterator[Guard]:
 
 def sweep() -> None:
     """Removes what is left of runs that were killed together with their guard."""
-    for folder in (folder for root in _folder_roots() for folder in root.glob(f"{FOLDER_PREFIX}*")):
+    roots = [_temporary(), *([MEMORY] if _may_be_in_memory() else [])]
+    for folder in (folder for root in roots for folder in root.glob(f"{FOLDER_PREFIX}*")):
         with contextlib.suppress(OSError):  # another user's folder, or gone by now
             if _abandoned(folder):
                 _clear_folder(folder)
 
 
-def _folder_roots() -> list[Path]:
-    """Returns where the folders of runs can be. The first is where new ones are made."""
+def _temporary() -> Path:
     # A Unix socket path holds about 100 bytes, and a comma in it would separate two hosts. So a
     # long TMPDIR, as on macOS, or one with unusual characters cannot be used.
-    chosen = tempfile.gettempdir()
-    root = Path(chosen if re.fullmatch(r"[\w./-]{1,60}", chosen) else "/tmp")  # noqa: S108  (mkdtemp's folder is private)
-    if any(map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))) or not MEMORY.is_dir():
-        return [root]
-    return [MEMORY, root] if _has_room(MEMORY) else [root, MEMORY]
+    root = tempfile.gettempdir()
+    return Path(root if re.fullmatch(r"[\w./-]{1,60}", root) else "/tmp")  # noqa: S108  (mkdtemp's folder is private)
+
+
+def _may_be_in_memory() -> bool:
+    """Whether nobody has chosen where temporary files are, and there is a file system in memory."""
+    return MEMORY.is_dir() and not any(map(os.environ.get, ("TMPDIR", "TEMP", "TMP")))
 
 
 def _has_room(memory: Path) -> bool:

@@ -40,7 +40,7 @@ async def open_server(choice: str) -> AsyncIterator[Server]:
     kind, _, image = choice.partition(":")
     if kind == "embedded" and not image:
         sweep()
-        with _libpq_unconfigured(), guarded() as guard:
+        with _libpq_unconfigured(), guarded(in_memory=True) as guard:
             yield Server(embedded.start(guard), "embedded", disposable=True)
     elif choice == "container" or (kind == "container" and image):
         from cronproof.postgres.server import container  # noqa: PLC0415  (Docker's client is slow to load)
