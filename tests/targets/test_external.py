@@ -129,6 +129,20 @@ def test_what_it_wrote_is_shown_when_it_does_not_pass(verify: Verify, tmp_path: 
     assert "403 Forbidden" in "\n".join(output.lines)
 
 
+def test_what_somebody_else_has_ended_is_executed_again(verify: Verify, tmp_path: Path) -> None:
+    once = tmp_path / "was killed"
+
+    assert verify(target(f"killed-in-call-2-{once}")).verdict == "PASS"
+    assert once.exists()
+
+
+def test_who_is_always_ended_by_somebody_else_is_named(verify: Verify, tmp_path: Path) -> None:
+    result = verify(target(f"killed-in-call-2-{tmp_path / 'no such folder' / 'file'}"))
+
+    assert result.verdict == "INCONCLUSIVE"
+    assert "A was ended from outside (SIGKILL): is there enough memory?" in str(result.reason)
+
+
 @pytest.mark.parametrize("mistake", ["", pytest.param("works-at-start", marks=pytest.mark.slow)])
 def test_an_instance_is_killed_at_each_of_its_points(mistake: str, verify: Verify) -> None:
     result = verify(target(mistake), orders="[one-after-the-other]\n  faults: [dies]")

@@ -52,6 +52,8 @@ class Execution(Environment):
         """How far time was shifted in it."""
         self.inconclusive_reason: str | None = None
         self.never_reached = False
+        self.interrupted: str | None = None
+        """Which instance somebody else has ended meanwhile."""
         self.acted_by_timer: str | None = None
         """What an instance did by a timer while its call was slow."""
         self._rig = rig
@@ -96,7 +98,14 @@ class Execution(Environment):
         if self.elapsed:
             await rig.shift_time(-self.elapsed)
         stray = rig.take_stray(self.trace.stray)
-        reasons = (find_shared(rig), self.inconclusive_reason, stray, find_reason(rig, self._when, self))
+        self.interrupted = rig.target.find_interrupted()
+        reasons = (
+            self.interrupted,
+            find_shared(rig),
+            self.inconclusive_reason,
+            stray,
+            find_reason(rig, self._when, self),
+        )
         self.inconclusive_reason = next(filter(None, reasons), None)
 
     async def _run_while_locked(self, executor: Executor, policy: Policy, releases: Direction) -> None:

@@ -74,6 +74,8 @@ class ScenarioRunner:
     """The checks, by number, that have failed in new processes: they need not be tried there again."""
     _acts_by_timer: str | None = None
     """What an instance does by a timer while a call of it is slow. Empty: nothing; None: nobody has looked."""
+    _interruptions: int = 0
+    """How often somebody else has ended an instance."""
     _hung: str | None = None
     """Why nothing can be executed, if so: the first call did not end."""
     _held: str | None = None
@@ -127,7 +129,7 @@ class ScenarioRunner:
         await self.reset(data)
         before = await self.rig.database.rows(self.tables)
         execution = await self.execute(make_policy(), spec, before_step=before_step)
-        if self._learned_of_channels(execution):
+        if self._learned_of_channels(execution) or self._may_repeat(execution.interrupted):
             return await self._play(order, make_policy, data, spec, before_step)
         evidence = await collect.collect(
             self.rig,
@@ -139,6 +141,10 @@ class ScenarioRunner:
             tables=self.tables,
         )
         judged = await judge(self.rig, self.when, self.checks, evidence, execution.elapsed)
+        if interrupted := self.rig.target.find_interrupted():
+            if self._may_repeat(interrupted):
+                return await self._play(order, make_policy, data, spec, before_step)
+            return evaluate(self.checks, replace(judged, inconclusive_reason=interrupted)), execution
         if self._may_remember and not _find_failed(judged) <= self._fails_in_new:
             judged = await self._judge_in_new_processes(judged, spec, data)
         if self.rig.target.is_external and _find_failed(judged) and any(s.fault in SLOWNESS for s in judged.steps):
@@ -204,7 +210,7 @@ class ScenarioRunner:
         policy = policy_for(item)
         await self.reset(item.data)
         execution = await self.execute(policy, replace(self.spec, known=item.known, observes=item.observes))
-        if self._learned_of_channels(execution):
+        if self._learned_of_channels(execution) or self._may_repeat(execution.interrupted):
             return await self.summarize(item)
         executed = policy.executed(item, execution.trace)
         strange = self._memo.find_nondeterminism(execution.trace, item.data) if self.rig.target.is_external else None
@@ -327,6 +333,13 @@ class ScenarioRunner:
         learned = execution.trace.was_concurrent and can_tell and not self.rig.has_channels
         self.rig.has_channels |= learned
         return learned
+
+    def _may_repeat(self, interrupted: str | None) -> bool:
+        """Whether an execution is repeated because somebody else has ended an instance. Not for ever."""
+        if interrupted is None:
+            return False
+        self._interruptions += 1
+        return self._interruptions < ATTEMPTS
 
     async def reset(self, data: Data = ()) -> None:
         """Resets rows, services and proxies, and makes sure that the instances run and are warm.

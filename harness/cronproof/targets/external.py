@@ -209,6 +209,13 @@ class External:
                 return f"has locked the file {path}, as {other} has"
         return None
 
+    def find_interrupted(self) -> str | None:
+        """Returns which process was ended by a signal that did not come from here."""
+        for process in self._processes:
+            if (number := process.interrupted_by) is not None:
+                return f"{process.instance} was ended from outside ({number.name}): is there enough memory?"
+        return None
+
     def complaint(self, response: CronResponse) -> str | None:
         """Returns the mistake in the configuration that the status suggests, if any."""
         match response.status:

@@ -111,6 +111,10 @@ class InProcess:
         """Cancels the instance's call. Nothing that it still does gets out."""
         self._calls[name].cancel()
 
+    def find_interrupted(self) -> str | None:
+        """Returns None: it ends with the run."""
+        return None
+
     def find_shared(self, name: str) -> str | None:  # noqa: ARG002  (whoever it is)
         """Returns None: what crons in this process share is not told from what it does itself."""
         return None

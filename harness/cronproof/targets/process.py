@@ -22,6 +22,8 @@ STOP_SECONDS = 3.0
 LAST_LINES = 12
 LINE_CHARACTERS = 300
 LAST_BYTES = 64 * 1024
+OF_A_CHILD = 128
+FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Process:
     sharing: Sharing | None = None
     """What it shares with others; None where that cannot be seen."""
     _heard_bytes: int = 0
+    _is_ended_here: bool = False
+    """Whether it was ended by this object."""
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
 
@@ -50,7 +54,7 @@ class Process:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
-        self._heard_bytes = 0
+        self._heard_bytes, self._is_ended_here = 0, False
         with self.log.open("wb") as output:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -117,8 +121,18 @@ class Process:
         """Its exit code; None while it runs."""
         return None if self._process is None else self._process.returncode
 
+    @property
+    def interrupted_by(self) -> signal.Signals | None:
+        """The signal with which somebody else has ended it, as the kernel does where memory is short."""
+        code = None if self._is_ended_here else self.exit_code
+        if code is None:
+            return None
+        number = -code if code < 0 else code - OF_A_CHILD  # a shell returns what its child has died of
+        return signal.Signals(number) if number in FROM_OUTSIDE else None
+
     async def kill(self) -> None:
         """Kills it at once, with all its children."""
+        self._is_ended_here |= self.exit_code is None
         if self._process is not None:
             for process in self._process_tree():
                 with contextlib.suppress(psutil.Error):
@@ -131,6 +145,7 @@ class Process:
         """Asks it to end, and kills what has not ended after three seconds."""
         if self._process is None:
             return
+        self._is_ended_here |= self.exit_code is None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):

@@ -84,6 +84,9 @@ class Target(Protocol):
         rest of a sentence: a connection to a foreign server, or a locked file.
         """
 
+    def find_interrupted(self) -> str | None:
+        """Returns which instance somebody else has ended, if one was, and how."""
+
     def complaint(self, response: CronResponse) -> str | None:
         """Returns why a response to the right secret proves nothing, if it shows that."""
 
