@@ -130,7 +130,7 @@ class Database:
         """
         kept = {}
         for number, table in enumerate(self.catalog.deletable):
-            name, copy = sql.Identifier(table.schema, table.name), sql.Identifier("cronproof", f"kept_{number}")
+            name, copy = table.identifier, sql.Identifier("cronproof", f"kept_{number}")
             columns = [
                 column for column in self.catalog.kinds[table] if column not in self.catalog.generated.get(table, ())
             ]

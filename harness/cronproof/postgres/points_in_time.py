@@ -18,10 +18,13 @@ from cronproof.sql_files import load_queries
 _SQL = load_queries(__file__)
 
 ISO = (
-    r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
-    r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?"
+    r"([12]\d{3}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+    r"|20([02468][048]|[13579][26])-02-29)"
+    r"[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?"
 )
-"""A regular expression for points in time in text and JSON, for Python and for Postgres."""
+"""A regular expression for points in time in text and JSON, for Python and for Postgres. Postgres refuses
+to read a day that there is not, such as February 30.
+"""
 NEAR = timedelta(days=400)
 """How far from the present a number may be to count as a point in time."""
 UNITS_OF_A_SECOND = (1, 1_000, 1_000_000)
