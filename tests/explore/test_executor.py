@@ -1,18 +1,21 @@
 """The executor on plain coroutines: one instance at a time, in the requested order."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
-from cronproof.explore.executor import Environment, Executor
+from cronproof.explore.executor import ActedByTimer, Environment, ExecutionSpec, Executor
 from cronproof.explore.named_orders import RunToEnd, StepByStep
 from cronproof.explore.quiescence import NotAtRest
+from cronproof.gate.gate import AbandonedError
 from cronproof.gate.point import Point
 from cronproof.internal_errors import until_error
 from tests.support.programs import Instances, statements
+from tests.support.waiting import DEADLINE_SECONDS
 
 
 def test_a_wait_is_asked_of_the_server_and_ends_when_the_server_says_so() -> None:
@@ -94,6 +97,35 @@ def test_a_call_that_raises_is_not_passed_over() -> None:
 
     with pytest.raises(LookupError, match="a bug of the harness"):
         asyncio.run(until_error(main()))
+
+
+@pytest.mark.parametrize(
+    ("statement", "acts"), [("update leases", True), ("select renew()", True), ("SELECT 1;", False), (None, False)]
+)
+def test_what_an_instance_does_by_itself_while_its_call_is_slow_is_told(statement: str | None, acts: bool) -> None:
+    async def main() -> None:
+        slow = Executor(spec=ExecutionSpec(listen_seconds=DEADLINE_SECONDS if acts else 0.05))
+
+        async def renew() -> None:
+            with contextlib.suppress(AbandonedError):
+                await slow.arrive("A", Point("statement", statement or ""))
+
+        async def run() -> None:
+            await slow.arrive("A", Point("call", "openphone POST /v1/messages"))
+
+        slow.prepare({"A": run})
+        await slow.step("A")
+        if statement is not None:
+            asyncio.get_running_loop().call_later(0.01, lambda: tasks.add(asyncio.create_task(renew())))
+        try:
+            await slow.step("A!slow-before")
+        finally:
+            await slow.abandon()
+
+    tasks = set[asyncio.Task[None]]()
+    told = r"while a call of A was slow, A did something by a timer \((update|select)"
+    with pytest.raises(ActedByTimer, match=told) if acts else contextlib.nullcontext():
+        asyncio.run(main())
 
 
 def test_only_a_parked_instance_can_be_stepped() -> None:

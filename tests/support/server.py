@@ -67,10 +67,10 @@ def cron() -> dict[str, object]:
                 return follow_up()
         case killed if killed.startswith("killed-in-call-"):
             # Each process counts its own calls; the file counts those that were killed.
-            number, _, file = killed.removeprefix("killed-in-call-").partition("-")
-            if str(next(CALLS)) == number and not Path(file).exists():
+            number, _, place = killed.removeprefix("killed-in-call-").partition("-")
+            if str(next(CALLS)) == number and not Path(place).exists():
                 with contextlib.suppress(FileNotFoundError):
-                    Path(file).touch()
+                    Path(place).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         case "late":
             threading.Timer(0.05, note, [3]).start()

@@ -7,6 +7,7 @@ several things at once (`Promise.all`, a pool): each is a channel (`A`, `A.2`), 
 
 import asyncio
 import functools
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -50,6 +51,8 @@ Call = Callable[[], Coroutine[None, None, None]]
 """Calls an instance's cron and keeps its answer; never raises."""
 
 START = Point("start")
+_KEEPS_ALIVE = re.compile(r"\s*select\s+\d+\s*;?\s*", re.IGNORECASE)
+"""Matches what pools send to find out whether a connection still works."""
 
 
 @dataclass(frozen=True)
@@ -289,7 +292,7 @@ class Executor:
         while (left := deadline - loop.time()) > 0:
             await self._rest.change_within(left)
             for one in self._channels.parked.get(instance, []):
-                if one not in held:
+                if one not in held and not _KEEPS_ALIVE.fullmatch(one.point.text):
                     raise ActedByTimer(instance, one.point)
 
     def _comes_later(self, instance: str) -> bool:
