@@ -36,7 +36,7 @@ prove: $(READY)  ## prove that the checks catch what they claim to, and run the 
 built: $(EXAMPLES) $(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready .venv/.browser
 
 examples: $(READY) $(EXAMPLES)  ## verify the applications of fixtures/targets, unmodified; needs Node
-	$(BIN)/pytest -m examples tests/test_examples.py tests/test_docs.py
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m examples tests/test_examples.py tests/test_docs.py
 
 lint: $(READY)  ## ruff, mypy --strict, and the direction of imports
 	$(BIN)/ruff check .

@@ -131,17 +131,17 @@ def texts(messages: Iterable[Message]) -> Counter[Text]:
 
 def test_the_crons_send_what_the_model_says(await_: Await, postgres: Server, tmp_path: Path) -> None:
     with opened(Claimed, "reference", CRONS, await_, postgres, tmp_path) as machine:
-        play(machine, 250)
+        play(machine, 120)
 
 
 def test_the_crons_before_the_fix_do_not(await_: Await, postgres: Server, tmp_path: Path) -> None:
     with opened(Claimed, "legacy", CRONS, await_, postgres, tmp_path) as machine, pytest.raises(AssertionError):
-        play(machine, 250)
+        play(machine, 120)
 
 
 def test_the_hardened_crons_do_whatever_fails(await_: Await, postgres: Server, tmp_path: Path) -> None:
     with opened(Hardened, "hardened", CRONS, await_, postgres, tmp_path) as machine:
-        play(machine, 200)
+        play(machine, 100)
 
 
 def test_the_reference_does_not_when_something_fails(await_: Await, postgres: Server, tmp_path: Path) -> None:
@@ -154,4 +154,4 @@ def test_the_reference_does_not_when_something_fails(await_: Await, postgres: Se
             return 0
 
     with opened(Recovering, "reference", CRONS, await_, postgres, tmp_path) as machine, pytest.raises(AssertionError):
-        play(machine, 200)
+        play(machine, 100)

@@ -128,17 +128,17 @@ def foreseen(messages: Iterable[Message]) -> Counter[SentMessage]:
 
 def test_the_crons_send_what_the_model_says(await_: Await, postgres: Server, tmp_path: Path) -> None:
     with opened(LookedUp, "reference", dict.fromkeys(CRONS, 1), await_, postgres, tmp_path) as machine:
-        play(machine, 600)
+        play(machine, 300)
 
 
 def test_two_instances_at_once_send_twice(await_: Await, postgres: Server, tmp_path: Path) -> None:
     """All crons, except the one that only reads and the one that claims."""
     crons = set(CRONS) - {"crew-briefing", "process-scheduled-tasks"}
     with opened(AtOnce, "reference", dict.fromkeys(crons, 2), await_, postgres, tmp_path) as machine:
-        play(machine, 400)
+        play(machine, 250)
     assert AtOnce.doubled == crons
 
 
 def test_hardened_sends_once_with_two_instances_too(await_: Await, postgres: Server, tmp_path: Path) -> None:
     with opened(Hardened, "hardened", dict.fromkeys(CRONS, 2), await_, postgres, tmp_path) as machine:
-        play(machine, 250)
+        play(machine, 120)

@@ -116,7 +116,7 @@ MUTATED: Mapping[str, Sequence[str]] = {
     "fixtures/crons/monthly_reengagement.py": ["monthly-reengagement"],
     "fixtures/crons/frequency_nudge.py": ["frequency-nudge"],
     "fixtures/crons/jobs.py": list(CLAIM_FUNCTIONS),
-    "fixtures/crons/services.py": list(CLAIM_FUNCTIONS),
+    "fixtures/crons/services.py": ["post-job-followup", "monthly-followup"],
     "fixtures/crons/tenants.py": list(CLAIM_FUNCTIONS),
 }
 """The files of the reference that are mutated, each with the crons that test its mutants."""
