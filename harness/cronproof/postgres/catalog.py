@@ -27,7 +27,7 @@ class Table:
 
     @property
     def title(self) -> str:
-        """Its name in scenarios and reports: `jobs`, and with the schema if that is not `public`."""
+        """Its name in scenarios and reports, with the schema before it if that is not `public`."""
         return self.name if self.schema == PUBLIC else f"{self.schema}.{self.name}"
 
     @property
