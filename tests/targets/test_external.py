@@ -140,7 +140,7 @@ def test_who_is_always_ended_by_somebody_else_is_named(verify: Verify, tmp_path:
     result = verify(target(f"killed-in-call-2-{tmp_path / 'no such folder' / 'file'}"))
 
     assert result.verdict == "INCONCLUSIVE"
-    assert "A was ended from outside (SIGKILL): is there enough memory?" in str(result.reason)
+    assert "A was killed from outside (SIGKILL): is there enough memory?" in str(result.reason)
 
 
 @pytest.mark.parametrize("mistake", ["", pytest.param("works-at-start", marks=pytest.mark.slow)])

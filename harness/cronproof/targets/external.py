@@ -210,11 +210,9 @@ class External:
         return None
 
     def find_interrupted(self) -> str | None:
-        """Returns which process was ended by a signal that did not come from here."""
-        for process in self._processes:
-            if (number := process.interrupted_by) is not None:
-                return f"{process.instance} was ended from outside ({number.name}): is there enough memory?"
-        return None
+        """Returns which process was killed, but not from here."""
+        killed = next((process.instance for process in self._processes if process.is_interrupted), None)
+        return None if killed is None else f"{killed} was killed from outside (SIGKILL): is there enough memory?"
 
     def complaint(self, response: CronResponse) -> str | None:
         """Returns the mistake in the configuration that the status suggests, if any."""

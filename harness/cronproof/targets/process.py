@@ -23,7 +23,6 @@ LAST_LINES = 12
 LINE_CHARACTERS = 300
 LAST_BYTES = 64 * 1024
 OF_A_CHILD = 128
-FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
 
 
 @dataclass
@@ -122,13 +121,12 @@ class Process:
         return None if self._process is None else self._process.returncode
 
     @property
-    def interrupted_by(self) -> signal.Signals | None:
-        """The signal with which somebody else has ended it, as the kernel does where memory is short."""
-        code = None if self._is_ended_here else self.exit_code
-        if code is None:
-            return None
-        number = -code if code < 0 else code - OF_A_CHILD  # a shell returns what its child has died of
-        return signal.Signals(number) if number in FROM_OUTSIDE else None
+    def is_interrupted(self) -> bool:
+        """Whether somebody else has killed it, as the kernel does where memory is short. Other signals it
+        may have sent to itself.
+        """
+        killed = {-signal.SIGKILL, OF_A_CHILD + signal.SIGKILL}  # a shell returns what its child has died of
+        return not self._is_ended_here and self.exit_code in killed
 
     async def kill(self) -> None:
         """Kills it at once, with all its children."""
