@@ -54,7 +54,8 @@ class Source:
 def _step(node: Node | None, part: str | int) -> tuple[Node | None, Node | None]:
     """Returns the node at a key or position below a node, after the node that says where it is."""
     if isinstance(node, MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == str(part)), (None, None))
+        # Merged keys come first, and those of the node itself override them.
+        return next(((key, value) for key, value in reversed(node.value) if key.value == str(part)), (None, None))
     if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part]
     return None, None
