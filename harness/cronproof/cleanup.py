@@ -109,7 +109,7 @@ def guarded(*, in_memory: bool = False) -> Iterator[Guard]:
 
 def sweep() -> None:
     """Removes what is left of runs that were killed together with their guard."""
-    roots = [_temporary(), *([MEMORY] if _may_be_in_memory() else [])]
+    roots = [_temporary(), *([MEMORY] if MEMORY.is_dir() else [])]
     for folder in (folder for root in roots for folder in root.glob(f"{FOLDER_PREFIX}*")):
         with contextlib.suppress(OSError):  # another user's folder, or gone by now
             if _abandoned(folder):
