@@ -194,7 +194,8 @@ class ScenarioRunner:
             patient = replace(spec, known=(), listen_seconds=TIMER_SECONDS)
             await self.reset(data)
             execution = await self.execute(_same_steps(judged), patient)
-            self._acts_by_timer = execution.acted_by_timer or ""
+            if execution.interrupted is None:  # else it tells nothing, and the next failure is looked at
+                self._acts_by_timer = execution.acted_by_timer or ""
         if not self._acts_by_timer:
             return judged
         return evaluate(self.checks, replace(judged, inconclusive_reason=self._acts_by_timer))

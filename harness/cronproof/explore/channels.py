@@ -33,6 +33,11 @@ class Channels:
     """The held channels of each instance."""
     _numbers: dict[str, dict[Channel, int]] = field(default_factory=dict)
 
+    @property
+    def all_parked(self) -> list[Parked]:
+        """The held channels of all instances."""
+        return [one for held in self.parked.values() for one in held]
+
     def is_parked(self, instance: str) -> bool:
         """Whether a channel of the instance is held."""
         return bool(self.parked.get(instance))

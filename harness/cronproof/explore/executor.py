@@ -254,6 +254,7 @@ class Executor:
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
+            ActedByTimer: an instance did something by itself while its call was slow.
             ValueError: the channel is not held, or the fault cannot happen there.
         """
         name, fault = parse_choice(choice)
@@ -288,12 +289,17 @@ class Executor:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._spec.listen_seconds
-        held = list(self._channels.parked.get(instance, []))
+        held = self._channels.all_parked
         while (left := deadline - loop.time()) > 0:
             await self._rest.change_within(left)
-            for one in self._channels.parked.get(instance, []):
+            parked = self._channels.all_parked
+            if any(one not in parked for one in held):
+                break  # it no longer waits for the call: what it does now is no renewal
+            for one in parked:
                 if one not in held and not _KEEPS_ALIVE.fullmatch(one.point.text):
                     raise ActedByTimer(instance, one.point)
+        if self._spec.listen_seconds:  # what came meanwhile has to be numbered
+            await self._rest.settle()
 
     def _comes_later(self, instance: str) -> bool:
         """Whether this is the instance's first step after its start, but not the first of all."""
