@@ -1,5 +1,6 @@
 """The sweep: an error is planted in every function that nobody awaits, and always ends the run."""
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -117,14 +118,15 @@ class Sweep:
                 sender.send((ended, self.calls))
             finally:
                 os._exit(0)
-        done = Done(HUNG, "", "it did not end in time")
+        sender.close()  # so that a child that ends without a word is noticed
+        done = Done(HUNG, "", "it did not end in time, or without a word")
         if receiver.poll(DEADLINE_SECONDS):
-            done, self.calls = receiver.recv()
+            with contextlib.suppress(EOFError):
+                done, self.calls = receiver.recv()
         else:
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         receiver.close()
-        sender.close()
         return done
 
 
