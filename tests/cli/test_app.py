@@ -112,7 +112,7 @@ def test_on_a_terminal_lines_fit_and_no_color_is_obeyed(colour: bool, tmp_path: 
     assert plain[-1].startswith("  cronproof replay ")
 
 
-@pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_standard_files_may_be_closed(closed: str, tmp_path: Path) -> None:
     """The next socket would get the number of the closed file, and everything that is written to it."""
     command = f"exec {sys.executable} -P -m cronproof verify scenarios/1-functions --out {tmp_path} {closed}"
