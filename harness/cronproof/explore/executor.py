@@ -276,7 +276,8 @@ class Executor:
             self.trace.steps[-1] = replace(self.trace.steps[-1], footprint=EVERYTHING)
         if fault in SLOWNESS:
             self.trace.slow.add(name)
-            await self._listen(instance)
+            if self._spec.listen_seconds:
+                await self._listen(instance)
             if not self._spec.is_sequential:
                 await self._environment.pass_time()
         await self._environment.after_step(self.trace)
@@ -298,8 +299,7 @@ class Executor:
             for one in parked:
                 if one not in held and not _KEEPS_ALIVE.fullmatch(one.point.text):
                     raise ActedByTimer(instance, one.point)
-        if self._spec.listen_seconds:  # what came meanwhile has to be numbered
-            await self._rest.settle()
+        await self._rest.settle()  # what came meanwhile has to be numbered
 
     def _comes_later(self, instance: str) -> bool:
         """Whether this is the instance's first step after its start, but not the first of all."""
@@ -381,9 +381,8 @@ class Executor:
         self._abandoned = True
         for task in self._tasks.values():
             task.cancel()
-        for held in self._channels.parked.values():
-            for one in held:
-                if not one.released.done():  # it is done if the connection was closed
-                    one.released.set_exception(AbandonedError())
+        for one in self._channels.all_parked:
+            if not one.released.done():  # it is done if the connection was closed
+                one.released.set_exception(AbandonedError())
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._channels.parked.clear()
