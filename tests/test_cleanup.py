@@ -8,7 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from cronproof import cleanup
@@ -143,6 +145,28 @@ def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
 
 
 @pytest.mark.skipif(not cleanup.MEMORY.is_dir(), reason="only Linux has a file system in memory")
+@pytest.mark.parametrize("limit", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_a_container_with_little_memory_has_no_room(
+    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = dict(cleanup.LIMITS)[limit]
+    (tmp_path / limit).parent.mkdir(exist_ok=True)
+    (tmp_path / limit).write_text(f"{cleanup.ROOM_BYTES + 100}\n")
+    (tmp_path / used).write_text("101\n")
+    monkeypatch.setattr(cleanup, "CONTROL_GROUP", tmp_path)
+    monkeypatch.setattr(cleanup, "MEMORY", tmp_path)
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**60))
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=2**60, f_frsize=1, f_flag=0))
+
+    with cleanup.guarded(in_memory=True) as guard:
+        assert guard.folder.parent != tmp_path
+    (tmp_path / used).write_text("100\n")
+    with cleanup.guarded(in_memory=True) as guard:
+        assert guard.folder.parent == tmp_path
+
+
 @pytest.mark.parametrize("has_room", [True, False])
 def test_a_server_is_in_memory_where_there_is_room(has_room: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TMPDIR", "TEMP", "TMP"):

@@ -42,7 +42,13 @@ HOST_LABEL = "cronproof.host"
 MEMORY = Path("/dev/shm")  # noqa: S108  (mkdtemp's folder is private)
 """A file system in memory, where Linux has one. To make and drop databases costs a third less there."""
 ROOM_BYTES = 4 * 2**30
-"""A server's folder has some 80 MB; what is free besides is the applications'."""
+"""A server's folder has some 400 MB at most; what is free besides is the applications'."""
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""Where a container sees its own control group."""
+LIMITS = [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")]
+"""The limit and the use of memory in bytes, in version 2 and in version 1 of control groups:
+https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files.
+"""
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.002
 
@@ -131,8 +137,15 @@ def _may_be_in_memory() -> bool:
 def _has_room(memory: Path) -> bool:
     """Whether a server's folder fits into this file system, which is in memory, and programs can run there."""
     system = os.statvfs(memory)
-    free_bytes = min(system.f_bavail * system.f_frsize, psutil.virtual_memory().available)
+    free_bytes = min(system.f_bavail * system.f_frsize, psutil.virtual_memory().available, *_left_by_limits())
     return os.access(memory, os.W_OK) and not system.f_flag & os.ST_NOEXEC and free_bytes >= ROOM_BYTES
+
+
+def _left_by_limits() -> Iterator[int]:
+    """Yields how many bytes the limits of a container leave, which `available` does not know."""
+    for limit, used in LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # another version, or no limit ("max")
+            yield int((CONTROL_GROUP / limit).read_text()) - int((CONTROL_GROUP / used).read_text())
 
 
 def _abandoned(folder: Path) -> bool:

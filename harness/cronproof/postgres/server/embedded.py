@@ -33,6 +33,7 @@ _SETTINGS = {
     "jit": "off",
     "listen_addresses": "",
     "max_connections": "200",
+    "max_wal_size": "256MB",  # the folder may be in memory
     "synchronous_commit": "off",
     "timezone": "UTC",
     "unix_socket_permissions": "0700",
