@@ -20,7 +20,7 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True, order=True)
 class Table:
-    """A table that belongs to no extension."""
+    """A table, by its schema and its name."""
 
     schema: str
     name: str
