@@ -35,6 +35,14 @@ pytestmark = pytest.mark.postgres
 RACE = ROOT / "scenarios" / "3-race" / "post-job-followup.yaml"
 
 
+KILLS_ITSELF = """
+import http.server, os, signal, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
 Verify = Callable[..., ScenarioResult]
 
 
@@ -141,6 +149,26 @@ def test_who_is_always_ended_by_somebody_else_is_named(verify: Verify, tmp_path:
 
     assert result.verdict == "INCONCLUSIVE"
     assert "A was killed from outside (SIGKILL): is there enough memory?" in str(result.reason)
+
+
+def test_what_somebody_else_has_ended_is_known_until_the_reset(await_: Await, postgres: Server, tmp_path: Path) -> None:
+    kills = target(command=[sys.executable, "-c", KILLS_ITSELF, "{port}"])
+
+    async def main() -> list[str | None]:
+        plan = Plan("server", external=kills, logs=tmp_path / "logs")
+        async with open_session_on(postgres, plan) as opened:
+            server, known = opened.target, list[str | None]()
+            runner = await opened.prepare(reader.read_scenario(RACE))
+            for _ in range(2):
+                await server.call(runner.instances[0], method="GET", secret=None)
+                known.append(server.find_interrupted())
+                await server.revive()  # as a recovery does before it calls again
+            known.append(server.find_interrupted())
+            await server.reset(restart=False)
+            return [*known, server.find_interrupted()]
+
+    killed = "A was killed from outside (SIGKILL): is there enough memory?"
+    assert await_(main()) == [killed, killed, killed, None]
 
 
 @pytest.mark.parametrize("mistake", ["", pytest.param("works-at-start", marks=pytest.mark.slow)])

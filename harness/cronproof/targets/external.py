@@ -76,6 +76,8 @@ class External:
         """The instance that has locked a file, by path."""
         self._role: Role = "service_role"
         self._warm: set[tuple[Instance, Role]] = set()
+        self._interrupted: str | None = None
+        """Which process somebody else has ended since the reset."""
         self._open = contextlib.AsyncExitStack()
         self._schema: Schema | None = None
         self._endpoints: dict[str, InstanceEndpoints] = {}
@@ -134,13 +136,15 @@ class External:
         if restart or self.restarts:
             await asyncio.gather(*(process.stop() for process in self._processes))
         await self.revive()
+        self._interrupted = None
 
     def set_clock(self, time: datetime | None) -> bool:
         """Returns whether no time is given: the clock of another process cannot be set."""
         return time is None
 
     async def revive(self) -> Sequence[str]:
-        """Restarts the processes that have ended."""
+        """Restarts the processes that have ended. What has ended them is kept for `find_interrupted`."""
+        self._interrupted = self.find_interrupted()
         ended = [(place, server) for place, server in self._servers.items() if _has_ended(server)]
         for (name, role), _ in ended:
             self._warm = {(instance, of) for instance, of in self._warm if (instance.name, of) != (name, role)}
@@ -157,6 +161,8 @@ class External:
         try:
             response = await self._http.request(method, address, headers=headers)
         except HTTP_ERRORS:
+            if server.process is not None:  # its connections are closed before it counts as ended
+                await server.process.wait_until_ended()
             return None
         finally:
             self._warm.add((instance, self._role))
@@ -210,9 +216,11 @@ class External:
         return None
 
     def find_interrupted(self) -> str | None:
-        """Returns which process was killed, but not from here."""
+        """Returns which process was killed since the reset, but not from here."""
         killed = next((process.instance for process in self._processes if process.is_interrupted), None)
-        return None if killed is None else f"{killed} was killed from outside (SIGKILL): is there enough memory?"
+        if self._interrupted is not None or killed is None:
+            return self._interrupted
+        return f"{killed} was killed from outside (SIGKILL): is there enough memory?"
 
     def complaint(self, response: CronResponse) -> str | None:
         """Returns the mistake in the configuration that the status suggests, if any."""

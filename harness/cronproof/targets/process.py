@@ -19,6 +19,7 @@ from cronproof.targets.sharing import Sharing
 
 POLL_SECONDS = 0.02
 STOP_SECONDS = 3.0
+END_SECONDS = 1.0
 LAST_LINES = 12
 LINE_CHARACTERS = 300
 LAST_BYTES = 64 * 1024
@@ -127,6 +128,13 @@ class Process:
         """
         killed = {-signal.SIGKILL, OF_A_CHILD + signal.SIGKILL}  # a shell returns what its child has died of
         return not self._is_ended_here and self.exit_code in killed
+
+    async def wait_until_ended(self) -> None:
+        """Waits until it has ended, if it does so within a second."""
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await self._process.wait()
 
     async def kill(self) -> None:
         """Kills it at once, with all its children."""
