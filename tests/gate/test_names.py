@@ -2,7 +2,7 @@
 
 import pytest
 
-from cronproof.gate.names import statement_name, step_name
+from cronproof.gate.names import keeps_alive, statement_name, step_name
 from cronproof.gate.point import Point
 
 
@@ -52,3 +52,31 @@ def test_a_statement_is_named_by_its_verb_and_objects(sql: str, name: str) -> No
 )
 def test_a_call_is_named_by_its_route(point: Point, name: str) -> None:
     assert step_name(point) == name
+
+
+@pytest.mark.parametrize(
+    "sql", ["", ";", "select 1", "/* ping */ SELECT 1 AS up; -- ?", "select now()", "select 1; select 2"]
+)
+def test_what_a_pool_asks_keeps_a_connection_alive(sql: str) -> None:
+    assert keeps_alive(Point("statement", sql))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select renew()",
+        "select * from renew()",
+        "select 1 from jobs",
+        "select 1 into jobs",
+        "with a as (delete from jobs) select 1",
+        "update jobs set status = 'x'",
+        "listen x",
+        "no sql",
+    ],
+)
+def test_a_statement_with_an_effect_does_not(sql: str) -> None:
+    assert not keeps_alive(Point("statement", sql))
+
+
+def test_a_call_does_not() -> None:
+    assert not keeps_alive(Point("call", ""))

@@ -12,6 +12,8 @@ from pglast.visitors import Visitor
 from cronproof.gate.point import Point
 
 _WORDS = 6
+_TELLS = {"now()", "version()"}
+"""Functions that pools call to hear anything at all."""
 _ID_IN_PATH = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,})(?=/|$)")
 
 
@@ -34,6 +36,25 @@ def statement_name(sql: str) -> str:
     except pglast.parser.ParseError:
         return " ".join(sql.split()[:_WORDS])
     return "; ".join(" ".join(_words(statement.stmt)) for statement in statements) or "nothing"
+
+
+def keeps_alive(point: Point) -> bool:
+    """Whether a statement only asks whether its connection still works, as pools do: it is empty, or
+    selects values from nothing.
+    """
+    if point.kind != "statement":
+        return False
+    try:
+        statements = [statement.stmt for statement in pglast.parse_sql(point.text)]
+    except pglast.parser.ParseError:
+        return False
+    return all(isinstance(one, ast.SelectStmt) and _uses_nothing(one) for one in statements)
+
+
+def _uses_nothing(query: ast.SelectStmt) -> bool:
+    seen = _Objects()
+    seen(query)
+    return not seen.tables and set(seen.functions) <= _TELLS and query.intoClause is None and not _changes(query)
 
 
 def _words(statement: Any) -> Iterator[str]:
