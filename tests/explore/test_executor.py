@@ -100,7 +100,8 @@ def test_a_call_that_raises_is_not_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "acts"), [("update leases", True), ("select renew()", True), ("SELECT 1;", False), (None, False)]
+    ("statement", "acts"),
+    [("update leases", True), ("select renew()", True), ("-- is it there?\nSELECT 1 AS up;", False), (None, False)],
 )
 def test_what_an_instance_does_by_itself_while_its_call_is_slow_is_told(statement: str | None, acts: bool) -> None:
     async def main() -> None:
@@ -125,6 +126,32 @@ def test_what_an_instance_does_by_itself_while_its_call_is_slow_is_told(statemen
     tasks = set[asyncio.Task[None]]()
     told = r"while a call of A was slow, A did something by a timer \((update|select)"
     with pytest.raises(ActedByTimer, match=told) if acts else contextlib.nullcontext():
+        asyncio.run(main())
+
+
+def test_an_instance_that_gives_up_a_slow_call_is_told() -> None:
+    async def main() -> None:
+        slow = Executor(spec=ExecutionSpec(listen_seconds=DEADLINE_SECONDS))
+        calls = list[asyncio.Task[None]]()
+
+        async def send() -> None:
+            await slow.arrive("A", Point("call", "openphone POST /v1/messages"))
+
+        async def run() -> None:
+            calls.append(asyncio.create_task(send()))
+            await asyncio.wait(calls)
+
+        slow.prepare({"A": run})
+        await slow.step("A")
+        asyncio.get_running_loop().call_soon(calls[0].cancel)
+        try:
+            await slow.step("A!slow-before")
+        finally:
+            await slow.abandon()
+
+    with pytest.raises(
+        ActedByTimer, match=r"A gave it up by a timer \(openphone POST /v1/messages\): its calls may never"
+    ):
         asyncio.run(main())
 
 

@@ -1,7 +1,7 @@
-"""Executes a scenario: sets up its rows and services, warms up its instances, calls them."""
+"""Executes a scenario: calls its instances, judges what they did, and looks again where that could be wrong."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -14,8 +14,8 @@ from cronproof.engine.evaluate import ExecutionSummary, evaluate
 from cronproof.engine.execution import AfterStep, BeforeStep, Execution
 from cronproof.engine.judge import judge
 from cronproof.engine.memo import Memo
+from cronproof.engine.preparation import Preparation
 from cronproof.engine.rig import Rig
-from cronproof.engine.warmup import find_cold, warm_up
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.variation import Difference, find_differences
 from cronproof.explore.circumstances import Circumstances
@@ -23,11 +23,9 @@ from cronproof.explore.counterexample import CounterexamplePolicy
 from cronproof.explore.executor import ExecutionSpec
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy, SchedulePolicy
-from cronproof.explore.quiescence import NotAtRest
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem, abbreviate
 from cronproof.gate.fault import SLOWNESS
 from cronproof.gate.names import step_name
-from cronproof.postgres.reset import Script
 from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.when import When
 
@@ -41,15 +39,8 @@ REMEMBERS = (
 )
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What an execution starts from: the database script, the keys that services accept, and the
-    owners of each credential.
-    """
-
-    script: Script
-    api_keys: frozenset[str]
-    credentials: Mapping[str, frozenset[str]]
+SlowSteps = frozenset[tuple[str, str]]
+"""The steps at which calls were slow: the cron, and the name of the step."""
 
 
 @dataclass
@@ -60,32 +51,29 @@ class ScenarioRunner:
     summarize(item)       one of many: its evidence is collected only for a new outcome
     """
 
-    scenario: Scenario
-    setting: Callable[[Data], Awaitable[Setting]]
-    """Makes what an execution starts from, given which values were drawn."""
+    preparation: Preparation
     tables: Sequence[str]
     """The tables whose rows are evidence."""
     rig: Rig
     _memo: Memo = field(default_factory=Memo)
-    _settings: dict[Data, Setting] = field(default_factory=dict)
     _is_fresh: bool = False
     """Whether the next execution is to be one of new processes."""
     _fails_in_new: set[int] = field(default_factory=set)
     """The checks, by number, that have failed in new processes: they need not be tried there again."""
-    _acts_by_timer: str | None = None
-    """What an instance does by a timer while a call of it is slow. Empty: nothing; None: nobody has looked."""
+    _acted_by_timer: dict[SlowSteps, str | None] = field(default_factory=dict)
+    """What an instance does by a timer while it is slow there, once somebody has looked."""
     _interruptions: int = 0
     """How often somebody else has ended an instance."""
-    _hung: str | None = None
-    """Why nothing can be executed, if so: the first call did not end."""
-    _held: str | None = None
-    """Why the next execution depends on what was before it, for example on what a session still holds."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario."""
+        return self.preparation.scenario
 
     @property
     def when(self) -> When:
         """The part of the scenario that says what to call."""
-        assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call are executed)
-        return self.scenario.when
+        return self.preparation.when
 
     @property
     def instances(self) -> list[Instance]:
@@ -190,15 +178,22 @@ class ScenarioRunner:
         """Executes the same steps, and lets a slow call be slow: an instance that does something by a
         timer meanwhile could have renewed what expired when time passed at once.
         """
-        if self._acts_by_timer is None:
+        slow = self._find_slow(judged)
+        if slow not in self._acted_by_timer:
             patient = replace(spec, known=(), listen_seconds=TIMER_SECONDS)
             await self.reset(data)
             execution = await self.execute(_same_steps(judged), patient)
-            if execution.interrupted is None:  # else it tells nothing, and the next failure is looked at
-                self._acts_by_timer = execution.acted_by_timer or ""
-        if not self._acts_by_timer:
-            return judged
-        return evaluate(self.checks, replace(judged, inconclusive_reason=self._acts_by_timer))
+            if execution.interrupted is not None or self.preparation.fault is not None:
+                return judged  # nothing was seen, so the next failure is looked at
+            self._acted_by_timer[slow] = execution.acted_by_timer
+        reason = self._acted_by_timer[slow]
+        return judged if reason is None else evaluate(self.checks, replace(judged, inconclusive_reason=reason))
+
+    def _find_slow(self, evidence: Evidence) -> SlowSteps:
+        crons = {instance.name: instance.cron for instance in self.instances}
+        return frozenset(
+            (crons[step.instance], step_name(step.point)) for step in evidence.steps if step.fault in SLOWNESS
+        )
 
     async def summarize(self, item: WorkItem, attempts: int = ATTEMPTS) -> tuple[ExecutedSchedule, ExecutionSummary]:
         """Makes one execution of an exploration.
@@ -291,7 +286,7 @@ class ScenarioRunner:
         if circumstances.query_plan is None:
             yield spec
             return
-        await self._find_setting(data)  # it analyzes the tables, which would undo a plan without statistics
+        await self.preparation.find_setting(data)  # it analyzes the tables, which would undo a plan without statistics
         async with self.rig.planned(circumstances.query_plan, self.tables):
             yield spec
 
@@ -323,7 +318,7 @@ class ScenarioRunner:
     ) -> Execution:
         """Calls the instances on the current rows, and lets the policy decide."""
         execution = Execution(self.rig, self.when, spec, before_step=before_step, after_step=after_step)
-        execution.inconclusive_reason = self._hung or self._held
+        execution.inconclusive_reason = self.preparation.fault
         if execution.inconclusive_reason is None:
             await execution.run(policy)
         return execution
@@ -348,53 +343,12 @@ class ScenarioRunner:
         Raises:
             EnvironmentFailed: an instance does not start.
         """
-        await self.rig.target.reset(restart=self._restarts)
-        self._held = None
-        cold = find_cold(self.rig, self.instances, self.scenario.given.role)
-        if cold:
-            try:
-                await self.rig.wait_until_started([instance.name for instance in cold])
-            except NotAtRest as error:
-                self._held = str(error)
-            for proxy in self.rig.proxies:
-                proxy.accept_sessions()
-        # Instances that restart for every execution are always cold, so they need no warm-up.
-        for instance, calls in {}.items() if self._restarts else cold.items():
-            for _ in range(calls):
-                await self._set_up(data)
-                try:
-                    if await warm_up(self.rig, instance, self.when.method):
-                        break
-                except NotAtRest as error:
-                    self._hung = f"{error}, when it was called for the first time"
-                await self.rig.target.revive()  # some processes end when they lose a connection
-        self.rig.accept_new_sessions()
-        await self._set_up(data)
-        if cold:  # what a process does at its start does not matter
-            self.rig.stray.clear()
+        await self.preparation.reset(data, restart=self._restarts)
 
     @property
     def _restarts(self) -> bool:
         """Whether the execution starts new processes."""
         return self.when.restart or self.rig.target.restarts or self._is_fresh
-
-    async def _find_setting(self, data: Data) -> Setting:
-        if data not in self._settings:
-            self._settings[data] = await self.setting(data)
-        return self._settings[data]
-
-    async def _set_up(self, data: Data) -> None:
-        given = self.scenario.given
-        if not self._restarts:  # else no call was made before; a lock would block the reset
-            self._held = await self.rig.end_what_is_held() or self._held
-        setting = await self._find_setting(data)
-        await self.rig.database.reset(setting.script)
-        self.rig.services.api_keys = setting.api_keys
-        self.rig.services.credentials = setting.credentials
-        self.rig.target.set_clock(given.clock)
-        self.rig.services.reset(given)
-        for proxy in self.rig.proxies:
-            proxy.forget()
 
 
 def _same_steps(evidence: Evidence) -> CounterexamplePolicy:

@@ -11,8 +11,9 @@ from cronproof.domain.choice import Data
 from cronproof.domain.database import ROLES, Role
 from cronproof.domain.owners import find_api_keys, find_credentials
 from cronproof.engine.plan import Plan
+from cronproof.engine.preparation import Preparation, Setting
 from cronproof.engine.rig import Rig
-from cronproof.engine.scenario_runner import ScenarioRunner, Setting
+from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.errors import EnvironmentFailed, InvalidScenario, Mistake
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
@@ -146,7 +147,7 @@ class Session:
         proxies = list(dict.fromkeys(needed.values()))
         rig = Rig(self.database, self.services, self.target, proxies, self._connections.must_reconnect)
         rig.ignore(())
-        return ScenarioRunner(scenario, setting, looked_at, rig)
+        return ScenarioRunner(Preparation(scenario, scenario.when, setting, rig), looked_at, rig)
 
     async def _proxy(self, name: str, place: str) -> Proxy:
         """Starts a proxy that listens where the instance expects its database."""

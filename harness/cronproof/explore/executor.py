@@ -7,7 +7,6 @@ several things at once (`Promise.all`, a pool): each is a channel (`A`, `A.2`), 
 
 import asyncio
 import functools
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,19 +30,22 @@ from cronproof.gate.fault import (
 )
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.gate.gate import SHARED, AbandonedError, Channel, Release
+from cronproof.gate.names import keeps_alive
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Decision, Step, Trace
 from cronproof.internal_errors import watch
 
 
 class ActedByTimer(Exception):
-    """An instance did something by itself while its call was slow."""
+    """An instance did something by a timer while its call was slow, or gave the call up."""
 
-    def __init__(self, instance: str, point: Point) -> None:
-        """Says what it did."""
+    def __init__(self, instance: str, point: Point, *, gave_up: bool) -> None:
+        """Says what it did, or which call it gave up."""
+        did = "gave it up" if gave_up else "did something"
+        means = "its calls may never be slow for so long" if gave_up else "it may renew what expires"
         super().__init__(
-            f"while a call of {instance} was slow, {instance} did something by a timer ({point.label}): it may renew what "
-            "expires, and time that passes at once lets no timer act"
+            f"while a call of {instance} was slow, {instance} {did} by a timer ({point.label}): {means}, "
+            "and time that passes at once lets no timer act"
         )
 
 
@@ -51,8 +53,6 @@ Call = Callable[[], Coroutine[None, None, None]]
 """Calls an instance's cron and keeps its answer; never raises."""
 
 START = Point("start")
-_KEEPS_ALIVE = re.compile(r"\s*select\s+\d+\s*;?\s*", re.IGNORECASE)
-"""Matches what pools send to find out whether a connection still works."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Executor:
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
-            ActedByTimer: an instance did something by itself while its call was slow.
+            ActedByTimer: an instance did something by a timer while its call was slow.
             Exception: what the policy raises.
         """
         while not all(map(self.finished, self._calls)):
@@ -254,7 +254,7 @@ class Executor:
 
         Raises:
             NotAtRest: something still runs after 15 seconds.
-            ActedByTimer: an instance did something by itself while its call was slow.
+            ActedByTimer: an instance did something by a timer while its call was slow.
             ValueError: the channel is not held, or the fault cannot happen there.
         """
         name, fault = parse_choice(choice)
@@ -283,10 +283,10 @@ class Executor:
         await self._environment.after_step(self.trace)
 
     async def _listen(self, instance: str) -> None:
-        """Waits for what the instance does by itself while its call is slow.
+        """Waits for what the instance does by itself while its call is slow. No other one runs meanwhile.
 
         Raises:
-            ActedByTimer: it did something.
+            ActedByTimer: it did something, or gave the call up.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._spec.listen_seconds
@@ -294,11 +294,12 @@ class Executor:
         while (left := deadline - loop.time()) > 0:
             await self._rest.change_within(left)
             parked = self._channels.all_parked
-            if any(one not in parked for one in held):
-                break  # it no longer waits for the call: what it does now is no renewal
+            given_up = next((one for one in held if one not in parked), None)
+            if given_up is not None:
+                raise ActedByTimer(instance, given_up.point, gave_up=True)
             for one in parked:
-                if one not in held and not _KEEPS_ALIVE.fullmatch(one.point.text):
-                    raise ActedByTimer(instance, one.point)
+                if one not in held and not keeps_alive(one.point):
+                    raise ActedByTimer(instance, one.point, gave_up=False)
         await self._rest.settle()  # what came meanwhile has to be numbered
 
     def _comes_later(self, instance: str) -> bool:
