@@ -23,7 +23,14 @@ BY_NAME = {saboteur.name: saboteur for saboteur in SABOTEURS}
 def of(name: str) -> Subject:
     saboteur = BY_NAME[name]
     return Subject(
-        name, "saboteur", saboteur.sources(), saboteur.crons, saboteur.target, saboteur.proves, saboteur.verdict
+        name,
+        "saboteur",
+        saboteur.sources(),
+        saboteur.crons,
+        saboteur.target,
+        saboteur.in_processes,
+        saboteur.proves,
+        saboteur.verdict,
     )
 
 
@@ -75,6 +82,12 @@ def test_what_is_explained_is_tried_on_neither_races_nor_faults(scenario_files: 
     assert not {"race", "faults"} & {file.scenario.test for file in ordered}
 
 
+def test_what_is_served_by_processes_is_tried_where_that_matters(scenario_files: list[ScenarioFile]) -> None:
+    ordered = in_order(scenario_files, of("locks_a_file"))
+
+    assert {file.scenario.test for file in ordered} == {"race", "faults"}
+
+
 @pytest.fixture
 def put_on_trial(await_: Await, postgres: Server, scenario_files: list[ScenarioFile]) -> OnTrial:
     def on_trial(subject: Subject, files: Sequence[str] = ()) -> Trial:
@@ -96,6 +109,14 @@ def test_a_saboteur_is_caught_by_the_check_that_it_names(name: str, put_on_trial
     assert found.outcome == "caught"
     assert BY_NAME[name].proves in found.failed
     assert found.scenario is not None
+
+
+@pytest.mark.postgres
+def test_a_saboteur_in_processes_of_its_own_is_caught(put_on_trial: OnTrial) -> None:
+    found = put_on_trial(of("remembers_beside_the_claim"), ["3-race/post-job-followup-refused-once"])
+
+    assert (found.outcome, found.failed) == ("caught", ["no-loss"])
+    assert "it fails only in a process that has run before" in "".join(found.doubts)
 
 
 @pytest.mark.postgres

@@ -1,5 +1,7 @@
 """The built-in targets."""
 
+from pathlib import Path
+
 import pytest
 
 from cronproof.errors import UsageError
@@ -18,6 +20,15 @@ def test_the_schema_comes_before_the_claim_functions() -> None:
     assert files == sorted(files)
     assert reference.LOCKING not in files
     assert all(file.name < reference.LOCKING.name for file in files)
+
+
+def test_edited_crons_are_served_from_a_folder_of_their_own(tmp_path: Path) -> None:
+    served = reference.serve_edited({"fixtures/crons/app.py": "edited", "sql/01.sql": "select 1"}, tmp_path / "here")
+
+    assert served.cwd == tmp_path / "here"
+    assert (served.cwd / "fixtures/crons/app.py").read_text() == "edited"
+    assert (served.cwd / "fixtures/crons/jobs.py").is_file()
+    assert not (served.cwd / "sql").exists()
 
 
 def test_every_file_that_is_mutated_is_there() -> None:

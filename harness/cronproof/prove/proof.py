@@ -35,7 +35,7 @@ def subjects() -> Iterator[Subject]:
     yield Subject("reference", "variant", {})
     saboteurs, variants = reference.find_saboteurs()
     for variant in variants:
-        yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target)
+        yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target, variant.in_processes)
     for saboteur in saboteurs:
         yield Subject(
             saboteur.name,
@@ -43,6 +43,7 @@ def subjects() -> Iterator[Subject]:
             saboteur.sources(),
             saboteur.crons,
             saboteur.target,
+            saboteur.in_processes,
             saboteur.proves,
             saboteur.verdict,
             saboteur.bug,

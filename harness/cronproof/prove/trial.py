@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cronproof.checks.rpc_guarded import RpcGuarded
 from cronproof.checks.rpc_present import RpcPresent
+from cronproof.cleanup import guarded
 from cronproof.domain.crons import CLAIM_FUNCTIONS, called_by
 from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
@@ -38,6 +39,8 @@ class Subject:
     sources: Mapping[str, str]
     crons: Sequence[str] = ()
     target: str = "reference"
+    in_processes: bool = False
+    """Whether its instances are processes of their own. They are those of `reference` then."""
     proves: str | None = None
     verdict: Verdict = "FAIL"
     """What the check `proves` must say of a saboteur."""
@@ -62,15 +65,18 @@ class Trial:
 
 async def try_subject(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
     """Tries one implementation."""
+    if not subject.in_processes:
+        application = reference.find_built_in(subject.target).edited_application(subject.sources)
+        return await _try(server, subject, files, Plan(subject.target, application=application))
+    with guarded() as guard:
+        served = reference.serve_edited(subject.sources, guard.folder / "application")
+        return await _try(server, subject, files, Plan(subject.target, external=served, logs=guard.folder / "logs"))
+
+
+async def _try(server: Server, subject: Subject, files: Sequence[ScenarioFile], plan: Plan) -> Trial:
     found = _TrialProgress(subject, time.monotonic())
-    built_in = reference.find_built_in(subject.target)
-    plan = Plan(
-        subject.target,
-        migrations=built_in.migrations,
-        application=built_in.edited_application(subject.sources),
-        edited=subject.sources,
-        seeks_failures=True,
-    )
+    migrations = reference.find_built_in(subject.target).migrations
+    plan = replace(plan, migrations=migrations, edited=subject.sources, seeks_failures=True)
     try:
         async with asyncio.timeout(TRIAL_SECONDS), open_session_on(server, plan) as session:
             for file in in_order(files, subject):
@@ -129,6 +135,8 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
         concerned = [file for file in concerned if not (file.scenario.slow and file.scenario.test == "remaining")]
     else:  # the remaining crons are compared as a whole, by `cronproof risks`
         concerned = [file for file in concerned if not (file.scenario.slow or file.scenario.test == "remaining")]
+    if subject.in_processes:  # they take longer, and differ only in what runs at once or dies
+        concerned = [file for file in concerned if file.scenario.test in {"race", "faults"}]
     if subject.is_explained:
         concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 

@@ -4,6 +4,8 @@ The only module that knows this repository's `fixtures/`, `scenarios/` and `sql/
 """
 
 import functools
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from starlette.applications import Starlette
 import fixtures
 from cronproof.domain.crons import CLAIM_FUNCTIONS
 from cronproof.errors import UsageError, nearest
+from cronproof.targets.config import TargetConfig
 from cronproof.targets.edited import import_edited
 from cronproof.targets.in_process import Application, Clock
 from fixtures import hardened, legacy
@@ -70,6 +73,31 @@ class BuiltIn:
             return made
 
         return make
+
+
+ENVIRONMENT = {
+    "DATABASE_URL": "{database_url}",
+    "CRON_SECRET": "{cron_secret}",
+    "OPENPHONE_API_KEY": "{openphone_api_key}",
+    "OPENPHONE_API_URL": "{openphone_url}",
+    "TELEGRAM_API_URL": "{telegram_url}",
+    "GHL_API_URL": "{ghl_url}",
+    "GHL_API_KEY": "{openphone_api_key}",
+    "APP_URL": "http://127.0.0.1:{port}",
+}
+
+
+def serve_edited(sources: Mapping[str, str], folder: Path) -> TargetConfig:
+    """Copies the crons to a new folder, with edited files: texts by path from the root. Returns how
+    their instances are started, each as a process.
+    """
+    package = ROOT / fixtures.__name__
+    shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("targets", "__pycache__"))
+    for name, text in sources.items():
+        if name.startswith(f"{package.name}/"):
+            (folder / name).write_text(text, encoding="utf-8")
+    serve = ["-m", "uvicorn", "--factory", f"{app.__name__}:{app.from_environment.__name__}", "--port", "{port}"]
+    return TargetConfig(command=[sys.executable, *serve], cwd=folder, env=ENVIRONMENT)
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {
