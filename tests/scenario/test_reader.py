@@ -213,6 +213,18 @@ def test_any_value_anywhere_is_either_read_or_a_mistake(
         assert invalid.mistakes  # noqa: PT017  (whichever of the two it is, there is nothing else to come out)
 
 
+def test_a_file_that_would_take_long_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text("given: " + "[" * 3000 + "]" * 3000)
+    (tmp_path / "large.yaml").write_text("why: " + "x" * reader.MAX_BYTES)
+
+    with pytest.raises(InvalidScenario) as invalid:
+        reader.read_scenarios(reader.find_files([tmp_path]))
+    assert [str(mistake) for mistake in invalid.value.mistakes] == [
+        f"{tmp_path / 'deep.yaml'}:1:1: not YAML: nested too deep",
+        f"{tmp_path / 'large.yaml'}:1:1: has more than 512 KiB; a scenario needs few rows",
+    ]
+
+
 def test_a_path_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "frequency-nudge.yaml").write_text(VALID)
 

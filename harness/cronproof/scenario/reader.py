@@ -26,6 +26,8 @@ from cronproof.scenario.contradictions import find_contradictions
 from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.then import BY_NAME
 
+MAX_BYTES = 512 * 1024
+"""Some five thousand rows. The time to read a file grows with its size: this one takes five seconds."""
 SUFFIXES = frozenset({".yaml", ".yml"})
 # The tags of unions, which are in an error's location, but not in the file.
 TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})
@@ -150,7 +152,7 @@ def read_scenario(file: Path) -> ScenarioFile:
         InvalidScenario: with every mistake of the file.
     """
     try:
-        content = file.read_bytes()
+        content = _read(file)
         text = decode(file, content)
         with warnings.catch_warnings(action="ignore"):  # a reused anchor is no mistake
             yaml = YAML(typ="safe", pure=True)
@@ -158,6 +160,8 @@ def read_scenario(file: Path) -> ScenarioFile:
             data = yaml.constructor.construct_document(node) if node is not None else None
     except InvalidFile as error:
         raise InvalidScenario(error.mistakes) from None
+    except RecursionError:
+        raise InvalidScenario([Mistake(file, 1, 1, "not YAML: nested too deep")]) from None
     except OSError as error:
         raise InvalidScenario([Mistake(file, 1, 1, f"cannot be read: {error.strerror}")]) from None
     except MarkedYAMLError as error:
@@ -179,6 +183,14 @@ def read_scenario(file: Path) -> ScenarioFile:
     if found:
         raise InvalidScenario(found)
     return ScenarioFile(scenario, source)
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InvalidFile([Mistake(file, 1, 1, f"has more than {MAX_BYTES // 1024} KiB; a scenario needs few rows")])
+    return content
 
 
 def _mistake(source: Source, error: ErrorDetails) -> Mistake:
