@@ -221,7 +221,7 @@ def test_a_file_that_would_take_long_is_one_clear_line(tmp_path: Path) -> None:
         reader.read_scenarios(reader.find_files([tmp_path]))
     assert [str(mistake) for mistake in invalid.value.mistakes] == [
         f"{tmp_path / 'deep.yaml'}:1:1: not YAML: nested too deep",
-        f"{tmp_path / 'large.yaml'}:1:1: has more than 512 KiB; a scenario needs few rows",
+        f"{tmp_path / 'large.yaml'}:1:1: has more than 512 KiB; a scenario is shorter",
     ]
 
 

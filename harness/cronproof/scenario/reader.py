@@ -189,7 +189,7 @@ def _read(file: Path) -> bytes:
     with file.open("rb") as opened:
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise InvalidFile([Mistake(file, 1, 1, f"has more than {MAX_BYTES // 1024} KiB; a scenario needs few rows")])
+        raise InvalidFile([Mistake(file, 1, 1, f"has more than {MAX_BYTES // 1024} KiB; a scenario is shorter")])
     return content
 
 
