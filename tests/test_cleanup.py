@@ -144,15 +144,15 @@ def test_two_runs_at_once_do_not_meet(short_folder: Path) -> None:
     assert list(short_folder.glob(f"{cleanup.FOLDER_PREFIX}*")) == []
 
 
-@pytest.mark.skipif(not cleanup.MEMORY.is_dir(), reason="only Linux has a file system in memory")
-@pytest.mark.parametrize("limit", ["memory.max", "memory/memory.limit_in_bytes"])
+@pytest.mark.parametrize("files", cleanup.LIMITS, ids=["version 2", "version 1"])
 def test_a_container_with_little_memory_has_no_room(
-    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: tuple[str, str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = dict(cleanup.LIMITS)[limit]
+    limit, used, statistics, cache = files
     (tmp_path / limit).parent.mkdir(exist_ok=True)
     (tmp_path / limit).write_text(f"{cleanup.ROOM_BYTES + 100}\n")
-    (tmp_path / used).write_text("101\n")
+    (tmp_path / statistics).write_text(f"active_file 5000\n{cache} 200\n")
+    (tmp_path / used).write_text("301\n")
     monkeypatch.setattr(cleanup, "CONTROL_GROUP", tmp_path)
     monkeypatch.setattr(cleanup, "MEMORY", tmp_path)
     for variable in ("TMPDIR", "TEMP", "TMP"):
@@ -162,11 +162,12 @@ def test_a_container_with_little_memory_has_no_room(
 
     with cleanup.guarded(in_memory=True) as guard:
         assert guard.folder.parent != tmp_path
-    (tmp_path / used).write_text("100\n")
+    (tmp_path / used).write_text("300\n")
     with cleanup.guarded(in_memory=True) as guard:
         assert guard.folder.parent == tmp_path
 
 
+@pytest.mark.skipif(not cleanup.MEMORY.is_dir(), reason="only Linux has a file system in memory")
 @pytest.mark.parametrize("has_room", [True, False])
 def test_a_server_is_in_memory_where_there_is_room(has_room: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TMPDIR", "TEMP", "TMP"):

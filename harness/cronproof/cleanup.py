@@ -45,9 +45,12 @@ ROOM_BYTES = 4 * 2**30
 """A server's folder has some 400 MB at most; what is free besides is the applications'."""
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 """Where a container sees its own control group."""
-LIMITS = [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")]
-"""The limit and the use of memory in bytes, in version 2 and in version 1 of control groups:
-https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files.
+LIMITS = [
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+]
+"""The limit and the use of memory in bytes, and what of it the kernel can take back, in version 2 and
+in version 1 of control groups: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files.
 """
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.002
@@ -143,9 +146,11 @@ def _has_room(memory: Path) -> bool:
 
 def _left_by_limits() -> Iterator[int]:
     """Yields how many bytes the limits of a container leave, which `available` does not know."""
-    for limit, used in LIMITS:
-        with contextlib.suppress(OSError, ValueError):  # another version, or no limit ("max")
-            yield int((CONTROL_GROUP / limit).read_text()) - int((CONTROL_GROUP / used).read_text())
+    for limit, used, statistics, cache in LIMITS:
+        with contextlib.suppress(OSError, ValueError, KeyError):  # another version, or no limit ("max")
+            left = int((CONTROL_GROUP / limit).read_text()) - int((CONTROL_GROUP / used).read_text())
+            counts = dict(line.split() for line in (CONTROL_GROUP / statistics).read_text().splitlines())
+            yield left + int(counts[cache])
 
 
 def _abandoned(folder: Path) -> bool:
