@@ -161,8 +161,8 @@ class External:
         try:
             response = await self._http.request(method, address, headers=headers)
         except HTTP_ERRORS:
-            if server.process is not None:  # its connections are closed before it counts as ended
-                await server.process.wait_until_ended()
+            if server.process is not None:  # what has ended it is known a moment later
+                await server.process.wait_if_dying()
             return None
         finally:
             self._warm.add((instance, self._role))

@@ -19,7 +19,7 @@ from cronproof.targets.sharing import Sharing
 
 POLL_SECONDS = 0.02
 STOP_SECONDS = 3.0
-END_SECONDS = 1.0
+DYING_SECONDS = 0.2
 LAST_LINES = 12
 LINE_CHARACTERS = 300
 LAST_BYTES = 64 * 1024
@@ -129,16 +129,29 @@ class Process:
         killed = {-signal.SIGKILL, OF_A_CHILD + signal.SIGKILL}  # a shell returns what its child has died of
         return not self._is_ended_here and self.exit_code in killed
 
-    async def wait_until_ended(self) -> None:
-        """Waits until it has ended, if it does so within a second."""
-        if self._process is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(END_SECONDS):
-                    await self._process.wait()
+    @property
+    def _is_dead(self) -> bool:
+        """Whether it has ended, known to asyncio or not."""
+        if self._process is None or self.exit_code is not None:
+            return True
+        try:
+            return psutil.Process(self._process.pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    async def wait_if_dying(self) -> None:
+        """Waits for its exit code, if it is about to end: its connections are closed just before."""
+        if self._process is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DYING_SECONDS):
+                await self._process.wait()
+        if self._is_dead:
+            await self._process.wait()
 
     async def kill(self) -> None:
         """Kills it at once, with all its children."""
-        self._is_ended_here |= self.exit_code is None
+        self._is_ended_here |= not self._is_dead
         if self._process is not None:
             for process in self._process_tree():
                 with contextlib.suppress(psutil.Error):
@@ -151,7 +164,7 @@ class Process:
         """Asks it to end, and kills what has not ended after three seconds."""
         if self._process is None:
             return
-        self._is_ended_here |= self.exit_code is None
+        self._is_ended_here |= not self._is_dead
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):

@@ -75,6 +75,7 @@ class BuiltIn:
         return make
 
 
+# What `make_settings` fills in for an instance in this process.
 ENVIRONMENT = {
     "DATABASE_URL": "{database_url}",
     "CRON_SECRET": "{cron_secret}",

@@ -85,7 +85,7 @@ class Target(Protocol):
         """
 
     def find_interrupted(self) -> str | None:
-        """Returns which instance somebody else has ended, if one was, and how."""
+        """Returns which instance somebody else has ended since the reset, if one was, and how."""
 
     def complaint(self, response: CronResponse) -> str | None:
         """Returns why a response to the right secret proves nothing, if it shows that."""
