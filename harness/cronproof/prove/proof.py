@@ -46,6 +46,7 @@ def subjects() -> Iterator[Subject]:
             saboteur.in_processes,
             saboteur.proves,
             saboteur.verdict,
+            saboteur.message,
             saboteur.bug,
         )
     yield from _mutants()

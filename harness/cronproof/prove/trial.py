@@ -44,6 +44,8 @@ class Subject:
     proves: str | None = None
     verdict: Verdict = "FAIL"
     """What the check `proves` must say of a saboteur."""
+    message: str = ""
+    """What its message must have in it."""
     bug: str = ""
     is_explained: bool = False
     """Whether its change is said not to matter. Only functions, rules and retry run then."""
@@ -109,8 +111,9 @@ class _TrialProgress:
 
     def add(self, result: ScenarioResult) -> None:
         for check in result.checks:
-            awaited = self.subject.verdict if check.id == self.subject.proves else "FAIL"
-            if check.verdict == awaited and check.id not in self.failed:
+            subject = self.subject
+            awaited, said = (subject.verdict, subject.message) if check.id == subject.proves else ("FAIL", "")
+            if check.verdict == awaited and said in check.message and check.id not in self.failed:
                 self.failed.append(check.id)
                 if self.scenario is None or check.id == self.subject.proves:
                     self.scenario, self.message = result.file.id, check.message
