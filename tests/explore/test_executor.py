@@ -100,23 +100,29 @@ def test_a_call_that_raises_is_not_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "acts"),
-    [("update leases", True), ("select renew()", True), ("-- is it there?\nSELECT 1 AS up;", False), (None, False)],
+    ("statements", "acts"),
+    [
+        (["update leases"], True),
+        (["", "select renew()"], True),
+        (["-- is it there?\nSELECT 1 AS up;"], False),
+        ([], False),
+    ],
 )
-def test_what_an_instance_does_by_itself_while_its_call_is_slow_is_told(statement: str | None, acts: bool) -> None:
+def test_what_an_instance_does_by_itself_while_its_call_is_slow_is_told(statements: list[str], acts: bool) -> None:
     async def main() -> None:
         slow = Executor(spec=ExecutionSpec(listen_seconds=DEADLINE_SECONDS if acts else 0.05))
 
         async def renew() -> None:
             with contextlib.suppress(AbandonedError):
-                await slow.arrive("A", Point("statement", statement or ""))
+                for statement in statements:
+                    await slow.arrive("A", Point("statement", statement))
 
         async def run() -> None:
             await slow.arrive("A", Point("call", "openphone POST /v1/messages"))
 
         slow.prepare({"A": run})
         await slow.step("A")
-        if statement is not None:
+        if statements:
             asyncio.get_running_loop().call_later(0.01, lambda: tasks.add(asyncio.create_task(renew())))
         try:
             await slow.step("A!slow-before")

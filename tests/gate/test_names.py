@@ -2,7 +2,7 @@
 
 import pytest
 
-from cronproof.gate.names import keeps_alive, statement_name, step_name
+from cronproof.gate.names import changes_nothing, statement_name, step_name
 from cronproof.gate.point import Point
 
 
@@ -57,8 +57,8 @@ def test_a_call_is_named_by_its_route(point: Point, name: str) -> None:
 @pytest.mark.parametrize(
     "sql", ["", ";", "select 1", "/* ping */ SELECT 1 AS up; -- ?", "select now()", "select 1; select 2"]
 )
-def test_what_a_pool_asks_keeps_a_connection_alive(sql: str) -> None:
-    assert keeps_alive(Point("statement", sql))
+def test_what_a_pool_asks_changes_nothing(sql: str) -> None:
+    assert changes_nothing(Point("statement", sql))
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_what_a_pool_asks_keeps_a_connection_alive(sql: str) -> None:
         "no sql",
     ],
 )
-def test_a_statement_with_an_effect_does_not(sql: str) -> None:
-    assert not keeps_alive(Point("statement", sql))
+def test_a_statement_with_an_effect_changes_something(sql: str) -> None:
+    assert not changes_nothing(Point("statement", sql))
 
 
-def test_a_call_does_not() -> None:
-    assert not keeps_alive(Point("call", ""))
+def test_a_call_changes_something() -> None:
+    assert not changes_nothing(Point("call", ""))

@@ -26,6 +26,7 @@ from cronproof.explore.policy import Policy, SchedulePolicy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem, abbreviate
 from cronproof.gate.fault import SLOWNESS
 from cronproof.gate.names import step_name
+from cronproof.gate.trace import Step
 from cronproof.scenario.scenario import Scenario
 from cronproof.scenario.when import When
 
@@ -39,8 +40,8 @@ REMEMBERS = (
 )
 
 
-SlowSteps = frozenset[tuple[str, str]]
-"""The steps at which calls were slow: the cron, and the name of the step."""
+SlowStep = tuple[str, str]
+"""A kind of step at which a call was slow: the cron, and the name of the step."""
 
 
 @dataclass
@@ -60,7 +61,7 @@ class ScenarioRunner:
     """Whether the next execution is to be one of new processes."""
     _fails_in_new: set[int] = field(default_factory=set)
     """The checks, by number, that have failed in new processes: they need not be tried there again."""
-    _acted_by_timer: dict[SlowSteps, str | None] = field(default_factory=dict)
+    _acted_by_timer: dict[SlowStep, str | None] = field(default_factory=dict)
     """What an instance does by a timer while it is slow there, once somebody has looked."""
     _interruptions: int = 0
     """How often somebody else has ended an instance."""
@@ -178,22 +179,20 @@ class ScenarioRunner:
         """Executes the same steps, and lets a slow call be slow: an instance that does something by a
         timer meanwhile could have renewed what expired when time passed at once.
         """
-        slow = self._find_slow(judged)
-        if slow not in self._acted_by_timer:
+        slow = self._find_slow(judged.steps)
+        if not slow <= self._acted_by_timer.keys():
             patient = replace(spec, known=(), listen_seconds=TIMER_SECONDS)
             await self.reset(data)
             execution = await self.execute(_same_steps(judged), patient)
-            if execution.interrupted is not None or self.preparation.fault is not None:
-                return judged  # nothing was seen, so the next failure is looked at
-            self._acted_by_timer[slow] = execution.acted_by_timer
-        reason = self._acted_by_timer[slow]
+            if execution.interrupted is not None or not slow <= self._find_slow(execution.trace.steps):
+                return judged  # it did not come so far: the next failure is looked at
+            self._acted_by_timer |= dict.fromkeys(slow - self._acted_by_timer.keys(), execution.acted_by_timer)
+        reason = next(filter(None, map(self._acted_by_timer.get, sorted(slow))), None)
         return judged if reason is None else evaluate(self.checks, replace(judged, inconclusive_reason=reason))
 
-    def _find_slow(self, evidence: Evidence) -> SlowSteps:
+    def _find_slow(self, steps: Sequence[Step]) -> set[SlowStep]:
         crons = {instance.name: instance.cron for instance in self.instances}
-        return frozenset(
-            (crons[step.instance], step_name(step.point)) for step in evidence.steps if step.fault in SLOWNESS
-        )
+        return {(crons[step.instance], step_name(step.point)) for step in steps if step.fault in SLOWNESS}
 
     async def summarize(self, item: WorkItem, attempts: int = ATTEMPTS) -> tuple[ExecutedSchedule, ExecutionSummary]:
         """Makes one execution of an exploration.

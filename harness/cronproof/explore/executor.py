@@ -30,7 +30,7 @@ from cronproof.gate.fault import (
 )
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.gate.gate import SHARED, AbandonedError, Channel, Release
-from cronproof.gate.names import keeps_alive
+from cronproof.gate.names import changes_nothing
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Decision, Step, Trace
 from cronproof.internal_errors import watch
@@ -277,29 +277,33 @@ class Executor:
         if fault in SLOWNESS:
             self.trace.slow.add(name)
             if self._spec.listen_seconds:
-                await self._listen(instance)
+                await self._listen(name)
             if not self._spec.is_sequential:
                 await self._environment.pass_time()
         await self._environment.after_step(self.trace)
 
-    async def _listen(self, instance: str) -> None:
-        """Waits for what the instance does by itself while its call is slow. No other one runs meanwhile.
+    async def _listen(self, name: str) -> None:
+        """Waits for what an instance does by itself while a call of this channel is slow. What a pool asks
+        before it gives a connection away is let through: the renewal may come after it.
 
         Raises:
             ActedByTimer: it did something, or gave the call up.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._spec.listen_seconds
-        held = self._channels.all_parked
-        while (left := deadline - loop.time()) > 0:
+        instance, slow = instance_of(name), self._channels.find(name)
+        parked = self._channels.parked.get(instance, [])
+        held = list(parked)
+        while slow is not None and (left := deadline - loop.time()) > 0:
             await self._rest.change_within(left)
-            parked = self._channels.all_parked
-            given_up = next((one for one in held if one not in parked), None)
-            if given_up is not None:
-                raise ActedByTimer(instance, given_up.point, gave_up=True)
-            for one in parked:
-                if one not in held and not keeps_alive(one.point):
+            if slow not in parked:
+                raise ActedByTimer(instance, slow.point, gave_up=True)
+            for one in [one for one in parked if one not in held]:
+                if not changes_nothing(one.point):
                     raise ActedByTimer(instance, one.point, gave_up=False)
+                self._rest.disturb(instance)
+                parked.remove(one)
+                one.released.set_result(None)
         await self._rest.settle()  # what came meanwhile has to be numbered
 
     def _comes_later(self, instance: str) -> bool:

@@ -12,7 +12,7 @@ from pglast.visitors import Visitor
 from cronproof.gate.point import Point
 
 _WORDS = 6
-_TELLS = {"now()", "version()"}
+_TELLS = {"now()", "version()", "pg_is_in_recovery()"}
 """Functions that pools call to hear anything at all."""
 _ID_IN_PATH = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{2}[0-9a-zA-Z]{8,})(?=/|$)")
 
@@ -38,9 +38,9 @@ def statement_name(sql: str) -> str:
     return "; ".join(" ".join(_words(statement.stmt)) for statement in statements) or "nothing"
 
 
-def keeps_alive(point: Point) -> bool:
-    """Whether a statement only asks whether its connection still works, as pools do: it is empty, or
-    selects values from nothing.
+def changes_nothing(point: Point) -> bool:
+    """Whether a statement is one that pools send to find out whether a connection still works: an empty
+    one, one that selects values from nothing or shows a setting, or one that begins or ends a transaction.
     """
     if point.kind != "statement":
         return False
@@ -48,13 +48,15 @@ def keeps_alive(point: Point) -> bool:
         statements = [statement.stmt for statement in pglast.parse_sql(point.text)]
     except pglast.parser.ParseError:
         return False
-    return all(isinstance(one, ast.SelectStmt) and _uses_nothing(one) for one in statements)
+    return all(map(_asks_nothing, statements))
 
 
-def _uses_nothing(query: ast.SelectStmt) -> bool:
+def _asks_nothing(statement: Any) -> bool:
+    if isinstance(statement, ast.VariableShowStmt | ast.TransactionStmt):
+        return True
     seen = _Objects()
-    seen(query)
-    return not seen.tables and set(seen.functions) <= _TELLS and query.intoClause is None and not _changes(query)
+    seen(statement)
+    return isinstance(statement, ast.SelectStmt) and not seen.tables and set(seen.functions) <= _TELLS
 
 
 def _words(statement: Any) -> Iterator[str]:
