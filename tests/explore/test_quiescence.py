@@ -7,7 +7,7 @@ import pytest
 
 from cronproof.explore import quiescence
 from cronproof.explore.channels import Channels
-from cronproof.explore.quiescence import NotAtRest, Quiescence
+from cronproof.explore.quiescence import NotAtRest, Quiescence, wait_until_quiet
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Trace, Wait
 
@@ -101,3 +101,42 @@ def test_a_change_is_waited_for_only_so_long() -> None:
         assert await instances.quiescence.change_within(20)
 
     with_instances(test)
+
+
+class StillSending:
+    """A process that sleeps, whose statement reaches the database in a moment, and is answered."""
+
+    def __init__(self) -> None:
+        self.sent, self.answers, self.is_over = False, 0, False
+
+    def is_idle(self, name: str) -> bool:
+        if not self.sent:
+            self.sent = True
+            asyncio.get_running_loop().call_later(0.01, self.answer)
+        return True
+
+    def is_busy(self, name: str) -> bool:
+        return self.sent and not self.is_over
+
+    def activity(self, name: str) -> int:
+        return self.answers
+
+    def answer(self) -> None:
+        self.answers, self.is_over = 1, True
+
+
+def test_a_statement_that_is_on_its_way_is_waited_for() -> None:
+    probe = StillSending()
+
+    asyncio.run(wait_until_quiet(probe, "A"))
+
+    assert probe.is_over
+
+
+def test_a_process_that_never_rests_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cronproof.explore.quiescence.AT_REST_SECONDS", 0.01)
+    probe = StillSending()
+    monkeypatch.setattr(probe, "answer", lambda: None)
+
+    with pytest.raises(NotAtRest, match=r"^A was started, and did something all the time for 0.01 s$"):
+        asyncio.run(wait_until_quiet(probe, "A"))

@@ -152,7 +152,8 @@ async def wait_until_quiet(probe: IdleProbe, name: str) -> None:
         NotAtRest: it does something all the time.
     """
     deadline = asyncio.get_running_loop().time() + AT_REST_SECONDS
-    while probe.is_busy(name) or not await _is_quiet(probe, name):
+    # What it sent a moment ago may reach the database only while it is looked at.
+    while not await _is_quiet(probe, name) or probe.is_busy(name):
         if asyncio.get_running_loop().time() > deadline:
             raise NotAtRest(f"{name} was started, and did something all the time for {AT_REST_SECONDS:g} s")
         await asyncio.sleep(PROBE_SECONDS)
