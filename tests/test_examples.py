@@ -17,6 +17,22 @@ WITHOUT_FAULTS = sorted(
 TARGETS = ROOT / "fixtures" / "targets"
 
 
+FAIL_UNDER_FEW_FAULTS = {
+    "7-faults/frequency-nudge",
+    "7-faults/monthly-followup",
+    "7-faults/monthly-reengagement",
+    "7-faults/post-job-followup",
+    "7-faults/post-job-followup-at-once",
+    "8-remaining/check-timeouts-faults",
+    "8-remaining/ghl-followups-faults",
+    "8-remaining/process-scheduled-tasks-faults",
+    "8-remaining/seasonal-reminders-faults",
+}
+"""Where the application has a limit that is known of the reference alone, or a known limit does not show
+because its fault is left out.
+"""
+
+
 def verify(name: str, folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     config = TARGETS / name / "cronproof.toml"
     ended = cronproof_process("verify", "--config", str(config), "--out", str(folder), "--json", *arguments)
@@ -54,7 +70,7 @@ def test_every_other_scenario_comes_to_a_verdict_of_its_own(tmp_path: Path) -> N
     # In the one order that is drawn, instances need not overlap.
     understood = ("the clock of node-pg cannot be set", "the instances never overlapped")
     assert all(any(one in reason for one in understood) for reason in doubts.values()), doubts
-    assert verdicts["7-faults/post-job-followup"][0] == "PASS"
+    assert {name for name, (verdict, _) in verdicts.items() if verdict == "FAIL"} == FAIL_UNDER_FEW_FAULTS
 
 
 def test_processes_that_are_killed_lose_and_double_what_the_reference_does(tmp_path: Path) -> None:
