@@ -88,8 +88,6 @@ class TimeShift:
 
 def _updates(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]]:
     for table in catalog.deletable:
-        if table.schema == "cronproof":
-            continue
         moved = []
         for column, kind in catalog.kinds[table].items():
             if column in catalog.generated.get(table, ()):
@@ -113,7 +111,7 @@ def _updates_of_written(catalog: Catalog) -> Iterator[tuple[Table, sql.Composed]
             for column, kind in catalog.kinds[table].items()
             if kind.startswith("timestamp") and not kind.endswith("[]") and column not in generated
         ]
-        if times and table.schema != "cronproof":
+        if times:
             moved = sql.SQL("{0} = case when {0} >= $2 then {0} - $1::interval else {0} end")
             sets = sql.SQL(", ").join(moved.format(one) for one in times)
             yield table, sql.SQL("update {} set {} where xmin <> $3").format(_rows_of(catalog, table), sets)
