@@ -54,7 +54,7 @@ def test_a_correct_application_passes_every_scenario_but_those_of_faults(name: s
 def test_every_other_scenario_comes_to_a_verdict_of_its_own(name: str, part: int, tmp_path: Path) -> None:
     """With one fault or one drawn order each, on one of the applications: all of them take minutes."""
     folder = tmp_path / "scenarios"
-    files = [file for part in ("7-faults", "8-remaining") for file in (ROOT / "scenarios" / part).glob("*.yaml")]
+    files = [file for group in ("7-faults", "8-remaining") for file in (ROOT / "scenarios" / group).glob("*.yaml")]
     for file in (file for file in files if file.stem != "pairs"):
         text = re.sub(r"faults: \[(each|dies)\]", "faults: [reset-after]", file.read_text())
         drawn = "" if "  faults:" in text else "  interleavings: {sample: 1}\n"

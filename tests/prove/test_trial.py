@@ -8,6 +8,7 @@ import pytest
 from cronproof.checks import CHECKS
 from cronproof.postgres.server.server import Server
 from cronproof.prove import trial
+from cronproof.prove.proof import subject_of
 from cronproof.prove.trial import Subject, Trial, in_order, try_subject
 from cronproof.scenario.reader import ScenarioFile
 from fixtures.saboteurs import SABOTEURS, VARIANTS, Saboteur, Variant
@@ -21,18 +22,7 @@ BY_NAME = {saboteur.name: saboteur for saboteur in SABOTEURS}
 
 
 def of(name: str) -> Subject:
-    saboteur = BY_NAME[name]
-    return Subject(
-        name,
-        "saboteur",
-        saboteur.sources(),
-        saboteur.crons,
-        saboteur.target,
-        saboteur.in_processes,
-        saboteur.proves,
-        saboteur.verdict,
-        saboteur.message,
-    )
+    return subject_of(BY_NAME[name])
 
 
 def test_every_check_has_a_saboteur_and_every_name_and_doubt_is_its_own() -> None:

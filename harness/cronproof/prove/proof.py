@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -36,20 +37,24 @@ def subjects() -> Iterator[Subject]:
     saboteurs, variants = reference.find_saboteurs()
     for variant in variants:
         yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target, variant.in_processes)
-    for saboteur in saboteurs:
-        yield Subject(
-            saboteur.name,
-            "saboteur",
-            saboteur.sources(),
-            saboteur.crons,
-            saboteur.target,
-            saboteur.in_processes,
-            saboteur.proves,
-            saboteur.verdict,
-            saboteur.message,
-            saboteur.bug,
-        )
+    yield from map(subject_of, saboteurs)
     yield from _mutants()
+
+
+def subject_of(saboteur: Any) -> Subject:
+    """Returns a saboteur as an implementation to try."""
+    return Subject(
+        saboteur.name,
+        "saboteur",
+        saboteur.sources(),
+        saboteur.crons,
+        saboteur.target,
+        saboteur.in_processes,
+        saboteur.proves,
+        saboteur.verdict,
+        saboteur.message,
+        saboteur.bug,
+    )
 
 
 def _mutants() -> Iterator[Subject]:
