@@ -81,6 +81,25 @@ def test_every_reset_is_the_same_whatever_was_there_before(database: Database, a
     assert await_(main()) == [[1, 2], [7, 8], [1, 2]]
 
 
+def test_rows_lie_in_the_order_of_their_inserts_however_often_they_were_deleted(
+    postgres: Server, tmp_path: Path, await_: Await
+) -> None:
+    file = tmp_path / "01.sql"
+    file.write_text("create table units (id int primary key, n int)")
+
+    async def main(database: Database) -> set[tuple[int, ...]]:
+        script = await database.script([b"insert into units values (%d)" % number for number in (1, 2, 3)])
+        seen = set()
+        for _ in range(300):
+            await database.reset(script)
+            seen.add(tuple(number for (number,) in await database.fetch("select id from units")))
+            await database._control.execute("update units set n = 1")
+        return seen
+
+    with database_with([file], await_, postgres) as database:
+        assert await_(main(database)) == {(1, 2, 3)}
+
+
 def test_tables_of_other_schemas_are_emptied_too(postgres: Server, tmp_path: Path, await_: Await) -> None:
     file = tmp_path / "07.sql"
     file.write_text('create schema "Of App"; create table "Of App".sent (id serial, job_id int); create sequence free')

@@ -30,7 +30,7 @@ from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS
-from cronproof.postgres.reset import Emptying, Script, next_numbers
+from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.server.server import Server
 from cronproof.postgres.time_shift import TimeShift
@@ -163,6 +163,9 @@ class Database:
         await self._control.execute(script.text)
         following = await self.fetch(next_numbers(sequences).encode())
         script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
+        if tables := self.catalog.deletable:
+            several = await self.fetch(find_several(tables))
+            script.sorted = [table for table, has_several in zip(tables, several[0], strict=True) if has_several]
         return script
 
     async def reset(self, script: Script) -> None:
@@ -170,10 +173,16 @@ class Database:
         if not script.has_function:
             await self._control.execute(script.function)
             script.has_function = True
-        cursor = await self._control.execute(script.call, prepare=True)
-        self._reset_at, self._reset_by, _ = await cursor.fetchone() or (None, None, None)
+        self._reset_at, self._reset_by, is_disordered = await self._call(script)
+        if is_disordered:
+            await self._control.execute(script.truncation)
+            self._reset_at, self._reset_by, _ = await self._call(script)
         self._uuids = script.uuids
         self._clock = script.clock or self._reset_at
+
+    async def _call(self, script: Script) -> tuple[datetime | None, str | None, bool]:
+        cursor = await self._control.execute(script.call, prepare=True)
+        return await cursor.fetchone() or (None, None, False)
 
     async def digest(self) -> Digest:
         """Returns the digest of the rows since the last reset, and the log of claim writes."""

@@ -2,6 +2,9 @@
 
 DELETE is cheaper than TRUNCATE for small tables, since it creates no files. Tables whose
 references form a cycle are truncated together.
+
+Once in a hundred times or so, the space that deleted rows leave would have the new ones lie in another
+order, which `limit` and locks depend on where a statement does not sort. Then the tables are truncated.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ class Script:
     clock: datetime | None = None
     """The time from which times in the rows count; None for the server's."""
     has_function: bool = False
+    sorted: Sequence[Table] = ()
+    """The tables in which several rows must lie in the order of their inserts."""
 
     @functools.cached_property
     def uuids(self) -> list[uuid.UUID]:
@@ -49,15 +54,26 @@ class Script:
     @property
     def function(self) -> bytes:
         """The statement that creates the function."""
-        body = self.emptying.declarations + b" begin " + self._joined(b"perform", self.emptying.block) + b"; end"
-        create = sql.SQL("create function cronproof.{}() returns void language plpgsql as {}")
+        query = sql.SQL(_SQL["disordered"])
+        checks = [sql.SQL("({})").format(query.format(table.identifier)) for table in self.sorted]
+        check = sql.SQL("coalesce({}, false)").format(sql.SQL(" or ").join(checks)) if checks else sql.SQL("false")
+        work = self._joined(b"perform", self.emptying.block)
+        body = self.emptying.declarations + b" begin " + work + b"; return " + check.as_bytes() + b"; end"
+        create = sql.SQL("create function cronproof.{}() returns boolean language plpgsql as {}")
         return create.format(sql.Identifier(self.name), sql.Literal(body.decode())).as_bytes()
 
     @functools.cached_property
     def call(self) -> bytes:
-        """The statement that calls the function, and returns the time and the transaction's id."""
+        """The statement that calls the function, and returns the time, the transaction's id, and whether
+        rows lie in another order than they were inserted in.
+        """
         call = sql.SQL("select now(), pg_current_xact_id()::xid, cronproof.{}()")
         return call.format(sql.Identifier(self.name)).as_bytes()
+
+    @property
+    def truncation(self) -> bytes:
+        """The statement after which rows lie in the order in which they are inserted."""
+        return _truncated(_names(self.sorted)).as_bytes()
 
     def _joined(self, calling: bytes, emptying: bytes) -> bytes:
         """Joins the statements. `calling` is the keyword for calls: select or perform."""
@@ -106,11 +122,20 @@ def _names(tables: Sequence[Table]) -> list[sql.Identifier]:
 
 
 def _emptied(names: Sequence[sql.Identifier]) -> sql.Composed:
-    statement = "delete from {}" if len(names) == 1 else "truncate {} cascade"
-    return sql.SQL(statement).format(sql.SQL(", ").join(names))
+    return sql.SQL("delete from {}").format(*names) if len(names) == 1 else _truncated(names)
+
+
+def _truncated(names: Sequence[sql.Identifier]) -> sql.Composed:
+    return sql.SQL("truncate {} cascade").format(sql.SQL(", ").join(names))
 
 
 _CLEAR_CLAIM_LOG = sql.SQL("delete from cronproof.claim_writes")
+
+
+def find_several(tables: Sequence[Table]) -> bytes:
+    """Builds the query for which tables have several rows: a column for each."""
+    several = sql.SQL(_SQL["has_several"])
+    return sql.SQL("select {}").format(sql.SQL(", ").join(several.format(t.identifier) for t in tables)).as_bytes()
 
 
 def next_numbers(sequences: Sequence[NumberSequence]) -> str:
