@@ -94,7 +94,7 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
             # A call that only reads has no effect, so losing its answer is like losing the call.
             yield from LOST_ANSWERS if sends else LOST_ANSWERS[-2:]
             yield from SLOWNESS if sends else ()
-        case "start":
+        case "start" | "inside":
             return
         case "answer":
             pass

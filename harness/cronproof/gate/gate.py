@@ -5,7 +5,7 @@ from typing import Protocol
 
 from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import Footprint
-from cronproof.gate.point import Point
+from cronproof.gate.point import Depth, Point
 
 SHARED = "*"
 """The name for all instances of a shared server. The executor finds out which one it is."""
@@ -52,12 +52,23 @@ class Gate(Protocol):
             AbandonedError: the execution was abandoned.
         """
 
+    def depth_of(self, point: Point) -> Depth | None:
+        """Returns how far the statement of this point is taken apart; None if it stays whole."""
+
     @property
     def wants_footprint(self) -> bool:
         """Whether the footprint of the current step is wanted."""
 
     def record_footprint(self, footprint: Footprint) -> None:
         """Records what was just touched."""
+
+    def record_statement(self, *, is_divisible: bool, locks_unseen: bool) -> None:
+        """Records whether the statement of the current step can be taken apart, and whether it locks rows
+        without a point before each.
+        """
+
+    def record_row(self, row: str) -> None:
+        """Records a row that a statement which is taken apart changes: its table and its key."""
 
     def record_result(self, instance: str, result: str) -> None:
         """Records the result of what was just done, in a few words."""
@@ -74,7 +85,17 @@ class OpenGate:
         """Returns at once."""
         return Release(self.caller if instance == SHARED else instance)
 
+    def depth_of(self, point: Point) -> Depth | None:  # noqa: ARG002  (all stay whole)
+        """Returns None: every statement stays whole."""
+        return None
+
     def record_footprint(self, footprint: Footprint) -> None:
+        """Does nothing."""
+
+    def record_statement(self, *, is_divisible: bool, locks_unseen: bool) -> None:
+        """Does nothing."""
+
+    def record_row(self, row: str) -> None:
         """Does nothing."""
 
     def record_result(self, instance: str, result: str) -> None:

@@ -24,6 +24,8 @@ def step_name(point: Point) -> str:
             return "start"
         case "statement":
             return statement_name(point.text)
+        case "inside":
+            return point.text
         case "call" | "answer":
             return f"{point.kind} {_ID_IN_PATH.sub('/*', point.text)}"
 

@@ -1,13 +1,27 @@
 """Scheduling points: the moments at which the harness can hold an instance."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from cronproof.domain.work import CLAIM
 
-Kind = Literal["start", "statement", "call", "answer"]
+Kind = Literal["start", "statement", "inside", "call", "answer"]
 
+Depth = Literal["pieces", "rows"]
+"""How far a statement is taken apart.
+
+pieces  it is held when its snapshot is taken, between the statements of functions and, if it is a
+        transaction of its own, before its first row
+rows    it is held before every row as well
+"""
+
+Apart = Mapping[str, Depth]
+"""The statements that are taken apart, by name (`names.py`). All others stay whole."""
+
+EVERY_STATEMENT = "*"
+"""In place of the name of a statement that is taken apart."""
 _LABEL_CHARACTERS = 60
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _REQUEST = re.compile(r"/\* ([A-Z]+ /\S+) \*/ ")
@@ -20,6 +34,7 @@ class Point:
 
     start      the instance is called
     statement  it sends SQL: one statement, or one pipelined batch; `text` is the SQL
+    inside     it is in the middle of a statement; `text` says which part and where
     call       it calls a service; `text` is the service, the method and the path
     answer     the service has acted on the call, and its answer is held; `text` as for the call
     """
@@ -37,7 +52,7 @@ class Point:
             named = CLAIM.search(text, _LABEL_CHARACTERS)
             text = text[: _LABEL_CHARACTERS - 2] + " …" + (f" {named.group()} …" if named else "")
         match self.kind:
-            case "statement" | "call":
+            case "statement" | "inside" | "call":
                 return text
             case "answer":
                 return f"{text} answered"

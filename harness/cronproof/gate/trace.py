@@ -41,12 +41,32 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What a step executes of a statement: the whole or, if that is taken apart, a piece."""
+
+    statement: str
+    """The name of the statement."""
+    continues: bool = False
+    """Whether the step begins at a point inside the statement."""
+    is_divisible: bool = False
+    """Whether the statement can be taken apart."""
+    locks_unseen: bool = False
+    """Whether it locks rows without a point before each."""
+    rows: frozenset[str] = frozenset()
+    """The rows that it changes in the step, as far as it is taken apart."""
+    met: frozenset[str] = frozenset()
+    """The statements between which there was a lock wait in the step."""
+
+
+@dataclass(frozen=True)
 class Decision:
     """One choice: what could be chosen, what was, and what the step touched."""
 
     enabled: tuple[str, ...]
     chosen: str
     footprint: Footprint
+    piece: Piece | None = None
+    """What the step executes of a statement; None if it is no step of a statement."""
 
 
 @dataclass

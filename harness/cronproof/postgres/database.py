@@ -26,6 +26,7 @@ from cronproof.errors import EnvironmentFailed, UsageError
 from cronproof.postgres.catalog import Catalog, Table, read_catalog
 from cronproof.postgres.connect import connect, is_superuser, one_line
 from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
+from cronproof.postgres.inside import Inside
 from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
@@ -64,6 +65,7 @@ class Database:
         self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
+        self.inside = Inside(control)
         self.lockers: list[int] = []
         """The backends of `rows_locked`, which hold row locks and belong to no instance."""
         self.applied: list[tuple[Path, str]] = []
@@ -112,6 +114,7 @@ class Database:
         """
         try:
             self.catalog = await read_catalog(self._control, ROLES)
+            await self.inside.prepare()
             await self._control.execute(_SQL["claim_log"].encode())
             self.catalog = replace(self.catalog, kept=await self._keep_rows())
             for column in filter(is_claim_column, self.catalog.columns.get(UNITS, {})):

@@ -19,6 +19,8 @@ import pglast
 from pglast import ast
 
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Access, Footprint, Keys, stronger
+from cronproof.postgres.proxy.arrival import Before
+from cronproof.postgres.proxy.arrival import Kind as Place
 from cronproof.postgres.proxy.named_rows import KeyedTable, find_named_rows
 from cronproof.postgres.proxy.wire import Execution
 
@@ -65,6 +67,15 @@ def kind_of(sql: str) -> Kind:
             return "other"
 
 
+@functools.lru_cache(maxsize=4096)
+def locks_rows(sql: str) -> bool:
+    """Whether SQL has a query that locks rows."""
+    try:
+        return any(getattr(raw.stmt, "lockingClause", None) for raw in pglast.parse_sql(sql))
+    except pglast.parser.ParseError:
+        return False
+
+
 def changes_isolation(text: str) -> bool:
     """Whether a statement or a login may set another isolation level than READ COMMITTED."""
     return _ISOLATION.search(text) is not None and not text.lstrip()[:5].lower().startswith("show ")
@@ -80,7 +91,16 @@ The object is None if it does not matter, and empty if it is not known.
 """
 
 
-def of_locks(locks: Sequence[Lock], *, is_seen: bool = True) -> Footprint:
+Scope = Literal["all", "snapshot", "rows"]
+"""What of its locks a step can have touched.
+
+all       everything
+snapshot  nothing but the committed state: it has taken a snapshot, which it reads later
+rows      rows that it locks or changes: it reads by the snapshot of an earlier step
+"""
+
+
+def of_locks(locks: Sequence[Lock], *, is_seen: bool = True, scope: Scope = "all") -> Footprint:
     """Returns the footprint of a transaction with these locks. `is_seen`: others see its changes.
 
     A transaction without an id has changed and locked no row: it locked the table, and found no
@@ -94,7 +114,13 @@ def of_locks(locks: Sequence[Lock], *, is_seen: bool = True) -> Footprint:
         access = _MODES.get(mode)
         if lock_type != "relation" or access is None or not name:
             return EVERYTHING
-        if not is_sequence and access != "read":
+        if scope == "snapshot":
+            if is_sequence:
+                continue
+            access = "read"
+        elif scope == "rows" and access == "read":
+            continue
+        elif not is_sequence and access != "read":
             if not has_number:
                 access = "look"
             elif not is_seen:
@@ -131,11 +157,32 @@ class Observer:
         touched = replace(of_locks(locks, is_seen=not goes_on), rows=rows)
         return touched, replace(of_locks(locks), rows=rows)
 
+    async def piece(
+        self, backend_pid: int, begin: Before, end: Place | None, *, is_transparent: bool, goes_on: bool = True
+    ) -> tuple[Footprint, Footprint]:
+        """Returns what a piece of a statement touched, and what its transaction has touched in all.
+
+        `begin` and `end` are its points; the end is None if it is the statement's. `is_transparent`: a
+        point comes before everything that a function executes. `goes_on`: the transaction stays open.
+        """
+        if self.opaque:
+            return EVERYTHING, EVERYTHING
+        locks = await self.locks(backend_pid)
+        scope = _scope(begin, end) if is_transparent else "all"
+        return of_locks(locks, is_seen=not goes_on, scope=scope), of_locks(locks)
+
     async def end(self, backend_pid: int, transaction: Footprint | None) -> Footprint:
         """Returns what ending a transaction touches. `transaction` is what it touched, or None."""
         if transaction is None:
             transaction = EVERYTHING if self.opaque else of_locks(await self.locks(backend_pid))
         return of_end(transaction, deferred=self.deferred)
+
+
+def _scope(begin: Before, end: Place | None) -> Scope:
+    """Returns what a piece can have touched, if it executes nothing but what is between its points."""
+    if end == "statement":
+        return "snapshot" if begin == "write" else "all"
+    return "rows" if begin in {"statement", "row"} else "all"
 
 
 def _of_one_table(name: str, keys: Keys, transaction: Footprint) -> dict[str, Keys]:

@@ -40,6 +40,17 @@ _EXPRESSIONS = (
     ast.SortBy,
     ast.String,
 )
+_OF_INSERTS = (
+    *_EXPRESSIONS,
+    ast.A_ArrayExpr,
+    ast.IndexElem,
+    ast.InferClause,
+    ast.InsertStmt,
+    ast.OnConflictClause,
+    ast.SetToDefault,
+    ast.TypeCast,
+    ast.TypeName,
+)
 FUNCTIONS = frozenset({"abs", "avg", "count", "length", "lower", "max", "min", "now", "round", "sum", "upper"})
 """Functions of Postgres that depend only on their arguments and the clock."""
 
@@ -82,6 +93,30 @@ def find_named_rows(execution: Execution, keyed: Mapping[str, KeyedTable]) -> tu
     except ValueError:
         return None
     return table.name, frozenset(keys)
+
+
+def find_inserted(sql: str) -> str | None:
+    """Returns the table into which a statement inserts one row that is not read from anywhere; None if it does
+    anything else.
+    """
+    return _parse_insert(sql)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_insert(sql: str) -> str | None:
+    try:
+        (raw,) = pglast.parse_sql(sql)
+    except (pglast.parser.ParseError, ValueError):
+        return None
+    match raw.stmt:
+        case ast.InsertStmt(
+            relation=ast.RangeVar() as table, selectStmt=ast.SelectStmt(valuesLists=[_]), withClause=None
+        ):
+            words = _Words(_OF_INSERTS)
+            words(raw.stmt)
+            return str(table.relname) if words.understood and table.schemaname in {None, "public"} else None
+        case _:
+            return None
 
 
 def _value(value: str | int, execution: Execution, kind: Literal["integer", "uuid"]) -> str:
@@ -136,6 +171,10 @@ class _Words(Visitor):
     understood = True
     _tables = 0
 
+    def __init__(self, expressions: tuple[type[ast.Node], ...] = _EXPRESSIONS) -> None:
+        super().__init__()
+        self._expressions = expressions
+
     def visit(self, ancestors: object, node: Any) -> None:  # noqa: ARG002  (as pglast calls it)
         match node:
             case ast.SelectStmt() | ast.UpdateStmt():
@@ -146,7 +185,7 @@ class _Words(Visitor):
             case ast.FuncCall(funcname=[ast.String(sval=name)]):
                 understood = name in FUNCTIONS
             case _:
-                understood = isinstance(node, _EXPRESSIONS)
+                understood = isinstance(node, self._expressions)
         self.understood = self.understood and understood
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from cronproof.gate.gate import SHARED
 from cronproof.internal_errors import watch
-from cronproof.postgres.proxy.session import ProxySession, Route
+from cronproof.postgres.proxy.route import Route
+from cronproof.postgres.proxy.session import ProxySession
 from cronproof.postgres.proxy.upstream import End
 
 
@@ -52,6 +53,7 @@ class Proxy(Route):
     def forget(self) -> None:
         """Forgets what happened in earlier executions. Connections stay open."""
         self.errors.clear()
+        self.ran_out.clear()
         self.used = False
 
     @contextlib.asynccontextmanager

@@ -5,58 +5,24 @@ import contextlib
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import cast
 
 from cronproof.domain.database import SqlError
 from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
-from cronproof.gate.gate import Gate
 from cronproof.gate.point import Point
 from cronproof.postgres.proxy import footprints, wire
 from cronproof.postgres.proxy.footprints import Observer
+from cronproof.postgres.proxy.pieces import Pieces
+from cronproof.postgres.proxy.route import Route
 from cronproof.postgres.proxy.session_state import SessionState
-from cronproof.postgres.proxy.upstream import End, Upstream
+from cronproof.postgres.proxy.upstream import End
 
+# query_canceled, lock_not_available, transaction_timeout, idle_in_transaction_session_timeout
+TIMEOUTS = frozenset({"57014", "55P03", "25P04", "25P03"})
 SEPARATOR = ";\n"
 # Sent in place of a statement that must fail. It fails like a statement timeout.
 FAILING = "do $$begin raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end$$"
-
-
-class Connections(Protocol):
-    """Ends connections, for faults."""
-
-    async def end(self, pids: Sequence[int]) -> None:
-        """Ends backends, and waits until they and their transactions are gone."""
-
-    async def restart(self) -> None:
-        """Ends the connections of every instance, as a restart of the server does."""
-
-
-@dataclass(eq=False)
-class Route:
-    """What all connections of an instance share."""
-
-    instance: str
-    upstream: Upstream
-    gate: Gate
-    observer: Observer | None = None
-    """Finds out what each statement touches, if the gate asks."""
-    port: int = 0
-    """Where the proxy listens; 0 until it does, unless a port is given."""
-    connections: Connections | None = None
-    login: tuple[str, str] | None = None
-    """The user and database of every connection, in place of the client's."""
-    tls: ssl.SSLContext | None = None
-    """The server's context for TLS from clients. Without it, TLS is refused."""
-    pids: set[int] = field(default_factory=set)
-    """The backends that serve the instance now."""
-    all_pids: set[int] = field(default_factory=set)
-    errors: list[SqlError] = field(default_factory=list)
-    used: bool = False
-    """Whether the instance has used the database."""
-    activity: int = 0
-    """Increases with everything that arrives, from either side."""
 
 
 class ProxySession:
@@ -85,8 +51,8 @@ class ProxySession:
         self.content = b""
         # What the open transaction has touched, None if unobserved; and whether one is open after
         # the statement.
-        self._transaction: Footprint | None = NOTHING
-        self._in_transaction = False
+        self.transaction: Footprint | None = NOTHING
+        self.in_transaction = False
         # Whether the server's messages are dropped, and those that are held back for later.
         self._muted = False
         self._kept_back: bytearray | None = None
@@ -94,11 +60,14 @@ class ProxySession:
         self._taking_back = False
         # Whether transactions may read an old snapshot: locks do not show what that depends on.
         self._isolated = False
+        # Whether the statement's end can be told from the transaction's.
+        self.is_separate = False
+        self._pieces = Pieces(self)
 
     @property
     def is_busy(self) -> bool:
         """Whether the server has yet to answer something, the login included."""
-        return self._unanswered > 0 or self._flushed or not self._logged_in
+        return not self._pieces.is_held and (self._unanswered > 0 or self._flushed or not self._logged_in)
 
     @property
     def hears_later(self) -> bool:
@@ -107,8 +76,8 @@ class ProxySession:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is busy, or a transaction is open."""
-        return self.is_busy or self._in_transaction
+        """Whether it is busy, or a statement or transaction is open."""
+        return self.is_busy or self._pieces.is_held or self.in_transaction
 
     async def run(self) -> None:
         """Forwards both ways until either side closes, then closes the other."""
@@ -123,19 +92,21 @@ class ProxySession:
                 self._isolated = footprints.changes_isolation(startup.packet.decode("latin-1"))
                 self._started = True
                 self._client_sent()
-                forwarding = asyncio.create_task(self._from_client())
-                gone = asyncio.create_task(self._gone())
+                tasks = [
+                    asyncio.create_task(one) for one in (self._from_client(), self._pieces.pass_points(), self._gone())
+                ]
                 try:
-                    await asyncio.wait([forwarding, gone], return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    for task in (forwarding, gone):
+                    for task in tasks:
                         task.cancel()
-                    ended = await asyncio.gather(forwarding, gone, return_exceptions=True)
+                    ended = await asyncio.gather(*tasks, return_exceptions=True)
                 for error in ended:
                     if isinstance(error, Exception):
                         raise error
         finally:
             self.route.pids.discard(self.pid)
+            await self._pieces.forget()
             await self.server.close()
             await self.client.close()
 
@@ -209,9 +180,11 @@ class ProxySession:
             if executes:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
                 self.content = b"".join(batch)
-                release = await self.route.gate.arrive(self.route.instance, Point("statement", sql), self)
+                point = Point("statement", sql)
+                release = await self.route.gate.arrive(self.route.instance, point, self)
                 self.owner = release.instance
                 self._note_sent(executes)
+                await self._pieces.take_apart(None if release.fault else self.route.gate.depth_of(point), executes)
                 if release.fault is not None:
                     await self._inject(release.fault, batch, executes)
                     batch, executes = [], []
@@ -234,36 +207,41 @@ class ProxySession:
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
         """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
         kinds = {footprints.kind_of(execution.sql) for execution in executes}
-        if not self.route.gate.wants_footprint:
-            self._transaction = EVERYTHING if "other" in kinds or self._transaction == EVERYTHING else None
-            return batch
         last = batch[-1][0:1]
-        if kinds != {"dml"} or last not in (b"S", b"Q") or self._isolated:
+        self.is_separate = kinds == {"dml"} and last in (b"S", b"Q") and not self._isolated
+        # A statement that is taken apart may be observed from one of its later points on.
+        if not self.route.gate.wants_footprint and (not self._pieces.are_held or not self.is_separate):
+            self.transaction = EVERYTHING if "other" in kinds or self.transaction == EVERYTHING else None
+            return batch
+        if not self.is_separate:
             touched = EVERYTHING
             if len(executes) == 1 and not self._isolated:
                 if kinds == {"end"}:
-                    touched = await observer.end(self.pid, self._transaction)
+                    touched = await observer.end(self.pid, self.transaction)
                 elif kinds <= {"begin", "session"}:
                     touched = NOTHING
-            if self._transaction is not None:
-                self._transaction |= touched
+            if self.transaction is not None:
+                self.transaction |= touched
             self.route.gate.record_footprint(touched)
             return batch
-        before = self._transaction
+        before = self.transaction
         self._to_execute, self._failed, self._as_if_simple = len(executes), False, last == b"Q"
         self._executed.clear()
         self._flushed = True
         self.server.write(wire.as_extended(batch[0]) if self._as_if_simple else b"".join(batch[:-1]))
         self.server.write(wire.FLUSH)
         await self._executed.wait()
-        touched = self._transaction = EVERYTHING
-        if not self._failed:
+        touched = self.transaction = EVERYTHING
+        if not self._failed and self.route.gate.wants_footprint:
             # Several statements cannot be told apart.
             execution = executes[0] if len(executes) == 1 else wire.Execution("")
-            touched, self._transaction = await observer.statement(
-                self.pid, execution, before, goes_on=self._in_transaction
+            touched, self.transaction = await self._pieces.observe_end(observer) or await observer.statement(
+                self.pid, execution, before, goes_on=self.in_transaction
             )
-        self.route.gate.record_footprint(touched)
+        elif not self._failed:
+            self.transaction = None
+        if self.route.gate.wants_footprint:
+            self.route.gate.record_footprint(touched)
         return [wire.SYNC]
 
     async def _inject(self, fault: FaultName, batch: list[bytes], executes: Sequence[wire.Execution]) -> None:
@@ -275,7 +253,7 @@ class ProxySession:
         match fault:
             case "sql-error":
                 ends = any(footprints.kind_of(execution.sql) == "end" for execution in executes)
-                self._taking_back = ends and self._in_transaction
+                self._taking_back = ends and self.in_transaction
                 failing = wire.query(("rollback;" if self._taking_back else "") + FAILING)
                 self._unanswered, self._extended = self._unanswered + 1, False
                 if batch[-1][0] == ord("H"):  # it is answered after the client's Sync
@@ -324,16 +302,16 @@ class ProxySession:
         kind = message[0:1]
         if kind in b"DT":
             return not self._muted
-        if self._as_if_simple and kind in b"12n":
+        if (self._as_if_simple and kind in b"12n") or (kind == b"N" and self._pieces.note(message)):
             return False
         match kind:
             case b"Z":
                 self._as_if_simple = self._flushed = False
                 self._logged_in = True
-                self._in_transaction = message[5:6] != b"I"
+                self.in_transaction = message[5:6] != b"I"
                 self._taking_back = False
-                if not self._in_transaction:
-                    self._transaction = NOTHING
+                if not self.in_transaction:
+                    self.transaction = NOTHING
                 self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
                 self._answered.set()
             case b"C" if self._taking_back:
@@ -368,5 +346,7 @@ class ProxySession:
             if self._muted:
                 return
             self.route.errors.append(SqlError(self.owner, fields.get("C", ""), fields.get("M", "")))
+            if fields.get("C") in TIMEOUTS and self._pieces.were_held:
+                self.route.ran_out.append(fields.get("M", ""))
             self._failed = True
             self._executed.set()

@@ -1,0 +1,115 @@
+"""Points inside statements: triggers at which a backend can be held, by advisory locks that nobody else asks for.
+
+A backend says by a message of the level INFO that it has come to a point. The proxy takes the message
+out of the stream, and lets the backend go on when its instance may.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from psycopg import AsyncConnection, sql
+
+from cronproof.gate.point import Depth
+from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
+from cronproof.postgres.proxy.arrival import Before
+from cronproof.sql_files import load_queries
+
+Lock = Literal["on", "rows", "go", "turn", "next"]
+
+CLASSES: dict[Lock, int] = {name: 0x63700001 + number for number, name in enumerate(get_args(Lock))}
+"""The first number of each advisory lock. The second is the backend's process id."""
+# Triggers fire in the order of their names' bytes, and no character of UTF-8 has higher ones than this.
+LAST = "\U0010fffd"
+_EVERYWHERE: frozenset[Lock] = frozenset({"on", "go", "rows"})
+_ROWS: frozenset[Lock] = frozenset({"rows"})
+_SQL = load_queries(__file__)
+
+
+@dataclass
+class Inside:
+    """Holds backends of a database inside their statements. `control` is the connection that has the locks."""
+
+    control: AsyncConnection
+    _held: dict[int, frozenset[Lock]] = field(default_factory=dict)
+    """The locks that are held on each backend."""
+    _is_installed: bool = False
+    _functions: Sequence[Function] = ()
+    _names: frozenset[str] = frozenset()
+    _is_transparent: bool = False
+
+    async def prepare(self) -> None:
+        """Reads the functions of the application."""
+        functions = await (await self.control.execute(_SQL["functions"].encode())).fetchall()
+        self._functions = [Function(*row) for row in functions]
+        self._names = frozenset(function.name for function in self._functions)
+        self._is_transparent = all(function.is_transparent for function in self._functions)
+
+    async def install(self) -> None:
+        """Creates the points, unless they are there."""
+        if self._is_installed:
+            return
+        self._is_installed = True
+        classes = {name: sql.Literal(number) for name, number in CLASSES.items()}
+        await self.control.execute(sql.SQL(_SQL["points"]).format(**classes))
+        found = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
+        statements = [part for row in found for part in _triggers(*row)]
+        if statements:
+            await self.control.execute(sql.SQL(";\n").join(statements))
+        for function in self._functions:
+            if function.instrumented is not None:
+                await self.control.execute(function.instrumented.encode())
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether a point comes before everything that a function executes and that takes a snapshot."""
+        return self._is_transparent
+
+    def begin_of(self, statement: str) -> Before:
+        """Returns where a statement begins: whether it does nothing before the point of its first write."""
+        called = calls_one(statement, self._names)
+        if called is None:
+            return "write" if writes_first(statement) else "start"
+        return "write" if all(one.writes_first for one in self._functions if one.name == called) else "start"
+
+    def has_points(self, statement: str) -> bool:
+        """Whether there can be points inside a statement."""
+        return may_have_points(statement, self._names)
+
+    async def hold(self, pid: int, depth: Depth | None) -> None:
+        """Has a backend, which does nothing now, stop at the points of its next statement, or at none."""
+        await self._change(pid, frozenset() if depth is None else _EVERYWHERE)
+
+    async def let_go(self, pid: int, *, rows: bool) -> None:
+        """Lets a backend go on from its point. `rows`: it stops before the next row."""
+        before = self._held.get(pid, frozenset())
+        await self._change(pid, before | _ROWS if rows else before - _ROWS)
+        await self.control.execute(_LET_GO, {"pid": pid}, prepare=True)
+
+    async def forget(self, pid: int) -> None:
+        """Holds a backend no longer. If it is at a point, it goes on."""
+        await self._change(pid, frozenset())
+
+    async def _change(self, pid: int, wanted: frozenset[Lock]) -> None:
+        held = self._held.get(pid, frozenset())
+        if held == wanted:
+            return
+        calls = [f"pg_advisory_unlock({CLASSES[lock]}, {pid})" for lock in sorted(held - wanted)]
+        calls += [f"pg_advisory_lock({CLASSES[lock]}, {pid})" for lock in sorted(wanted - held)]
+        self._held[pid] = wanted
+        if not wanted:
+            del self._held[pid]
+        await self.control.execute(f"select {', '.join(calls)}".encode())
+
+
+_LET_GO = _SQL["let_go"].format(**CLASSES).encode()
+
+
+def _triggers(schema: str, name: str, is_partition: bool, keys: Sequence[str]) -> list[sql.Composed]:
+    table = sql.Identifier(schema, name)
+    names = {part: sql.Identifier(f"{LAST}cronproof_{part}") for part in ("name", "truncated", "rows")}
+    made = [sql.SQL(_SQL["triggers"]).format(table=table, name=names["name"], truncated=names["truncated"])]
+    if not is_partition:
+        literals = sql.SQL(", ").join(map(sql.Literal, keys))
+        made.append(sql.SQL(_SQL["row_trigger"]).format(table=table, rows=names["rows"], keys=literals))
+    return made

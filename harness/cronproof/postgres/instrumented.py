@@ -1,0 +1,279 @@
+"""Instrumented copies of PL/pgSQL functions: a call of a point before each of their statements that executes SQL.
+
+A call is put where a statement can begin, on the same line. It stays if the copy without the calls
+parses to the same tree. It changes neither FOUND nor the row count.
+"""
+
+import functools
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pglast
+from pglast import ast
+from pglast.parser import ParseError, Token, scan
+from pglast.visitors import Visitor
+
+# PL/pgSQL's own words are names to the scanner, so words are compared.
+_BEGIN_STATEMENTS = frozenset({";", "begin", "then", "else", "loop"})
+# What follows where a statement could begin, but does not, or begins with others that get their own calls.
+_NO_STATEMENT = frozenset({"end", "else", "elsif", "elseif", "exception", "when", "begin", "declare", "loop"})
+_END_OF_CONDITION = frozenset({";", "then", "loop"})
+_SQL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE_P", "MERGE", "EXECUTE", "CALL", "TABLE", "WITH", "FETCH"})
+_PLPGSQL = frozenset({"perform", "open"})
+_CALL = "cronproof_points.reach("
+_WORDS = 4
+_CLOSING = frozenset({"ASCII_41", "END_P"})
+_WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStmt, ast.ListenStmt, ast.NotifyStmt)
+_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
+
+
+Call = tuple[int, str]
+"""A place in a function's source, and the statement to put there."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the application: its name, its language, its source, and the statement that creates it."""
+
+    name: str
+    language: str
+    is_volatile: bool
+    source: str
+    definition: str
+
+    @functools.cached_property
+    def is_transparent(self) -> bool:
+        """Whether nothing that it executes goes unnoticed: a point comes before whatever takes a snapshot."""
+        if not self.is_volatile:
+            return True  # it reads by the snapshot of the statement that calls it
+        if self.language == "plpgsql":
+            return _tree(self.definition) is not None and not _has_hidden_condition(self.source)
+        try:
+            statements = [raw.stmt for raw in pglast.parse_sql(self.source)]
+        except ParseError:
+            return False
+        return any(map(_writes, statements)) or not any(map(_reads, statements))
+
+    @functools.cached_property
+    def writes_first(self) -> bool:
+        """Whether it is one SQL statement which does nothing before the point of its first write."""
+        return self.language == "sql" and writes_first(self.source)
+
+    @property
+    def instrumented(self) -> str | None:
+        """The statement that creates the copy; None if it has no calls."""
+        return self._with(self._accepted) if self._accepted else None
+
+    @functools.cached_property
+    def _calls(self) -> Sequence[Call]:
+        return list(_calls(self.source, self.name)) if self.language == "plpgsql" and self.is_volatile else []
+
+    @functools.cached_property
+    def _accepted(self) -> Sequence[Call]:
+        """The calls that leave the tree as it was. The others are in the middle of a statement."""
+        tree = _tree(self.definition)
+        if tree is None or _tree(self._with(self._calls)) == tree:
+            return [] if tree is None else self._calls
+        return [call for call in self._calls if _tree(self._with([call])) == tree]
+
+    def _with(self, calls: Sequence[Call]) -> str:
+        source = self.source
+        for place, call in reversed(calls):
+            source = f"{source[:place]} {call}{source[place:]}"
+        head, _, tail = self.definition.rpartition(self.source)
+        return f"{head}{source}{tail}"
+
+
+@functools.lru_cache(maxsize=4096)
+def writes_first(sql: str) -> bool:
+    """Whether SQL is one statement which takes its snapshot, and does nothing else before its first write."""
+    try:
+        (raw,) = pglast.parse_sql(sql)
+    except (ParseError, ValueError):
+        return False
+    return _writes_first(raw.stmt)
+
+
+def _writes_first(statement: Any) -> bool:
+    match statement:
+        case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
+            return not any(map(_writes, _parts(statement).values()))
+        case ast.SelectStmt(lockingClause=None) if _parts(statement):
+            return _locks_only_for_writes(statement)
+        case _:
+            return False
+
+
+@functools.lru_cache(maxsize=4096)
+def calls_one(sql: str, functions: frozenset[str]) -> str | None:
+    """Returns the function of the database that a query calls, if it does nothing else."""
+    try:
+        (raw,) = pglast.parse_sql(sql)
+    except (ParseError, ValueError):
+        return None
+    found = _found(raw.stmt)
+    called = [name for name in found.functions if name in functions]
+    is_alone = isinstance(raw.stmt, ast.SelectStmt) and set(found.tables) <= set(found.parts) and len(called) == 1
+    return called[0] if is_alone and not found.writes and not found.locks else None
+
+
+@functools.lru_cache(maxsize=4096)
+def may_have_points(sql: str, functions: frozenset[str]) -> bool:
+    """Whether there can be points inside SQL: it writes, calls one of the functions, or is not a query."""
+    try:
+        statements = [raw.stmt for raw in pglast.parse_sql(sql)]
+    except ParseError:
+        return True
+    for statement in statements:
+        found = _found(statement)
+        if isinstance(statement, _WITHOUT_POINTS):
+            continue
+        if not isinstance(statement, ast.SelectStmt) or found.writes or not functions.isdisjoint(found.functions):
+            return True
+    return False
+
+
+def _parts(statement: Any) -> dict[str, Any]:
+    """Returns the parts of a statement's WITH."""
+    clause = getattr(statement, "withClause", None)
+    return {str(part.ctename): part.ctequery for part in clause.ctes or ()} if clause else {}
+
+
+def _locks_only_for_writes(statement: ast.SelectStmt) -> bool:
+    """Whether a query's WITH writes, and locks rows only in parts that nothing but its writes read."""
+    parts = _parts(statement)
+    locking = {name for name, part in parts.items() if _found(part).locks and not _writes(part)}
+    readers = [part for name, part in parts.items() if not _writes(part) and name not in locking]
+    main = _Found(skips_with=True)
+    main(statement)
+    read = {*main.tables, *(table for reader in readers for table in _found(reader).tables)}
+    return any(map(_writes, parts.values())) and not locking & read
+
+
+class _Found(Visitor):
+    """What a statement has: tables, functions, parts of its WITH, and whether it writes or locks rows."""
+
+    def __init__(self, *, skips_with: bool = False) -> None:
+        super().__init__()
+        self.tables: list[str] = []
+        self.functions: list[str] = []
+        self.parts: list[str] = []
+        self.writes = self.locks = False
+        self._skips_with = skips_with
+
+    def visit(self, ancestors: object, node: Any) -> Any:  # noqa: ARG002  (as pglast calls it)
+        match node:
+            case ast.WithClause() if self._skips_with:
+                return pglast.visitors.Skip
+            case ast.CommonTableExpr():
+                self.parts.append(str(node.ctename))
+            case ast.RangeVar():
+                self.tables.append(str(node.relname))
+            case ast.FuncCall():
+                self.functions.append(str((node.funcname or (ast.String(sval=""),))[-1].sval))
+            case ast.LockingClause():
+                self.locks = True
+            case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
+                self.writes = True
+            case _:
+                pass
+        return None
+
+
+def _found(statement: Any) -> _Found:
+    found = _Found()
+    found(statement)
+    return found
+
+
+def _writes(statement: Any) -> bool:
+    return _found(statement).writes
+
+
+def _reads(statement: Any) -> bool:
+    return bool(_found(statement).tables)
+
+
+def _calls(source: str, name: str) -> Iterator[Call]:
+    """Yields each place where a call has to be, and the call."""
+    tokens = [token for token in scan(source) if token.name not in _COMMENTS]
+    depth, is_body = 0, False
+    for number, (token, following) in enumerate(itertools.pairwise(tokens)):
+        depth += (token.name == "ASCII_40") - (token.name == "ASCII_41")
+        is_body |= token.name == "BEGIN_P"
+        if (
+            depth
+            or not is_body
+            or _word(source, token) not in _BEGIN_STATEMENTS
+            or _word(source, following) in _NO_STATEMENT
+        ):
+            continue
+        statement = _statement(source, tokens[number + 1 :])
+        if statement is not None:
+            flag = "writes" if writes_first(statement) else ""
+            words = " ".join(statement.split()[:_WORDS])
+            text = f"code\t{words}\t{name}\t{flag}".replace("'", "''").replace("\\", "\\\\")
+            yield token.end + 1, f"if {_CALL}E'{text}') then end if;"
+
+
+def _statement(source: str, tokens: Sequence[Token]) -> str | None:
+    """Returns the statement that begins here, up to where it ends or others begin; None if it executes no SQL."""
+    depth, seen = 0, False
+    for number, token in enumerate(tokens):
+        # A CASE in an expression has an END of its own; one that begins is a statement with others in it.
+        depth += (token.name == "ASCII_40" or (number > 0 and token.name == "CASE")) - (token.name in _CLOSING)
+        if not depth and _word(source, token) in _END_OF_CONDITION:
+            return source[tokens[0].start : token.start] if seen else None
+        seen |= (
+            token.name in _SQL
+            or _word(source, token) in _PLPGSQL
+            or (token.name == "IDENT" and _is_called(source, token))
+        )
+    return None
+
+
+def _is_called(source: str, token: Token) -> bool:
+    """Whether a name is that of a function which is called: any may be one of the database."""
+    return source[token.end + 1 :].lstrip().startswith("(")
+
+
+def _has_hidden_condition(source: str) -> bool:
+    """Whether a condition that no point comes before reads: of ELSIF or WHILE."""
+    tokens = [token for token in scan(source) if token.name not in _COMMENTS]
+    for number, token in enumerate(tokens):
+        if _word(source, token) in {"elsif", "elseif", "while"} and _statement(source, tokens[number + 1 :]):
+            return True
+    return False
+
+
+def _word(source: str, token: Token) -> str:
+    return source[token.start : token.end + 1].lower()
+
+
+def _tree(definition: str) -> Any:
+    """Returns the tree of a PL/pgSQL function without calls of points; None if it cannot be parsed."""
+    try:
+        return _without_calls(json.loads(pglast.parser.parse_plpgsql_json(definition)))
+    except (ParseError, ValueError):
+        return None
+
+
+def _without_calls(tree: Any) -> Any:
+    match tree:
+        case dict():
+            return {name: _without_calls(value) for name, value in tree.items()}
+        case list():
+            return [_without_calls(one) for one in tree if not _is_call(one)]
+        case _:
+            return tree
+
+
+def _is_call(node: Any) -> bool:
+    match node:
+        case {"PLpgSQL_stmt_if": {"cond": {"PLpgSQL_expr": {"query": str(query)}}}}:
+            return query.startswith(_CALL)
+        case _:
+            return False

@@ -1,0 +1,78 @@
+"""What a backend says at a point inside a statement: which point it is, and where.
+
+It goes on when the gate releases the point (`pieces.py`). The client sees nothing of it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+from cronproof.gate.point import Depth, Point
+
+CODES = HELD, _ = "CP001", "CP002"
+"""The SQLSTATEs of a backend that waits at a point, and of one that only says which row it comes to."""
+
+Kind = Literal["statement", "row", "code"]
+"""What comes next: the first row of a statement, a row, the next statement of a function."""
+Before = Literal["start", "write"] | Kind
+"""Where a piece begins: at the start of the statement, before one that does nothing before its first write, or at a point."""
+
+
+class Holder(Protocol):
+    """Holds backends inside their statements."""
+
+    async def hold(self, pid: int, depth: Depth | None) -> None:
+        """Has an idle backend stop at the points of its next statement, or at none."""
+
+    async def let_go(self, pid: int, *, rows: bool) -> None:
+        """Lets a backend go on from its point. `rows`: it stops before the next row."""
+
+    async def forget(self, pid: int) -> None:
+        """Holds a backend no longer."""
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether a point comes before everything that a function executes and that takes a snapshot."""
+
+    def begin_of(self, statement: str) -> Before:
+        """Returns where a statement begins."""
+
+    def has_points(self, statement: str) -> bool:
+        """Whether there can be points inside a statement."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A point inside a statement: its kind, and where it is."""
+
+    kind: Kind
+    verb: str
+    target: str
+    key: str = ""
+
+    @property
+    def following(self) -> Before:
+        """Where the piece behind it begins."""
+        return "write" if self.kind == "code" and self.key else self.kind
+
+    @property
+    def row(self) -> str:
+        """The row: its table and its key."""
+        return f"{self.target} {self.key}"
+
+    @property
+    def point(self) -> Point:
+        """The scheduling point."""
+        name = self.target.removeprefix("public.")
+        match self.kind:
+            case "statement":
+                return Point("inside", f"{self.verb} {name} … snapshot taken")
+            case "row":
+                return Point("inside", f"{self.verb} {name} … before row {self.key}".rstrip())
+            case "code":
+                return Point("inside", f"{name}() … before {self.verb}")
+
+
+def parse_arrival(text: str) -> Arrival:
+    """Parses what a backend says at a point."""
+    kind, verb, target, *key = text.split("\t", 3)
+    return Arrival(cast(Kind, kind), verb, target, *key)

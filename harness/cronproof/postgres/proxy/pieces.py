@@ -1,0 +1,154 @@
+"""The pieces of a session's statements: where they are held inside, and what each piece touches."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from cronproof.gate.footprint import EVERYTHING, Footprint
+from cronproof.gate.gate import Channel
+from cronproof.gate.point import Depth
+from cronproof.postgres.proxy import arrival, footprints, wire
+from cronproof.postgres.proxy.arrival import Arrival, Before, Holder
+from cronproof.postgres.proxy.footprints import Observer
+from cronproof.postgres.proxy.named_rows import find_inserted, find_named_rows
+from cronproof.postgres.proxy.route import Route
+
+
+class Session(Channel, Protocol):
+    """The session whose statements they are."""
+
+    route: Route
+    owner: str
+    pid: int
+    is_separate: bool
+    """Whether the statement's end can be told from the transaction's."""
+    in_transaction: bool
+    """Whether a transaction was open before the statement."""
+    transaction: Footprint | None
+    """What the open transaction has touched; None if unobserved."""
+
+
+class Pieces:
+    """The pieces of a session's statements."""
+
+    def __init__(self, session: Session) -> None:
+        """The session's statements stay whole, until one is to be taken apart."""
+        self.is_held = False
+        """Whether the session is held inside a statement."""
+        self._session = session
+        self._depth: Depth | None = None
+        self._begin: Before = "start"
+        """Where the current piece began."""
+        self._is_first = True
+        """Whether it is the first one of its statement."""
+        self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
+
+    @property
+    def were_held(self) -> bool:
+        """Whether the current statement has been held inside."""
+        return not self._is_first
+
+    @property
+    def are_held(self) -> bool:
+        """Whether the current statement is taken apart."""
+        return self._depth is not None
+
+    async def take_apart(self, depth: Depth | None, executes: Sequence[wire.Execution]) -> None:
+        """Has the server stop inside a batch that is sent next, unless it stays whole.
+
+        What can be done with it is recorded, where anybody wants to know.
+        """
+        route = self._session.route
+        holder, gate = route.holder, route.gate
+        self._depth, self._is_first = None, True
+        if holder is None:
+            return
+        if depth is not None or gate.wants_footprint:
+            is_divisible = self._is_divisible(holder, executes)
+            locks_unseen = any(footprints.locks_rows(execution.sql) for execution in executes)
+            gate.record_statement(is_divisible=is_divisible, locks_unseen=locks_unseen)
+            self._depth = depth if is_divisible else None
+            self._begin = holder.begin_of(executes[0].sql) if len(executes) == 1 else "start"
+        await holder.hold(self._session.pid, self._depth)
+
+    def _is_divisible(self, holder: Holder, executes: Sequence[wire.Execution]) -> bool:
+        """Whether anything can happen inside a batch. A query reads by one snapshot. Who changes one row
+        that is named, or inserts one, does so at once, whatever others do.
+        """
+        if not any(holder.has_points(execution.sql) for execution in executes):
+            return False
+        observer = self._session.route.observer
+        if len(executes) > 1 or observer is None:
+            return True
+        named = find_named_rows(executes[0], observer.keyed)
+        return (named is None or len(named[1]) > 1) and find_inserted(executes[0].sql) not in observer.keyed
+
+    def note(self, message: bytes) -> bool:
+        """Returns whether a notice is that of a point inside a statement, and notes it then."""
+        fields = wire.error_fields(message)
+        if fields.get("C") not in arrival.CODES:
+            return False
+        found = arrival.parse_arrival(fields["M"])
+        if found.kind == "row":
+            self._session.route.gate.record_row(found.row)
+        if fields["C"] == arrival.HELD:
+            self._arrivals.put_nowait(found)
+        return True
+
+    async def pass_points(self) -> None:
+        """Passes the gate at each point inside a statement, for as long as the session lasts.
+
+        Raises:
+            AbandonedError: the execution was abandoned.
+        """
+        session = self._session
+        while True:
+            found = await self._arrivals.get()
+            await self._observe(found)
+            self.is_held = True
+            try:
+                await session.route.gate.arrive(session.owner, found.point, session)
+            finally:
+                self.is_held = False
+            if session.route.holder is not None:
+                await session.route.holder.let_go(session.pid, rows=self._stops_at_next_row(found))
+
+    def _stops_at_next_row(self, found: Arrival) -> bool:
+        """Whether it is held before the next row after a point. The first row of a statement matters if
+        that is a transaction of its own: nobody else sees later what it has locked.
+        """
+        return self._depth == "rows" or (found.kind != "row" and not self._session.in_transaction)
+
+    async def _observe(self, found: Arrival) -> None:
+        """Records what the statement has touched since its last point, if the gate asks."""
+        begin, self._begin, self._is_first = self._begin, found.following, False
+        session = self._session
+        observer, holder, gate = session.route.observer, session.route.holder, session.route.gate
+        if observer is None or holder is None or not gate.wants_footprint:
+            return
+        touched = EVERYTHING
+        if session.is_separate:
+            touched, session.transaction = await observer.piece(
+                session.pid, begin, found.kind, is_transparent=holder.is_transparent
+            )
+        gate.record_footprint(touched)
+
+    async def observe_end(self, observer: Observer) -> tuple[Footprint, Footprint] | None:
+        """Returns what the last piece of a statement has touched, and what its transaction has touched in
+        all; None if the statement was whole.
+        """
+        session = self._session
+        if self._is_first or session.route.holder is None:
+            return None
+        return await observer.piece(
+            session.pid,
+            self._begin,
+            None,
+            is_transparent=session.route.holder.is_transparent,
+            goes_on=session.in_transaction,
+        )
+
+    async def forget(self) -> None:
+        """Holds the session no longer. If it is at a point, it goes on."""
+        if self._session.route.holder is not None:
+            await self._session.route.holder.forget(self._session.pid)

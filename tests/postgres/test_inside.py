@@ -1,0 +1,160 @@
+"""Holding backends inside statements, with nothing but SQL."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from psycopg import AsyncConnection
+
+from cronproof.postgres import lifecycle
+from cronproof.postgres.connect import connect
+from cronproof.postgres.database import Database
+from cronproof.postgres.proxy.arrival import HELD, Arrival, parse_arrival
+from cronproof.postgres.server import server
+from cronproof.postgres.server.server import Server
+from tests.support.database import Await, database_with
+
+pytestmark = pytest.mark.postgres
+
+SCHEMA = """
+    create table units (id int primary key, n int);
+    create table pairs (a int, b text, primary key (a, b));
+    create table nameless (n int);
+    create function work() returns void language plpgsql as $$
+    begin
+        perform from units;
+        insert into nameless values (1);
+    end $$;
+"""
+
+
+@pytest.fixture
+def made(await_: Await, postgres: Server, tmp_path: Path) -> Iterator[Database]:
+    file = tmp_path / "schema.sql"
+    file.write_text(SCHEMA)
+    with database_with([file], await_, postgres) as database:
+        await_(database.inside.install())
+        yield database
+
+
+class Backend:
+    """A connection that tells each point at which it is held."""
+
+    def __init__(self, connection: AsyncConnection, database: Database) -> None:
+        self.connection = connection
+        self.inside = database.inside
+        self.pid = connection.info.backend_pid
+        self.points: asyncio.Queue[Arrival] = asyncio.Queue()
+        self.passed: list[str] = []
+        connection.add_notice_handler(
+            lambda notice: (
+                self.points.put_nowait(parse_arrival(notice.message_primary or ""))
+                if notice.sqlstate == HELD
+                else self.passed.append(notice.message_primary or "")
+            )
+        )
+
+    async def held_at(self, statement: str, *, rows: bool = True) -> list[str]:
+        """Executes a statement, and returns the points at which it was held."""
+        await self.inside.hold(self.pid, "rows")
+        running = asyncio.create_task(self.connection.execute(statement.encode()))
+        found = []
+        while True:
+            arriving = asyncio.create_task(self.points.get())
+            await asyncio.wait([running, arriving], return_when=asyncio.FIRST_COMPLETED)
+            if not arriving.done():
+                arriving.cancel()
+                break
+            found.append(arriving.result().point.text)
+            assert not running.done()
+            await self.inside.let_go(self.pid, rows=rows)
+        await running
+        await self.inside.hold(self.pid, None)
+        return found
+
+
+def test_a_backend_is_held_when_its_snapshot_is_taken_and_before_each_row(
+    made: Database, postgres: Server, await_: Await
+) -> None:
+    async def main() -> list[list[str]]:
+        async with await connect(postgres, dbname=made.name) as connection:
+            backend = Backend(connection, made)
+            return [
+                await backend.held_at("insert into units values (1), (2)"),
+                await backend.held_at("update units set n = 1 where id = 2"),
+                await backend.held_at("insert into pairs values (1, 'x')"),
+                await backend.held_at("delete from units"),
+                await backend.held_at("select work()"),
+                await backend.held_at("truncate nameless"),
+            ]
+
+    assert await_(main()) == [
+        ["INSERT units … snapshot taken", "INSERT units … before row 1", "INSERT units … before row 2"],
+        ["UPDATE units … snapshot taken", "UPDATE units … before row 2"],
+        ["INSERT pairs … snapshot taken", "INSERT pairs … before row 1, x"],
+        ["DELETE units … snapshot taken", "DELETE units … before row 1", "DELETE units … before row 2"],
+        [
+            "work() … before perform from units",
+            "work() … before insert into nameless values",
+            "INSERT nameless … snapshot taken",
+            "INSERT nameless … before row",
+        ],
+        ["TRUNCATE nameless … snapshot taken"],
+    ]
+
+
+def test_rows_that_are_not_wanted_are_named_and_passed(made: Database, postgres: Server, await_: Await) -> None:
+    async def main() -> tuple[list[str], list[str]]:
+        async with await connect(postgres, dbname=made.name) as connection:
+            backend = Backend(connection, made)
+            held = await backend.held_at("insert into units values (1), (2)", rows=False)
+            return held, [parse_arrival(text).row for text in backend.passed]
+
+    assert await_(main()) == (["INSERT units … snapshot taken"], ["public.units 1", "public.units 2"])
+
+
+def test_nobody_is_held_unasked_and_nothing_is_left(made: Database, postgres: Server, await_: Await) -> None:
+    async def main() -> tuple[int, list[object]]:
+        async with await connect(postgres, dbname=made.name) as connection:
+            backend = Backend(connection, made)
+            await backend.held_at("insert into units values (1)")
+            await made.inside.forget(backend.pid)
+            await connection.execute("update units set n = 5; select work()")
+            locks = await made.fetch(
+                "select classid, objid from pg_locks where locktype = 'advisory' and database = "
+                "(select oid from pg_database where datname = current_database())"
+            )
+            return backend.points.qsize() + len(backend.passed), list(locks)
+
+    assert await_(main()) == (0, [])
+
+
+def test_it_passes_each_point_exactly_once_however_fast(made: Database, postgres: Server, await_: Await) -> None:
+    async def main() -> list[int]:
+        async with await connect(postgres, dbname=made.name) as connection:
+            backend = Backend(connection, made)
+            await connection.execute("insert into units select generate_series(1, 50)")
+            return [len(await backend.held_at("update units set n = 1")) for _ in range(20)]
+
+    assert await_(main()) == [51] * 20
+
+
+def test_a_login_need_not_be_a_superuser(await_: Await, tmp_path: Path) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(SCHEMA)
+
+    async def main() -> list[str]:
+        async with server.open_server("embedded") as fresh:
+            async with await connect(fresh) as sql:
+                await sql.execute("create role fair login createdb createrole bypassrls")
+            given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
+            async with lifecycle.create_database(given) as database:
+                await database.migrate([file])
+                await database.prepare()
+                await database.inside.install()
+                async with await connect(given, dbname=database.name) as connection:
+                    return await Backend(connection, database).held_at("select work()")
+
+    assert len(await_(main())) == 4

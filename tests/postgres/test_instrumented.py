@@ -1,0 +1,158 @@
+"""Instrumented copies of functions: a call where a statement begins, and the same tree without it."""
+
+import re
+
+import pytest
+
+from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
+
+HEAD = "CREATE FUNCTION f(j int, q text) returns int language plpgsql as $f$"
+
+
+def plpgsql(source: str) -> Function:
+    return Function("f", "plpgsql", is_volatile=True, source=source, definition=f"{HEAD}{source}$f$")
+
+
+def sql(source: str, *, is_volatile: bool = True) -> Function:
+    return Function("f", "sql", is_volatile, source, "")
+
+
+def calls(function: Function) -> list[str]:
+    """What comes right after each call."""
+    text = function.instrumented or ""
+    return [
+        " ".join(part.split()[:3]) for part in re.split(r"if cronproof_points\.reach\(.*?\) then end if;", text)[1:]
+    ]
+
+
+def test_a_call_comes_before_each_statement_that_executes_sql_and_before_no_other() -> None:
+    function = plpgsql("""
+        declare n int := 1; r record;
+        begin
+          n := n + 1;
+          if exists (select from marks where job = j) then return 0; end if;
+          insert into marks values (j);
+          if not found then n := 2; else perform g(n); end if;
+          <<rows>> for r in select * from marks loop
+            update marks set job = case when n > 1 then r.job else j end;
+          end loop;
+          begin execute q; end;
+          case n when 1 then delete from marks; else null; end case;
+          return n;
+        end
+    """)
+
+    assert calls(function) == [
+        "if exists (select",
+        "insert into marks",
+        "perform g(n); end",
+        "<<rows>> for r",
+        "update marks set",
+        "execute q; end;",
+        "delete from marks;",
+    ]
+    assert function.is_transparent
+
+
+def test_the_lines_of_a_copy_are_those_of_the_function() -> None:
+    function = plpgsql("begin\n  insert into marks values (j);\n  return 1;\nend")
+
+    assert (function.instrumented or "").count("\n") == function.definition.count("\n")
+
+
+def test_comments_and_texts_that_look_like_statements_get_no_call() -> None:
+    function = plpgsql("begin /* ; insert into a */ -- then update b\n  execute '; delete from c'; return 1; end")
+
+    assert calls(function) == ["/* ; insert"]
+
+
+def test_an_expression_with_the_words_of_a_statement_stays_as_it_is() -> None:
+    function = plpgsql("begin\n  j := case when j > 1 then g(1) else g(2) end;\n  return j;\nend")
+
+    assert calls(function) == ["j := case"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "begin if j = 1 then return 1; elsif exists (select from marks) then return 2; end if; return 3; end",
+        "begin while (select count(*) from marks) > 0 loop delete from marks; end loop; return 1; end",
+        "this is no function",
+    ],
+)
+def test_a_condition_that_reads_without_a_call_before_it_makes_a_function_opaque(body: str) -> None:
+    assert not plpgsql(body).is_transparent
+
+
+@pytest.mark.parametrize(
+    ("function", "is_transparent"),
+    [
+        (sql("select count(*) from marks"), False),
+        (sql("select count(*) from marks", is_volatile=False), True),
+        (sql("select 1 + 1"), True),
+        (sql("insert into marks select 1 from marks"), True),
+    ],
+)
+def test_an_sql_function_goes_unnoticed_only_if_it_reads_by_a_snapshot_of_its_own(
+    function: Function, is_transparent: bool
+) -> None:
+    assert function.instrumented is None
+    assert function.is_transparent == is_transparent
+
+
+@pytest.mark.parametrize(
+    ("statement", "first"),
+    [
+        ("insert into marks select 1 where not exists (select from marks)", True),
+        ("update jobs set n = 1 where id in (select id from jobs for update skip locked)", True),
+        ("with picked as (select id from jobs for update skip locked) update jobs set n = 1 from picked", True),
+        (
+            (
+                "with picked as (select id from jobs for update), done as (update jobs set n = 1 from picked returning *) "
+                "select * from done"
+            ),
+            True,
+        ),
+        (
+            (
+                "with picked as (select id from jobs for update), done as (update jobs set n = 1 from picked returning *) "
+                "select * from done join picked using (id)"
+            ),
+            False,
+        ),
+        ("with gone as (delete from a returning *) insert into b select * from gone", False),
+        ("select id from jobs for update", False),
+        ("select 1", False),
+        ("update a set b = 1; update a set b = 2", False),
+        ("no sql", False),
+    ],
+)
+def test_what_a_statement_does_before_the_point_of_its_first_write(statement: str, first: bool) -> None:
+    assert writes_first(statement) is first
+
+
+def test_a_query_that_does_nothing_but_call_one_function() -> None:
+    names = frozenset({"claim", "other"})
+
+    assert calls_one("select * from public.claim(1)", names) == "claim"
+    assert calls_one("with called as (select * from claim(1)) select json_agg(called) from called", names) == "claim"
+    assert calls_one("select claim(1), other(2)", names) is None
+    assert calls_one("select claim(id) from jobs", names) is None
+    assert calls_one("select now()", names) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "may"),
+    [
+        ("select id from jobs for update", False),
+        ("select now(), id from jobs", False),
+        ("select claim(1)", True),
+        ("with a as (delete from jobs returning *) select * from a", True),
+        ("update jobs set n = 1", True),
+        ("do $$ begin end $$", True),
+        ("fetch all from c", True),
+        ("no sql", True),
+    ],
+)
+def test_there_are_points_where_something_is_written_or_a_function_called(statement: str, may: bool) -> None:
+    assert may_have_points(statement, frozenset({"claim"})) is may
