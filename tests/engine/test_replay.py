@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.saboteurs.claims import SABOTEURS
+from fixtures.saboteurs.inside import SABOTEURS as INSIDE
 from fixtures.saboteurs.saboteur import CLAIMS
 from tests.support.command import Cronproof
 from tests.support.paths import ROOT
@@ -13,6 +14,8 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.postgres
 
 BATCH = ROOT / "scenarios" / "5-rules" / "post-job-followup-batch.yaml"
+
+NUDGE = ROOT / "scenarios" / "3-race" / "frequency-nudge.yaml"
 
 FOLLOWUP = ROOT / "scenarios" / "7-faults" / "post-job-followup.yaml"
 
@@ -50,3 +53,22 @@ def test_a_counterexample_with_another_plan_is_replayed(cronproof: Cronproof, tm
     refused = cronproof("replay", str(other))
     assert (refused.returncode, refused.stdout.count("\n")) == (2, 0)
     assert "cannot plan statements with merge joins; it can with nested loops, " in refused.stderr
+
+
+def test_a_counterexample_inside_a_statement_names_its_points_and_is_replayed(
+    cronproof: Cronproof, tmp_path: Path
+) -> None:
+    (saboteur,) = (one for one in INSIDE if one.name == "takes_turns_too_late")
+    migration = tmp_path / "claims.sql"
+    migration.write_text(saboteur.sources()[CLAIMS])
+    explore = ("explore", str(NUDGE), "--migration", str(migration), "--out", str(tmp_path))
+
+    whole = cronproof(*explore, "--inside", "none")
+    done = cronproof(*explore)
+
+    assert (whole.returncode, done.returncode) == (0, 1), done.stdout
+    assert "held inside select claim_jobs_for_frequency_nudge() (pieces)" in done.stdout
+    (file,) = tmp_path.glob("*.counterexample.yaml")
+    assert "A: UPDATE jobs … snapshot taken" in file.read_text()
+    again = cronproof("replay", str(file), "--times", "5")
+    assert (again.returncode, "5 times: 5 × still fails" in again.stdout) == (1, True), again.stdout

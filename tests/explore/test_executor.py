@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from cronproof.explore.executor import ActedByTimer, Environment, ExecutionSpec, Executor
+from cronproof.explore.execution_spec import ExecutionSpec
+from cronproof.explore.executor import ActedByTimer, Environment, Executor
 from cronproof.explore.named_orders import RunToEnd, StepByStep
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.gate import AbandonedError

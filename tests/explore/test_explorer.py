@@ -12,7 +12,7 @@ from cronproof.explore.explorer import Coverage
 from cronproof.explore.fault_strategy import FaultStrategy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.gate.footprint import EVERYTHING
-from cronproof.gate.trace import Decision
+from cronproof.gate.trace import Decision, Piece
 
 
 def executed(schedule: str) -> ExecutedSchedule:
@@ -57,6 +57,34 @@ def test_without_a_failure_there_is_none_to_shorten() -> None:
 )
 def test_each_name_is_of_one_strategy(name: str, strategy: str) -> None:
     assert type(explorer.make_strategy(name, ["A", "B"])).__name__ == strategy
+
+
+def test_a_statement_that_need_not_be_held_inside_is_made_whole_again() -> None:
+    def decision(chosen: str, statement: str, *, continues: bool = False) -> Decision:
+        return Decision(("A", "B"), chosen, EVERYTHING, Piece(statement, continues=continues))
+
+    decisions = [
+        decision("A", "take"),
+        decision("B", "insert"),
+        decision("B", "insert", continues=True),
+        decision("A", "take", continues=True),
+    ]
+    item = WorkItem(apart={"take": "pieces", "insert": "rows", "delete": "rows"})
+    tried: list[WorkItem] = []
+
+    async def execute(items: Sequence[WorkItem]) -> list[tuple[ExecutedSchedule, Summary]]:
+        tried.extend(items)
+        (tried_item,) = items
+        failed = "take" in tried_item.apart  # it fails only if A is held inside
+        return [(ExecutedSchedule(tried_item, decisions), Summary(outcome="", failed=failed))]
+
+    found = asyncio.run(explorer.prefer_whole(ExecutedSchedule(item, decisions), execute))
+
+    assert found.item.apart == {"take": "pieces"}
+    assert [(one.schedule, dict(one.apart)) for one in tried] == [
+        (("A", "B", "A"), {"take": "pieces"}),
+        (("A", "B"), {}),
+    ]
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,10 @@ def test_slow_channels_come_last() -> None:
     assert without_preemption(["A", "B"], "A", {"A"}) == "B"
     assert without_preemption(["A", "B"], "B", ()) == "B"
     assert without_preemption(["A"], None, {"A"}) == "A"
+
+
+def test_instances_that_run_last_go_on_when_no_other_one_can() -> None:
+    policy = SchedulePolicy(last=("A",))
+
+    assert policy.choose(BOTH, started()) == "B"
+    assert SchedulePolicy(last=("A",)).choose({"A": POINT}, started()) == "A"

@@ -5,7 +5,8 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cronproof.explore.executor import Environment, ExecutionSpec, Executor
+from cronproof.explore.execution_spec import ExecutionSpec
+from cronproof.explore.executor import Environment, Executor
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy
 from cronproof.explore.schedule import ExecutedSchedule

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import AsyncConnection
 
-from cronproof.explore.executor import Environment, ExecutionSpec, Executor
+from cronproof.explore.execution_spec import ExecutionSpec
+from cronproof.explore.executor import Environment, Executor
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.gate.gate import OpenGate
@@ -50,7 +51,13 @@ class Sessions:
         """Connects the sessions for the duration of the block."""
         async with contextlib.AsyncExitStack() as stack:
             for name in self.programs:
-                proxy = Proxy(name, self.database.upstream, OpenGate(), observer=self.database.observer)
+                proxy = Proxy(
+                    name,
+                    self.database.upstream,
+                    OpenGate(),
+                    observer=self.database.observer,
+                    holder=self.database.inside,
+                )
                 await stack.enter_async_context(proxy.listening())
                 url = self.database.url(proxy.port, "service_role")
                 connecting = AsyncConnection.connect(url, autocommit=True, prepare_threshold=None)
@@ -65,7 +72,7 @@ class Sessions:
     async def _one(self, item: WorkItem) -> tuple[ExecutedSchedule, SessionsSummary]:
         policy = policy_for(item)
         await self.database.reset(self.script)
-        executor = Executor(_Blockers(self), ExecutionSpec(known=item.known, observes=item.observes))
+        executor = Executor(_Blockers(self), ExecutionSpec(known=item.known, observes=item.observes, apart=item.apart))
         came: dict[str, list[object]] = {name: [] for name in self.programs}
 
         async def call(name: str) -> None:

@@ -13,7 +13,8 @@ from cronproof.domain.work import UNITS
 from cronproof.engine.inconclusive import find_hit, find_reason, find_shared
 from cronproof.engine.rig import Rig
 from cronproof.explore.circumstances import Direction
-from cronproof.explore.executor import ActedByTimer, Environment, ExecutionSpec, Executor
+from cronproof.explore.execution_spec import ExecutionSpec
+from cronproof.explore.executor import ActedByTimer, Environment, Executor
 from cronproof.explore.policy import Diverged, NeverReached, Policy
 from cronproof.explore.quiescence import NotAtRest
 from cronproof.gate.fault import DIES, FaultName
@@ -53,7 +54,7 @@ class Execution(Environment):
         self.inconclusive_reason: str | None = None
         self.never_reached = False
         self.interrupted: str | None = None
-        """Which instance somebody else has ended meanwhile."""
+        """Which instance somebody else has ended meanwhile, or held for too long."""
         self.acted_by_timer: str | None = None
         """What an instance did by a timer while its call was slow."""
         self._rig = rig
@@ -98,7 +99,7 @@ class Execution(Environment):
         if self.elapsed:
             await rig.shift_time(-self.elapsed)
         stray = rig.take_stray(self.trace.stray)
-        self.interrupted = rig.target.find_interrupted()
+        self.interrupted = rig.target.find_interrupted() or rig.find_ran_out()
         reasons = (
             self.interrupted,
             find_shared(rig),

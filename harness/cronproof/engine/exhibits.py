@@ -20,8 +20,10 @@ from cronproof.explore import explorer
 from cronproof.explore.circumstances import USUAL, Circumstances
 from cronproof.explore.counterexample import Counterexample, CounterexamplePolicy
 from cronproof.explore.dpor import DporStrategy
+from cronproof.explore.execution_spec import ExecutionSpec
 from cronproof.explore.exhaustive import PreemptionBoundedStrategy
 from cronproof.explore.explorer import INTERRUPTED, Coverage
+from cronproof.explore.inside import TakingApart
 from cronproof.explore.policy import SchedulePolicy
 from cronproof.explore.schedule import ExecutedSchedule, Schedule, WorkItem, count_switches
 from cronproof.explore.strategy import Strategy
@@ -65,7 +67,9 @@ class ExhibitFinder:
             exhibits.counterexample, exhibits.timeline = await self._confirm(failing)
         if coverage.stopped is not None:
             return exhibits
-        is_race = isinstance(strategy, DporStrategy | PreemptionBoundedStrategy) and self.file.pair is None
+        is_race = (
+            isinstance(strategy, DporStrategy | PreemptionBoundedStrategy | TakingApart) and self.file.pair is None
+        )
         try:
             if failing is None and is_race:
                 exhibits.timeline = await self._representative()
@@ -83,8 +87,10 @@ class ExhibitFinder:
             self.collector.stop("a schedule failed, but not when it was executed again")
             return None, None
         self.collector.add(evidence, first=True)
-        watched = await self.runner.watch(SchedulePolicy(failing.schedule), failing.data, rows=True)
-        return self._show(evidence, found, watched, data=failing.data)
+        spec = self.runner.spec_of(failing.item)
+        watched = await self.runner.watch(SchedulePolicy(failing.schedule), failing.data, rows=True, spec=spec)
+        circumstances = Circumstances(inside=failing.item.apart)
+        return self._show(evidence, found, watched, data=failing.data, circumstances=circumstances)
 
     async def find_of_named_order(
         self, failed: Evidence, circumstances: Circumstances
@@ -137,22 +143,23 @@ class ExhibitFinder:
                 if tried > MAX_NEAREST_EXECUTIONS or time.monotonic() > self.deadline:
                     return None
                 schedule = (*failing.schedule[:position], other)
-                evidence = await self.runner.play("", partial(SchedulePolicy, schedule), failing.data)
+                spec = self.runner.spec_of(failing.item)
+                evidence = await self.runner.play("", partial(SchedulePolicy, schedule), failing.data, spec)
                 passes = not any(one.verdict == "FAIL" or one.known for one in evidence.findings)
                 if evidence.inconclusive_reason is None and passes:
-                    return await self._timeline(schedule, failing.data)
+                    return await self._timeline(schedule, failing.data, spec)
         return None
 
     async def _representative(self) -> Timeline | None:
-        """Finds the passing schedule of a race with the most lock waits, then switches."""
-        evidence = [one for one in self.evidence.values() if one.inconclusive_reason is None]
+        """Finds the passing schedule of a race, of whole statements, with the most lock waits, then switches."""
+        evidence = [one for one in self.evidence.values() if one.inconclusive_reason is None and not one.is_inside]
         waits = {tuple(s.name for s in one.steps if s.point.kind != "start"): len(one.waits) for one in evidence}
         if not waits:
             return None
         return await self._timeline(max(waits, key=lambda one: (waits[one], count_switches(one))))
 
-    async def _timeline(self, schedule: Schedule, data: Data = ()) -> Timeline:
-        return make_timeline(await self.runner.watch(SchedulePolicy(schedule), data, rows=False))
+    async def _timeline(self, schedule: Schedule, data: Data = (), spec: ExecutionSpec | None = None) -> Timeline:
+        return make_timeline(await self.runner.watch(SchedulePolicy(schedule), data, rows=False, spec=spec))
 
     async def _limits(self, strategy: Strategy, coverage: Coverage) -> list[ShownLimit]:
         """Finds the shortest schedule that shows each known limit."""
@@ -166,7 +173,9 @@ class ExhibitFinder:
                     coverage.stopped = INTERRUPTED
             counterexample = await self._limit(executed, reason)
             if counterexample is not None:
-                found.append(ShownLimit(counterexample, await self._timeline(executed.schedule, executed.data)))
+                spec = self.runner.spec_of(executed.item)
+                timeline = await self._timeline(executed.schedule, executed.data, spec)
+                found.append(ShownLimit(counterexample, timeline))
         return found
 
     async def _shorten(self, showing: ExecutedSchedule, reason: str) -> ExecutedSchedule:
@@ -183,7 +192,10 @@ class ExhibitFinder:
         for check, finding in zip(self.runner.checks, evidence.findings, strict=True):
             if reason in finding.known:
                 self.collector.add(evidence)
-                return self._counterexample(showing.data, evidence, check, finding, known=reason)
+                circumstances = Circumstances(inside=showing.item.apart)
+                return self._counterexample(
+                    showing.data, evidence, check, finding, known=reason, circumstances=circumstances
+                )
         return None
 
     def _counterexample(

@@ -195,6 +195,7 @@ def open_journal(plan: Plan, file: ScenarioFile, database: Database) -> Journal 
         "scenario": f"{file.id} {file.source.sha256}",
         "interleavings": str(when.interleavings),
         "faults": str(when.faults),
+        "inside": when.inside,
         "target": plan.target,
         "seed": str(plan.seed),
         "postgres": database.version,

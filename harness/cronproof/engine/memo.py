@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from cronproof.domain.choice import Data
 from cronproof.engine.evaluate import ExecutionSummary
+from cronproof.gate.point import Apart
 from cronproof.gate.trace import Trace
 
 MAX_REMEMBERED = 1_000_000  # about 100 MB; further steps are not compared
@@ -16,9 +17,11 @@ class Memo:
     summaries: dict[str, ExecutionSummary] = field(default_factory=dict)
     _steps: dict[int, int] = field(default_factory=dict)
 
-    def find_nondeterminism(self, trace: Trace, data: Data) -> str | None:
-        """Returns what an instance did differently than before, after the same steps, if so."""
-        path = hash(data)
+    def find_nondeterminism(self, trace: Trace, data: Data, apart: Apart) -> str | None:
+        """Returns what an instance did differently than before, after the same steps, if so. `apart`: the
+        statements that are taken apart, which makes for other steps.
+        """
+        path = hash((data, frozenset(apart.items())))
         for step in trace.steps:
             path = hash((path, step.name))
             shape = hash(step.point.shape)

@@ -14,7 +14,7 @@ from cronproof.evidence.finding import Verdict, worst
 from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.explore.counterexample import Counterexample
 from cronproof.explore.explorer import Coverage
-from cronproof.explore.strategy import Assurance
+from cronproof.explore.strategy import Assurance, Inside
 from cronproof.scenario.reader import ScenarioFile
 
 
@@ -34,6 +34,8 @@ class Exploration:
     stopped: str | None = None
     """Why it ended early, if it was something else than a failure."""
     assurance: Assurance | None = None
+    inside: Inside | None = None
+    """Inside which statements instances were held; None if all stayed whole."""
     anomalies: Mapping[str, int] = field(default_factory=dict)
     """How many schedules show each kind of anomaly, such as `duplicate`, `lost` or `stuck`."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Exploration:
             ended="stopped" if coverage.stopped else "complete" if coverage.complete else "failed",
             stopped=coverage.stopped,
             assurance=coverage.assurance,
+            inside=coverage.inside,
             anomalies=dict(coverage.anomalies),
             outcomes=outcomes,
         )

@@ -139,6 +139,13 @@ class Rig:
             for proxy in self.proxies:
                 proxy.accept_sessions()
 
+    def find_ran_out(self) -> str | None:
+        """Returns which timeout of the application has ended a statement that was held inside, if any."""
+        for proxy in self.proxies:
+            for message in proxy.ran_out:
+                return f"{proxy.instance} was held inside a statement for longer than it may take ({message}): set `inside: none`"
+        return None
+
     def look_for_shared(self, instance: str) -> None:
         """Notes what an instance shares outside our control."""
         if shared := self.target.find_shared(instance):

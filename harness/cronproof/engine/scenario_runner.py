@@ -20,7 +20,7 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.variation import Difference, find_differences
 from cronproof.explore.circumstances import Circumstances
 from cronproof.explore.counterexample import CounterexamplePolicy
-from cronproof.explore.executor import ExecutionSpec
+from cronproof.explore.execution_spec import ExecutionSpec
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy, SchedulePolicy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem, abbreviate
@@ -94,6 +94,10 @@ class ScenarioRunner:
             period=self.when.period,
             is_sequential=self.when.strategy == "faults",
         )
+
+    def spec_of(self, item: WorkItem) -> ExecutionSpec:
+        """Returns the settings of the executions of an item."""
+        return replace(self.spec, apart=item.apart)
 
     async def play(
         self,
@@ -204,11 +208,13 @@ class ScenarioRunner:
             return await self._collect_at_once(item)
         policy = policy_for(item)
         await self.reset(item.data)
-        execution = await self.execute(policy, replace(self.spec, known=item.known, observes=item.observes))
+        execution = await self.execute(policy, replace(self.spec_of(item), known=item.known, observes=item.observes))
         if self._learned_of_channels(execution) or self._may_repeat(execution.interrupted):
             return await self.summarize(item)
         executed = policy.executed(item, execution.trace)
-        strange = self._memo.find_nondeterminism(execution.trace, item.data) if self.rig.target.is_external else None
+        strange = None
+        if self.rig.target.is_external:
+            strange = self._memo.find_nondeterminism(execution.trace, item.data, item.apart)
         if strange is not None and attempts > 1:  # a cache may have expired once: try again
             return await self.summarize(item, attempts - 1)
         if reason := execution.inconclusive_reason or strange:
@@ -253,7 +259,7 @@ class ScenarioRunner:
     async def _rows_after(self, executed: ExecutedSchedule) -> Rows:
         """Executes a schedule again, and returns the rows of every table."""
         await self.reset(executed.data)
-        execution = await self.execute(SchedulePolicy(executed.schedule), self.spec)
+        execution = await self.execute(SchedulePolicy(executed.schedule), self.spec_of(executed.item))
         if execution.inconclusive_reason is not None:
             return {}
         database = self.rig.database
@@ -272,7 +278,7 @@ class ScenarioRunner:
         return evidence
 
     async def _play_again(self, executed: ExecutedSchedule) -> tuple[Evidence, Execution]:
-        spec = replace(self.spec, known=executed.footprints)
+        spec = replace(self.spec_of(executed.item), known=executed.footprints)
         order = abbreviate(executed.schedule)
         make_policy = partial(SchedulePolicy, executed.schedule)
         evidence, execution = await self._play(order, make_policy, executed.data, spec)
@@ -281,7 +287,7 @@ class ScenarioRunner:
     @contextlib.asynccontextmanager
     async def under(self, circumstances: Circumstances, data: Data = ()) -> AsyncIterator[ExecutionSpec]:
         """Yields the settings of executions under these circumstances, which last as long as the block."""
-        spec = replace(self.spec, releases=circumstances.rows_locked)
+        spec = replace(self.spec, releases=circumstances.rows_locked, apart=circumstances.inside)
         if circumstances.query_plan is None:
             yield spec
             return
@@ -318,6 +324,8 @@ class ScenarioRunner:
         """Calls the instances on the current rows, and lets the policy decide."""
         execution = Execution(self.rig, self.when, spec, before_step=before_step, after_step=after_step)
         execution.inconclusive_reason = self.preparation.fault
+        if spec.apart:
+            await self.rig.database.inside.install()
         if execution.inconclusive_reason is None:
             await execution.run(policy)
         return execution

@@ -157,6 +157,7 @@ class Session:
             self.database.upstream,
             OpenGate(),
             observer=self.database.observer,
+            holder=self.database.inside,
             port=port,
             connections=self._connections,
         )

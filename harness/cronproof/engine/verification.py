@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count, product
+from itertools import combinations, count, product
 
+from cronproof.domain.instance import Instance
 from cronproof.engine.evaluate import ExecutionSummary, FindingCollector, evaluate
 from cronproof.engine.exhibits import ExhibitFinder, Exhibits
 from cronproof.engine.journal import open_journal
@@ -174,7 +175,16 @@ class Verification:
         """Executes every schedule of the strategy, and shortens a failing one."""
         instances = [instance.name for instance in self.runner.instances]
         values = [len(choice.values) for choice in find_choices(self.file.scenario)]
-        strategy = explorer.make_strategy(name, instances, seed=self.session.plan.seed, choices=values)
+        when = self.runner.when
+        inside = when.inside if when.faults_to_inject is None else "none"
+        strategy = explorer.make_strategy(
+            name,
+            instances,
+            seed=self.session.plan.seed,
+            choices=values,
+            inside=inside,
+            pairs=_find_pairs(self.runner.instances),
+        )
         journal = open_journal(self.session.plan, self.file, self.session.database)
         execute = self._execute if journal is None else journal.keeping(self._execute)
         is_over = False
@@ -216,7 +226,8 @@ class Verification:
         try:
             if isinstance(failing.item, PctItem) and isinstance(strategy, PctStrategy):
                 failing = await self._shrink(strategy, failing, failing.item)
-            return await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
+            failing = await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
+            return await explorer.prefer_whole(failing, self._execute)
         except asyncio.CancelledError:  # Ctrl-C: keep the one that was found first
             coverage.stopped = INTERRUPTED
             return failing
@@ -258,3 +269,11 @@ class Verification:
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self.started
+
+
+def _find_pairs(instances: Sequence[Instance]) -> list[tuple[str, str]]:
+    """Returns two instances of each pair of crons: others of the same crons do nothing else."""
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for one, other in combinations(instances, 2):
+        pairs.setdefault(frozenset((one.cron, other.cron)), (one.name, other.name))
+    return list(pairs.values())

@@ -80,6 +80,11 @@ class Evidence:
         return {fault.instance for fault in self.injected_faults if fault.fault == DIES}
 
     @cached_property
+    def is_inside(self) -> bool:
+        """Whether an instance was held inside a statement."""
+        return any(step.point.kind == "inside" for step in self.steps)
+
+    @cached_property
     def injected_faults(self) -> list[InjectedFault]:
         """The faults that were injected, in order."""
         return find_injected_faults(self.steps)

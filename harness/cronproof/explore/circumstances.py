@@ -1,7 +1,9 @@
 """Circumstances: what an execution depends on besides its schedule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from cronproof.gate.point import Apart
 
 Direction = Literal["forward", "backward"]
 """In which order things are taken: from the first on, or from the last one back."""
@@ -17,6 +19,8 @@ class Circumstances:
     """
     query_plan: str | None = None
     """The name of the plan of statements, if it is not the one that Postgres would choose."""
+    inside: Apart = field(default_factory=dict)
+    """The statements inside which instances are held."""
 
 
 USUAL = Circumstances()

@@ -19,6 +19,7 @@ from cronproof.explore.policy import Diverged, Enabled
 from cronproof.explore.schedule import abbreviate
 from cronproof.gate.fault import channel_of, instance_of, parse_choice, possible_faults
 from cronproof.gate.names import step_name
+from cronproof.gate.point import Depth
 from cronproof.gate.trace import Trace
 from cronproof.input_files import decode
 from cronproof.strict_model import StrictModel
@@ -73,6 +74,13 @@ class Counterexample(StrictModel):
     query_plan: Annotated[
         str | None, Field(description="The plan of statements, where it is not the one that Postgres would choose.")
     ] = None
+    inside: Annotated[
+        dict[str, Depth],
+        Field(
+            description="The statements inside which instances are held, by name, and how far: at their `pieces`, or before all "
+            "their `rows` as well."
+        ),
+    ] = {}
     schedule: Annotated[
         list[Step], Field(min_length=1, description="Each step as `INSTANCE: name`, or `INSTANCE!FAULT: name`.")
     ]
@@ -90,7 +98,7 @@ class Counterexample(StrictModel):
     @property
     def circumstances(self) -> Circumstances:
         """What its execution depends on besides the schedule."""
-        return Circumstances(self.rows_locked, self.query_plan)
+        return Circumstances(self.rows_locked, self.query_plan, self.inside)
 
     def text(self) -> str:
         """Returns the text of the file."""

@@ -14,13 +14,14 @@ instance repeats its behaviour if all conflicting steps before it come in the sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from cronproof.explore.schedule import ExecutedSchedule, Schedule, SleepSet, WorkItem, may_conflict
-from cronproof.explore.strategy import Assurance
-from cronproof.gate.fault import channel_of, is_fault
+from cronproof.explore.strategy import Assurance, Inside
+from cronproof.gate.fault import channel_of, instance_of, is_fault
 from cronproof.gate.footprint import Footprint
+from cronproof.gate.point import Apart
 from cronproof.gate.trace import Decision
 
 
@@ -58,10 +59,16 @@ class DporStrategy:
     level: int | None = None
     exhaustive = True
     assurance: Assurance | None = None
+    inside: Inside | None = None
     batch = 4
     explores_all_failures = False
 
-    def __init__(self) -> None:
+    def __init__(self, apart: Apart | None = None, last: Collection[str] = ()) -> None:
+        """Explores from the start. `apart`: the statements that are taken apart. `last`: the instances that
+        run after all others, in one order.
+        """
+        self._apart = apart or {}
+        self._last = last
         self._open: list[_Node] = []
         self._taken: dict[Schedule, _Node] = {}
         self._has_started = False
@@ -75,7 +82,7 @@ class DporStrategy:
         """Returns the next schedules: one choice from each of the most recent states."""
         if not self._has_started:
             self._has_started = True
-            return [WorkItem(observes=True)]
+            return [WorkItem(observes=True, apart=self._apart, last=self._last)]
         while self._open and not self._open[-1].left:
             self._open.pop()
         nodes = [node for node in reversed(self._open) if node.left][:at_most]
@@ -87,7 +94,8 @@ class DporStrategy:
             schedule = (*(state.by for state in path[1:]), choice)
             known = [before.explored[state.by] for before, state in itertools.pairwise(path)]
             self._taken[schedule] = node
-            items.append(WorkItem(schedule, {**node.sleep_set, **node.explored}, known=known, observes=True))
+            sleep_set = {**node.sleep_set, **node.explored}
+            items.append(WorkItem(schedule, sleep_set, known=known, observes=True, apart=self._apart, last=self._last))
         return items
 
     def observe(self, executed: ExecutedSchedule) -> None:
@@ -113,7 +121,10 @@ class DporStrategy:
             node.explored[decision.chosen] = decision.footprint
             path.append(node)
             self._open.append(node)
-        for earlier, choices in _reversals(decisions, first):
+        for earlier, later, choices in _reversals(decisions, first):
+            racing = {instance_of(decisions[position].chosen) for position in (earlier, later)}
+            if not racing.isdisjoint(self._last):
+                continue
             node = path[earlier]
             possible = [name for name in choices if name in node.enabled]  # an instance can wait for a lock there
             if not set(possible) & set(node.wanted):
@@ -122,14 +133,14 @@ class DporStrategy:
                     self._open.append(node)
 
 
-def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, list[str]]]:
-    """Returns, for each race with its later step at `first` or after, the position of its earlier
-    step and alternative choices there. Each of these can begin a schedule that reverses the race.
+def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, int, list[str]]]:
+    """Returns, for each race with its later step at `first` or after, the positions of its steps, and
+    alternative choices at the earlier one. Each of these can begin a schedule that reverses the race.
     """
     clocks: list[dict[str, int]] = []
     counts: dict[str, int] = {}
     last: dict[str, int] = {}
-    found: list[tuple[int, list[str]]] = []
+    found: list[tuple[int, int, list[str]]] = []
     for later, decision in enumerate(decisions):
         channel = channel_of(decision.chosen)
         clock = dict(clocks[last[channel]]) if channel in last else {}
@@ -147,7 +158,7 @@ def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, lis
         clocks.append(clock)
         last[channel] = later
         if later >= first:
-            found += [(earlier, _initials(decisions, clocks, earlier, later)) for earlier in races]
+            found += [(earlier, later, _initials(decisions, clocks, earlier, later)) for earlier in races]
     return found
 
 

@@ -8,19 +8,18 @@ several things at once (`Promise.all`, a pool): each is a channel (`A`, `A.2`), 
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 
 from cronproof.explore import quiescence
 from cronproof.explore.channels import Channels, Parked
-from cronproof.explore.circumstances import Direction
+from cronproof.explore.execution_spec import ExecutionSpec
 from cronproof.explore.policy import Policy, without_preemption
 from cronproof.explore.quiescence import IdleProbe, NotAtRest, Quiescence
+from cronproof.explore.statements import Statements
 from cronproof.gate.fault import (
     DIES,
     SLOWNESS,
     FaultName,
-    Faults,
     channel_of,
     instance_of,
     is_fault,
@@ -31,7 +30,7 @@ from cronproof.gate.fault import (
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.gate.gate import SHARED, AbandonedError, Channel, Release
 from cronproof.gate.names import changes_nothing
-from cronproof.gate.point import Point
+from cronproof.gate.point import Depth, Point
 from cronproof.gate.trace import Decision, Step, Trace
 from cronproof.internal_errors import watch
 
@@ -53,28 +52,6 @@ Call = Callable[[], Coroutine[None, None, None]]
 """Calls an instance's cron and keeps its answer; never raises."""
 
 START = Point("start")
-
-
-@dataclass(frozen=True)
-class ExecutionSpec:
-    """The settings of an execution."""
-
-    faults: Faults | None = None
-    """The faults that can be injected."""
-    period: timedelta = timedelta()
-    """How long until the crons are due again."""
-    is_sequential: bool = False
-    """Whether each instance begins only when the crons are due again after the one before."""
-    observes: bool = False
-    """Whether the footprint of each step is recorded."""
-    releases: Direction | None = None
-    """Whether every unit's row is locked from outside until no instance can continue; then the rows
-    for which one waits are released one at a time, in this order.
-    """
-    listen_seconds: float = 0.0
-    """How long a slow call is really slow, so that the timers of its instance can act."""
-    known: Sequence[Footprint] = ()
-    """The footprints of the first decisions, from an execution with the same beginning."""
 
 
 class Environment:
@@ -123,6 +100,7 @@ class Executor:
         self._known: Footprint | None = None
         self._touched: list[Footprint] = []
         self._results: list[str] = []
+        self._statements = Statements(self._spec.apart)
         self._abandoned = False
         self._dead: set[str] = set()
 
@@ -158,9 +136,11 @@ class Executor:
         if instance_of(choice) not in self._tasks:
             await self.step(choice)
             return
-        position = len(self.trace.decisions)
+        position, waits = len(self.trace.decisions), len(self.trace.waits)
         await self.step(choice, self._spec.known[position] if position < len(self._spec.known) else None)
-        self.trace.decisions.append(Decision(tuple(enabled), choice, self.trace.steps[-1].footprint))
+        step = self.trace.steps[-1]
+        piece = self._statements.find_piece(channel_of(choice), step.point, self.trace.waits[waits:])
+        self.trace.decisions.append(Decision(tuple(enabled), choice, step.footprint, piece))
 
     @property
     def instances(self) -> list[str]:
@@ -316,6 +296,7 @@ class Executor:
     ) -> None:
         self._rest.at[instance] = point
         self._touched, self._results, self._known = [], [], known
+        self._statements.begin_step(channel_of(self.trace.steps[-1].name), point)
         somebody_waited = bool(self._rest.waiting)
         self._rest.disturb(instance)
         if parked is None:
@@ -331,7 +312,7 @@ class Executor:
         await self._rest.settle({} if waited is None else {instance: waited})
         if known is not None:
             footprint = known
-        elif somebody_waited or self._rest.waiting or (point.kind == "statement" and not self._touched):
+        elif somebody_waited or self._rest.waiting or (point.kind in {"statement", "inside"} and not self._touched):
             footprint = EVERYTHING  # an instance may have continued or stopped in mid-statement
         else:
             footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
@@ -351,6 +332,18 @@ class Executor:
             await self._rest.change_within(quiescence.LAST_QUESTION_SECONDS)
         self._rest.waiting.pop(instance, None)
         await self._rest.settle()
+
+    def depth_of(self, point: Point) -> Depth | None:
+        """Returns how far the statement of this point is taken apart; None if it stays whole."""
+        return self._statements.depth_of(point)
+
+    def record_statement(self, *, is_divisible: bool, locks_unseen: bool) -> None:
+        """Records what can be done with the statement of the current step."""
+        self._statements.note_statement(is_divisible=is_divisible, locks_unseen=locks_unseen)
+
+    def record_row(self, row: str) -> None:
+        """Records a row that a statement changes."""
+        self._statements.note_row(row)
 
     def record_footprint(self, footprint: Footprint) -> None:
         """Records what was touched since the last step."""

@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 from cronproof.domain.choice import Data
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
-from cronproof.explore.strategy import Assurance
+from cronproof.explore.strategy import Assurance, Inside
 from cronproof.gate.fault import channel_of
+from cronproof.gate.point import Apart
 
 IN_MEMORY_BYTES = 1 << 20
 
@@ -23,12 +24,17 @@ class PreemptionBoundedStrategy:
 
     batch = 32
     assurance: Assurance | None = None
+    inside: Inside | None = None
     explores_all_failures = False
 
-    def __init__(self, instances: Sequence[str], bound: int | None = None, data: Data = ()) -> None:
+    def __init__(
+        self, instances: Sequence[str], bound: int | None = None, data: Data = (), apart: Apart | None = None
+    ) -> None:
+        """Explores from the start. `apart`: the statements that are taken apart."""
         self._choices = list(instances)
         self._bound = bound
         self._data = data
+        self._apart = apart or {}
         self.level: int | None = 0
         self._stack: list[bytes] = [b""]
         """Schedules, with two bytes per step: the number of its choice."""
@@ -62,7 +68,8 @@ class PreemptionBoundedStrategy:
             else:
                 break
             numbers = struct.unpack(f"!{len(prefix) // 2}H", prefix)
-            items.append(WorkItem(tuple(self._choices[number] for number in numbers), data=self._data))
+            schedule = tuple(self._choices[number] for number in numbers)
+            items.append(WorkItem(schedule, data=self._data, apart=self._apart))
         return items
 
     def observe(self, executed: ExecutedSchedule) -> None:

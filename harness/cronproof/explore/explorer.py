@@ -4,16 +4,18 @@ It finds the shortest failing schedule: fewest preemptions, then faults, switche
 """
 
 import asyncio
+import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from cronproof.explore.dpor import DporStrategy
 from cronproof.explore.exhaustive import PreemptionBoundedStrategy
 from cronproof.explore.fault_strategy import FaultStrategy
+from cronproof.explore.inside import EVERYTHING_APART, Choice, TakingApart
 from cronproof.explore.pct import PctItem, PctPolicy, PctStrategy
 from cronproof.explore.policy import SchedulePolicy
 from cronproof.explore.schedule import (
@@ -26,8 +28,9 @@ from cronproof.explore.schedule import (
     faults_in,
     overlaps,
 )
-from cronproof.explore.strategy import Assurance, Strategy
+from cronproof.explore.strategy import Assurance, Inside, Strategy
 from cronproof.gate.fault import FaultName
+from cronproof.gate.point import EVERY_STATEMENT
 
 INTERRUPTED = "interrupted"
 MAX_SHORTENING_EXECUTIONS = 10_000
@@ -102,6 +105,8 @@ class Coverage:
     overlapped: bool = False
     """Whether an instance did something between two steps of another one."""
     assurance: Assurance | None = None
+    inside: Inside | None = None
+    """Inside which statements instances were held."""
     recorded: int = 0
     """How many executions were read from a journal."""
     estimate: int | None = None
@@ -134,20 +139,32 @@ class Coverage:
 Progress = Callable[[Coverage], None]
 
 
-def make_strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices: Sequence[int] = ()) -> Strategy:
+def make_strategy(
+    name: str,
+    instances: Sequence[str],
+    *,
+    seed: int = 0,
+    choices: Sequence[int] = (),
+    inside: Choice = "none",
+    pairs: Sequence[Collection[str]] = (),
+) -> Strategy:
     """Makes a strategy by name: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults.
 
-    `choices` has the number of values for each datum that a sample draws.
+    `choices` has the number of values for each datum that a sample draws. `inside`: which statements
+    are taken apart, `pairs` the instances that are held inside them together (default: all pairs).
     """
+    apart = EVERYTHING_APART if inside == "all" else {}
     match name.split(":"):
+        case ["all"] if inside == "conflicts":
+            return TakingApart(instances, pairs or list(itertools.combinations(instances, 2)))
         case ["all"]:
-            return DporStrategy()
+            return DporStrategy(apart)
         case ["faults"]:
             return FaultStrategy()
         case ["all-unreduced"]:
-            return PreemptionBoundedStrategy(instances)
+            return PreemptionBoundedStrategy(instances, apart=apart)
         case ["preemptions", bound]:
-            return PreemptionBoundedStrategy(instances, int(bound))
+            return PreemptionBoundedStrategy(instances, int(bound), apart=apart)
         case ["sample", count, depth]:
             return PctStrategy(instances, int(count), int(depth), seed=seed, choices=choices)
     raise ValueError(name)
@@ -155,7 +172,7 @@ def make_strategy(name: str, instances: Sequence[str], *, seed: int = 0, choices
 
 def policy_for(item: WorkItem) -> SchedulePolicy | PctPolicy:
     """Makes the policy that executes an item."""
-    return PctPolicy(item) if isinstance(item, PctItem) else SchedulePolicy(item.schedule, item.sleep_set)
+    return PctPolicy(item) if isinstance(item, PctItem) else SchedulePolicy(item.schedule, item.sleep_set, item.last)
 
 
 async def explore(
@@ -186,6 +203,7 @@ async def explore(
                 strategy.observe(executed)
                 coverage.record(executed, summary)
             coverage.pending, coverage.assurance = strategy.pending, strategy.assurance
+            coverage.inside = strategy.inside
             progress(coverage)
             if coverage.failing and strategy.level is None and not strategy.explores_all_failures:
                 break
@@ -201,7 +219,9 @@ async def shorten(
 ) -> ExecutedSchedule:
     """Finds the shortest failing schedule with the same rows and at most as many preemptions."""
     coverage, found = await explore(
-        PreemptionBoundedStrategy(instances, count_preemptions(failing.decisions), failing.data),
+        PreemptionBoundedStrategy(
+            instances, count_preemptions(failing.decisions), failing.data, apart=failing.item.apart
+        ),
         "shorten",
         execute,
         deadline=min(deadline, time.monotonic() + MAX_SHORTENING_SECONDS),
@@ -211,6 +231,24 @@ async def shorten(
     if coverage.stopped == INTERRUPTED:
         raise asyncio.CancelledError
     return found or failing
+
+
+async def prefer_whole(failing: ExecutedSchedule, execute: Execute) -> ExecutedSchedule:
+    """Returns a failing schedule with as few statements taken apart as it takes: each is tried whole."""
+    held = [one.piece.statement for one in failing.decisions if one.piece is not None and one.piece.continues]
+    depths = failing.item.apart
+    apart = {name: depths.get(name) or depths[EVERY_STATEMENT] for name in dict.fromkeys(held)}
+    for statement in list(apart):
+        fewer = {name: depth for name, depth in apart.items() if name != statement}
+        schedule = tuple(
+            decision.chosen
+            for decision in failing.decisions
+            if decision.piece is None or not decision.piece.continues or decision.piece.statement in fewer
+        )
+        ((executed, summary),) = await execute([WorkItem(schedule, data=failing.data, apart=fewer)])
+        if summary.failed:
+            failing, apart = executed, fewer
+    return failing
 
 
 def find_shortest(failing: Sequence[ExecutedSchedule]) -> ExecutedSchedule | None:

@@ -1,7 +1,7 @@
 """The fault strategy: instances run one after the other, with every fault at every point."""
 
 from cronproof.explore.schedule import ExecutedSchedule, Schedule, WorkItem
-from cronproof.explore.strategy import Assurance
+from cronproof.explore.strategy import Assurance, Inside
 from cronproof.gate.fault import channel_of, is_fault
 
 
@@ -12,6 +12,7 @@ class FaultStrategy:
     level: int | None = None
     exhaustive = True
     assurance: Assurance | None = None
+    inside: Inside | None = None
     explores_all_failures = True
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from cronproof.domain.choice import Data
 from cronproof.explore.policy import Enabled, first_unstarted
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
-from cronproof.explore.strategy import Assurance
+from cronproof.explore.strategy import Assurance, Inside
 from cronproof.gate.fault import instance_of
 from cronproof.gate.trace import Trace
 
@@ -87,6 +87,7 @@ class PctStrategy:
 
     level: int | None = None
     exhaustive = False
+    inside: Inside | None = None
     batch = 32
     explores_all_failures = False
 

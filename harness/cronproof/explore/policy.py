@@ -53,6 +53,8 @@ class SchedulePolicy:
     schedule: Schedule = ()
     sleep_set: SleepSet = field(default_factory=dict)
     """The sleep set before the schedule's last step."""
+    last: Collection[str] = ()
+    """The instances that go on when no other one can."""
     _sleep_sets: list[SleepSet] = field(default_factory=list)
     _redundant_from: int | None = None
 
@@ -83,7 +85,8 @@ class SchedulePolicy:
         awake = [channel for channel in channels if channel not in sleeping]
         if not awake and self._redundant_from is None:
             self._redundant_from = position
-        return without_preemption(awake or channels, trace.running, trace.slow)
+        late = {*trace.slow, *(channel for channel in channels if instance_of(channel) in self.last)}
+        return without_preemption(awake or channels, trace.running, late)
 
     def _sleeping(self, position: int, trace: Trace) -> SleepSet:
         if position < len(self.schedule) - 1 or self._redundant_from is not None:

@@ -1,12 +1,13 @@
 """Schedules, planned or executed: the order in which instances are released."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cronproof.domain.choice import Data
 from cronproof.gate.fault import FaultName, channel_of, instance_of, is_fault, parse_choice
 from cronproof.gate.footprint import Footprint
+from cronproof.gate.point import Apart
 from cronproof.gate.trace import Decision
 
 Schedule = tuple[str, ...]
@@ -28,6 +29,10 @@ class WorkItem:
     """The footprints of its first decisions, as far as they are known."""
     observes: bool = False
     """Whether the footprint of each step is recorded."""
+    apart: Apart = field(default_factory=dict)
+    """The statements that are taken apart."""
+    last: Collection[str] = ()
+    """The instances that go on when no other one can, after the schedule."""
 
 
 @dataclass(frozen=True)

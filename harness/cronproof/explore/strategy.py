@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
+from cronproof.gate.point import Apart
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,20 @@ class Assurance:
 
     depth: int
     probability: float
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Inside which statements instances were held, by the names of statements."""
+
+    apart: Apart
+    """Those that were taken apart, and how far."""
+    whole: Sequence[str]
+    """Those that stayed whole: they met no other, or nothing can happen inside."""
+    unseen: Sequence[str]
+    """Those that met others, and lock rows without a point before each."""
+    is_cut_off: bool = False
+    """Whether more schedules are left in which they are held inside than were explored."""
 
 
 class Strategy(Protocol):
@@ -43,6 +58,10 @@ class Strategy(Protocol):
     @property
     def assurance(self) -> Assurance | None:
         """The probability bound of a random sample; None for other strategies."""
+
+    @property
+    def inside(self) -> Inside | None:
+        """Inside which statements instances were held; None if all stayed whole."""
 
     @property
     def explores_all_failures(self) -> bool:
