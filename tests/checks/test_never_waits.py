@@ -8,7 +8,7 @@ from cronproof.checks.never_waits import NeverWaits
 from cronproof.evidence.evidence import Evidence
 from cronproof.gate.gate import SOMEBODY_ELSE
 from cronproof.gate.point import Point
-from cronproof.gate.trace import Wait
+from cronproof.gate.trace import Step, Wait
 from tests.support.evidence import (
     FUNCTION,
     RUN,
@@ -31,6 +31,7 @@ def waits(instance: str, statement: str, blocker: str = SOMEBODY_ELSE) -> Wait:
         (NeverWaits(), run(waits=[waits("B", "select 1 from jobs for no key update")]), "FAIL", "B waited for somebody else"),
         (NeverWaits(), run(waits=[waits("B", "select * from public.f(20)")], functions=[replace(FUNCTION, body="select 1 FOR  UPDATE OF j")]), "FAIL", "B waited for somebody else"),
         (NeverWaits(), run(waits=[waits("B", "SELECT Outer_One()")], functions=[replace(FUNCTION, name="outer_one", body="select f(1)"), replace(FUNCTION, body="select 1 for share")]), "FAIL", "B waited for somebody else"),
+        (NeverWaits(), run(waits=[Wait("B", Point("statement", "update jobs set x = 1"), ("A",))], steps=[Step("A", Point("inside", "UPDATE jobs … before row 1"))]), "PASS", "no lock wait, except for a statement"),
     ],
 )  # fmt: skip
 def test_finding(check: NeverWaits, evidence: Evidence, verdict: str, message: str) -> None:
