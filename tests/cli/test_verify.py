@@ -72,7 +72,7 @@ def test_json_is_one_document_and_nothing_else(cronproof: Cronproof, tmp_path: P
     assert race["reason"].startswith("exclusive: job 32 was claimed by ")
     assert race["checks"][0].keys() >= {"id", "verdict", "message"}
     assert race["exploration"].keys() == {
-        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "anomalies", "outcomes",
+        "strategy", "schedules", "exhausted", "distinct_outcomes", "blocked_waits", "seconds", "ended", "anomalies", "inside", "outcomes",
     }  # fmt: skip
     place = (tmp_path / "latest").resolve() / "3-race.post-job-followup.counterexample.yaml"
     assert Path(race["counterexample"]) == place

@@ -20,6 +20,7 @@ from cronproof.cli.outcome import (
 from cronproof.engine.plan import Plan
 from cronproof.engine.run import verify as verify_scenarios
 from cronproof.errors import UsageError
+from cronproof.explore.inside import Choice
 from cronproof.redaction import show_data
 from cronproof.report import folder
 from cronproof.report.data.record import record
@@ -34,6 +35,10 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     interleavings: Annotated[
         str | None,
         typer.Option(metavar=INTERLEAVINGS, help="Which schedules; default: what the file says, else all."),
+    ] = None,
+    inside: Annotated[
+        Choice | None,
+        typer.Option(help="Inside which statements instances are held; default: what the file says."),
     ] = None,
     target: Target = None,
     config: Config = None,
@@ -57,7 +62,7 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
 ) -> None:
     """Run all schedules of one scenario; of those that fail, print and save the shortest."""
     show_data(shows_data)
-    file = _to_explore(reader.read_scenario(reader.find_file(scenario)), interleavings)
+    file = _to_explore(reader.read_scenario(reader.find_file(scenario)), interleavings, inside)
     journal = out / f"{file.id.replace('/', '.')}.search.jsonl"
     plan = Plan.from_options(
         target,
@@ -89,7 +94,7 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     finish(run, junit_file, as_json=as_json)
 
 
-def _to_explore(file: ScenarioFile, interleavings: str | None) -> ScenarioFile:
+def _to_explore(file: ScenarioFile, interleavings: str | None, inside: Choice | None) -> ScenarioFile:
     """Returns the scenario without its named orders, with the interleavings that are asked for.
 
     Raises:
@@ -108,5 +113,6 @@ def _to_explore(file: ScenarioFile, interleavings: str | None) -> ScenarioFile:
             chosen = parse_interleavings(interleavings)
         except ValueError:
             raise UsageError(f"--interleavings {interleavings!r} is none of: {INTERLEAVINGS}; {BOUNDS}") from None
-    explored = when.model_copy(update={"orders": [], "interleavings": chosen})
+    update: dict[str, object] = {"orders": [], "interleavings": chosen, "inside": inside or when.inside}
+    explored = when.model_copy(update=update)
     return replace(file, scenario=file.scenario.model_copy(update={"when": explored}))

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from cronproof.checks.check import as_list
 from cronproof.domain.crons import CronName
 from cronproof.domain.instance import MAX_INSTANCES, NAMES, Instance
+from cronproof.explore.inside import Choice
 from cronproof.explore.named_orders import OrderName
 from cronproof.gate.fault import FAULT_NAMES, FaultName, Faults
 from cronproof.scenario.interleavings import Interleavings
@@ -52,6 +53,13 @@ class When(StrictModel):
             "every one; `preemptions: N`, those with at most N; `sample: N`, as many drawn at random."
         ),
     ] = None
+    inside: Annotated[
+        Choice,
+        Field(
+            description="Which statements are held inside as well, with `interleavings`: in `conflicts`, those that conflict with "
+            "one of another instance, where that is seen; `all`; `none`."
+        ),
+    ] = "conflicts"
     faults: Annotated[
         list[FaultWord],
         BeforeValidator(as_list, json_schema_input_type=FaultWord | list[FaultWord]),

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from cronproof.explore.named_orders import DESCRIPTIONS
 from cronproof.report.data.document import Document
 from cronproof.report.views import fault_matrix, lanes, sections
-from cronproof.report.views.interleavings import which
+from cronproof.report.views.interleavings import describe_inside, which
 from cronproof.report.views.table import Code, Link, Strong
 
 PAGE = Path(__file__).parent / "page"
@@ -56,6 +56,7 @@ def _environment() -> Environment:
         "of": sections,
         "matrix": fault_matrix,
         "lanes": lanes,
+        "inside": describe_inside,
         "which": which,
         "kind": _kind,
         "described": DESCRIPTIONS,

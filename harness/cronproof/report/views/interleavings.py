@@ -21,6 +21,18 @@ def describe_coverage(exploration: Exploration) -> str:
     return f"{schedules} ({which(exploration)}), {outcomes}, {waits}, {exploration.seconds:.1f} s"
 
 
+def describe_inside(exploration: Exploration) -> str | None:
+    """Describes inside which statements instances were held; None if the exploration says nothing of it."""
+    inside = exploration.inside
+    if inside is None:
+        return None
+    apart = [f"{name} ({depth})" for name, depth in inside.apart.items()]
+    text = f"held inside {', '.join(apart)}" if apart else "no statement conflicts inside"
+    text += f"; {len(inside.whole)} stayed whole" if inside.whole else ""
+    text += f"; not before each row: {', '.join(inside.unseen)}" if inside.unseen else ""
+    return text + ("; not all of these schedules: `inside: all` runs the rest" if inside.is_cut_off else "")
+
+
 def which(exploration: Exploration) -> str:
     """Describes which of all schedules were executed."""
     kind, _, rest = exploration.strategy.partition(":")

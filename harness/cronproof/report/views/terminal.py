@@ -17,7 +17,7 @@ from cronproof.explore.explorer import Coverage
 from cronproof.redaction import redacted
 from cronproof.report.data.parts import PARTS
 from cronproof.report.views import fault_matrix, github, progress
-from cronproof.report.views.interleavings import describe_coverage, draw_timeline
+from cronproof.report.views.interleavings import describe_coverage, describe_inside, draw_timeline
 from cronproof.report.views.progress import Progress
 from cronproof.report.views.sections import count
 from cronproof.scenario.reader import ScenarioFile
@@ -73,6 +73,8 @@ class Terminal:
             self._check(check, several=orders > 1)
         if result.is_explored:
             self._print(f"  [dim]{escape(describe_coverage(result.exploration))}[/dim]")
+            if inside := describe_inside(result.exploration):
+                self._print(f"  [dim]{escape(inside)}[/dim]")
         if message_outcomes := result.message_outcomes:
             self._print("")
             for line in fault_matrix.draw_matrix(message_outcomes):
