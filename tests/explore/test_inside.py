@@ -98,7 +98,7 @@ TABLES = """
     create trigger noted after insert on claims for each row execute function noted();
     grant all on all tables in schema public to service_role;
 """
-MOST_SCHEDULES = 500
+MOST_SCHEDULES = 130
 ROWS = [b"insert into jobs values (%d)" % number for number in (1, 2, 3)]
 
 STATEMENTS = [
@@ -185,7 +185,7 @@ def test_of_three_instances_two_at_a_time_are_held_inside(tables: Database, awai
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @example(statements=[STATEMENTS[9], STATEMENTS[9]])
 @example(statements=[STATEMENTS[5], STATEMENTS[6]])
 @example(statements=[STATEMENTS[3], STATEMENTS[12]])
