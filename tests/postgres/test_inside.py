@@ -158,3 +158,28 @@ def test_a_login_need_not_be_a_superuser(await_: Await, tmp_path: Path) -> None:
                     return await Backend(connection, database).held_at("select work()")
 
     assert len(await_(main())) == 4
+
+
+def test_a_table_of_another_owner_goes_without_points(await_: Await, tmp_path: Path) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(SCHEMA + "create table foreign_one (n int);")
+
+    async def main() -> tuple[list[str], list[str]]:
+        async with server.open_server("embedded") as fresh:
+            async with await connect(fresh) as sql:
+                await sql.execute("create role fair login createdb createrole bypassrls")
+            given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
+            async with lifecycle.create_database(given) as database:
+                await database.migrate([file])
+                await database.prepare()
+                async with await connect(fresh, dbname=database.name) as sql:
+                    await sql.execute("alter table foreign_one owner to postgres")
+                await database.inside.install()
+                async with await connect(fresh, dbname=database.name) as connection:
+                    backend = Backend(connection, database)
+                    return (
+                        await backend.held_at("insert into foreign_one values (1)"),
+                        await backend.held_at("insert into nameless values (1)"),
+                    )
+
+    assert await_(main()) == ([], ["INSERT nameless … snapshot taken", "INSERT nameless … before row"])

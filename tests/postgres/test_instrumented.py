@@ -54,6 +54,13 @@ def test_a_call_comes_before_each_statement_that_executes_sql_and_before_no_othe
     assert function.is_transparent
 
 
+def test_a_declaration_that_reads_nothing_is_no_statement() -> None:
+    function = plpgsql("declare n int := 1; c cursor for select * from marks; begin open c; return n; end")
+
+    assert calls(function) == ["open c; return"]
+    assert function.is_transparent
+
+
 def test_the_lines_of_a_copy_are_those_of_the_function() -> None:
     function = plpgsql("begin\n  insert into marks values (j);\n  return 1;\nend")
 
@@ -77,6 +84,8 @@ def test_an_expression_with_the_words_of_a_statement_stays_as_it_is() -> None:
     [
         "begin if j = 1 then return 1; elsif exists (select from marks) then return 2; end if; return 3; end",
         "begin while (select count(*) from marks) > 0 loop delete from marks; end loop; return 1; end",
+        "declare n int := (select count(*) from marks); begin return n; end",
+        "begin declare n int default g(1); begin return n; end; end",
         "this is no function",
     ],
 )
@@ -90,6 +99,7 @@ def test_a_condition_that_reads_without_a_call_before_it_makes_a_function_opaque
         (sql("select count(*) from marks"), False),
         (sql("select count(*) from marks", is_volatile=False), True),
         (sql("select 1 + 1"), True),
+        (sql(""), False),
         (sql("insert into marks select 1 from marks"), True),
     ],
 )

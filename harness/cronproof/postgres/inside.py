@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import psycopg
 from psycopg import AsyncConnection, sql
 
 from cronproof.gate.point import Depth
@@ -43,7 +44,6 @@ class Inside:
         functions = await (await self.control.execute(_SQL["functions"].encode())).fetchall()
         self._functions = [Function(*row) for row in functions]
         self._names = frozenset(function.name for function in self._functions)
-        self._is_transparent = all(function.is_transparent for function in self._functions)
 
     async def install(self) -> None:
         """Creates the points, unless they are there."""
@@ -53,12 +53,25 @@ class Inside:
         classes = {name: sql.Literal(number) for name, number in CLASSES.items()}
         await self.control.execute(sql.SQL(_SQL["points"]).format(**classes))
         found = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
-        statements = [part for row in found for part in _triggers(*row)]
-        if statements:
-            await self.control.execute(sql.SQL(";\n").join(statements))
-        for function in self._functions:
-            if function.instrumented is not None:
-                await self.control.execute(function.instrumented.encode())
+        triggers = [part for row in found for part in _triggers(*row)]
+        try:
+            await self.control.execute(sql.SQL(";\n").join(triggers))
+        except psycopg.Error:
+            for trigger in triggers:
+                await self._may_create(trigger.as_bytes())
+        copied = [
+            function.instrumented is None or await self._may_create(function.instrumented.encode())
+            for function in self._functions
+        ]
+        self._is_transparent = all(copied) and all(function.is_transparent for function in self._functions)
+
+    async def _may_create(self, statement: bytes) -> bool:
+        """Whether a point can be created. A table or function of another owner goes without."""
+        try:
+            await self.control.execute(statement)
+        except psycopg.Error:
+            return False
+        return True
 
     @property
     def is_transparent(self) -> bool:
@@ -88,7 +101,9 @@ class Inside:
 
     async def forget(self, pid: int) -> None:
         """Holds a backend no longer. If it is at a point, it goes on."""
-        await self._change(pid, frozenset())
+        if self._held.pop(pid, None) is not None:  # whoever let it go may have been cancelled half-way
+            calls = ", ".join(f"pg_advisory_unlock({number}, {pid})" for number in CLASSES.values())
+            await self.control.execute(f"select {calls}".encode())
 
     async def _change(self, pid: int, wanted: frozenset[Lock]) -> None:
         held = self._held.get(pid, frozenset())
@@ -97,8 +112,6 @@ class Inside:
         calls = [f"pg_advisory_unlock({CLASSES[lock]}, {pid})" for lock in sorted(held - wanted)]
         calls += [f"pg_advisory_lock({CLASSES[lock]}, {pid})" for lock in sorted(wanted - held)]
         self._held[pid] = wanted
-        if not wanted:
-            del self._held[pid]
         await self.control.execute(f"select {', '.join(calls)}".encode())
 
 

@@ -49,8 +49,10 @@ class Function:
         """Whether nothing that it executes goes unnoticed: a point comes before whatever takes a snapshot."""
         if not self.is_volatile:
             return True  # it reads by the snapshot of the statement that calls it
+        if not self.source:
+            return False  # the body of an SQL function that was parsed when it was created
         if self.language == "plpgsql":
-            return _tree(self.definition) is not None and not _has_hidden_condition(self.source)
+            return _tree(self.definition) is not None and not _has_hidden_expression(self.source)
         try:
             statements = [raw.stmt for raw in pglast.parse_sql(self.source)]
         except ParseError:
@@ -74,9 +76,11 @@ class Function:
     @functools.cached_property
     def _accepted(self) -> Sequence[Call]:
         """The calls that leave the tree as it was. The others are in the middle of a statement."""
-        tree = _tree(self.definition)
-        if tree is None or _tree(self._with(self._calls)) == tree:
-            return [] if tree is None else self._calls
+        tree = _tree(self.definition) if self._calls else None
+        if tree is None:
+            return []
+        if _tree(self._with(self._calls)) == tree:
+            return self._calls
         return [call for call in self._calls if _tree(self._with([call])) == tree]
 
     def _with(self, calls: Sequence[Call]) -> str:
@@ -240,11 +244,15 @@ def _is_called(source: str, token: Token) -> bool:
     return source[token.end + 1 :].lstrip().startswith("(")
 
 
-def _has_hidden_condition(source: str) -> bool:
-    """Whether a condition that no point comes before reads: of ELSIF or WHILE."""
+def _has_hidden_expression(source: str) -> bool:
+    """Whether an expression that no point comes before reads: of ELSIF, WHILE or a declared variable."""
     tokens = [token for token in scan(source) if token.name not in _COMMENTS]
+    is_declaring = False
     for number, token in enumerate(tokens):
-        if _word(source, token) in {"elsif", "elseif", "while"} and _statement(source, tokens[number + 1 :]):
+        word = _word(source, token)
+        is_declaring = word == "declare" or (is_declaring and word != "begin")
+        hides = {":=", "=", "default"} if is_declaring else {"elsif", "elseif", "while"}
+        if word in hides and _statement(source, tokens[number + 1 :]):
             return True
     return False
 
