@@ -66,3 +66,12 @@ def test_what_is_missing_from_the_start_is_missing_at_the_end() -> None:
     broken = find_broken_step(NoLoss(units=[32]), "lost", [replace(one, sent=[], after=RUN.after) for one in RACE])
 
     assert broken.at == len(RACE) - 1
+
+
+def test_a_step_inside_a_statement_hangs_on_the_line_of_the_statement() -> None:
+    inside = growing({"steps": Step("A", CLAIM)}, {"steps": Step("A", Point("inside", "UPDATE jobs … before row 32"))})
+
+    assert [moment.step for moment in make_timeline(inside).moments] == [
+        "select claim_jobs_for_followup()",
+        "├ UPDATE jobs … before row 32",
+    ]

@@ -95,8 +95,10 @@ def find_broken_step(check: Check, message: str, after_each_step: Sequence[Evide
 
 
 def _step(step: Step) -> str:
-    """Returns the step's name, with its channel if there are several, and its fault."""
-    name = step_name(step.point)
+    """Returns the step's name, with its channel if there are several, and its fault. A step from a point
+    inside a statement hangs on that statement's line.
+    """
+    name = ("├ " if step.point.kind == "inside" else "") + step_name(step.point)
     channel = "" if step.channel == 1 else f" (channel {step.channel})"
     return name + channel + (f" [{step.fault}]" if step.fault else "")
 
