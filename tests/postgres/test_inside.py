@@ -93,13 +93,13 @@ def test_a_backend_is_held_when_its_snapshot_is_taken_and_before_each_row(
     assert await_(main()) == [
         ["INSERT units … snapshot taken", "INSERT units … before row 1", "INSERT units … before row 2"],
         ["UPDATE units … snapshot taken", "UPDATE units … before row 2"],
-        ["INSERT pairs … snapshot taken", "INSERT pairs … before row 1, x"],
+        ["INSERT pairs … snapshot taken", "INSERT pairs … before row no. 0"],
         ["DELETE units … snapshot taken", "DELETE units … before row 1", "DELETE units … before row 2"],
         [
             "work() … before perform from units",
             "work() … before insert into nameless values",
             "INSERT nameless … snapshot taken",
-            "INSERT nameless … before row",
+            "INSERT nameless … before row no. 0",
         ],
         ["TRUNCATE nameless … snapshot taken"],
     ]
@@ -182,4 +182,4 @@ def test_a_table_of_another_owner_goes_without_points(await_: Await, tmp_path: P
                         await backend.held_at("insert into nameless values (1)"),
                     )
 
-    assert await_(main()) == ([], ["INSERT nameless … snapshot taken", "INSERT nameless … before row"])
+    assert await_(main()) == ([], ["INSERT nameless … snapshot taken", "INSERT nameless … before row no. 0"])

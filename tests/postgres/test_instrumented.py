@@ -86,6 +86,7 @@ def test_an_expression_with_the_words_of_a_statement_stays_as_it_is() -> None:
         "begin while (select count(*) from marks) > 0 loop delete from marks; end loop; return 1; end",
         "declare n int := (select count(*) from marks); begin return n; end",
         "begin declare n int default g(1); begin return n; end; end",
+        "begin case when j = 1 then null; when exists (select from marks) then return 2; end case; return 3; end",
         "this is no function",
     ],
 )
@@ -166,3 +167,17 @@ def test_a_query_that_does_nothing_but_call_one_function() -> None:
 )
 def test_there_are_points_where_something_is_written_or_a_function_called(statement: str, may: bool) -> None:
     assert may_have_points(statement, frozenset({"claim"})) is may
+
+
+@pytest.mark.parametrize(
+    ("function", "unseen"),
+    [
+        (sql("select from marks where job = 1", is_volatile=False), True),
+        (sql("select interval '1 day'", is_volatile=False), False),
+        (sql("update marks set job = 1"), False),
+        (sql("update marks set job = 1; select count(*) from marks"), True),
+        (plpgsql("begin return (select count(*) from marks); end"), False),
+    ],
+)
+def test_a_function_may_read_by_a_snapshot_that_is_older_than_its_locks(function: Function, unseen: bool) -> None:
+    assert function.reads_unseen is unseen

@@ -184,7 +184,8 @@ class ExhibitFinder:
             return [(executed, replace(summary, failed=reason in summary.known)) for executed, summary in made]
 
         instances = [instance.name for instance in self.runner.instances]
-        return await explorer.shorten(showing, instances, execute, deadline=self.deadline)
+        shortest = await explorer.shorten(showing, instances, execute, deadline=self.deadline)
+        return await explorer.prefer_whole(shortest, execute)
 
     async def _limit(self, showing: ExecutedSchedule, reason: str) -> Counterexample | None:
         """Returns the schedule that shows a known limit; None if it does not show it again."""

@@ -38,6 +38,7 @@ class Inside:
     _functions: Sequence[Function] = ()
     _names: frozenset[str] = frozenset()
     _is_transparent: bool = False
+    _reads_unseen: bool = False
 
     async def prepare(self) -> None:
         """Reads the functions of the application."""
@@ -57,13 +58,23 @@ class Inside:
         try:
             await self.control.execute(sql.SQL(";\n").join(triggers))
         except psycopg.Error:
-            for trigger in triggers:
-                await self._may_create(trigger.as_bytes())
-        copied = [
-            function.instrumented is None or await self._may_create(function.instrumented.encode())
-            for function in self._functions
-        ]
-        self._is_transparent = all(copied) and all(function.is_transparent for function in self._functions)
+            created = [await self._may_create(trigger.as_bytes()) for trigger in triggers]
+        else:
+            created = []
+        copies = [function.instrumented for function in self._functions]
+        created += [await self._may_create(copy.encode()) for copy in copies if copy is not None]
+        self._is_transparent = all(created) and all(function.is_transparent for function in self._functions)
+        self._reads_unseen = any(function.reads_unseen for function in self._functions)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether a backend is to be held inside its statement."""
+        return any(self._held.values())
+
+    @property
+    def reads_unseen(self) -> bool:
+        """Whether functions may read tables by an earlier snapshot than where their locks show."""
+        return self._reads_unseen
 
     async def _may_create(self, statement: bytes) -> bool:
         """Whether a point can be created. A table or function of another owner goes without."""

@@ -18,8 +18,13 @@ $$;
 create function cronproof_points.hold(what text) returns void language plpgsql set lock_timeout = 0 as $$
 begin
     perform pg_catalog.pg_advisory_lock({turn}, pg_catalog.pg_backend_pid());
-    raise info using errcode = 'CP001', message = what;
-    perform pg_catalog.pg_advisory_lock_shared({go}, pg_catalog.pg_backend_pid());
+    begin
+        raise info using errcode = 'CP001', message = what;
+        perform pg_catalog.pg_advisory_lock_shared({go}, pg_catalog.pg_backend_pid());
+    exception when query_canceled or others then
+        perform pg_catalog.pg_advisory_unlock({turn}, pg_catalog.pg_backend_pid());
+        raise;
+    end;
     perform pg_catalog.pg_advisory_unlock_shared({go}, pg_catalog.pg_backend_pid());
     perform pg_catalog.pg_advisory_unlock({turn}, pg_catalog.pg_backend_pid());
     perform pg_catalog.pg_advisory_lock_shared({next}, pg_catalog.pg_backend_pid());
@@ -79,7 +84,10 @@ begin
     end if;
     return new;
 end
-$$
+$$;
+
+-- Migrations may take the right to execute new functions away by default.
+grant execute on all functions in schema cronproof_points to public
 
 -- name: tables
 -- The tables to put points on, each with the columns of its primary key, and whether it is a partition,

@@ -27,6 +27,8 @@ _CALL = "cronproof_points.reach("
 _WORDS = 4
 _CLOSING = frozenset({"ASCII_41", "END_P"})
 _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStmt, ast.ListenStmt, ast.NotifyStmt)
+# With these, REST APIs put a function's rows into one value.
+_OF_JSON = frozenset({"json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "coalesce", "count"})
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 
 
@@ -58,6 +60,19 @@ class Function:
         except ParseError:
             return False
         return any(map(_writes, statements)) or not any(map(_reads, statements))
+
+    @functools.cached_property
+    def reads_unseen(self) -> bool:
+        """Whether it reads tables by a snapshot that is older than its locks on them: that of the statement
+        which calls it or, in an SQL function of several statements, that of the first.
+        """
+        if self.language == "plpgsql":
+            return not self.is_volatile and _has_sql(self.source)
+        try:
+            statements = [raw.stmt for raw in pglast.parse_sql(self.source)]
+        except ParseError:
+            return True
+        return (not self.source or any(map(_reads, statements))) and (not self.is_volatile or len(statements) != 1)
 
     @functools.cached_property
     def writes_first(self) -> bool:
@@ -121,6 +136,7 @@ def calls_one(sql: str, functions: frozenset[str]) -> str | None:
     found = _found(raw.stmt)
     called = [name for name in found.functions if name in functions]
     is_alone = isinstance(raw.stmt, ast.SelectStmt) and set(found.tables) <= set(found.parts) and len(called) == 1
+    is_alone = is_alone and set(found.functions) <= {*called, *_OF_JSON}
     return called[0] if is_alone and not found.writes and not found.locks else None
 
 
@@ -232,11 +248,15 @@ def _statement(source: str, tokens: Sequence[Token]) -> str | None:
         if not depth and _word(source, token) in _END_OF_CONDITION:
             return source[tokens[0].start : token.start] if seen else None
         seen |= (
-            token.name in _SQL
+            token.name in {*_SQL, "FOR", "FROM"}
             or _word(source, token) in _PLPGSQL
             or (token.name == "IDENT" and _is_called(source, token))
         )
     return None
+
+
+def _has_sql(source: str) -> bool:
+    return any(token.name in _SQL for token in scan(source))
 
 
 def _is_called(source: str, token: Token) -> bool:
@@ -245,13 +265,13 @@ def _is_called(source: str, token: Token) -> bool:
 
 
 def _has_hidden_expression(source: str) -> bool:
-    """Whether an expression that no point comes before reads: of ELSIF, WHILE or a declared variable."""
+    """Whether an expression that no point comes before reads: of ELSIF, WHEN, WHILE or a declared variable."""
     tokens = [token for token in scan(source) if token.name not in _COMMENTS]
     is_declaring = False
     for number, token in enumerate(tokens):
         word = _word(source, token)
         is_declaring = word == "declare" or (is_declaring and word != "begin")
-        hides = {":=", "=", "default"} if is_declaring else {"elsif", "elseif", "while"}
+        hides = {":=", "=", "default"} if is_declaring else {"elsif", "elseif", "while", "when"}
         if word in hides and _statement(source, tokens[number + 1 :]):
             return True
     return False

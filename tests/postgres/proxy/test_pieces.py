@@ -213,3 +213,45 @@ def test_the_application_gets_the_same_answers_byte_for_byte(made: list[Database
     ]
     assert differing == []
     assert len(with_points.points) > 100
+
+
+class Patient(Inside):
+    """Holds a statement at its first point for as long as it takes."""
+
+    async def arrive(self, instance: str, point: Point, channel: Channel | None = None) -> Release:
+        if point.kind == "inside" and not self.points:
+            self.points.append(point.text)
+            await asyncio.Event().wait()
+        return await super().arrive(instance, point, channel)
+
+
+def test_a_statement_that_ends_where_it_is_held_is_told_and_leaves_nothing(made: list[Database], await_: Await) -> None:
+    async def main() -> tuple[str | None, list[str], list[object]]:
+        async with behind(made[0], Patient("rows")) as (proxy, connection):
+            await connection.execute("set statement_timeout = 100")
+            state = None
+            try:
+                await connection.execute("insert into base values (1)")
+            except psycopg.Error as error:
+                state = error.sqlstate
+            await connection.execute("insert into base values (2)")
+            await connection.execute("reset statement_timeout")
+            return state, proxy.ran_out, list(await made[0].fetch("select a from base"))
+
+    assert await_(main()) == ("57014", ["canceling statement due to statement timeout"], [(2,)])
+
+
+def test_migrations_may_take_away_the_right_to_execute_new_functions(
+    await_: Await, postgres: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(f"alter default privileges revoke execute on functions from public; {SCHEMA}")
+
+    async def main(database: Database) -> list[str]:
+        gate = Inside("rows")
+        async with behind(database, gate) as (_, connection):
+            await connection.execute("insert into base values (1)")
+        return gate.points
+
+    with database_with([file], await_, postgres) as database:
+        assert await_(main(database)) == ["INSERT base … snapshot taken", "INSERT base … before row no. 1"]

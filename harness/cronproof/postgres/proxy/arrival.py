@@ -3,6 +3,7 @@
 It goes on when the gate releases the point (`pieces.py`). The client sees nothing of it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
@@ -10,6 +11,8 @@ from cronproof.gate.point import Depth, Point
 
 CODES = HELD, _ = "CP001", "CP002"
 """The SQLSTATEs of a backend that waits at a point, and of one that only says which row it comes to."""
+
+_NUMBERS = re.compile(r"\d+(, \d+)*")
 
 Kind = Literal["statement", "row", "code"]
 """What comes next: the first row of a statement, a row, the next statement of a function."""
@@ -30,8 +33,16 @@ class Holder(Protocol):
         """Holds a backend no longer."""
 
     @property
+    def is_holding(self) -> bool:
+        """Whether a backend is to be held inside its statement."""
+
+    @property
     def is_transparent(self) -> bool:
         """Whether a point comes before everything that a function executes and that takes a snapshot."""
+
+    @property
+    def reads_unseen(self) -> bool:
+        """Whether functions may read tables by an earlier snapshot than where their locks show."""
 
     def begin_of(self, statement: str) -> Before:
         """Returns where a statement begins."""
@@ -48,6 +59,8 @@ class Arrival:
     verb: str
     target: str
     key: str = ""
+    number: int = 0
+    """The number of the row within the statement, from 1."""
 
     @property
     def following(self) -> Before:
@@ -67,12 +80,14 @@ class Arrival:
             case "statement":
                 return Point("inside", f"{self.verb} {name} … snapshot taken")
             case "row":
-                return Point("inside", f"{self.verb} {name} … before row {self.key}".rstrip())
+                # Other keys may be made up anew in each execution.
+                row = self.key if _NUMBERS.fullmatch(self.key) else f"no. {self.number}"
+                return Point("inside", f"{self.verb} {name} … before row {row}")
             case "code":
                 return Point("inside", f"{name}() … before {self.verb}")
 
 
 def parse_arrival(text: str) -> Arrival:
     """Parses what a backend says at a point."""
-    kind, verb, target, *key = text.split("\t", 3)
-    return Arrival(cast(Kind, kind), verb, target, *key)
+    kind, verb, target, *keys = text.split("\t", 3)
+    return Arrival(cast(Kind, kind), verb, target, "".join(keys))

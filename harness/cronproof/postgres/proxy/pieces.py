@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from cronproof.gate.footprint import EVERYTHING, Footprint
-from cronproof.gate.gate import Channel
+from cronproof.gate.gate import Channel, Release
 from cronproof.gate.point import Depth
 from cronproof.postgres.proxy import arrival, footprints, wire
 from cronproof.postgres.proxy.arrival import Arrival, Before, Holder
@@ -42,6 +43,10 @@ class Pieces:
         self._is_first = True
         """Whether it is the first one of its statement."""
         self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
+        self._arriving: asyncio.Future[Release] | None = None
+        """The arrival at the gate of the point at which it is held."""
+        self._rows = 0
+        """How many rows the statement has come to."""
 
     @property
     def were_held(self) -> bool:
@@ -60,7 +65,7 @@ class Pieces:
         """
         route = self._session.route
         holder, gate = route.holder, route.gate
-        self._depth, self._is_first = None, True
+        self._depth, self._is_first, self._rows = None, True, 0
         if holder is None:
             return
         if depth is not None or gate.wants_footprint:
@@ -90,6 +95,8 @@ class Pieces:
             return False
         found = arrival.parse_arrival(fields["M"])
         if found.kind == "row":
+            self._rows += 1
+            found = replace(found, number=self._rows)
             self._session.route.gate.record_row(found.row)
         if fields["C"] == arrival.HELD:
             self._arrivals.put_nowait(found)
@@ -106,12 +113,23 @@ class Pieces:
             found = await self._arrivals.get()
             await self._observe(found)
             self.is_held = True
+            arriving = asyncio.ensure_future(session.route.gate.arrive(session.owner, found.point, session))
+            self._arriving = arriving
             try:
-                await session.route.gate.arrive(session.owner, found.point, session)
+                await asyncio.wait([arriving])
             finally:
                 self.is_held = False
+                arriving.cancel()
+            if arriving.cancelled():  # the statement has ended where it was held
+                continue
+            arriving.result()
             if session.route.holder is not None:
                 await session.route.holder.let_go(session.pid, rows=self._stops_at_next_row(found))
+
+    def end(self) -> None:
+        """Notes that the statement has failed. If it was held, it is at that point no more."""
+        if self._arriving is not None:
+            self._arriving.cancel()
 
     def _stops_at_next_row(self, found: Arrival) -> bool:
         """Whether it is held before the next row after a point. The first row of a statement matters if
@@ -127,7 +145,7 @@ class Pieces:
         if observer is None or holder is None or not gate.wants_footprint:
             return
         touched = EVERYTHING
-        if session.is_separate:
+        if session.is_separate and not (holder.reads_unseen and begin in {"start", "write", "code"}):
             touched, session.transaction = await observer.piece(
                 session.pid, begin, found.kind, is_transparent=holder.is_transparent
             )

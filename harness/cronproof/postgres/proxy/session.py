@@ -20,6 +20,8 @@ from cronproof.postgres.proxy.upstream import End
 
 # query_canceled, lock_not_available, transaction_timeout, idle_in_transaction_session_timeout
 TIMEOUTS = frozenset({"57014", "55P03", "25P04", "25P03"})
+NO_WAIT = "could not obtain lock"
+"""What the server says to NOWAIT."""
 SEPARATOR = ";\n"
 # Sent in place of a statement that must fail. It fails like a statement timeout.
 FAILING = "do $$begin raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end$$"
@@ -346,7 +348,9 @@ class ProxySession:
             if self._muted:
                 return
             self.route.errors.append(SqlError(self.owner, fields.get("C", ""), fields.get("M", "")))
-            if fields.get("C") in TIMEOUTS and self._pieces.were_held:
+            self._pieces.end()
+            holds = self.route.holder is not None and self.route.holder.is_holding
+            if holds and fields.get("C") in TIMEOUTS and NO_WAIT not in fields.get("M", ""):
                 self.route.ran_out.append(fields.get("M", ""))
             self._failed = True
             self._executed.set()
