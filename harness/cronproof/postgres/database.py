@@ -160,11 +160,10 @@ class Database:
             psycopg.Error: the database refuses a row.
         """
         self._scripts += 1
-        sequences = self.catalog.sequences
-        starts = [(sequence.name, sequence.start) for sequence in sequences]
+        starts = [(sequence.name, sequence.start) for sequence in self.catalog.sequences]
         script = Script(f"reset_{self._scripts}", self._emptying, starts, inserts, clock)
         await self._control.execute(script.text)
-        following = await self.fetch(next_numbers(sequences).encode())
+        following = await self.fetch(next_numbers(self.catalog.sequences).encode())
         script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
         if tables := self.catalog.deletable:
             several = await self.fetch(find_several(tables))
@@ -180,7 +179,7 @@ class Database:
         if is_disordered:
             with contextlib.suppress(psycopg.Error):  # a trigger may forbid it: then they lie as they lie
                 await self._control.execute(script.truncation)
-                self._reset_at, self._reset_by, _ = await self._call(script)
+            self._reset_at, self._reset_by, _ = await self._call(script)
         self._uuids = script.uuids
         self._clock = script.clock or self._reset_at
 
