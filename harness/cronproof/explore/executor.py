@@ -333,6 +333,11 @@ class Executor:
         self._rest.waiting.pop(instance, None)
         await self._rest.settle()
 
+    @property
+    def takes_apart(self) -> bool:
+        """Whether statements are taken apart."""
+        return bool(self._spec.apart)
+
     def depth_of(self, point: Point) -> Depth | None:
         """Returns how far the statement of this point is taken apart; None if it stays whole."""
         return self._statements.depth_of(point)

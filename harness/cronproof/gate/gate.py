@@ -52,6 +52,10 @@ class Gate(Protocol):
             AbandonedError: the execution was abandoned.
         """
 
+    @property
+    def takes_apart(self) -> bool:
+        """Whether statements are taken apart, so that instances may be held inside them."""
+
     def depth_of(self, point: Point) -> Depth | None:
         """Returns how far the statement of this point is taken apart; None if it stays whole."""
 
@@ -80,6 +84,7 @@ class OpenGate:
 
     caller: str = SHARED
     wants_footprint: bool = False
+    takes_apart: bool = False
 
     async def arrive(self, instance: str, point: Point, channel: Channel | None = None) -> Release:  # noqa: ARG002  (any)
         """Returns at once."""

@@ -67,11 +67,6 @@ class Inside:
         self._reads_unseen = any(function.reads_unseen for function in self._functions)
 
     @property
-    def is_holding(self) -> bool:
-        """Whether a backend is to be held inside its statement."""
-        return any(self._held.values())
-
-    @property
     def reads_unseen(self) -> bool:
         """Whether functions may read tables by an earlier snapshot than where their locks show."""
         return self._reads_unseen

@@ -135,6 +135,7 @@ class Inside(OpenGate):
     """Takes every statement apart, or none, and releases it from each point."""
 
     def __init__(self, depth: Depth | None) -> None:
+        super().__init__(takes_apart=depth is not None)
         self.depth = depth
         self.points: list[str] = []
 

@@ -33,10 +33,6 @@ class Holder(Protocol):
         """Holds a backend no longer."""
 
     @property
-    def is_holding(self) -> bool:
-        """Whether a backend is to be held inside its statement."""
-
-    @property
     def is_transparent(self) -> bool:
         """Whether a point comes before everything that a function executes and that takes a snapshot."""
 

@@ -49,11 +49,6 @@ class Pieces:
         """How many rows the statement has come to."""
 
     @property
-    def were_held(self) -> bool:
-        """Whether the current statement has been held inside."""
-        return not self._is_first
-
-    @property
     def are_held(self) -> bool:
         """Whether the current statement is taken apart."""
         return self._depth is not None

@@ -349,8 +349,8 @@ class ProxySession:
                 return
             self.route.errors.append(SqlError(self.owner, fields.get("C", ""), fields.get("M", "")))
             self._pieces.end()
-            holds = self.route.holder is not None and self.route.holder.is_holding
-            if holds and fields.get("C") in TIMEOUTS and NO_WAIT not in fields.get("M", ""):
+            is_late = fields.get("C") in TIMEOUTS and NO_WAIT not in fields.get("M", "")
+            if is_late and self.route.gate.takes_apart:
                 self.route.ran_out.append(fields.get("M", ""))
             self._failed = True
             self._executed.set()
