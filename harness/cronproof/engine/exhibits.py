@@ -184,8 +184,7 @@ class ExhibitFinder:
             return [(executed, replace(summary, failed=reason in summary.known)) for executed, summary in made]
 
         instances = [instance.name for instance in self.runner.instances]
-        shortest = await explorer.shorten(showing, instances, execute, deadline=self.deadline)
-        return await explorer.prefer_whole(shortest, execute)
+        return await explorer.shorten(showing, instances, execute, deadline=self.deadline)
 
     async def _limit(self, showing: ExecutedSchedule, reason: str) -> Counterexample | None:
         """Returns the schedule that shows a known limit; None if it does not show it again."""

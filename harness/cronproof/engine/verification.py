@@ -226,8 +226,7 @@ class Verification:
         try:
             if isinstance(failing.item, PctItem) and isinstance(strategy, PctStrategy):
                 failing = await self._shrink(strategy, failing, failing.item)
-            failing = await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
-            return await explorer.prefer_whole(failing, self._execute)
+            return await explorer.shorten(failing, instances, self._execute, deadline=self.deadline)
         except asyncio.CancelledError:  # Ctrl-C: keep the one that was found first
             coverage.stopped = INTERRUPTED
             return failing

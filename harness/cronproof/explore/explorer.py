@@ -217,7 +217,9 @@ async def explore(
 async def shorten(
     failing: ExecutedSchedule, instances: Sequence[str], execute: Execute, *, deadline: float
 ) -> ExecutedSchedule:
-    """Finds the shortest failing schedule with the same rows and at most as many preemptions."""
+    """Finds the shortest failing schedule with the same rows and at most as many preemptions, in which as few
+    statements as possible are taken apart.
+    """
     coverage, found = await explore(
         PreemptionBoundedStrategy(
             instances, count_preemptions(failing.decisions), failing.data, apart=failing.item.apart
@@ -230,7 +232,7 @@ async def shorten(
     )
     if coverage.stopped == INTERRUPTED:
         raise asyncio.CancelledError
-    return found or failing
+    return await prefer_whole(found or failing, execute)
 
 
 async def prefer_whole(failing: ExecutedSchedule, execute: Execute) -> ExecutedSchedule:
