@@ -25,10 +25,10 @@ class NeverWaits(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Fails if the executor recorded a wait, and names the first one."""
-        # Where nobody locks rows to claim them, somebody else's lock stands for no instance. Who waits
-        # for it makes others wait, too.
         if evidence.is_inside:
             return passed("no lock wait, except for a statement")
+        # Where nobody locks rows to claim them, somebody else's lock stands for no instance. Who waits
+        # for it makes others wait, too.
         is_locked_by_us = any(SOMEBODY_ELSE in wait.blockers for wait in evidence.waits)
         for wait in evidence.waits:
             if not is_locked_by_us or _locks_rows(wait.point.text, evidence):
