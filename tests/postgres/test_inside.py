@@ -1,7 +1,8 @@
 """Holding backends inside statements, with nothing but SQL."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,21 +142,28 @@ def test_it_passes_each_point_exactly_once_however_fast(made: Database, postgres
     assert await_(main()) == [51] * 20
 
 
+@contextlib.asynccontextmanager
+async def made_by_another_login(file: Path) -> AsyncIterator[tuple[Server, Server, Database]]:
+    """A server, the same for a login that is no superuser, and a database of that login."""
+    async with server.open_server("embedded") as fresh:
+        async with await connect(fresh) as sql:
+            await sql.execute("create role fair login createdb createrole bypassrls")
+        given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
+        async with lifecycle.create_database(given) as database:
+            await database.migrate([file])
+            await database.prepare()
+            yield fresh, given, database
+
+
 def test_a_login_need_not_be_a_superuser(await_: Await, tmp_path: Path) -> None:
     file = tmp_path / "schema.sql"
     file.write_text(SCHEMA)
 
     async def main() -> list[str]:
-        async with server.open_server("embedded") as fresh:
-            async with await connect(fresh) as sql:
-                await sql.execute("create role fair login createdb createrole bypassrls")
-            given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
-            async with lifecycle.create_database(given) as database:
-                await database.migrate([file])
-                await database.prepare()
-                await database.inside.install()
-                async with await connect(given, dbname=database.name) as connection:
-                    return await Backend(connection, database).held_at("select work()")
+        async with made_by_another_login(file) as (_, given, database):
+            await database.inside.install()
+            async with await connect(given, dbname=database.name) as connection:
+                return await Backend(connection, database).held_at("select work()")
 
     assert len(await_(main())) == 4
 
@@ -165,21 +173,16 @@ def test_a_table_of_another_owner_goes_without_points(await_: Await, tmp_path: P
     file.write_text(SCHEMA + "create table foreign_one (n int);")
 
     async def main() -> tuple[list[str], list[str]]:
-        async with server.open_server("embedded") as fresh:
-            async with await connect(fresh) as sql:
-                await sql.execute("create role fair login createdb createrole bypassrls")
-            given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
-            async with lifecycle.create_database(given) as database:
-                await database.migrate([file])
-                await database.prepare()
-                async with await connect(fresh, dbname=database.name) as sql:
-                    await sql.execute("alter table foreign_one owner to postgres")
-                await database.inside.install()
-                async with await connect(fresh, dbname=database.name) as connection:
-                    backend = Backend(connection, database)
-                    return (
-                        await backend.held_at("insert into foreign_one values (1)"),
-                        await backend.held_at("insert into nameless values (1)"),
-                    )
+        async with (
+            made_by_another_login(file) as (fresh, _, database),
+            await connect(fresh, dbname=database.name) as connection,
+        ):
+            await connection.execute("alter table foreign_one owner to postgres")
+            await database.inside.install()
+            backend = Backend(connection, database)
+            return (
+                await backend.held_at("insert into foreign_one values (1)"),
+                await backend.held_at("insert into nameless values (1)"),
+            )
 
     assert await_(main()) == ([], ["INSERT nameless … snapshot taken", "INSERT nameless … before row no. 0"])
