@@ -32,13 +32,15 @@ class Inside:
     """Holds backends of a database inside their statements. `control` is the connection that has the locks."""
 
     control: AsyncConnection
+    is_transparent: bool = False
+    """Whether a point comes before everything that a function executes and that takes a snapshot."""
+    reads_unseen: bool = False
+    """Whether functions may read tables by an earlier snapshot than where their locks show."""
     _held: dict[int, frozenset[Lock]] = field(default_factory=dict)
     """The locks that are held on each backend."""
     _is_installed: bool = False
     _functions: Sequence[Function] = ()
     _names: frozenset[str] = frozenset()
-    _is_transparent: bool = False
-    _reads_unseen: bool = False
 
     async def prepare(self) -> None:
         """Reads the functions of the application."""
@@ -55,21 +57,13 @@ class Inside:
         await self.control.execute(sql.SQL(_SQL["points"]).format(**classes))
         found = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
         triggers = [part for row in found for part in _triggers(*row)]
-        try:
-            await self.control.execute(sql.SQL(";\n").join(triggers))
-        except psycopg.Error:
-            created = [await self._may_create(trigger.as_bytes()) for trigger in triggers]
-        else:
-            created = []
+        created: list[bool] = []
+        if not await self._may_create(sql.SQL(";\n").join(triggers).as_bytes()):
+            created += [await self._may_create(trigger.as_bytes()) for trigger in triggers]
         copies = [function.instrumented for function in self._functions]
         created += [await self._may_create(copy.encode()) for copy in copies if copy is not None]
-        self._is_transparent = all(created) and all(function.is_transparent for function in self._functions)
-        self._reads_unseen = any(function.reads_unseen for function in self._functions)
-
-    @property
-    def reads_unseen(self) -> bool:
-        """Whether functions may read tables by an earlier snapshot than where their locks show."""
-        return self._reads_unseen
+        self.is_transparent = all(created) and all(function.is_transparent for function in self._functions)
+        self.reads_unseen = any(function.reads_unseen for function in self._functions)
 
     async def _may_create(self, statement: bytes) -> bool:
         """Whether a point can be created. A table or function of another owner goes without."""
@@ -78,11 +72,6 @@ class Inside:
         except psycopg.Error:
             return False
         return True
-
-    @property
-    def is_transparent(self) -> bool:
-        """Whether a point comes before everything that a function executes and that takes a snapshot."""
-        return self._is_transparent
 
     def begin_of(self, statement: str) -> Before:
         """Returns where a statement begins: whether it does nothing before the point of its first write."""
