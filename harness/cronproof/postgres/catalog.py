@@ -63,7 +63,7 @@ class Catalog:
     sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
     opaque: str | None = None
-    """Why locks do not show everything that statements touch here; None if they do."""
+    """Why locks show of no statement everything that it touches; None if they do of some."""
     generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
     """The columns that Postgres computes."""
     defaults: Mapping[str, Collection[str]] = field(default_factory=dict)
@@ -140,10 +140,7 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         sequences = await (await cursor.execute(_SQL["sequences"].encode())).fetchall()
     async with connection.cursor(row_factory=class_row(Function)) as cursor:
         functions = await (await cursor.execute(_SQL["functions"].encode(), [list(roles)])).fetchall()
-    opaque = [
-        reason
-        for (reason,) in await (await connection.execute(_SQL["opaque"].encode(), [_HIDES_FROM_LOCKS])).fetchall()
-    ]
+    opaque = [reason for (reason,) in await (await connection.execute(_SQL["opaque"].encode())).fetchall()]
     ((deferred,),) = await (await connection.execute(_SQL["deferred"].encode())).fetchall()
     keyed = await (await connection.execute(_SQL["keyed"].encode(), [list(FUNCTIONS)])).fetchall()
     ((triggers_on_delete,),) = await (await connection.execute(_SQL["triggers_on_delete"].encode())).fetchall()
@@ -178,12 +175,3 @@ def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...
             of |= dict.fromkeys(circle, circle)
         else:
             return
-
-
-# In a function body: what releases locks early, or reads or does what no lock shows.
-_HIDES_FROM_LOCKS = r"""(?xi)
-    \m exception \s+ when \M | \m (
-        pg_ (?! catalog\M | sleep\M | temp\M | trigger_depth\M | typeof\M ) \w+
-        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | notify | listen | isolation
-    ) \M
-"""

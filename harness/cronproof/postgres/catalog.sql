@@ -80,22 +80,8 @@ n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and c.relpersi
 order by 1, 2
 
 -- name: opaque
--- Why locks do not show everything that statements touch. The parameter matches function bodies.
-select format('the function %%s does what locks do not show', p.proname)
-from pg_proc as p
-join pg_namespace as n on n.oid = p.pronamespace
-join pg_language as l on l.oid = p.prolang
-where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind in ('f', 'p')
-    and not exists (
-        select from pg_depend as d
-        where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
-    )
-    and (
-        l.lanname not in ('sql', 'plpgsql')
-        or concat(p.prosrc, pg_get_function_sqlbody(p.oid)) ~ %s
-    )
-union all
-select format('the extension %%s can do what locks do not show', extname)
+-- Why locks show of no statement everything that it touches.
+select format('the extension %s can do what locks do not show', extname)
 from pg_extension
 where extname not in (
     'plpgsql', 'pgcrypto', 'uuid-ossp', 'citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'intarray', 'ltree',
@@ -104,7 +90,7 @@ where extname not in (
 union all
 select 'transactions are not READ COMMITTED by default'
 where current_setting('default_transaction_isolation') <> 'read committed'
-    or exists (select from pg_db_role_setting where array_to_string(setconfig, ',') like '%%isolation%%')
+    or exists (select from pg_db_role_setting where array_to_string(setconfig, ',') like '%isolation%')
 
 -- name: deferred
 -- Whether constraints or triggers are deferred to the end of the transaction.

@@ -259,7 +259,7 @@ class Database:
     def observer(self) -> Observer:
         """The observer of what statements touch in this database."""
         catalog = self.catalog
-        return Observer(self._locks, catalog.deferred, opaque=catalog.opaque is not None, keyed=catalog.keyed)
+        return Observer(self._locks, catalog.deferred, catalog.opaque is not None, catalog.keyed, self.inside.functions)
 
     async def _locks(self, backend_pid: int) -> list[Lock]:
         cursor = await self._control.execute(_SQL["locks"].encode(), [backend_pid], prepare=True)

@@ -34,6 +34,7 @@ limit 1
 -- tables, our log. It is empty if unknown: changes of system and foreign tables hold no lock here. The
 -- locks of points inside statements (`inside.py`) are ours.
 select l.locktype, l.mode, case
+    when l.locktype = 'advisory' then format('advisory lock %%s/%%s', l.classid, l.objid)
     when l.locktype <> 'relation' then ''
     when n.nspname in ('cronproof', 'pg_toast') or c.relkind in ('i', 'I', 't', 'v', 'c') or c.relpersistence = 't' then null
     when n.nspname in ('pg_catalog', 'information_schema') or c.relkind = 'f' then ''

@@ -12,8 +12,8 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 from cronproof.gate.point import Depth
-from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
-from cronproof.postgres.proxy.arrival import Before
+from cronproof.postgres.functions import Functions
+from cronproof.postgres.instrumented import Function
 from cronproof.sql_files import load_queries
 
 Lock = Literal["on", "rows", "go", "turn", "next"]
@@ -32,21 +32,16 @@ class Inside:
     """Holds backends of a database inside their statements. `control` is the connection that has the locks."""
 
     control: AsyncConnection
-    is_transparent: bool = False
-    """Whether a point comes before everything that a function executes and that takes a snapshot."""
-    reads_unseen: bool = False
-    """Whether functions may read tables by an earlier snapshot than where their locks show."""
+    functions: Functions = field(default_factory=Functions)
+    """The functions of the application."""
     _held: dict[int, frozenset[Lock]] = field(default_factory=dict)
     """The locks that are held on each backend."""
     _is_installed: bool = False
-    _functions: Sequence[Function] = ()
-    _names: frozenset[str] = frozenset()
 
     async def prepare(self) -> None:
         """Reads the functions of the application."""
         functions = await (await self.control.execute(_SQL["functions"].encode())).fetchall()
-        self._functions = [Function(*row) for row in functions]
-        self._names = frozenset(function.name for function in self._functions)
+        self.functions = Functions([Function(*row) for row in functions])
 
     async def install(self) -> None:
         """Creates the points, unless they are there."""
@@ -57,13 +52,12 @@ class Inside:
         await self.control.execute(sql.SQL(_SQL["points"]).format(**classes))
         found = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
         triggers = [part for row in found for part in _triggers(*row)]
-        created: list[bool] = []
         if not await self._may_create(sql.SQL(";\n").join(triggers).as_bytes()):
-            created += [await self._may_create(trigger.as_bytes()) for trigger in triggers]
-        copies = [function.instrumented for function in self._functions]
-        created += [await self._may_create(copy.encode()) for copy in copies if copy is not None]
-        self.is_transparent = all(created) and all(function.is_transparent for function in self._functions)
-        self.reads_unseen = any(function.reads_unseen for function in self._functions)
+            created = [await self._may_create(trigger.as_bytes()) for trigger in triggers]
+            self.functions.have_points = all(created)
+        for function in self.functions:
+            if function.instrumented and not await self._may_create(function.instrumented.encode()):
+                self.functions.without_points.add(function)
 
     async def _may_create(self, statement: bytes) -> bool:
         """Whether a point can be created. A table or function of another owner goes without."""
@@ -72,17 +66,6 @@ class Inside:
         except psycopg.Error:
             return False
         return True
-
-    def begin_of(self, statement: str) -> Before:
-        """Returns where a statement begins: whether it does nothing before the point of its first write."""
-        called = calls_one(statement, self._names)
-        if called is None:
-            return "write" if writes_first(statement) else "start"
-        return "write" if all(one.writes_first for one in self._functions if one.name == called) else "start"
-
-    def has_points(self, statement: str) -> bool:
-        """Whether there can be points inside a statement."""
-        return may_have_points(statement, self._names)
 
     async def hold(self, pid: int, depth: Depth | None) -> None:
         """Has a backend, which does nothing now, stop at the points of its next statement, or at none."""

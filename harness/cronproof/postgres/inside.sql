@@ -106,10 +106,14 @@ where c.relkind in ('r', 'p') and c.relpersistence <> 't'
 order by 1, 2
 
 -- name: functions
--- The functions that instances may execute, each with the statement that creates it.
-select p.proname, l.lanname, p.provolatile = 'v', coalesce(p.prosrc, ''), pg_get_functiondef(p.oid)
+-- The functions that instances may execute, each with the statement that creates it, and whether something
+-- that is no function calls it, such as a trigger, a view or a default.
+select p.proname, l.lanname, p.provolatile = 'v', coalesce(p.prosrc, ''), pg_get_functiondef(p.oid), exists (
+    select from pg_depend as d
+    where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid <> 'pg_proc'::regclass
+)
 from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace join pg_language as l on l.oid = p.prolang
-where p.prokind in ('f', 'p') and l.lanname in ('plpgsql', 'sql')
+where p.prokind in ('f', 'p')
     and n.nspname not in ('pg_catalog', 'information_schema', 'cronproof', 'cronproof_points')
     and not exists (
         select from pg_depend as d

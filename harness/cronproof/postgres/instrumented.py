@@ -7,6 +7,7 @@ parses to the same tree. It changes neither FOUND nor the row count.
 import functools
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,14 @@ _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStm
 # With these, REST APIs put a function's rows into one value.
 _OF_JSON = frozenset({"json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "coalesce", "count"})
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
+# What releases locks early, or reads or does what no lock shows.
+_HIDES_FROM_LOCKS = re.compile(
+    r"""\b exception \s+ when \b | \b (
+        pg_ (?! (catalog | sleep | advisory_xact_lock | advisory_xact_lock_shared | temp | trigger_depth | typeof) \b) \w+
+        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | notify | listen | isolation
+    ) \b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 Call = tuple[int, str]
@@ -45,6 +54,14 @@ class Function:
     is_volatile: bool
     source: str
     definition: str
+    is_called_unseen: bool = False
+    """Whether something that is no function calls it, such as a trigger, a view or a default."""
+
+    @functools.cached_property
+    def is_opaque(self) -> bool:
+        """Whether it touches what no lock shows."""
+        is_known = self.language in {"plpgsql", "sql"}
+        return not is_known or _HIDES_FROM_LOCKS.search(self.source or self.definition) is not None
 
     @functools.cached_property
     def is_transparent(self) -> bool:

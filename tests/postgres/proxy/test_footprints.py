@@ -5,7 +5,7 @@ import pytest
 
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.postgres.database import Database
-from cronproof.postgres.proxy.footprints import Kind, Lock, kind_of, of_end, of_locks
+from cronproof.postgres.proxy.footprints import Isolation, Kind, Lock, find_isolation, kind_of, of_end, of_locks
 from cronproof.postgres.proxy.wire import Execution
 from tests.support.database import Await
 
@@ -17,10 +17,11 @@ from tests.support.database import Await
         ("with a as (delete from jobs returning id) select * from a", "dml"),
         ("merge into jobs using jobs as j on false when not matched then do nothing", "dml"),
         ("begin", "begin"),
-        ("begin isolation level serializable", "other"),
+        ("begin isolation level serializable", "begin"),
         ("begin isolation level read committed", "begin"),
         ("begin isolation level read committed, read only", "other"),
         ("set default_transaction_isolation = 'serializable'", "other"),
+        ("set transaction isolation level serializable", "session"),
         ("show transaction isolation level", "session"),
         ("commit", "end"),
         ("rollback", "end"),
@@ -30,6 +31,9 @@ from tests.support.database import Await
         ("set role anon", "session"),
         ("select * into a from jobs", "other"),
         ("select pg_advisory_lock(1)", "other"),
+        ("select pg_try_advisory_xact_lock(1)", "other"),
+        ("select pg_advisory_xact_lock(1)", "dml"),
+        ("select pg_advisory_xact_lock_shared(1), pg_advisory_unlock_all()", "other"),
         ("select pg_catalog.now()", "dml"),
         ("notify a", "other"),
         ("truncate jobs", "other"),
@@ -41,6 +45,34 @@ from tests.support.database import Await
 )
 def test_kinds_of_statements(sql: str, kind: Kind) -> None:
     assert kind_of(sql) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "isolation"),
+    [
+        ("begin", None),
+        ("begin isolation level read committed", None),
+        ("show transaction_isolation", None),
+        ("start transaction isolation level repeatable read, read only", "transaction"),
+        ("set transaction isolation level serializable", "transaction"),
+        ("set transaction_isolation = 'serializable'", "transaction"),
+        ("set default_transaction_isolation = 'serializable'", "session"),
+        ("set session characteristics as transaction isolation level serializable", "session"),
+        ("begin isolation level serializable; commit", "session"),
+        ("user\0anon\0options\0-c default_transaction_isolation=serializable", "session"),
+    ],
+)
+def test_another_isolation_level_holds_for_a_transaction_or_for_the_session(
+    text: str, isolation: Isolation | None
+) -> None:
+    assert find_isolation(text) == isolation
+
+
+def test_an_advisory_lock_is_an_object_of_its_own_that_no_two_have() -> None:
+    mine, theirs = (of_locks([("advisory", "ExclusiveLock", f"advisory lock {n}", False)]) for n in (1, 2))
+
+    assert mine.conflicts(mine)
+    assert not mine.conflicts(theirs)
 
 
 NUMBER: Lock = ("transactionid", "ExclusiveLock", "", False)

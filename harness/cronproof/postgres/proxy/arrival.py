@@ -20,6 +20,25 @@ Before = Literal["start", "write"] | Kind
 """Where a piece begins: at the start of the statement, before one that does nothing before its first write, or at a point."""
 
 
+class Functions(Protocol):
+    """The functions that a statement may call."""
+
+    def are_opaque(self, statement: str) -> bool:
+        """Whether its functions touch what no lock shows."""
+
+    def is_transparent(self, statement: str) -> bool:
+        """Whether a point comes before everything that its functions execute and that takes a snapshot."""
+
+    def reads_unseen(self, statement: str) -> bool:
+        """Whether its functions may read tables by an earlier snapshot than where their locks show."""
+
+    def begin_of(self, statement: str) -> Before:
+        """Returns where it begins."""
+
+    def has_points(self, statement: str) -> bool:
+        """Whether there can be points inside it."""
+
+
 class Holder(Protocol):
     """Holds backends inside their statements."""
 
@@ -33,18 +52,8 @@ class Holder(Protocol):
         """Holds a backend no longer."""
 
     @property
-    def is_transparent(self) -> bool:
-        """Whether a point comes before everything that a function executes and that takes a snapshot."""
-
-    @property
-    def reads_unseen(self) -> bool:
-        """Whether functions may read tables by an earlier snapshot than where their locks show."""
-
-    def begin_of(self, statement: str) -> Before:
-        """Returns where a statement begins."""
-
-    def has_points(self, statement: str) -> bool:
-        """Whether there can be points inside a statement."""
+    def functions(self) -> Functions:
+        """The functions that statements may call."""
 
 
 @dataclass(frozen=True)

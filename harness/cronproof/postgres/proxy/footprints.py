@@ -5,8 +5,8 @@ triggers and foreign keys. So the locks are read before the transaction can end.
 its own transaction, the Sync that would end it is held back.
 
 If locks do not show everything, the footprint is everything. That is so after errors (which
-release locks), and for advisory locks, notifications, savepoints, other statements than DML, and
-unknown kinds of locks. `Catalog.opaque` is the reason if it is so for the whole database.
+release locks), and for notifications, savepoints, other statements than DML, unknown kinds of locks and
+advisory locks that do not last until the transaction ends, also in functions. `Catalog.opaque` is the reason if it is so for every statement.
 """
 
 import functools
@@ -19,7 +19,7 @@ import pglast
 from pglast import ast
 
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Access, Footprint, Keys, stronger
-from cronproof.postgres.proxy.arrival import Before
+from cronproof.postgres.proxy.arrival import Before, Functions
 from cronproof.postgres.proxy.arrival import Kind as Place
 from cronproof.postgres.proxy.named_rows import KeyedTable, find_named_rows
 from cronproof.postgres.proxy.wire import Execution
@@ -28,7 +28,7 @@ Kind = Literal["dml", "begin", "end", "session", "other"]
 
 # Functions by which a query can read or do what no lock of its transaction shows.
 _HIDES_FROM_LOCKS = re.compile(
-    r"\b(pg_(?!catalog\b|sleep\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|information_schema)",
+    r"\b(pg_(?!catalog\b|sleep\b|advisory_xact_lock(_shared)?\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|information_schema)",
     re.IGNORECASE,
 )
 # READ COMMITTED is the default, which some drivers still name.
@@ -54,7 +54,7 @@ def kind_of(sql: str) -> Kind:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
         return "other"
-    if len(statements) != 1 or _HIDES_FROM_LOCKS.search(sql) or changes_isolation(sql):
+    if len(statements) != 1 or _HIDES_FROM_LOCKS.search(sql) or find_isolation(sql) == "session":
         return "other"
     match statements[0].stmt:
         case ast.SelectStmt(intoClause=None) | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
@@ -76,9 +76,24 @@ def locks_rows(sql: str) -> bool:
         return False
 
 
-def changes_isolation(text: str) -> bool:
-    """Whether a statement or a login may set another isolation level than READ COMMITTED."""
-    return _ISOLATION.search(text) is not None and not text.lstrip()[:5].lower().startswith("show ")
+Isolation = Literal["transaction", "session"]
+"""For how long another isolation level than READ COMMITTED may hold."""
+
+
+@functools.lru_cache(maxsize=4096)
+def find_isolation(text: str) -> Isolation | None:
+    """Returns for how long a statement or a login may set another isolation level; None if it does not."""
+    if _ISOLATION.search(text) is None or text.lstrip()[:5].lower().startswith("show "):
+        return None
+    try:
+        statements = [raw.stmt for raw in pglast.parse_sql(text)]
+    except (pglast.parser.ParseError, ValueError):
+        return "session"
+    match statements:
+        case [ast.TransactionStmt()] | [ast.VariableSetStmt(name="TRANSACTION" | "transaction_isolation")]:
+            return "transaction"
+        case _:
+            return "session"
 
 
 def _says_isolation(options: Sequence[ast.DefElem]) -> bool:
@@ -104,29 +119,38 @@ def of_locks(locks: Sequence[Lock], *, is_seen: bool = True, scope: Scope = "all
     """Returns the footprint of a transaction with these locks. `is_seen`: others see its changes.
 
     A transaction without an id has changed and locked no row: it locked the table, and found no
-    row. A sequence advances at once and for everybody, even if the transaction is rolled back.
+    row. A sequence advances at once and for everybody, even if the transaction is rolled back. An advisory
+    lock is an object of its own.
     """
     has_number = any(lock_type == "transactionid" and mode == "ExclusiveLock" for lock_type, mode, _, _ in locks)
     accesses: dict[str, Access] = {}
     for lock_type, mode, name, is_sequence in locks:
         if lock_type in _IGNORED_LOCKS or name is None:
             continue
+        if lock_type == "advisory" and name:
+            accesses[name] = "lock"
+            continue
         access = _MODES.get(mode)
         if lock_type != "relation" or access is None or not name:
             return EVERYTHING
-        if scope == "snapshot":
-            if is_sequence:
-                continue
-            access = "read"
-        elif scope == "rows" and access == "read":
+        if not is_sequence:
+            access = _of_table(access, has_number=has_number, is_seen=is_seen, scope=scope)
+        elif scope == "snapshot":
             continue
-        elif not is_sequence and access != "read":
-            if not has_number:
-                access = "look"
-            elif not is_seen:
-                access = "lock"
-        accesses[name] = stronger(accesses.get(name, access), access)
+        if access is not None:
+            accesses[name] = stronger(accesses.get(name, access), access)
     return Footprint(accesses)
+
+
+def _of_table(access: Access, *, has_number: bool, is_seen: bool, scope: Scope) -> Access | None:
+    """Returns how a step touched a table, given the strongest access of its transaction; None if it did not."""
+    if scope == "snapshot":
+        return "read"
+    if access == "read":
+        return None if scope == "rows" else "read"
+    if not has_number:
+        return "look"
+    return access if is_seen else "lock"
 
 
 @dataclass(frozen=True)
@@ -138,9 +162,16 @@ class Observer:
     deferred: bool
     """Whether the database has constraints that are checked only when a transaction ends."""
     opaque: bool
-    """Whether locks do not show everything that statements touch in this database."""
+    """Whether locks show of no statement everything that it touches."""
     keyed: Mapping[str, KeyedTable]
     """The tables where a statement that names its rows touches no others."""
+    functions: Functions
+    """The functions that statements may call."""
+
+    def kind_of(self, sql: str) -> Kind:
+        """Classifies a statement. One with functions that touch what no lock shows is no DML."""
+        kind = kind_of(sql)
+        return "other" if kind == "dml" and self.functions.are_opaque(sql) else kind
 
     async def statement(
         self, backend_pid: int, execution: Execution, transaction: Footprint | None, *, goes_on: bool

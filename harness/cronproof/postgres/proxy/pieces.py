@@ -1,7 +1,7 @@
 """The pieces of a session's statements: where they are held inside, and what each piece touches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,9 +9,9 @@ from cronproof.gate.footprint import EVERYTHING, Footprint
 from cronproof.gate.gate import Channel, Release
 from cronproof.gate.point import Depth
 from cronproof.postgres.proxy import arrival, footprints, wire
-from cronproof.postgres.proxy.arrival import Arrival, Before, Holder
+from cronproof.postgres.proxy.arrival import Arrival, Before, Functions
 from cronproof.postgres.proxy.footprints import Observer
-from cronproof.postgres.proxy.named_rows import find_inserted, find_named_rows
+from cronproof.postgres.proxy.named_rows import KeyedTable, find_inserted, find_named_rows
 from cronproof.postgres.proxy.route import Route
 
 
@@ -38,6 +38,7 @@ class Pieces:
         """Whether the session is held inside a statement."""
         self._session = session
         self._depth: Depth | None = None
+        self._statement = ""
         self._begin: Before = "start"
         """Where the current piece began."""
         self._is_first = True
@@ -61,27 +62,17 @@ class Pieces:
         route = self._session.route
         holder, gate = route.holder, route.gate
         self._depth, self._is_first, self._rows = None, True, 0
+        self._statement = ";\n".join(execution.sql for execution in executes)
         if holder is None:
             return
         if depth is not None or gate.wants_footprint:
-            is_divisible = self._is_divisible(holder, executes)
+            keyed = route.observer.keyed if route.observer is not None else {}
+            is_divisible = _is_divisible(holder.functions, keyed, executes)
             locks_unseen = any(footprints.locks_rows(execution.sql) for execution in executes)
             gate.record_statement(is_divisible=is_divisible, locks_unseen=locks_unseen)
             self._depth = depth if is_divisible else None
-            self._begin = holder.begin_of(executes[0].sql) if len(executes) == 1 else "start"
+            self._begin = holder.functions.begin_of(self._statement) if len(executes) == 1 else "start"
         await holder.hold(self._session.pid, self._depth)
-
-    def _is_divisible(self, holder: Holder, executes: Sequence[wire.Execution]) -> bool:
-        """Whether anything can happen inside a batch. A query reads by one snapshot. Who changes one row
-        that is named, or inserts one, does so at once, whatever others do.
-        """
-        if not any(holder.has_points(execution.sql) for execution in executes):
-            return False
-        observer = self._session.route.observer
-        if len(executes) > 1 or observer is None:
-            return True
-        named = find_named_rows(executes[0], observer.keyed)
-        return (named is None or len(named[1]) > 1) and find_inserted(executes[0].sql) not in observer.keyed
 
     def note(self, message: bytes) -> bool:
         """Returns whether a notice is that of a point inside a statement, and notes it then."""
@@ -136,13 +127,14 @@ class Pieces:
         """Records what the statement has touched since its last point, if the gate asks."""
         begin, self._begin, self._is_first = self._begin, found.following, False
         session = self._session
-        observer, holder, gate = session.route.observer, session.route.holder, session.route.gate
-        if observer is None or holder is None or not gate.wants_footprint:
+        observer, gate = session.route.observer, session.route.gate
+        if observer is None or not gate.wants_footprint:
             return
         touched = EVERYTHING
-        if session.is_separate and not (holder.reads_unseen and begin in {"start", "write", "code"}):
+        functions, statement = observer.functions, self._statement
+        if session.is_separate and not (begin in {"start", "write", "code"} and functions.reads_unseen(statement)):
             touched, session.transaction = await observer.piece(
-                session.pid, begin, found.kind, is_transparent=holder.is_transparent
+                session.pid, begin, found.kind, is_transparent=functions.is_transparent(statement)
             )
         gate.record_footprint(touched)
 
@@ -151,13 +143,13 @@ class Pieces:
         all; None if the statement was whole.
         """
         session = self._session
-        if self._is_first or session.route.holder is None:
+        if self._is_first:
             return None
         return await observer.piece(
             session.pid,
             self._begin,
             None,
-            is_transparent=session.route.holder.is_transparent,
+            is_transparent=observer.functions.is_transparent(self._statement),
             goes_on=session.in_transaction,
         )
 
@@ -165,3 +157,15 @@ class Pieces:
         """Holds the session no longer. If it is at a point, it goes on."""
         if self._session.route.holder is not None:
             await self._session.route.holder.forget(self._session.pid)
+
+
+def _is_divisible(functions: Functions, keyed: Mapping[str, KeyedTable], executes: Sequence[wire.Execution]) -> bool:
+    """Whether anything can happen inside a batch. A query reads by one snapshot. Who changes one row that
+    is named, or inserts one, does so at once, whatever others do.
+    """
+    if not any(functions.has_points(execution.sql) for execution in executes):
+        return False
+    if len(executes) > 1:
+        return True
+    named = find_named_rows(executes[0], keyed)
+    return (named is None or len(named[1]) > 1) and find_inserted(executes[0].sql) not in keyed

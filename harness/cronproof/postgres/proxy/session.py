@@ -12,7 +12,7 @@ from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.gate.point import Point
 from cronproof.postgres.proxy import footprints, wire
-from cronproof.postgres.proxy.footprints import Observer
+from cronproof.postgres.proxy.footprints import Isolation, Observer
 from cronproof.postgres.proxy.pieces import Pieces
 from cronproof.postgres.proxy.route import Route
 from cronproof.postgres.proxy.session_state import SessionState
@@ -60,8 +60,8 @@ class ProxySession:
         self._kept_back: bytearray | None = None
         # Whether the server rolls back, while the client only hears that the COMMIT failed.
         self._taking_back = False
-        # Whether transactions may read an old snapshot: locks do not show what that depends on.
-        self._isolated = False
+        # For how long a transaction may read an old snapshot: locks do not show what that depends on.
+        self._isolation: Isolation | None = None
         # Whether the statement's end can be told from the transaction's.
         self.is_separate = False
         self._pieces = Pieces(self)
@@ -91,7 +91,7 @@ class ProxySession:
                 if startup.code == wire.CANCEL_REQUEST:
                     await self.server.lost.wait()  # the server acts on it, then closes
                     return
-                self._isolated = footprints.changes_isolation(startup.packet.decode("latin-1"))
+                self._isolation = footprints.find_isolation(startup.packet.decode("latin-1"))
                 self._started = True
                 self._client_sent()
                 tasks = [
@@ -203,25 +203,25 @@ class ProxySession:
 
     def _note_sent(self, executes: Sequence[wire.Execution]) -> None:
         for execution in executes:
-            self._isolated |= footprints.changes_isolation(execution.sql)
+            if self._isolation != "session":
+                self._isolation = footprints.find_isolation(execution.sql) or self._isolation
             self.state.apply(execution.sql)
 
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
         """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
-        kinds = {footprints.kind_of(execution.sql) for execution in executes}
+        kinds = {observer.kind_of(execution.sql) for execution in executes}
         last = batch[-1][0:1]
-        self.is_separate = kinds == {"dml"} and last in (b"S", b"Q") and not self._isolated
+        self.is_separate = kinds == {"dml"} and last in (b"S", b"Q") and self._isolation is None
         # A statement that is taken apart may be observed from one of its later points on.
         if not self.route.gate.wants_footprint and (not self._pieces.are_held or not self.is_separate):
             self.transaction = EVERYTHING if "other" in kinds or self.transaction == EVERYTHING else None
             return batch
         if not self.is_separate:
             touched = EVERYTHING
-            if len(executes) == 1 and not self._isolated:
-                if kinds == {"end"}:
-                    touched = await observer.end(self.pid, self.transaction)
-                elif kinds <= {"begin", "session"}:
-                    touched = NOTHING
+            if len(executes) == 1 and kinds <= {"begin", "session"}:
+                touched = NOTHING
+            elif len(executes) == 1 and kinds == {"end"} and self._isolation is None:
+                touched = await observer.end(self.pid, self.transaction)
             if self.transaction is not None:
                 self.transaction |= touched
             self.route.gate.record_footprint(touched)
@@ -314,6 +314,7 @@ class ProxySession:
                 self._taking_back = False
                 if not self.in_transaction:
                     self.transaction = NOTHING
+                    self._isolation = None if self._isolation == "transaction" else self._isolation
                 self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
                 self._answered.set()
             case b"C" if self._taking_back:
