@@ -1,6 +1,8 @@
 """Dynamic partial order reduction: explores each equivalence class of schedules.
 
-Schedules are equivalent when they differ only in the order of independent steps.
+Schedules are equivalent when they differ only in the order of independent steps. Those with the fewest
+preemptions come first, since most failures need only two of them: M. Musuvathi, S. Qadeer, "Iterative
+context bounding for systematic testing of multithreaded programs", PLDI 2007.
 
 The algorithm is source-set DPOR with sleep sets: P. Abdulla, S. Aronis, B. Jonsson, K. Sagonas,
 "Optimal dynamic partial order reduction", POPL 2014. It looks for races in each execution: two
@@ -13,6 +15,7 @@ instance repeats its behaviour if all conflicting steps before it come in the sa
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -27,21 +30,29 @@ from cronproof.gate.trace import Decision
 
 @dataclass(eq=False)
 class _Node:
-    """A state that was reached: its sleep set, the choices to explore, and the explored ones."""
+    """A state that was reached: its sleep set, the choices that are to be explored, and the explored ones."""
 
-    parent: _Node | None
-    by: str
-    """The choice that led here from the parent."""
     enabled: tuple[str, ...]
     sleep_set: SleepSet
-    wanted: list[str]
+    wanted: list[str] = field(default_factory=list)
     explored: dict[str, Footprint] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    parent: _Node | None = None
+    by: str = ""
+    """The choice that led here from the parent."""
+    depth: int = 0
+    """How many steps led here."""
+    preemptions: int = 0
+    """How many of them were preemptions."""
 
-    @property
-    def left(self) -> list[str]:
-        """The choices that are still to be explored."""
-        return [name for name in self.wanted if name not in self.taken and name not in self.sleep_set]
+    def follow(self, parent: _Node, by: str) -> None:
+        """Notes which choice led here, from which state."""
+        self.parent, self.by = parent, by
+        self.depth, self.preemptions = parent.depth + 1, parent.count_preemptions(by)
+
+    def count_preemptions(self, choice: str) -> int:
+        """Returns how many preemptions lead to the state behind a choice."""
+        running = channel_of(self.by)
+        return self.preemptions + (running in self.enabled and channel_of(choice) != running)
 
     @property
     def path(self) -> list[_Node]:
@@ -69,27 +80,35 @@ class DporStrategy:
         """
         self._apart = apart or {}
         self._last = last
-        self._open: list[_Node] = []
+        self._left: list[tuple[int, int, int, str, _Node]] = []
+        """The choices to explore, as a heap: preemptions, minus the depth, a number to keep the order, the
+        choice, and its state."""
+        self._count = itertools.count()
         self._taken: dict[Schedule, _Node] = {}
         self._has_started = False
 
     @property
     def pending(self) -> int:
         """The number of choices that are known to be left."""
-        return sum(len(node.left) for node in self._open) + (not self._has_started)
+        return len(self._left) + (not self._has_started)
 
     def take(self, at_most: int) -> list[WorkItem]:
-        """Returns the next schedules: one choice from each of the most recent states."""
+        """Returns the next schedules, each with a choice of another state."""
         if not self._has_started:
             self._has_started = True
             return [WorkItem(observes=True, apart=self._apart, last=self._last)]
-        while self._open and not self._open[-1].left:
-            self._open.pop()
-        nodes = [node for node in reversed(self._open) if node.left][:at_most]
+        found: dict[_Node, str] = {}
+        later = []
+        while self._left and len(found) < at_most:
+            *_, choice, node = entry = heapq.heappop(self._left)
+            if node in found:
+                later.append(entry)
+            else:
+                found[node] = choice
+        for entry in later:
+            heapq.heappush(self._left, entry)
         items = []
-        for node in nodes:
-            choice = node.left[0]
-            node.taken.add(choice)
+        for node, choice in found.items():
             path = node.path
             schedule = (*(state.by for state in path[1:]), choice)
             known = [before.explored[state.by] for before, state in itertools.pairwise(path)]
@@ -97,6 +116,14 @@ class DporStrategy:
             sleep_set = {**node.sleep_set, **node.explored}
             items.append(WorkItem(schedule, sleep_set, known=known, observes=True, apart=self._apart, last=self._last))
         return items
+
+    def _want(self, node: _Node, choices: Sequence[str]) -> None:
+        """Adds choices that are to be explored, but for those that sleep."""
+        node.wanted += choices
+        for choice in choices:
+            if choice not in node.sleep_set:
+                cost = node.count_preemptions(choice)
+                heapq.heappush(self._left, (cost, -node.depth, next(self._count), choice, node))
 
     def observe(self, executed: ExecutedSchedule) -> None:
         """Adds the states of the execution, and the choices that its races require."""
@@ -110,17 +137,17 @@ class DporStrategy:
             path = node.path
         for position in range(len(path), len(decisions) if end is None else end + 1):
             decision, sleep_set = executed.decisions[position], executed.sleep_sets[position]
-            parent, by = (path[-1], decisions[position - 1].chosen) if path else (None, "")
+            node = _Node(decision.enabled, sleep_set)
+            if path:
+                node.follow(path[-1], decisions[position - 1].chosen)
             faults = list(filter(is_fault, decision.enabled))
             if position == end:  # an equivalent state covers all but the faults that do not sleep
-                if any(fault not in sleep_set for fault in faults):
-                    self._open.append(_Node(parent, by, decision.enabled, sleep_set, faults))
+                self._want(node, faults)
                 break
-            node = _Node(parent, by, decision.enabled, sleep_set, [decision.chosen, *faults])
-            node.taken.add(decision.chosen)
+            node.wanted.append(decision.chosen)
+            self._want(node, faults)
             node.explored[decision.chosen] = decision.footprint
             path.append(node)
-            self._open.append(node)
         for earlier, later, choices in _reversals(decisions, first):
             racing = {instance_of(decisions[position].chosen) for position in (earlier, later)}
             if not racing.isdisjoint(self._last):
@@ -128,9 +155,7 @@ class DporStrategy:
             node = path[earlier]
             possible = [name for name in choices if name in node.enabled]  # an instance can wait for a lock there
             if not set(possible) & set(node.wanted):
-                node.wanted += possible[:1] or [name for name in node.enabled if name not in node.wanted]
-                if node not in self._open:  # nothing was left there, but now there is
-                    self._open.append(node)
+                self._want(node, possible[:1] or [name for name in node.enabled if name not in node.wanted])
 
 
 def _reversals(decisions: Sequence[Decision], first: int) -> list[tuple[int, int, list[str]]]:
