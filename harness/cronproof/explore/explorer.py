@@ -203,7 +203,6 @@ async def explore(
                 strategy.observe(executed)
                 coverage.record(executed, summary)
             coverage.pending, coverage.assurance = strategy.pending, strategy.assurance
-            coverage.inside = strategy.inside
             progress(coverage)
             if coverage.failing and strategy.level is None and not strategy.explores_all_failures:
                 break
@@ -211,6 +210,8 @@ async def explore(
             coverage.complete, coverage.exhausted = True, strategy.exhaustive
     except asyncio.CancelledError:  # Ctrl-C: what was found until then is reported
         coverage.stopped = INTERRUPTED
+    finally:
+        coverage.inside = strategy.inside
     return coverage, find_shortest(coverage.failing)
 
 

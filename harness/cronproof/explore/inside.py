@@ -16,8 +16,9 @@ from cronproof.gate.fault import instance_of
 from cronproof.gate.point import EVERY_STATEMENT, Apart, Depth
 from cronproof.gate.trace import Decision
 
-MOST_INSIDE = 150
-"""The most schedules in which two instances are held inside statements, unless `all` are asked for."""
+MOST_INSIDE = 200
+"""The most schedules in which two instances are held inside statements, unless `all` are asked for. Those with
+the fewest preemptions come first."""
 Choice = Literal["conflicts", "all", "none"]
 """Which statements are taken apart."""
 
@@ -96,12 +97,12 @@ class TakingApart:
         """Inside which statements instances were held."""
         apart, meetings = self._apart, self._meetings
         whole = meetings.seen - apart.keys() - meetings.unseen
-        return Inside(apart, sorted(whole), sorted(meetings.unseen - apart.keys()), self._is_cut_off)
+        return Inside(apart, sorted(whole), sorted(meetings.unseen - apart.keys()), not self.exhaustive)
 
     @property
     def exhaustive(self) -> bool:
-        """Whether nothing was left before all its schedules were explored."""
-        return not self._is_cut_off
+        """Whether all schedules were explored in which instances are held inside statements, all at a time."""
+        return not self._is_cut_off and not (self._apart and any(self._last))
 
     def take(self, at_most: int) -> Sequence[WorkItem]:
         """Returns the next items. When all are explored, takes more statements apart."""

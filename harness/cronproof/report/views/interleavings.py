@@ -9,6 +9,7 @@ from cronproof.explore.strategy import Assurance
 _ALL = {
     "faults": "one after the other, with every fault at every point",
     "all": "all there are, up to the order of independent steps",
+    "all whole": "all of whole statements, up to the order of independent steps",
     "all-unreduced": "all there are",
 }
 
@@ -43,7 +44,7 @@ def which(exploration: Exploration) -> str:
         return f"{exploration.strategy}, {'until one failed' if exploration.ended == 'failed' else why}"
     match kind:
         case "faults" | "all" | "all-unreduced":
-            return _ALL[kind]
+            return _ALL[kind] if exploration.exhausted or kind != "all" else _ALL["all whole"]
         case "preemptions" if exploration.exhausted:
             return f"all there are; none has more than {rest} preemptions"
         case "preemptions":
