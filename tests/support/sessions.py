@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -35,12 +35,17 @@ class SessionsSummary:
     is_recorded: bool = False
 
 
+Program = Callable[[AsyncConnection], Awaitable[object]]
+"""What a session does on its connection. Returns its result."""
+
+
 @dataclass
 class Sessions:
     """Sessions on open connections, each behind its own proxy."""
 
     database: Database
-    programs: Mapping[str, Sequence[str]]
+    programs: Mapping[str, Sequence[str] | Program]
+    """What each session does: statements one after the other, or a program."""
     script: Script
     tables: Sequence[str]
     _proxies: dict[str, Proxy] = field(default_factory=dict)
@@ -76,11 +81,11 @@ class Sessions:
         came: dict[str, list[object]] = {name: [] for name in self.programs}
 
         async def call(name: str) -> None:
-            for statement in self.programs[name]:
+            program = self.programs[name]
+            steps = [program] if callable(program) else [functools.partial(_execute, sql) for sql in program]
+            for step in steps:
                 try:
-                    cursor = await self._connections[name].execute(statement.encode())
-                    rows = sorted(await cursor.fetchall(), key=repr) if cursor.description else []
-                    came[name].append([cursor.statusmessage, rows])
+                    came[name].append(await step(self._connections[name]))
                 except psycopg.Error as error:
                     came[name].append(error.sqlstate)
 
@@ -104,6 +109,12 @@ class Sessions:
         whose = {pid: proxy.instance for proxy in self._proxies.values() for pid in proxy.pids}
         blockers = await self.database.blockers(list(self._proxies[name].pids), list(whose))
         return sorted({whose[pid] for pid in blockers if pid in whose})
+
+
+async def _execute(statement: str, connection: AsyncConnection) -> object:
+    cursor = await connection.execute(statement.encode())
+    rows = sorted(await cursor.fetchall(), key=repr) if cursor.description else []
+    return [cursor.statusmessage, rows]
 
 
 class _Blockers(Environment):

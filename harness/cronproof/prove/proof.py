@@ -35,8 +35,7 @@ def subjects() -> Iterator[Subject]:
     """Yields every implementation to try."""
     yield Subject("reference", "variant", {})
     saboteurs, variants = reference.find_saboteurs()
-    for variant in variants:
-        yield Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target, variant.in_processes)
+    yield from map(variant_of, variants)
     yield from map(subject_of, saboteurs)
     yield from _mutants()
 
@@ -54,6 +53,20 @@ def subject_of(saboteur: Any) -> Subject:
         saboteur.verdict,
         saboteur.message,
         saboteur.bug,
+        scenarios=saboteur.scenarios,
+    )
+
+
+def variant_of(variant: Any) -> Subject:
+    """Returns a variant as an implementation to try."""
+    return Subject(
+        variant.name,
+        "variant",
+        variant.sources(),
+        variant.crons,
+        variant.target,
+        variant.in_processes,
+        scenarios=variant.scenarios,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from cronproof.checks.rpc_guarded import RpcGuarded
@@ -17,6 +18,7 @@ from cronproof.engine.verification import verify_scenario
 from cronproof.errors import CronproofError
 from cronproof.evidence.finding import Verdict
 from cronproof.postgres.server.server import Server
+from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.targets import reference
 
@@ -49,6 +51,8 @@ class Subject:
     bug: str = ""
     is_explained: bool = False
     """Whether its change is said not to matter. Only functions, rules and retry run then."""
+    scenarios: Sequence[Path] = ()
+    """The files that it is tried on instead of those of its crons."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ async def _try(server: Server, subject: Subject, files: Sequence[ScenarioFile], 
     plan = replace(plan, migrations=migrations, edited=subject.sources, seeks_failures=True)
     try:
         async with asyncio.timeout(TRIAL_SECONDS), open_session_on(server, plan) as session:
-            for file in in_order(files, subject):
+            for file in reader.read_scenarios(subject.scenarios) or in_order(files, subject):
                 found.add(await verify_scenario(session, file))
                 if found.is_decided:
                     break
