@@ -18,7 +18,7 @@ PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet 
 # Every process would compile all modules again, which takes half a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help verify test prove examples built lint lock clean bench
+.PHONY: help verify test prove stress examples built lint lock clean bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf 'make %-9s %s\n' "$$name" "$$what"; done
@@ -32,6 +32,9 @@ test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready $(FORMATS)/node_modules/.
 prove: $(READY)  ## prove that the checks catch what they claim to, and run the slow tests; about ten minutes
 	$(BIN)/cronproof prove
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
+
+stress: $(READY)  ## hammer sixty claims without control, 20,000 times each: what it shows the exploration must have; half an hour
+	CRONPROOF_TRIALS=20000 CRONPROOF_REPLAYS=100 $(BIN)/pytest --numprocesses auto --dist worksteal -m slow tests/explore/test_shapes.py
 
 built: $(EXAMPLES) $(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready .venv/.browser
 
