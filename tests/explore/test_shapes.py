@@ -34,7 +34,11 @@ MOMENT_SECONDS = 0.0005
 
 TENANT = b"insert into tenants (id, name, slug) values ('00000000-0000-4000-8000-000000000001', 'Northside', 'n')"
 JOB = b"insert into jobs (id, tenant_id, status) values (%d, '00000000-0000-4000-8000-000000000001', 'completed')"
-REMEMBERED = [b"insert into queue values (32)", b"insert into queue values (33)", b"insert into last_jobs values (1, 0)"]
+REMEMBERED = [
+    b"insert into queue values (32)",
+    b"insert into queue values (33)",
+    b"insert into last_jobs values (1, 0)",
+]
 
 
 @pytest.fixture(scope="module")
