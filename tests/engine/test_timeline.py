@@ -68,10 +68,17 @@ def test_what_is_missing_from_the_start_is_missing_at_the_end() -> None:
     assert broken.at == len(RACE) - 1
 
 
-def test_a_step_inside_a_statement_hangs_on_the_line_of_the_statement() -> None:
-    inside = growing({"steps": Step("A", CLAIM)}, {"steps": Step("A", Point("inside", "UPDATE jobs … before row 32"))})
+def test_an_instance_is_held_inside_a_statement_until_its_next_step_begins_there() -> None:
+    row = Point("inside", "UPDATE jobs … before row 32")
+    inside = growing(
+        {"steps": Step("A", CLAIM)}, {"steps": Step("B", CLAIM)}, {"steps": Step("A", row)}, {"steps": Step("B", row)}
+    )
 
-    assert [moment.step for moment in make_timeline(inside).moments] == [
-        "select claim_jobs_for_followup()",
-        "├ UPDATE jobs … before row 32",
+    moments = make_timeline(inside).moments
+
+    assert [(moment.is_inside, moment.inside) for moment in moments] == [
+        (False, ["A"]),
+        (False, ["A", "B"]),
+        (True, ["B"]),
+        (True, []),
     ]

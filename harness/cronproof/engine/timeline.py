@@ -38,6 +38,10 @@ class Moment:
     step: str
     notes: Sequence[Note]
     is_fault: bool = False
+    is_inside: bool = False
+    """Whether it begins at a point inside a statement."""
+    inside: Sequence[str] = ()
+    """The instances that are held inside a statement after it."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,10 @@ def make_timeline(after_each_step: Sequence[Evidence]) -> Timeline:
             _step(after.steps[-1]),
             list(_notes(before, after)),
             is_fault=after.steps[-1].fault is not None,
+            is_inside=after.steps[-1].point.kind == "inside",
+            inside=_find_held([later.steps[-1] for later in after_each_step], number),
         )
-        for before, after in zip([nothing, *after_each_step], after_each_step, strict=False)
+        for number, (before, after) in enumerate(zip([nothing, *after_each_step], after_each_step, strict=False))
     ]
     return Timeline([i.name for i in after_each_step[-1].instances], moments)
 
@@ -95,12 +101,15 @@ def find_broken_step(check: Check, message: str, after_each_step: Sequence[Evide
 
 
 def _step(step: Step) -> str:
-    """Returns the step's name, with its channel if there are several, and its fault. A step from a point
-    inside a statement hangs on that statement's line.
-    """
-    name = ("├ " if step.point.kind == "inside" else "") + step_name(step.point)
+    """Returns the step's name, with its channel if there are several, and its fault."""
     channel = "" if step.channel == 1 else f" (channel {step.channel})"
-    return name + channel + (f" [{step.fault}]" if step.fault else "")
+    return step_name(step.point) + channel + (f" [{step.fault}]" if step.fault else "")
+
+
+def _find_held(steps: Sequence[Step], number: int) -> list[str]:
+    """Returns the instances that are held inside a statement after a step: their next one begins there."""
+    following = {(step.instance, step.channel): step for step in reversed(steps[number + 1 :])}
+    return sorted({step.instance for step in following.values() if step.point.kind == "inside"})
 
 
 def _notes(before: Evidence, after: Evidence) -> Iterator[Note]:

@@ -68,3 +68,24 @@ def test_a_timeline_has_a_column_for_each_instance() -> None:
         "    ✗ no-duplicate: sent twice",
         " 3         mark   B answers 200",
     ]
+
+
+def test_a_statement_inside_which_somebody_is_held_is_a_bar() -> None:
+    moments = [
+        Moment("A", "insert marks", [], inside=["A"]),
+        Moment("B", "insert marks", [], inside=["A", "B"]),
+        Moment("A", "snapshot taken", [], is_inside=True, inside=["A", "B"]),
+        Moment("B", "snapshot taken", [], is_inside=True, inside=["A"]),
+        Moment("A", "before row 32", [], is_inside=True),
+        Moment("B", "commit", []),
+    ]
+
+    assert list(draw_timeline(Timeline(["A", "B"], moments))) == [
+        "    A                 B",
+        " 1  ┌ insert marks",
+        " 2  │                 ┌ insert marks",
+        " 3  ├ snapshot taken  │",
+        " 4  │                 └ snapshot taken",
+        " 5  └ before row 32",
+        " 6                    commit",
+    ]

@@ -54,3 +54,17 @@ def test_a_wait_ends_with_the_first_sign_of_life() -> None:
     states = [row.places[1].state for row in make_rows(Timeline(["A", "B"], moments))]
 
     assert states == ["acts", "waits", "idle"]
+
+
+def test_an_instance_is_held_inside_a_statement() -> None:
+    moments = [
+        Moment("A", "insert", [], inside=["A"]),
+        Moment("B", "insert", [], inside=["A"]),
+        Moment("A", "snapshot taken", [], is_inside=True),
+        Moment("A", "commit", []),
+    ]
+
+    places = [row.places[0] for row in make_rows(Timeline(["A", "B"], moments))]
+
+    assert [place.state for place in places] == ["acts", "inside", "acts", "acts"]
+    assert [place.is_piece for place in places] == [True, False, True, False]

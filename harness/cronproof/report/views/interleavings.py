@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cronproof.engine.results import Exploration
-from cronproof.engine.timeline import Timeline
+from cronproof.engine.timeline import Moment, Timeline
 from cronproof.explore.strategy import Assurance
 
 _ALL = {
@@ -61,13 +61,25 @@ def _assured(assurance: Assurance) -> str:
 
 
 def draw_timeline(timeline: Timeline) -> Iterator[str]:
-    """Draws a timeline. Time runs downwards; what a step led to is to its right."""
-    width = max(len(moment.step) for moment in timeline.moments) + 2
-    columns = {name: number for number, name in enumerate(timeline.instances)}
+    """Draws a timeline. Time runs downwards; what a step led to is to its right. A bar is a statement inside
+    which its instance is held.
+    """
+    width = max(len(of_bar(moment) + moment.step) for moment in timeline.moments) + 2
     yield "    " + "".join(f"{name:{width}}" for name in timeline.instances).rstrip()
     for number, moment in enumerate(timeline.moments):
-        column = columns[moment.instance]
-        cells = " " * (column * width) + f"{moment.step:{width}}" + " " * ((len(columns) - column - 1) * width)
-        yield f"{number + 1:2}  {cells}{'; '.join(note.text for note in moment.notes)}".rstrip()
+        cells = [
+            f"{of_bar(moment)}{moment.step}" if name == moment.instance else "│" * (name in moment.inside)
+            for name in timeline.instances
+        ]
+        drawn = "".join(f"{cell:{width}}" for cell in cells)
+        yield f"{number + 1:2}  {drawn}{'; '.join(note.text for note in moment.notes)}".rstrip()
         if timeline.broken is not None and number == timeline.broken.at:
             yield f"    ✗ {timeline.broken.check}: {timeline.broken.message}"
+
+
+def of_bar(moment: Moment) -> str:
+    """Returns the part of a statement's bar that stands before a step; empty if it is whole."""
+    is_held = moment.instance in moment.inside
+    if moment.is_inside:
+        return "├ " if is_held else "└ "
+    return "┌ " if is_held else ""

@@ -6,19 +6,21 @@ from typing import Literal
 
 from cronproof.engine.timeline import Broken, Note, Timeline
 
-State = Literal["idle", "acts", "waits", "ended"]
+State = Literal["idle", "acts", "waits", "inside", "ended"]
 SIGNS_OF_LIFE = frozenset({"result", "error", "answer"})
 
 
 @dataclass(frozen=True)
 class Place:
-    """An instance at a step: it acts, waits for `blockers`, has ended, or is held (idle)."""
+    """An instance at a step: it acts, waits for `blockers`, has ended, or is held, inside a statement or not (idle)."""
 
     instance: str
     state: State
     blockers: Sequence[str] = ()
     is_first: bool = False
     """Whether the step that it takes makes it wait."""
+    is_piece: bool = False
+    """Whether the step that it takes is a piece of a statement."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ def make_rows(timeline: Timeline, beside: Timeline | None = None) -> list[Row]:
         places = []
         for name in timeline.instances:
             if name == moment.instance:
-                places.append(Place(name, "acts", begins.get(name, ()), is_first=name in begins))
+                is_piece = moment.is_inside or name in moment.inside
+                places.append(Place(name, "acts", begins.get(name, ()), is_first=name in begins, is_piece=is_piece))
             elif name in waiting or name in begins:
                 places.append(Place(name, "waits", waiting.get(name) or begins[name]))
+            elif name in moment.inside:
+                places.append(Place(name, "inside"))
             else:
                 places.append(Place(name, "ended" if name in ended else "idle"))
         broken = timeline.broken if timeline.broken is not None and timeline.broken.at == number else None
