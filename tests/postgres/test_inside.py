@@ -106,6 +106,35 @@ def test_a_backend_is_held_when_its_snapshot_is_taken_and_before_each_row(
     ]
 
 
+def test_tables_that_are_made_later_have_points_and_nobody_switches_them_off(
+    made: Database, postgres: Server, await_: Await
+) -> None:
+    async def main() -> list[list[str]]:
+        async with await connect(postgres, dbname=made.name) as connection:
+            backend = Backend(connection, made)
+            changed = await backend.held_at("create table later (id int primary key) partition by range (id)")
+            await connection.execute("create table part partition of later for values from (0) to (9)")
+            await connection.execute("create table copied as select 1 as n")
+            await connection.execute("create temp table forgotten (n int)")
+            await connection.execute("alter table units disable trigger all")
+            await connection.execute("set session_replication_role = replica")
+            return [
+                changed,
+                await backend.held_at("insert into later values (1)"),
+                await backend.held_at("delete from copied"),
+                await backend.held_at("insert into forgotten values (1)"),
+                await backend.held_at("insert into units values (1)"),
+            ]
+
+    assert await_(main()) == [
+        ["CREATE TABLE … before it begins"],
+        ["INSERT later … snapshot taken", "INSERT part … before row 1"],
+        ["DELETE copied … snapshot taken", "DELETE copied … before row no. 0"],
+        [],
+        ["INSERT units … snapshot taken", "INSERT units … before row 1"],
+    ]
+
+
 def test_rows_that_are_not_wanted_are_named_and_passed(made: Database, postgres: Server, await_: Await) -> None:
     async def main() -> tuple[list[str], list[str]]:
         async with await connect(postgres, dbname=made.name) as connection:

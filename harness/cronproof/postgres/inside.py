@@ -4,7 +4,6 @@ A backend says by a message of the level INFO that it has come to a point. The p
 out of the stream, and lets the backend go on when its instance may.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -48,19 +47,17 @@ class Inside:
         if self._is_installed:
             return
         self._is_installed = True
-        classes = {name: sql.Literal(number) for name, number in CLASSES.items()}
-        await self.control.execute(sql.SQL(_SQL["points"]).format(**classes))
-        found = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
-        triggers = [part for row in found for part in _triggers(*row)]
-        if not await self._may_create(sql.SQL(";\n").join(triggers).as_bytes()):
-            created = [await self._may_create(trigger.as_bytes()) for trigger in triggers]
-            self.functions.have_points = all(created)
+        literals = {name: sql.Literal(number) for name, number in CLASSES.items()}
+        await self.control.execute(sql.SQL(_SQL["points"]).format(**literals, last=sql.Literal(LAST)))
+        created = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
+        self.functions.have_points = all(was_created for (was_created,) in created)
+        await self._may_create(_SQL["later"].encode())
         for function in self.functions:
             if function.instrumented and not await self._may_create(function.instrumented.encode()):
                 self.functions.without_points.add(function)
 
     async def _may_create(self, statement: bytes) -> bool:
-        """Whether a point can be created. A table or function of another owner goes without."""
+        """Whether points can be created. What is of another owner goes without."""
         try:
             await self.control.execute(statement)
         except psycopg.Error:
@@ -94,13 +91,3 @@ class Inside:
 
 
 _LET_GO = _SQL["let_go"].format(**CLASSES).encode()
-
-
-def _triggers(schema: str, name: str, is_partition: bool, keys: Sequence[str]) -> list[sql.Composed]:
-    table = sql.Identifier(schema, name)
-    names = {part: sql.Identifier(f"{LAST}cronproof_{part}") for part in ("name", "truncated", "rows")}
-    made = [sql.SQL(_SQL["triggers"]).format(table=table, name=names["name"], truncated=names["truncated"])]
-    if not is_partition:
-        literals = sql.SQL(", ").join(map(sql.Literal, keys))
-        made.append(sql.SQL(_SQL["row_trigger"]).format(table=table, rows=names["rows"], keys=literals))
-    return made

@@ -86,16 +86,51 @@ begin
 end
 $$;
 
+-- Puts points on a table, or switches on what has been switched off. They fire in every session, those of
+-- replication too, and after all others, since triggers fire in the order of their names' bytes. Partitions get
+-- the triggers for rows from their parent. Returns false where the login may not do so.
+create function cronproof_points.put_on(target oid) returns boolean
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    of_table text := (
+        select format('%I.%I', n.nspname, c.relname) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+        where c.oid = target
+    );
+    keys text := (
+        select string_agg(quote_literal(a.attname), ', ' order by a.attnum)
+        from pg_index as i join pg_attribute as a on a.attrelid = target and a.attnum = any (i.indkey)
+        where i.indrelid = target and i.indisprimary
+    );
+    name text;
+    made text;
+begin
+    for name, made in values
+        ({last} || 'cronproof_name', 'insert or update or delete on %s for each statement execute function cronproof_points.at_statement()'),
+        ({last} || 'cronproof_truncated', 'truncate on %s for each statement execute function cronproof_points.at_statement()'),
+        ({last} || 'cronproof_rows', 'insert or update or delete on %s for each row execute function cronproof_points.at_row(%s)')
+    loop
+        if not exists (select from pg_trigger as t where t.tgrelid = target and t.tgname = name) then
+            execute format('create trigger %I before ', name) || format(made, of_table, keys);
+        end if;
+    end loop;
+    for name in
+        select t.tgname from pg_trigger as t
+        where t.tgrelid = target and t.tgname like {last} || 'cronproof%' and t.tgenabled <> 'A'
+    loop
+        execute format('alter table only %s enable always trigger %I', of_table, name);
+    end loop;
+    return true;
+exception when insufficient_privilege then
+    return false;
+end
+$$;
+
 -- Migrations may take the right to execute new functions away by default.
 grant execute on all functions in schema cronproof_points to public
 
 -- name: tables
--- The tables to put points on, each with the columns of its primary key, and whether it is a partition,
--- which gets the triggers for rows from its parent.
-select n.nspname, c.relname, c.relispartition, array(
-    select a.attname::text from pg_index as i join pg_attribute as a on a.attrelid = c.oid and a.attnum = any (i.indkey)
-    where i.indrelid = c.oid and i.indisprimary order by a.attnum
-)
+-- Puts points on all tables of the application. A partition comes after the table that it belongs to.
+select cronproof_points.put_on(c.oid)
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and c.relpersistence <> 't'
     and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'cronproof', 'cronproof_points')
@@ -103,7 +138,39 @@ where c.relkind in ('r', 'p') and c.relpersistence <> 't'
         select from pg_depend as d
         where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
     )
-order by 1, 2
+order by c.relispartition, n.nspname, c.relname
+
+-- name: later
+-- Puts points on tables that the application makes later, and again where it switches them off. Before it
+-- changes the schema, there is a point as well. Only a superuser may create these.
+create function cronproof_points.at_ddl_start() returns event_trigger language plpgsql as $$
+begin
+    if pg_catalog.current_setting('cronproof_points.is_changing', true) is distinct from 'yes' and cronproof_points.is_on() then
+        perform cronproof_points.hold(pg_catalog.concat_ws(E'\t', 'command', tg_tag, ''));
+    end if;
+end
+$$;
+
+create function cronproof_points.at_ddl_end() returns event_trigger
+language plpgsql set cronproof_points.is_changing = 'yes' as $$
+declare
+    made record;
+begin
+    for made in select * from pg_catalog.pg_event_trigger_ddl_commands() loop
+        if made.object_type = 'table' and made.schema_name not in ('pg_temp', 'cronproof', 'cronproof_points') then
+            perform cronproof_points.put_on(made.objid);
+        end if;
+    end loop;
+end
+$$;
+
+create event trigger cronproof_points_start on ddl_command_start execute function cronproof_points.at_ddl_start();
+create event trigger cronproof_points_end on ddl_command_end
+when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
+execute function cronproof_points.at_ddl_end();
+alter event trigger cronproof_points_start enable always;
+alter event trigger cronproof_points_end enable always;
+grant execute on all functions in schema cronproof_points to public
 
 -- name: functions
 -- The functions that instances may execute, each with the statement that creates it, and whether something
@@ -120,20 +187,6 @@ where p.prokind in ('f', 'p')
         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
     )
 order by p.oid
-
--- name: triggers
--- The points of one table. They fire in every session, replication's too.
-create trigger {name} before insert or update or delete on {table}
-for each statement execute function cronproof_points.at_statement();
-create trigger {truncated} before truncate on {table}
-for each statement execute function cronproof_points.at_statement();
-alter table {table} enable always trigger {name}, enable always trigger {truncated}
-
--- name: row_trigger
--- The points before the rows of one table.
-create trigger {rows} before insert or update or delete on {table}
-for each row execute function cronproof_points.at_row({keys});
-alter table {table} enable always trigger {rows}
 
 -- name: let_go
 -- Lets a backend go on from its point, and is ready for the next one.

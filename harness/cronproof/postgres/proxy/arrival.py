@@ -14,8 +14,8 @@ CODES = HELD, _ = "CP001", "CP002"
 
 _NUMBERS = re.compile(r"\d+(, \d+)*")
 
-Kind = Literal["statement", "row", "code"]
-"""What comes next: the first row of a statement, a row, the next statement of a function."""
+Kind = Literal["statement", "row", "code", "command"]
+"""What comes next: the first row of a statement, a row, the next statement of a function, a change of the schema."""
 Before = Literal["start", "write"] | Kind
 """Where a piece begins: at the start of the statement, before one that does nothing before its first write, or at a point."""
 
@@ -88,6 +88,8 @@ class Arrival:
                 # Other keys may be made up anew in each execution.
                 row = self.key if _NUMBERS.fullmatch(self.key) else f"no. {self.number}"
                 return Point("inside", f"{self.verb} {name} … before row {row}")
+            case "command":
+                return Point("inside", f"{self.verb} … before it begins")
             case "code":
                 return Point("inside", f"{name}() … before {self.verb}")
 
