@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
+from cronproof.postgres.instrumented import Function, calls_one, instrument_block, may_have_points, writes_first
 from cronproof.postgres.proxy.arrival import Before
 
 _WORD = re.compile(r"\w+")
@@ -55,6 +55,10 @@ class Functions:
     def has_points(self, statement: str) -> bool:
         """Whether there can be points inside a statement."""
         return may_have_points(statement, self._names)
+
+    def put_points(self, statement: str) -> str:
+        """Returns a DO block with points between its statements, and other statements as they are."""
+        return instrument_block(statement)
 
     def called_by(self, statement: str) -> Sequence[Function]:
         """Returns the functions that a statement may call, itself or through others."""

@@ -1,4 +1,4 @@
-"""Instrumented copies of PL/pgSQL functions: a call of a point before each of their statements that executes SQL.
+"""Instrumented copies of PL/pgSQL functions and DO blocks: a call of a point before each of their statements that executes SQL.
 
 A call is put where a statement can begin, on the same line. It stays if the copy without the calls
 parses to the same tree. It changes neither FOUND nor the row count.
@@ -26,6 +26,7 @@ _SQL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE_P", "MERGE", "EXECUTE", 
 _PLPGSQL = frozenset({"perform", "open"})
 _CALL = "cronproof_points.reach("
 _WORDS = 4
+_QUOTE = "$cronproof$"
 _CLOSING = frozenset({"ASCII_41", "END_P"})
 _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStmt, ast.ListenStmt, ast.NotifyStmt)
 # With these, REST APIs put a function's rows into one value.
@@ -115,22 +116,50 @@ class Function:
             return self._calls
         return [call for call in self._calls if _tree(self._with([call])) == tree]
 
+    @property
+    def source_with_calls(self) -> str:
+        """The source of the copy."""
+        return _with_calls(self.source, self._accepted)
+
     def _with(self, calls: Sequence[Call]) -> str:
-        source = self.source
-        for place, call in reversed(calls):
-            source = f"{source[:place]} {call}{source[place:]}"
         head, _, tail = self.definition.rpartition(self.source)
-        return f"{head}{source}{tail}"
+        return f"{head}{_with_calls(self.source, calls)}{tail}"
+
+
+def _with_calls(source: str, calls: Sequence[Call]) -> str:
+    for place, call in reversed(calls):
+        source = f"{source[:place]} {call}{source[place:]}"
+    return source
+
+
+@functools.lru_cache(maxsize=256)
+def instrument_block(sql: str) -> str:
+    """Returns a DO block with calls of points. Other SQL, and a block in single quotes, stays as it is."""
+    statement = _parse_one(sql)
+    if not isinstance(statement, ast.DoStmt):
+        return sql
+    options = {option.defname: option.arg.sval for option in statement.args or ()}
+    source = options.get("as", "")
+    if not source or options.get("language", "plpgsql") != "plpgsql" or sql.count(f"${source}$") != 1:
+        return sql
+    definition = f'create function "do"() returns void language plpgsql as {_QUOTE}{source}{_QUOTE}'
+    block = Function("do", "plpgsql", is_volatile=True, source=source, definition=definition)
+    return sql.replace(f"${source}$", f"${block.source_with_calls}$")
 
 
 @functools.lru_cache(maxsize=4096)
 def writes_first(sql: str) -> bool:
     """Whether SQL is one statement which takes its snapshot, and does nothing else before its first write."""
+    return _writes_first(_parse_one(sql))
+
+
+def _parse_one(sql: str) -> Any:
+    """Returns the tree of SQL that is one statement; None if it is not."""
     try:
         (raw,) = pglast.parse_sql(sql)
     except (ParseError, ValueError):
-        return False
-    return _writes_first(raw.stmt)
+        return None
+    return raw.stmt
 
 
 def _writes_first(statement: Any) -> bool:
@@ -146,13 +175,12 @@ def _writes_first(statement: Any) -> bool:
 @functools.lru_cache(maxsize=4096)
 def calls_one(sql: str, functions: frozenset[str]) -> str | None:
     """Returns the function of the database that a query calls, if it does nothing else."""
-    try:
-        (raw,) = pglast.parse_sql(sql)
-    except (ParseError, ValueError):
+    statement = _parse_one(sql)
+    if not isinstance(statement, ast.SelectStmt):
         return None
-    found = _found(raw.stmt)
+    found = _found(statement)
     called = [name for name in found.functions if name in functions]
-    is_alone = isinstance(raw.stmt, ast.SelectStmt) and set(found.tables) <= set(found.parts) and len(called) == 1
+    is_alone = set(found.tables) <= set(found.parts) and len(called) == 1
     is_alone = is_alone and set(found.functions) <= {*called, *_OF_JSON}
     return called[0] if is_alone and not found.writes and not found.locks else None
 
@@ -251,7 +279,7 @@ def _calls(source: str, name: str) -> Iterator[Call]:
         statement = _statement(source, tokens[number + 1 :])
         if statement is not None:
             flag = "writes" if writes_first(statement) else ""
-            words = " ".join(statement.split()[:_WORDS])
+            words = " ".join(statement.replace("(", "( ").split()[:_WORDS]).replace("( ", "(")
             text = f"code\t{words}\t{name}\t{flag}".replace("'", "''").replace("\\", "\\\\")
             yield token.end + 1, f"if {_CALL}E'{text}') then end if;"
 

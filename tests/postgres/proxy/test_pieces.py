@@ -121,6 +121,8 @@ STATEMENTS = [
     "set client_min_messages = debug1; delete from base where a = 77; reset client_min_messages",
     "prepare p (int) as update units set n = $1 where id = 1 returning n; execute p (41); deallocate p",
     "copy (select n from units order by id) to stdout",
+    "do $$ declare n int; begin select count(*) into n from units; insert into units (n) values (n + 100); end $$",
+    "do $$ begin raise exception 'in line 1'; end $$",
     "create table later (id int primary key); insert into later values (1), (2) returning id",
     "create table later (id int primary key)",
     "alter table later add column n int, disable trigger all",

@@ -103,3 +103,12 @@ def test_error_fields_are_read_by_their_letter() -> None:
     fields = wire.error_fields(message("E", b"SERROR\0C40P01\0Mdeadlock detected\0\0"))
 
     assert (fields["C"], fields["M"]) == ("40P01", "deadlock detected")
+
+
+def test_the_text_of_a_statement_can_be_changed_and_nothing_else() -> None:
+    parse = b"P" + struct.pack("!I", 4 + 2 + 9 + 6) + b"n\0" + b"select 1\0" + b"\0\1\0\0\0\x17"
+
+    assert wire.with_text(wire.query("select 1"), str.upper) == wire.query("SELECT 1")
+    assert wire.with_text(parse, str.upper) == parse.replace(b"select", b"SELECT")
+    assert wire.with_text(wire.query("begin"), lambda sql: f"{sql}; end") == wire.query("begin; end")
+    assert wire.with_text(wire.SYNC, str.upper) == wire.SYNC

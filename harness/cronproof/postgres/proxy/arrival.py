@@ -38,6 +38,9 @@ class Functions(Protocol):
     def has_points(self, statement: str) -> bool:
         """Whether there can be points inside it."""
 
+    def put_points(self, statement: str) -> str:
+        """Returns it with points, if it is a block of code."""
+
 
 class Holder(Protocol):
     """Holds backends inside their statements."""

@@ -74,6 +74,13 @@ class Pieces:
             self._begin = holder.functions.begin_of(self._statement) if len(executes) == 1 else "start"
         await holder.hold(self._session.pid, self._depth)
 
+    def put_points(self, batch: list[bytes]) -> list[bytes]:
+        """Returns a batch with points in its blocks of code, if the statement is taken apart."""
+        holder = self._session.route.holder
+        if holder is None or self._depth is None:
+            return batch
+        return [wire.with_text(message, holder.functions.put_points) for message in batch]
+
     def note(self, message: bytes) -> bool:
         """Returns whether a notice is that of a point inside a statement, and notes it then."""
         fields = wire.error_fields(message)

@@ -191,6 +191,7 @@ class ProxySession:
                     await self._inject(release.fault, batch, executes)
                     batch, executes = [], []
                     continue
+                batch = self._pieces.put_points(batch)
                 if self.route.observer is not None:
                     batch = await self._observe(self.route.observer, batch, executes)
             if kind in wire.AWAITS_READY:

@@ -4,6 +4,7 @@ Message formats: https://www.postgresql.org/docs/current/protocol-message-format
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 SSL_REQUEST = 80877103
@@ -163,6 +164,19 @@ def query(sql: str) -> bytes:
     """Builds a simple query message."""
     body = sql.encode() + b"\0"
     return b"Q" + struct.pack("!I", len(body) + 4) + body
+
+
+def with_text(message: bytes, change: Callable[[str], str]) -> bytes:
+    """Returns a message in which the text of its SQL, if it has one, is changed."""
+    start = {ord("Q"): 5, ord("P"): message.find(b"\0", 5) + 1}.get(message[0])
+    if start is None:
+        return message
+    end = message.index(b"\0", start)
+    sql = message[start:end].decode(errors="surrogateescape")
+    if (changed := change(sql)) == sql:
+        return message
+    body = message[5:start] + changed.encode(errors="surrogateescape") + message[end:]
+    return message[0:1] + struct.pack("!I", len(body) + 4) + body
 
 
 def as_extended(query: bytes) -> bytes:
