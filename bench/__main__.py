@@ -25,6 +25,7 @@ from cronproof.engine.session import Session, open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.explore import explorer
 from cronproof.explore.explorer import Coverage
+from cronproof.explore.inside import Choice
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.gate.gate import OpenGate
 from cronproof.postgres import lifecycle
@@ -35,10 +36,11 @@ from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from tests.support.isolationtester import permutations
-from tests.support.sessions import Sessions
+from tests.support.sessions import Sessions, SessionsSummary
 
 RACE = Path("scenarios/3-race/post-job-followup.yaml")
 STATEMENTS = 2000
+SCHEDULES = 200
 WORKERS_SECONDS = 10.0
 
 # Three sessions of three steps each that never wait for each other: 9! / 3!³ = 1,680 permutations.
@@ -71,6 +73,7 @@ async def main() -> None:
             await proxy(opened.database)
         await outside.rates(postgres, RACE, unreduced)
         await sessions(postgres)
+        await pieces(postgres)
         await race(postgres)
         await peer(postgres)
         await growth(postgres)
@@ -148,6 +151,44 @@ async def sessions(postgres: Server) -> None:
         f"    every / theirs: {every_seconds / theirs:.1f}; reduced / theirs: {reduced_seconds / theirs:.2f}\n",
         flush=True,
     )
+
+
+async def pieces(postgres: Server) -> None:
+    """(h) What a piece of a statement costs over a whole one."""
+    # Each of a row of its own, so that nobody waits. Taken apart, a statement is three steps.
+    statements = [f"update counters set n = n + 1 where id + 0 = {number}" for number in (1, 2)]  # noqa: S608  (none comes from outside)
+    with tempfile.TemporaryDirectory() as folder:
+        async with lifecycle.create_database(postgres) as database:
+            file = Path(folder) / "counters.sql"
+            file.write_text(COUNTERS)
+            await database.migrate([file])
+            await database.prepare()
+            await database.inside.install()
+            script = await database.script([b"insert into counters values (1, 0), (2, 0)"])
+            whole = await step_seconds(database, script, [[one] * 9 for one in statements], "none")
+            apart = await step_seconds(database, script, [[one] * 3 for one in statements], "all")
+    print("(h) one step of a schedule of two sessions and 18 steps")
+    print(f"    a piece of a statement: {apart * 1e3:.2f} ms; a whole statement: {whole * 1e3:.2f} ms")
+    print(f"    a piece / a whole statement: {apart / whole:.2f}\n", flush=True)
+
+
+async def step_seconds(database: Database, script: Script, programs: Sequence[Sequence[str]], inside: Choice) -> float:
+    """How long a step takes, in many schedules of two sessions."""
+    steps = 0
+    async with Sessions(database, dict(zip("AB", programs, strict=True)), script, []).opened() as opened:
+
+        async def execute(items: Sequence[WorkItem]) -> Sequence[tuple[ExecutedSchedule, SessionsSummary]]:
+            nonlocal steps
+            executed = await opened.execute(items)
+            steps += sum(len(one.decisions) for one, _ in executed)
+            return executed
+
+        strategy = explorer.make_strategy("all-unreduced", ["A", "B"], inside=inside)
+        started = time.monotonic()
+        await explorer.explore(
+            strategy, "all-unreduced", execute, deadline=math.inf, progress=lambda _: None, at_most=SCHEDULES
+        )
+        return (time.monotonic() - started) / steps
 
 
 async def explored(

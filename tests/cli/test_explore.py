@@ -194,3 +194,10 @@ def test_data_and_schedule_are_drawn_and_shrunk_together(cronproof: Cronproof, t
     gone = cronproof("replay", str(counterexample))
     assert gone.returncode == 2
     assert "does not have the rows of the counterexample any more: jobs.0.completed_at cannot be" in gone.stderr
+
+
+def test_statements_cannot_be_taken_apart_under_faults(cronproof: Cronproof) -> None:
+    done = cronproof("explore", "scenarios/7-faults/post-job-followup.yaml", "--inside", "all")
+
+    assert done.returncode == 2
+    assert done.stderr == "cronproof: --inside all: executions with faults keep statements whole; leave it out\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cronproof.explore import explorer
 from cronproof.explore.explorer import Coverage
-from cronproof.explore.inside import Choice, Meetings
+from cronproof.explore.inside import EVERYTHING_APART, Choice, Meetings
 from cronproof.gate.footprint import EVERYTHING, NOTHING, Footprint
 from cronproof.gate.trace import Decision, Piece
 from cronproof.postgres.database import Database
@@ -184,6 +184,28 @@ def test_of_three_instances_two_at_a_time_are_held_inside(tables: Database, awai
 
     assert len(conflicts.outcomes) > len(whole.outcomes)
     assert conflicts.schedules < 50
+    assert (whole.exhausted, conflicts.exhausted) == (True, False)
+
+
+def test_every_statement_is_taken_apart_after_whole_ones_if_all_are_asked_for(tables: Database, await_: Await) -> None:
+    statement = "update jobs set sent = 1 where id = 1 and sent is null returning id"
+
+    whole = await_(explored(tables, [statement] * 2, "all", "none"))
+    every = await_(explored(tables, [statement] * 2, "all", "all"))
+    drawn = await_(explored(tables, [STATEMENTS[0]] * 2, "sample:100:2", "all"))
+
+    assert every.schedules > whole.schedules
+    assert [one.inside and one.inside.apart for one in (every, drawn)] == [EVERYTHING_APART] * 2
+    assert len(drawn.outcomes) == 3
+
+
+def test_what_is_left_out_is_told(tables: Database, await_: Await, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cronproof.explore.inside.MOST_INSIDE", 2)
+
+    conflicts = await_(explored(tables, [STATEMENTS[0]] * 2, "all", "conflicts"))
+
+    assert conflicts.inside is not None
+    assert (conflicts.inside.is_cut_off, conflicts.complete, conflicts.exhausted) == (True, True, False)
 
 
 @pytest.mark.slow
@@ -198,9 +220,10 @@ def test_reduction_misses_no_outcome_inside_statements_either(
     first = await_(explored(tables, statements, "all-unreduced", "all", at_most=1))
     assume(first.estimate is not None and first.estimate <= MOST_SCHEDULES)
     every = await_(explored(tables, statements, "all-unreduced", "all"))
+    whole = await_(explored(tables, statements, "all", "none"))
     reduced = await_(explored(tables, statements, "all", "all"))
     conflicts = await_(explored(tables, statements, "all", "conflicts"))
 
     assert reduced.outcomes.keys() == every.outcomes.keys()
-    assert reduced.schedules <= every.schedules
+    assert reduced.schedules <= every.schedules + whole.schedules
     assert conflicts.outcomes.keys() <= every.outcomes.keys()

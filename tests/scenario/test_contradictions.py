@@ -49,6 +49,14 @@ def test_a_scenario_without_contradictions_has_none() -> None:
             ("when", "faults"),
             "a sample cannot have faults",
         ),
+        (
+            TWO | {"faults": "dies", "interleavings": "all", "inside": "all"},
+            ["egress"],
+            {},
+            ("when", "inside"),
+            "executions with faults keep statements whole",
+        ),
+        (TWO | {"inside": "all"}, ["egress"], {}, ("when", "inside"), "named orders keep statements whole"),
         (TWO | {"faults": ["each", "dies"]}, ["egress"], {}, ("when", "faults"), "`each` stands for every fault"),
         (TWO, ["egress", "egress"], {}, ("then", 1), "egress is there twice"),
         (

@@ -98,7 +98,8 @@ def _to_explore(file: ScenarioFile, interleavings: str | None, inside: Choice | 
     """Returns the scenario without its named orders, with the interleavings that are asked for.
 
     Raises:
-        UsageError: it calls pairs or fewer than two instances, or the interleavings are not valid.
+        UsageError: it calls pairs or fewer than two instances, the interleavings are not valid, or faults keep
+            statements whole that are to be taken apart.
     """
     when = file.scenario.when
     if when is not None and when.each_pair:
@@ -113,6 +114,7 @@ def _to_explore(file: ScenarioFile, interleavings: str | None, inside: Choice | 
             chosen = parse_interleavings(interleavings)
         except ValueError:
             raise UsageError(f"--interleavings {interleavings!r} is none of: {INTERLEAVINGS}; {BOUNDS}") from None
-    update: dict[str, object] = {"orders": [], "interleavings": chosen, "inside": inside or when.inside}
-    explored = when.model_copy(update=update)
-    return replace(file, scenario=file.scenario.model_copy(update={"when": explored}))
+    inside = inside or when.inside
+    if inside == "all" and when.faults:
+        raise UsageError("--inside all: executions with faults keep statements whole; leave it out")
+    return file.with_when(orders=[], interleavings=chosen, inside=inside)

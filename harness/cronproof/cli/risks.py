@@ -41,7 +41,8 @@ def risks(
 ) -> None:
     """Compare targets on the remaining crons: the risk that the hand-made report states, and the measured one."""
     files, left_out = select_scenarios(paths, slow=slow)
-    files = [_with_whole_statements(file) for file in files if file.scenario.test == "remaining"]
+    # Counted by whole statements, so that the numbers of targets compare.
+    files = [file.with_when(inside="none") for file in files if file.scenario.test == "remaining"]
     if not files:
         raise UsageError(f"no scenario of {(paths or [SCENARIOS])[0]} is one of the remaining crons")
     ensure_writable(out / RISKS, "--out")
@@ -61,15 +62,6 @@ def risks(
             break
     more = f" {count(left_out, 'slow scenario')} left out; --slow includes them." if left_out else ""
     _compare(found, out / RISKS, more)
-
-
-def _with_whole_statements(file: ScenarioFile) -> ScenarioFile:
-    """Returns a scenario whose schedules are counted by whole statements, so that their numbers compare."""
-    when = file.scenario.when
-    if when is None:
-        return file
-    whole = when.model_copy(update={"inside": "none"})
-    return replace(file, scenario=file.scenario.model_copy(update={"when": whole}))
 
 
 def _compare(found: Mapping[str, Document], file: Path, more: str) -> NoReturn:

@@ -24,7 +24,6 @@ class PreemptionBoundedStrategy:
 
     batch = 32
     assurance: Assurance | None = None
-    inside: Inside | None = None
     explores_all_failures = False
 
     def __init__(
@@ -35,6 +34,7 @@ class PreemptionBoundedStrategy:
         self._bound = bound
         self._data = data
         self._apart = apart or {}
+        self.inside = Inside(self._apart) if apart else None
         self.level: int | None = 0
         self._stack: list[bytes] = [b""]
         """Schedules, with two bytes per step: the number of its choice."""

@@ -155,10 +155,11 @@ def make_strategy(
     """
     apart = EVERYTHING_APART if inside == "all" else {}
     match name.split(":"):
-        case ["all"] if inside == "conflicts":
-            return TakingApart(instances, pairs or list(itertools.combinations(instances, 2)))
+        case ["all"] if inside == "none":
+            return DporStrategy()
         case ["all"]:
-            return DporStrategy(apart)
+            pairs = pairs or list(itertools.combinations(instances, 2))
+            return TakingApart(instances, pairs, takes_everything=inside == "all")
         case ["faults"]:
             return FaultStrategy()
         case ["all-unreduced"]:
@@ -166,7 +167,7 @@ def make_strategy(
         case ["preemptions", bound]:
             return PreemptionBoundedStrategy(instances, int(bound), apart=apart)
         case ["sample", count, depth]:
-            return PctStrategy(instances, int(count), int(depth), seed=seed, choices=choices)
+            return PctStrategy(instances, int(count), int(depth), seed=seed, choices=choices, apart=apart)
     raise ValueError(name)
 
 

@@ -21,6 +21,7 @@ MOST_INSIDE = 200
 the fewest preemptions come first."""
 Choice = Literal["conflicts", "all", "none"]
 """Which statements are taken apart."""
+EVERYTHING_APART: Mapping[str, Depth] = {EVERY_STATEMENT: "rows"}
 
 
 @dataclass
@@ -64,16 +65,21 @@ class Meetings:
 class TakingApart:
     """Explores whole statements, then again and again with more of them taken apart, until none is left.
 
-    Of several instances, two at a time are held inside statements. The others run after them.
+    Of several instances, two at a time are held inside statements. The others run after them. If every
+    statement is to be taken apart, that is done at once, for all instances and without a limit.
     """
 
     level: int | None = None
     assurance: Assurance | None = None
     explores_all_failures = False
 
-    def __init__(self, instances: Sequence[str], pairs: Sequence[Collection[str]]) -> None:
-        """Explores all instances, then each of these pairs of them."""
-        self._last = [[name for name in instances if name not in pair] for pair in pairs]
+    def __init__(
+        self, instances: Sequence[str], pairs: Sequence[Collection[str]], *, takes_everything: bool = False
+    ) -> None:
+        """Explores all instances, then each of these pairs of them, or all again if everything is taken apart."""
+        self._takes_everything = takes_everything
+        others = [[name for name in instances if name not in pair] for pair in pairs]
+        self._last: Sequence[Sequence[str]] = [[]] if takes_everything else others
         self._apart: Apart = {}
         self._left: list[Strategy] = []
         self._current: Strategy = DporStrategy()
@@ -96,7 +102,7 @@ class TakingApart:
     def inside(self) -> Inside:
         """Inside which statements instances were held."""
         apart, meetings = self._apart, self._meetings
-        whole = meetings.seen - apart.keys() - meetings.unseen
+        whole = set() if EVERY_STATEMENT in apart else meetings.seen - apart.keys() - meetings.unseen
         return Inside(apart, sorted(whole), sorted(meetings.unseen - apart.keys()), not self.exhaustive)
 
     @property
@@ -107,7 +113,7 @@ class TakingApart:
     def take(self, at_most: int) -> Sequence[WorkItem]:
         """Returns the next items. When all are explored, takes more statements apart."""
         while not (items := self._take_of_current(at_most)):
-            apart = self._meetings.find_apart()
+            apart = EVERYTHING_APART if self._takes_everything else self._meetings.find_apart()
             if apart != self._apart:
                 self._apart, self._is_cut_off = apart, False
                 self._left = [DporStrategy(apart, last) for last in self._last]
@@ -118,7 +124,7 @@ class TakingApart:
 
     def _take_of_current(self, at_most: int) -> Sequence[WorkItem]:
         """Returns the next items of what is explored now, unless too many were taken."""
-        if not self._apart:  # whole statements are all explored
+        if not self._apart or self._takes_everything:  # these are all explored, like whole statements
             return self._current.take(at_most)
         items = self._current.take(min(at_most, MOST_INSIDE - self._count))
         self._count += len(items)
@@ -129,6 +135,3 @@ class TakingApart:
         """Notes which statements meet."""
         self._meetings.add(executed.decisions)
         self._current.observe(executed)
-
-
-EVERYTHING_APART: Mapping[str, Depth] = {EVERY_STATEMENT: "rows"}

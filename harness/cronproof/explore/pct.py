@@ -24,6 +24,7 @@ from cronproof.explore.policy import Enabled, first_unstarted
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.explore.strategy import Assurance, Inside
 from cronproof.gate.fault import instance_of
+from cronproof.gate.point import Apart
 from cronproof.gate.trace import Trace
 
 MAX_SHRINKS = 500
@@ -87,16 +88,25 @@ class PctStrategy:
 
     level: int | None = None
     exhaustive = False
-    inside: Inside | None = None
     batch = 32
     explores_all_failures = False
 
     def __init__(
-        self, instances: Sequence[str], count: int, depth: int, *, seed: int = 0, choices: Sequence[int] = ()
+        self,
+        instances: Sequence[str],
+        count: int,
+        depth: int,
+        *,
+        seed: int = 0,
+        choices: Sequence[int] = (),
+        apart: Apart | None = None,
     ) -> None:
+        """Draws `count` schedules. `apart`: the statements that are taken apart."""
         self._instances = tuple(instances)
         self._count = count
         self._depth = depth
+        self._apart = apart or {}
+        self.inside = Inside(self._apart) if apart else None
         self._choices = choices
         """The number of values for each datum."""
         self._random = random.Random(seed)  # noqa: S311  (a sample, no secret)
@@ -120,7 +130,7 @@ class PctStrategy:
         """Draws the next items."""
         if self._taken == 0:
             self._taken = 1
-            return [WorkItem()]
+            return [WorkItem(apart=self._apart)]
         items = [self.make_item(self._random.randrange, self._steps) for _ in range(min(at_most, self.pending))]
         self._taken += len(items)
         return list(items)
@@ -139,7 +149,9 @@ class PctStrategy:
         left = list(self._instances)
         order = [left.pop(number(len(left))) for _ in self._instances]
         falls = [steps - 1 - number(steps) for _ in range(self._depth - 1)]
-        return PctItem(data=data, order=tuple(order), falls=tuple(falls), draws=tuple(draws), steps=steps)
+        return PctItem(
+            data=data, order=tuple(order), falls=tuple(falls), draws=tuple(draws), steps=steps, apart=self._apart
+        )
 
     def observe(self, executed: ExecutedSchedule) -> None:
         """Updates the number of steps. Executions drawn for fewer do not count for the bound."""

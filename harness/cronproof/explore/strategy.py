@@ -22,9 +22,9 @@ class Inside:
 
     apart: Apart
     """Those that were taken apart, and how far."""
-    whole: Sequence[str]
+    whole: Sequence[str] = ()
     """Those that stayed whole: they met no other, or nothing can happen inside."""
-    unseen: Sequence[str]
+    unseen: Sequence[str] = ()
     """Those that met others, and lock rows without a point before each."""
     is_cut_off: bool = False
     """Whether more schedules are left in which they are held inside than were explored."""
@@ -61,7 +61,7 @@ class Strategy(Protocol):
 
     @property
     def inside(self) -> Inside | None:
-        """Inside which statements instances were held; None if all stayed whole."""
+        """Inside which statements instances were held; None if all were to stay whole."""
 
     @property
     def explores_all_failures(self) -> bool:

@@ -25,6 +25,8 @@ def find_contradictions(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
         yield ("when", "interleavings"), "one instance cannot be interleaved; say `instances: 2`, or more"
     elif len(when.instance_list) == 1 and when.orders != ["one-after-the-other"]:
         yield ("when", "orders"), "one instance cannot be interleaved; say `instances: 2`, or more"
+    if when is not None and when.interleavings is None and when.inside == "all":
+        yield ("when", "inside"), "named orders keep statements whole; say `interleavings: all`"
     if when is not None and when.each_pair and len(when.call) < 3:
         yield ("when", "each_pair"), "name three crons under `call`, or more; two are a pair already"
     yield from _faults_without_schedules(scenario)
@@ -40,6 +42,8 @@ def _faults_without_schedules(scenario: Scenario) -> Iterator[tuple[FilePlace, s
         return
     if isinstance(when.interleavings, Sample):
         yield ("when", "faults"), "a sample cannot have faults; say `interleavings: all`, or leave them out"
+    if when.inside == "all":
+        yield ("when", "inside"), "executions with faults keep statements whole; leave `inside` out"
     if "each" in when.faults and len(when.faults) > 1:
         yield ("when", "faults"), "`each` stands for every fault; name nothing beside it"
 

@@ -87,10 +87,16 @@ class ScenarioFile:
 
     def of(self, pair: tuple[CronName, CronName]) -> ScenarioFile:
         """Returns the scenario of one pair."""
-        assert self.scenario.when is not None  # noqa: S101  (for the type checker: only scenarios that call have pairs)
-        when = self.scenario.when.model_copy(update={"call": list(pair), "each_pair": False})
+        made = self.with_when(call=list(pair), each_pair=False)
         title = f"{self.scenario.title}: {pair[0]} and {pair[1]}"
-        return replace(self, pair=pair, scenario=self.scenario.model_copy(update={"title": title, "when": when}))
+        return replace(made, pair=pair, scenario=made.scenario.model_copy(update={"title": title}))
+
+    def with_when(self, **changes: object) -> ScenarioFile:
+        """Returns the scenario with other calls, if it makes any."""
+        if self.scenario.when is None:
+            return self
+        when = self.scenario.when.model_copy(update=changes)
+        return replace(self, scenario=self.scenario.model_copy(update={"when": when}))
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:

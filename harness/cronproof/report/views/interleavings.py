@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cronproof.engine.results import Exploration
 from cronproof.engine.timeline import Moment, Timeline
 from cronproof.explore.strategy import Assurance
+from cronproof.gate.point import EVERY_STATEMENT
 
 _ALL = {
     "faults": "one after the other, with every fault at every point",
@@ -12,6 +13,7 @@ _ALL = {
     "all whole": "all of whole statements, up to the order of independent steps",
     "all-unreduced": "all there are",
 }
+IN_WORDS = {EVERY_STATEMENT: "every statement"}
 
 
 def describe_coverage(exploration: Exploration) -> str:
@@ -27,7 +29,7 @@ def describe_inside(exploration: Exploration) -> str | None:
     inside = exploration.inside
     if inside is None:
         return None
-    apart = [f"{name} ({depth})" for name, depth in inside.apart.items()]
+    apart = [f"{IN_WORDS.get(name, name)} ({depth})" for name, depth in inside.apart.items()]
     text = f"held inside {', '.join(apart)}" if apart else "no statement conflicts inside"
     text += f"; {len(inside.whole)} stayed whole" if inside.whole else ""
     text += f"; not before each row: {', '.join(inside.unseen)}" if inside.unseen else ""
