@@ -1,5 +1,6 @@
 """On a real Postgres: reduction misses no outcome. Schedules equal isolationtester's."""
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,11 @@ TABLES = """
     begin
         update one set n = n + 1 where id = of_id returning n into found_n;
         return found_n;
+    end $$;
+    create function bump_in_turn(of_id int) returns int language plpgsql as $$
+    begin
+        perform pg_advisory_xact_lock(1);
+        return bump(of_id);
     end $$;
     create function note() returns trigger language plpgsql as $$
     begin
@@ -60,6 +66,10 @@ STATEMENTS = [
     "select id from two order by id for share",
     "insert into log (what) values ('x')",
     "delete from one where n > 12",
+    "select bump_in_turn(2)",
+    "select pg_advisory_xact_lock(1)",
+    "select pg_advisory_xact_lock_shared(1)",
+    "select pg_try_advisory_xact_lock(1)",
 ]
 
 
@@ -91,14 +101,16 @@ async def explored(
     return coverage, runs
 
 
-def in_transaction(statements: list[str]) -> list[str]:
-    return ["begin", *statements, "commit"]
+def in_transaction(statements: list[str], begin: str = "begin") -> list[str]:
+    return [begin, *statements, "commit"]
 
 
 LINES = st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=2)
 PROGRAM = st.one_of(
     LINES,
     LINES.map(in_transaction),
+    LINES.map(functools.partial(in_transaction, begin="begin isolation level repeatable read")),
+    LINES.map(functools.partial(in_transaction, begin="begin isolation level serializable")),
     st.lists(st.sampled_from(STATEMENTS), min_size=1, max_size=1).map(lambda lines: ["begin", *lines, "rollback"]),
 )
 
@@ -122,6 +134,15 @@ TAKE = "select id from one where n < 15 for update skip locked"  # one row, or n
     ]
 )
 @example(programs=[["begin", "savepoint s", TAKE, "rollback to s", "commit"], [TAKE, "select sum(n) from one"]])
+@example(
+    programs=[["select bump_in_turn(2)"], ["begin", "select pg_advisory_xact_lock(1)", "select bump(2)", "commit"]]
+)
+@example(
+    programs=[
+        ["begin isolation level serializable", "select sum(n) from two", "commit", "select bump(2)"],
+        ["update two set n = 0 where id = 1", "select n from one"],
+    ]
+)
 @given(programs=st.lists(PROGRAM, min_size=2, max_size=3).filter(lambda programs: sum(map(len, programs)) <= 7))
 def test_reduction_never_changes_the_set_of_outcomes(
     programs: list[list[str]], tables: Database, await_: Await
