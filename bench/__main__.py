@@ -40,7 +40,7 @@ from tests.support.sessions import Sessions, SessionsSummary
 
 RACE = Path("scenarios/3-race/post-job-followup.yaml")
 STATEMENTS = 2000
-SCHEDULES = 200
+SCHEDULES = 600
 WORKERS_SECONDS = 10.0
 
 # Three sessions of three steps each that never wait for each other: 9! / 3!³ = 1,680 permutations.
