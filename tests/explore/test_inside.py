@@ -93,6 +93,13 @@ TABLES = """
         insert into marks values (j);
         return true;
     end $$;
+    create function take_then_count() returns bigint language sql as
+        'insert into marks select 1 where not exists (select from marks where job = 1); select count(*) from claims';
+    create function lock_and_pick() returns setof int language plpgsql as $$
+    begin
+        perform pg_advisory_xact_lock(1);
+        return query select pick();
+    end $$;
     create function noted() returns trigger language plpgsql as $$
     begin insert into log select 'n' where (select count(*) from log) < 2; return new; end $$;
     create trigger noted after insert on claims for each row execute function noted();
@@ -122,6 +129,8 @@ STATEMENTS = [
     ),
     "select id from jobs where sent is null order by id for update skip locked",
     "select count(*) from marks",
+    "select take_then_count()",
+    "select lock_and_pick()",
 ]
 
 
@@ -213,6 +222,8 @@ def test_what_is_left_out_is_told(tables: Database, await_: Await, monkeypatch: 
 @example(statements=[STATEMENTS[9], STATEMENTS[9]])
 @example(statements=[STATEMENTS[5], STATEMENTS[6]])
 @example(statements=[STATEMENTS[3], STATEMENTS[12]])
+@example(statements=[STATEMENTS[14], STATEMENTS[10]])
+@example(statements=[STATEMENTS[15], STATEMENTS[2]])
 @given(statements=st.lists(st.sampled_from(STATEMENTS), min_size=2, max_size=2))
 def test_reduction_misses_no_outcome_inside_statements_either(
     statements: list[str], tables: Database, await_: Await

@@ -1,13 +1,19 @@
 """Which functions a statement may call, and what it takes over from them."""
 
+from pathlib import Path
+
+import pytest
+
 from cronproof.postgres.functions import Functions
 from cronproof.postgres.instrumented import Function
+from cronproof.postgres.server.server import Server
+from tests.support.database import Await, database_with
 
 
-def function(name: str, body: str, *, language: str = "plpgsql", is_called_unseen: bool = False) -> Function:
+def function(name: str, body: str, *, language: str = "plpgsql", is_called_implicitly: bool = False) -> Function:
     source = f"begin {body} end" if language == "plpgsql" else body
     definition = f"create function {name}() returns int language {language} as $${source}$$"
-    return Function(name, language, True, source, definition, is_called_unseen)
+    return Function(name, language, True, source, definition, is_called_implicitly)
 
 
 LOOK = function("look", "return count(*) from marks;")
@@ -37,7 +43,7 @@ def test_whoever_makes_a_statement_up_may_call_anything() -> None:
 
 
 def test_what_a_trigger_or_a_view_calls_may_be_called_by_any_statement() -> None:
-    functions = Functions([LOOK, function("noted", "perform look(); return new;", is_called_unseen=True), TAKE])
+    functions = Functions([LOOK, function("noted", "perform look(); return new;", is_called_implicitly=True), TAKE])
 
     assert names(functions, "insert into jobs values (1)") == ["noted", "look"]
 
@@ -56,5 +62,52 @@ def test_a_function_without_its_points_is_not_transparent_for_its_callers() -> N
 
     assert functions.is_transparent("select look()")
     assert not functions.is_transparent("select turn()")
-    functions.have_points = False
+    functions.tables_have_points = False
     assert not functions.is_transparent("select look()")
+
+
+def test_after_a_statement_that_makes_functions_nothing_is_known_of_any() -> None:
+    functions = Functions([LOOK])
+
+    functions.note("create table later (id int)")
+    assert not functions.are_opaque("select look()")
+    functions.note("create or replace function later() returns int language sql as 'select 1'")
+    assert functions.are_opaque("select look()")
+
+
+def test_names_are_found_however_they_are_written() -> None:
+    functions = Functions([function("take$it", "null;"), function('a"b', "null;")])
+
+    assert names(functions, "select TAKE$IT()") == ["take$it"]
+    assert names(functions, 'select "a""b"()') == ['a"b']
+
+
+SCHEMA = """
+    create table jobs (id int, n int);
+    create function by_trigger() returns trigger language plpgsql as $$ begin return new; end $$;
+    create trigger called before insert on jobs for each row execute function by_trigger();
+    create function by_view() returns int language sql as 'select 1';
+    create view viewed as select by_view();
+    create function by_default() returns int language sql as 'select 1';
+    alter table jobs alter n set default by_default();
+    create function by_policy() returns boolean language sql as 'select true';
+    create policy allowed on jobs using (by_policy());
+    create function by_operator(int, int) returns int language sql as 'select 1';
+    create operator === (leftarg = int, rightarg = int, function = by_operator);
+    create function by_aggregate(int, int) returns int language sql as 'select 1';
+    create aggregate summed (int) (sfunc = by_aggregate, stype = int);
+    create function by_nobody() returns int language sql as 'select 1';
+"""
+
+
+@pytest.mark.postgres
+def test_the_server_says_what_is_called_by_something_that_is_no_function(
+    await_: Await, postgres: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "schema.sql"
+    file.write_text(SCHEMA)
+
+    with database_with([file], await_, postgres) as database:
+        called = {one.name for one in database.inside.functions if one.is_called_implicitly}
+
+    assert called == {"by_trigger", "by_view", "by_default", "by_policy", "by_operator", "by_aggregate"}

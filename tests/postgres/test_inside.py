@@ -135,6 +135,25 @@ def test_tables_that_are_made_later_have_points_and_nobody_switches_them_off(
     ]
 
 
+def test_a_table_that_becomes_a_partition_or_is_one_no_more_has_its_points_once(
+    made: Database, postgres: Server, await_: Await
+) -> None:
+    async def main() -> list[list[str]]:
+        async with await connect(postgres, dbname=made.name) as connection:
+            backend = Backend(connection, made)
+            await connection.execute("create table whole (id int primary key) partition by range (id)")
+            await connection.execute("create table part (like whole including all)")
+            await connection.execute("alter table whole attach partition part for values from (0) to (9)")
+            attached = await backend.held_at("insert into whole values (1)")
+            await connection.execute("alter table whole detach partition part")
+            return [attached, await backend.held_at("insert into part values (2)")]
+
+    assert await_(main()) == [
+        ["INSERT whole … snapshot taken", "INSERT part … before row 1"],
+        ["INSERT part … snapshot taken", "INSERT part … before row 2"],
+    ]
+
+
 def test_rows_that_are_not_wanted_are_named_and_passed(made: Database, postgres: Server, await_: Await) -> None:
     async def main() -> tuple[list[str], list[str]]:
         async with await connect(postgres, dbname=made.name) as connection:

@@ -204,3 +204,31 @@ def test_a_block_of_code_gets_calls_like_a_function() -> None:
 )
 def test_other_statements_stay_as_they_are(statement: str) -> None:
     assert instrument_block(statement) == statement
+
+
+@pytest.mark.parametrize(
+    ("source", "is_transparent"),
+    [
+        ("insert into a values (1)", True),
+        ("insert into a select * from b; update b set n = 1", True),
+        ("insert into a values (1); select count(*) from b", False),
+        ("select count(*) from b; insert into a values (1)", False),
+    ],
+)
+def test_each_statement_of_an_sql_function_takes_a_snapshot_of_its_own(source: str, is_transparent: bool) -> None:
+    assert sql(source).is_transparent is is_transparent
+
+
+@pytest.mark.parametrize(
+    ("source", "is_opaque"),
+    [
+        ("begin perform 1; end", False),
+        ("begin perform pg_advisory_xact_lock(1); end", False),
+        ("begin perform pg_advisory_lock(1); end", True),
+        ("begin perform 1; exception -- if it is there\n when unique_violation then null; end", True),
+        ("begin perform 1; -- set_config would be another way\n end", False),
+        ("begin if to_regclass('a') is null then return; end if; end", True),
+    ],
+)
+def test_a_function_that_does_what_no_lock_shows_is_opaque(source: str, is_opaque: bool) -> None:
+    assert plpgsql(source).is_opaque is is_opaque

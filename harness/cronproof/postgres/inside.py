@@ -46,15 +46,15 @@ class Inside:
         """Creates the points, unless they are there."""
         if self._is_installed:
             return
-        self._is_installed = True
         literals = {name: sql.Literal(number) for name, number in CLASSES.items()}
         await self.control.execute(sql.SQL(_SQL["points"]).format(**literals, last=sql.Literal(LAST)))
-        created = await (await self.control.execute(_SQL["tables"].encode())).fetchall()
-        self.functions.have_points = all(was_created for (was_created,) in created)
+        ((have_points,),) = await (await self.control.execute(b"select cronproof_points.put_on_all()")).fetchall()
+        self.functions.tables_have_points = have_points
         await self._may_create(_SQL["later"].encode())
         for function in self.functions:
             if function.instrumented and not await self._may_create(function.instrumented.encode()):
                 self.functions.without_points.add(function)
+        self._is_installed = True
 
     async def _may_create(self, statement: bytes) -> bool:
         """Whether points can be created. What is of another owner goes without."""

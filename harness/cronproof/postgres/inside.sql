@@ -87,8 +87,8 @@ end
 $$;
 
 -- Puts points on a table, or switches on what has been switched off. They fire in every session, those of
--- replication too, and after all others, since triggers fire in the order of their names' bytes. Partitions get
--- the triggers for rows from their parent. Returns false where the login may not do so.
+-- replication too, and after all others, since triggers fire in the order of their names' bytes. A partition gets
+-- the trigger for rows from its parent, and must not have one of its own. Returns false where it cannot be done.
 create function cronproof_points.put_on(target oid) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -101,15 +101,22 @@ declare
         from pg_index as i join pg_attribute as a on a.attrelid = target and a.attnum = any (i.indkey)
         where i.indrelid = target and i.indisprimary
     );
+    own text := {last} || 'cronproof_rows_' || target;
+    is_partition boolean := (select c.relispartition from pg_class as c where c.oid = target);
     name text;
     made text;
 begin
+    if is_partition and exists (select from pg_trigger as t where t.tgrelid = target and t.tgname = own) then
+        execute format('drop trigger %I on %s', own, of_table);
+    end if;
     for name, made in values
         ({last} || 'cronproof_name', 'insert or update or delete on %s for each statement execute function cronproof_points.at_statement()'),
         ({last} || 'cronproof_truncated', 'truncate on %s for each statement execute function cronproof_points.at_statement()'),
-        ({last} || 'cronproof_rows', 'insert or update or delete on %s for each row execute function cronproof_points.at_row(%s)')
+        (own, 'insert or update or delete on %s for each row execute function cronproof_points.at_row(%s)')
     loop
-        if not exists (select from pg_trigger as t where t.tgrelid = target and t.tgname = name) then
+        if not (name = own and is_partition)
+            and not exists (select from pg_trigger as t where t.tgrelid = target and t.tgname = name)
+        then
             execute format('create trigger %I before ', name) || format(made, of_table, keys);
         end if;
     end loop;
@@ -120,25 +127,33 @@ begin
         execute format('alter table only %s enable always trigger %I', of_table, name);
     end loop;
     return true;
-exception when insufficient_privilege then
+exception when others then
     return false;
+end
+$$;
+
+-- Puts points on all tables of the application. Returns whether all have them.
+create function cronproof_points.put_on_all() returns boolean
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce((
+        select bool_and(cronproof_points.put_on(found.oid))
+        from (
+            select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+                and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'cronproof', 'cronproof_points')
+                and not exists (
+                    select from pg_depend as d
+                    where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+                )
+            order by c.relispartition, n.nspname, c.relname  -- a partition comes after the table that it belongs to
+        ) as found
+    ), true);
 end
 $$;
 
 -- Migrations may take the right to execute new functions away by default.
 grant execute on all functions in schema cronproof_points to public
-
--- name: tables
--- Puts points on all tables of the application. A partition comes after the table that it belongs to.
-select cronproof_points.put_on(c.oid)
-from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and c.relpersistence <> 't'
-    and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'cronproof', 'cronproof_points')
-    and not exists (
-        select from pg_depend as d
-        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
-    )
-order by c.relispartition, n.nspname, c.relname
 
 -- name: later
 -- Puts points on tables that the application makes later, and again where it switches them off. Before it
@@ -153,14 +168,8 @@ $$;
 
 create function cronproof_points.at_ddl_end() returns event_trigger
 language plpgsql set cronproof_points.is_changing = 'yes' as $$
-declare
-    made record;
 begin
-    for made in select * from pg_catalog.pg_event_trigger_ddl_commands() loop
-        if made.object_type = 'table' and made.schema_name not in ('pg_temp', 'cronproof', 'cronproof_points') then
-            perform cronproof_points.put_on(made.objid);
-        end if;
-    end loop;
+    perform cronproof_points.put_on_all();
 end
 $$;
 
@@ -177,7 +186,8 @@ grant execute on all functions in schema cronproof_points to public
 -- that is no function calls it, such as a trigger, a view or a default.
 select p.proname, l.lanname, p.provolatile = 'v', coalesce(p.prosrc, ''), pg_get_functiondef(p.oid), exists (
     select from pg_depend as d
-    where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid <> 'pg_proc'::regclass
+    where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid
+        and (d.classid <> 'pg_proc'::regclass or exists (select from pg_aggregate as a where a.aggfnoid = d.objid))
 )
 from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace join pg_language as l on l.oid = p.prolang
 where p.prokind in ('f', 'p')

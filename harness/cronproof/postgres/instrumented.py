@@ -17,6 +17,8 @@ from pglast import ast
 from pglast.parser import ParseError, Token, scan
 from pglast.visitors import Visitor
 
+from cronproof.postgres.proxy.footprints import HIDES_FROM_LOCKS
+
 # PL/pgSQL's own words are names to the scanner, so words are compared.
 _BEGIN_STATEMENTS = frozenset({";", "begin", "then", "else", "loop"})
 # What follows where a statement could begin, but does not, or begins with others that get their own calls.
@@ -32,14 +34,8 @@ _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStm
 # With these, REST APIs put a function's rows into one value.
 _OF_JSON = frozenset({"json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "coalesce", "count"})
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
-# What releases locks early, or reads or does what no lock shows.
-_HIDES_FROM_LOCKS = re.compile(
-    r"""\b exception \s+ when \b | \b (
-        pg_ (?! (catalog | sleep | advisory_xact_lock | advisory_xact_lock_shared | temp | trigger_depth | typeof) \b) \w+
-        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | notify | listen | isolation
-    ) \b""",
-    re.IGNORECASE | re.VERBOSE,
-)
+# What a function can do beyond what a single statement can: release locks early, notify, change the isolation.
+_HIDES_FROM_LOCKS = re.compile(r"\bexception\s+when\b|\b(notify|listen|isolation)\b", re.IGNORECASE)
 
 
 Call = tuple[int, str]
@@ -55,14 +51,16 @@ class Function:
     is_volatile: bool
     source: str
     definition: str
-    is_called_unseen: bool = False
+    is_called_implicitly: bool = False
     """Whether something that is no function calls it, such as a trigger, a view or a default."""
 
     @functools.cached_property
     def is_opaque(self) -> bool:
         """Whether it touches what no lock shows."""
-        is_known = self.language in {"plpgsql", "sql"}
-        return not is_known or _HIDES_FROM_LOCKS.search(self.source or self.definition) is not None
+        if self.language not in {"plpgsql", "sql"}:
+            return True
+        text = _without_comments(self.source or self.definition)
+        return any(pattern.search(text) is not None for pattern in (_HIDES_FROM_LOCKS, HIDES_FROM_LOCKS))
 
     @functools.cached_property
     def is_transparent(self) -> bool:
@@ -77,12 +75,13 @@ class Function:
             statements = [raw.stmt for raw in pglast.parse_sql(self.source)]
         except ParseError:
             return False
-        return any(map(_writes, statements)) or not any(map(_reads, statements))
+        # Each takes a snapshot of its own. If it writes, what it has read counts up to the point before its write.
+        return all(_writes(statement) or not _reads(statement) for statement in statements)
 
     @functools.cached_property
     def reads_unseen(self) -> bool:
         """Whether it reads tables by a snapshot that is older than its locks on them: that of the statement
-        which calls it or, in an SQL function of several statements, that of the first.
+        which calls it. An SQL function of several statements counts as one, too.
         """
         if self.language == "plpgsql":
             return not self.is_volatile and _has_sql(self.source)
@@ -129,6 +128,16 @@ class Function:
 def _with_calls(source: str, calls: Sequence[Call]) -> str:
     for place, call in reversed(calls):
         source = f"{source[:place]} {call}{source[place:]}"
+    return source
+
+
+def _without_comments(source: str) -> str:
+    try:
+        comments = [token for token in scan(source) if token.name in _COMMENTS]
+    except ParseError:
+        return source
+    for token in reversed(comments):
+        source = f"{source[: token.start]} {source[token.end + 1 :]}"
     return source
 
 

@@ -23,6 +23,9 @@ Before = Literal["start", "write"] | Kind
 class Functions(Protocol):
     """The functions that a statement may call."""
 
+    def note(self, statement: str) -> None:
+        """Notes that it is executed."""
+
     def are_opaque(self, statement: str) -> bool:
         """Whether its functions touch what no lock shows."""
 
@@ -77,8 +80,8 @@ class Arrival:
 
     @property
     def row(self) -> str:
-        """The row: its table and its key."""
-        return f"{self.target} {self.key}"
+        """The row: its table and its key. Without a key it is told by its number, unless it is a new one."""
+        return f"{self.target} {self.key or (f'no. {self.number}' if self.verb != 'INSERT' else '')}"
 
     @property
     def point(self) -> Point:

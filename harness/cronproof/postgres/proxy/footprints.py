@@ -26,11 +26,15 @@ from cronproof.postgres.proxy.wire import Execution
 
 Kind = Literal["dml", "begin", "end", "session", "other"]
 
-# Functions by which a query can read or do what no lock of its transaction shows.
-_HIDES_FROM_LOCKS = re.compile(
-    r"\b(pg_(?!catalog\b|sleep\b|advisory_xact_lock(_shared)?\b)\w+|lo_\w+|dblink\w*|set_config|txid_\w+|setval|lastval|information_schema)",
-    re.IGNORECASE,
+HIDES_FROM_LOCKS = re.compile(
+    r"""\b (
+        pg_ (?! (catalog | sleep | temp | trigger_depth | typeof | advisory_xact_lock | advisory_xact_lock_shared) \b) \w+
+        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | information_schema
+        | to_reg \w+ | has_ \w+ _privilege | query_to_xml \w* | ts_stat
+    ) \b""",
+    re.IGNORECASE | re.VERBOSE,
 )
+"""Functions by which a query can read or do what no lock of its transaction shows."""
 # READ COMMITTED is the default, which some drivers still name.
 _ISOLATION = re.compile(r"\bisolation\b(?!\s+level\s+read\s+committed\b)|_isolation\b", re.IGNORECASE)
 _TRANSACTION: dict[str, Kind] = {
@@ -54,7 +58,7 @@ def kind_of(sql: str) -> Kind:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
         return "other"
-    if len(statements) != 1 or _HIDES_FROM_LOCKS.search(sql) or find_isolation(sql) == "session":
+    if len(statements) != 1 or HIDES_FROM_LOCKS.search(sql) or find_isolation(sql) == "session":
         return "other"
     match statements[0].stmt:
         case ast.SelectStmt(intoClause=None) | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
@@ -90,6 +94,8 @@ def find_isolation(text: str) -> Isolation | None:
     except (pglast.parser.ParseError, ValueError):
         return "session"
     match statements:
+        case [ast.SelectStmt() | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt()]:
+            return "session" if "set_config" in text.lower() else None
         case [ast.TransactionStmt()] | [ast.VariableSetStmt(name="TRANSACTION" | "transaction_isolation")]:
             return "transaction"
         case _:

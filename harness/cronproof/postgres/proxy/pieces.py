@@ -39,6 +39,8 @@ class Pieces:
         self._session = session
         self._depth: Depth | None = None
         self._statement = ""
+        self._is_single = True
+        """Whether it is one statement. Later ones of a batch take snapshots that no point comes before."""
         self._begin: Before = "start"
         """Where the current piece began."""
         self._is_first = True
@@ -63,6 +65,7 @@ class Pieces:
         holder, gate = route.holder, route.gate
         self._depth, self._is_first, self._rows = None, True, 0
         self._statement = ";\n".join(execution.sql for execution in executes)
+        self._is_single = len(executes) == 1
         if holder is None:
             return
         if depth is not None or gate.wants_footprint:
@@ -71,7 +74,7 @@ class Pieces:
             locks_unseen = any(footprints.locks_rows(execution.sql) for execution in executes)
             gate.record_statement(is_divisible=is_divisible, locks_unseen=locks_unseen)
             self._depth = depth if is_divisible else None
-            self._begin = holder.functions.begin_of(self._statement) if len(executes) == 1 else "start"
+            self._begin = holder.functions.begin_of(self._statement) if self._is_single else "start"
         await holder.hold(self._session.pid, self._depth)
 
     def put_points(self, batch: list[bytes]) -> list[bytes]:
@@ -104,6 +107,9 @@ class Pieces:
         session = self._session
         while True:
             found = await self._arrivals.get()
+            if found.kind == "command" and self._is_first:  # nothing has happened since it was released
+                await self._let_go(found)
+                continue
             await self._observe(found)
             self.is_held = True
             arriving = asyncio.ensure_future(session.route.gate.arrive(session.owner, found.point, session))
@@ -116,19 +122,21 @@ class Pieces:
             if arriving.cancelled():  # the statement has ended where it was held
                 continue
             arriving.result()
-            if session.route.holder is not None:
-                await session.route.holder.let_go(session.pid, rows=self._stops_at_next_row(found))
+            await self._let_go(found)
 
     def end(self) -> None:
         """Notes that the statement has failed. If it was held, it is at that point no more."""
         if self._arriving is not None:
             self._arriving.cancel()
 
-    def _stops_at_next_row(self, found: Arrival) -> bool:
-        """Whether it is held before the next row after a point. The first row of a statement matters if
-        that is a transaction of its own: nobody else sees later what it has locked.
+    async def _let_go(self, found: Arrival) -> None:
+        """Lets it go on from a point. It stops before the next row if that is wanted, or if it is the first row
+        of a statement that is a transaction of its own: nobody else sees later what that has locked.
         """
-        return self._depth == "rows" or (found.kind != "row" and not self._session.in_transaction)
+        session = self._session
+        rows = self._depth == "rows" or (found.kind != "row" and not session.in_transaction)
+        if session.route.holder is not None:
+            await session.route.holder.let_go(session.pid, rows=rows)
 
     async def _observe(self, found: Arrival) -> None:
         """Records what the statement has touched since its last point, if the gate asks."""
@@ -141,7 +149,7 @@ class Pieces:
         functions, statement = observer.functions, self._statement
         if session.is_separate and not (begin in {"start", "write", "code"} and functions.reads_unseen(statement)):
             touched, session.transaction = await observer.piece(
-                session.pid, begin, found.kind, is_transparent=functions.is_transparent(statement)
+                session.pid, begin, found.kind, is_transparent=self._is_single and functions.is_transparent(statement)
             )
         gate.record_footprint(touched)
 
@@ -156,7 +164,7 @@ class Pieces:
             session.pid,
             self._begin,
             None,
-            is_transparent=observer.functions.is_transparent(self._statement),
+            is_transparent=self._is_single and observer.functions.is_transparent(self._statement),
             goes_on=session.in_transaction,
         )
 

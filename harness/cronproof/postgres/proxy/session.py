@@ -207,6 +207,8 @@ class ProxySession:
             if self._isolation != "session":
                 self._isolation = footprints.find_isolation(execution.sql) or self._isolation
             self.state.apply(execution.sql)
+            if self.route.observer is not None:
+                self.route.observer.functions.note(execution.sql)
 
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
         """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
