@@ -76,9 +76,16 @@ def test_an_instance_is_held_inside_a_statement_until_its_next_step_begins_there
 
     moments = make_timeline(inside).moments
 
-    assert [(moment.is_inside, moment.inside) for moment in moments] == [
-        (False, ["A"]),
-        (False, ["A", "B"]),
-        (True, ["B"]),
-        (True, []),
+    assert [(moment.is_inside, moment.inside, moment.is_held) for moment in moments] == [
+        (False, ["A"], True),
+        (False, ["A", "B"], True),
+        (True, ["B"], False),
+        (True, [], False),
     ]
+
+
+def test_another_channel_of_who_is_held_inside_a_statement_is_not() -> None:
+    row = Point("inside", "UPDATE jobs … before row 32")
+    two = growing({"steps": Step("A", CLAIM)}, {"steps": Step("A", CLAIM, channel=2)}, {"steps": Step("A", row)})
+
+    assert [moment.is_held for moment in make_timeline(two).moments] == [True, False, False]

@@ -42,6 +42,8 @@ class Moment:
     """Whether it begins at a point inside a statement."""
     inside: Sequence[str] = ()
     """The instances that are held inside a statement after it."""
+    is_held: bool = False
+    """Whether it leads to a point inside its statement."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def make_timeline(after_each_step: Sequence[Evidence]) -> Timeline:
             list(_notes(before, after)),
             is_fault=after.steps[-1].fault is not None,
             is_inside=after.steps[-1].point.kind == "inside",
-            inside=_find_held([later.steps[-1] for later in after_each_step], number),
+            inside=sorted({instance for instance, _ in _find_held(after_each_step, number)}),
+            is_held=(after.steps[-1].instance, after.steps[-1].channel) in _find_held(after_each_step, number),
         )
         for number, (before, after) in enumerate(zip([nothing, *after_each_step], after_each_step, strict=False))
     ]
@@ -106,10 +109,11 @@ def _step(step: Step) -> str:
     return step_name(step.point) + channel + (f" [{step.fault}]" if step.fault else "")
 
 
-def _find_held(steps: Sequence[Step], number: int) -> list[str]:
-    """Returns the instances that are held inside a statement after a step: their next one begins there."""
-    following = {(step.instance, step.channel): step for step in reversed(steps[number + 1 :])}
-    return sorted({step.instance for step in following.values() if step.point.kind == "inside"})
+def _find_held(after_each_step: Sequence[Evidence], number: int) -> set[tuple[str, int]]:
+    """Returns the channels that are held inside a statement after a step: their next one begins there."""
+    later = [after.steps[-1] for after in after_each_step[number + 1 :]]
+    following = {(step.instance, step.channel): step for step in reversed(later)}
+    return {channel for channel, step in following.items() if step.point.kind == "inside"}
 
 
 def _notes(before: Evidence, after: Evidence) -> Iterator[Note]:

@@ -72,9 +72,9 @@ def test_a_timeline_has_a_column_for_each_instance() -> None:
 
 def test_a_statement_inside_which_somebody_is_held_is_a_bar() -> None:
     moments = [
-        Moment("A", "insert marks", [], inside=["A"]),
-        Moment("B", "insert marks", [], inside=["A", "B"]),
-        Moment("A", "snapshot taken", [], is_inside=True, inside=["A", "B"]),
+        Moment("A", "insert marks", [], inside=["A"], is_held=True),
+        Moment("B", "insert marks", [], inside=["A", "B"], is_held=True),
+        Moment("A", "snapshot taken", [], is_inside=True, inside=["A", "B"], is_held=True),
         Moment("B", "snapshot taken", [], is_inside=True, inside=["A"]),
         Moment("A", "before row 32", [], is_inside=True),
         Moment("B", "commit", []),

@@ -58,7 +58,7 @@ def test_a_wait_ends_with_the_first_sign_of_life() -> None:
 
 def test_an_instance_is_held_inside_a_statement() -> None:
     moments = [
-        Moment("A", "insert", [], inside=["A"]),
+        Moment("A", "insert", [], inside=["A"], is_held=True),
         Moment("B", "insert", [], inside=["A"]),
         Moment("A", "snapshot taken", [], is_inside=True),
         Moment("A", "commit", []),

@@ -81,7 +81,6 @@ def draw_timeline(timeline: Timeline) -> Iterator[str]:
 
 def of_bar(moment: Moment) -> str:
     """Returns the part of a statement's bar that stands before a step; empty if it is whole."""
-    is_held = moment.instance in moment.inside
     if moment.is_inside:
-        return "├ " if is_held else "└ "
-    return "┌ " if is_held else ""
+        return "├ " if moment.is_held else "└ "
+    return "┌ " if moment.is_held else ""

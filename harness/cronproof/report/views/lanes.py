@@ -49,7 +49,7 @@ def make_rows(timeline: Timeline, beside: Timeline | None = None) -> list[Row]:
         places = []
         for name in timeline.instances:
             if name == moment.instance:
-                is_piece = moment.is_inside or name in moment.inside
+                is_piece = moment.is_inside or moment.is_held
                 places.append(Place(name, "acts", begins.get(name, ()), is_first=name in begins, is_piece=is_piece))
             elif name in waiting or name in begins:
                 places.append(Place(name, "waits", waiting.get(name) or begins[name]))

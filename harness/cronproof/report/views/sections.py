@@ -197,7 +197,7 @@ def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
 
 
 ALWAYS = (
-    "A single statement of Postgres is never interrupted: what happens inside it is not explored.",
+    "What happens inside a statement of Postgres is explored where statements conflict, and `select … for update` is one step.",
     f"{TITLES} are stand-ins that behave as documented; no real message was sent.",
     "More instances, other rows, or more faults in one execution than a scenario names are not covered.",
 )
