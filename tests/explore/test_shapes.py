@@ -1,5 +1,7 @@
 """Sixty claims: what two connections show that nobody controls, the exploration has, and what it adds can be replayed.
 
+Of a batch that two divide (`shares_batches`) it has less, of which none is wrong.
+
 `make stress` does it with 20,000 trials and 100 replays of each.
 """
 
@@ -38,6 +40,7 @@ REMEMBERED = [
     b"insert into queue values (32)",
     b"insert into queue values (33)",
     b"insert into last_jobs values (1, 0)",
+    b"insert into leases values (32, '2000-01-01')",
 ]
 
 
@@ -60,7 +63,7 @@ def test_the_exploration_has_what_hammering_shows_and_what_it_adds_is_replayed(
         script = await tables.script([TENANT, *(JOB % number for number in jobs), *REMEMBERED])
         sessions = Sessions(tables, {"A": shape.claim, "B": shape.claim}, script, [])
         async with sessions.opened():
-            explored = await explore(sessions)
+            explored = await explore(sessions, shape)
             hammered = await hammer(tables, script, shape)
 
             assert hammered <= explored.keys() or shape.shares_batches
@@ -72,7 +75,7 @@ def test_the_exploration_has_what_hammering_shows_and_what_it_adds_is_replayed(
     await_(main())
 
 
-async def explore(sessions: Sessions) -> dict[str, ExecutedSchedule]:
+async def explore(sessions: Sessions, shape: Shape) -> dict[str, ExecutedSchedule]:
     """A schedule of each outcome."""
     found: dict[str, ExecutedSchedule] = {}
 
@@ -84,7 +87,7 @@ async def explore(sessions: Sessions) -> dict[str, ExecutedSchedule]:
 
     strategy = explorer.make_strategy("all", ["A", "B"], inside="conflicts")
     coverage, _ = await explorer.explore(strategy, "all", execute, deadline=math.inf, progress=lambda _: None)
-    assert coverage.complete
+    assert coverage.exhausted or not shape.is_right
     return found
 
 
