@@ -107,7 +107,7 @@ class TakingApart:
 
     @property
     def exhaustive(self) -> bool:
-        """Whether all schedules were explored in which instances are held inside statements, all at a time."""
+        """Whether no schedule was left out, neither by the limit nor by holding two instances at a time."""
         return not self._is_cut_off and not (self._apart and any(self._last))
 
     def take(self, at_most: int) -> Sequence[WorkItem]:

@@ -63,7 +63,7 @@ class Catalog:
     sequences: tuple[NumberSequence, ...]
     functions: tuple[Function, ...]
     opaque: str | None = None
-    """Why locks show of no statement everything that it touches; None if they do of some."""
+    """Why the footprint of every statement is unknown; None if those of some are known."""
     generated: Mapping[Table, Collection[str]] = field(default_factory=dict)
     """The columns that Postgres computes."""
     defaults: Mapping[str, Collection[str]] = field(default_factory=dict)

@@ -80,7 +80,7 @@ n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') and c.relpersi
 order by 1, 2
 
 -- name: opaque
--- Why locks show of no statement everything that it touches.
+-- Why the footprint of every statement is unknown.
 select format('the extension %s can do what locks do not show', extname)
 from pg_extension
 where extname not in (

@@ -4,9 +4,10 @@ Until it ends, a transaction holds a lock on every table that it read or wrote, 
 triggers and foreign keys. So the locks are read before the transaction can end. If a statement is
 its own transaction, the Sync that would end it is held back.
 
-If locks do not show everything, the footprint is everything. That is so after errors (which
-release locks), and for notifications, savepoints, other statements than DML, unknown kinds of locks and
-advisory locks that do not last until the transaction ends, also in functions. `Catalog.opaque` is the reason if it is so for every statement.
+If locks do not show everything, the footprint is everything. That is so after errors, which release
+locks. It is so for notifications, savepoints, other statements than DML, unknown kinds of locks, and
+advisory locks that do not last until the transaction ends, also in functions. `Catalog.opaque` says
+why it is so for every statement, if it is.
 """
 
 import functools
@@ -168,7 +169,7 @@ class Observer:
     deferred: bool
     """Whether the database has constraints that are checked only when a transaction ends."""
     opaque: bool
-    """Whether locks show of no statement everything that it touches."""
+    """Whether the footprint of every statement is unknown."""
     keyed: Mapping[str, KeyedTable]
     """The tables where a statement that names its rows touches no others."""
     functions: Functions
