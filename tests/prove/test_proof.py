@@ -86,7 +86,7 @@ def test_a_proof_that_is_killed_leaves_no_process() -> None:
 
 
 def test_a_name_that_nothing_has_is_told(cronproof: Cronproof) -> None:
-    done = cronproof("prove", "nobody")
+    done = cronproof("prove", "nothing_of_the_kind")
 
     assert done.returncode == 2
-    assert done.stderr == "cronproof: nothing is named 'nobody'; docs/proof.md has all names\n"
+    assert done.stderr == "cronproof: nothing is named 'nothing_of_the_kind'; docs/proof.md has all names\n"
