@@ -29,7 +29,7 @@ verify: $(READY)  ## verify every scenario against the reference crons, on an em
 test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready) $(if $(CHROMIUM),.venv/.browser)  ## the tests of cronproof itself
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not examples and not slow"
 
-prove: $(READY)  ## prove that the checks catch what they claim to, and run the slow tests; about ten minutes
+prove: $(READY)  ## prove that the checks catch what they claim to, and run the slow tests; a quarter of an hour
 	$(BIN)/cronproof prove
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
 
