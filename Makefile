@@ -33,7 +33,7 @@ prove: $(READY)  ## prove that the checks catch what they claim to, and run the 
 	$(BIN)/cronproof prove
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
 
-stress: $(READY)  ## hammer sixty claims without control, 20,000 times each: what it shows the exploration must have; half an hour
+stress: $(READY)  ## hammer sixty claims without control, 20,000 times each: what it shows the exploration must have; an hour
 	CRONPROOF_TRIALS=20000 CRONPROOF_REPLAYS=100 $(BIN)/pytest --numprocesses auto --dist worksteal -o faulthandler_timeout=3600 -m slow tests/explore/test_shapes.py tests/prove/test_shapes.py
 
 built: $(EXAMPLES) $(LITE)/node_modules/.ready $(FORMATS)/node_modules/.ready .venv/.browser
