@@ -85,10 +85,12 @@ def make_timeline(after_each_step: Sequence[Evidence]) -> Timeline:
             list(_notes(before, after)),
             is_fault=after.steps[-1].fault is not None,
             is_inside=after.steps[-1].point.kind == "inside",
-            inside=sorted({instance for instance, _ in _find_held(after_each_step, number)}),
-            is_held=(after.steps[-1].instance, after.steps[-1].channel) in _find_held(after_each_step, number),
+            inside=sorted({instance for instance, _ in held}),
+            is_held=(after.steps[-1].instance, after.steps[-1].channel) in held,
         )
-        for number, (before, after) in enumerate(zip([nothing, *after_each_step], after_each_step, strict=False))
+        for before, after, held in zip(
+            [nothing, *after_each_step], after_each_step, _find_held(after_each_step), strict=False
+        )
     ]
     return Timeline([i.name for i in after_each_step[-1].instances], moments)
 
@@ -109,11 +111,17 @@ def _step(step: Step) -> str:
     return step_name(step.point) + channel + (f" [{step.fault}]" if step.fault else "")
 
 
-def _find_held(after_each_step: Sequence[Evidence], number: int) -> set[tuple[str, int]]:
-    """Returns the channels that are held inside a statement after a step: their next one begins there."""
-    later = [after.steps[-1] for after in after_each_step[number + 1 :]]
-    following = {(step.instance, step.channel): step for step in reversed(later)}
-    return {channel for channel, step in following.items() if step.point.kind == "inside"}
+def _find_held(after_each_step: Sequence[Evidence]) -> list[set[tuple[str, int]]]:
+    """Returns, for each step, the channels that are held inside a statement after it: their next one begins there."""
+    held: set[tuple[str, int]] = set()
+    found = []
+    for after in reversed(after_each_step):
+        found.append(set(held))
+        step = after.steps[-1]
+        held.discard((step.instance, step.channel))
+        if step.point.kind == "inside":
+            held.add((step.instance, step.channel))
+    return found[::-1]
 
 
 def _notes(before: Evidence, after: Evidence) -> Iterator[Note]:
