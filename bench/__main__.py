@@ -133,10 +133,7 @@ async def sessions(postgres: Server) -> None:
     """(b) The same SQL in Postgres' own isolation tester."""
     with tempfile.TemporaryDirectory() as folder:
         async with lifecycle.create_database(postgres) as database:
-            file = Path(folder) / "counters.sql"
-            file.write_text(COUNTERS)
-            await database.migrate([file])
-            await database.prepare()
+            await make_counters(database, Path(folder))
             script = await database.script(COUNTER_ROWS)
             every, every_seconds = await explored(database, script, "all-unreduced")
             reduced, reduced_seconds = await explored(database, script, "all")
@@ -153,16 +150,21 @@ async def sessions(postgres: Server) -> None:
     )
 
 
+async def make_counters(database: Database, folder: Path) -> None:
+    """Creates the table of counters."""
+    file = folder / "counters.sql"
+    file.write_text(COUNTERS)
+    await database.migrate([file])
+    await database.prepare()
+
+
 async def pieces(postgres: Server) -> None:
     """(h) What a piece of a statement costs over a whole one."""
     # Each of a row of its own, so that nobody waits. Taken apart, a statement is three steps.
     statements = [f"update counters set n = n + 1 where id + 0 = {number}" for number in (1, 2)]  # noqa: S608  (none comes from outside)
     with tempfile.TemporaryDirectory() as folder:
         async with lifecycle.create_database(postgres) as database:
-            file = Path(folder) / "counters.sql"
-            file.write_text(COUNTERS)
-            await database.migrate([file])
-            await database.prepare()
+            await make_counters(database, Path(folder))
             await database.inside.install()
             script = await database.script([b"insert into counters values (1, 0), (2, 0)"])
             whole = await step_seconds(database, script, [[one] * 9 for one in statements], "none")
