@@ -147,7 +147,7 @@ def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFac
 async def explored(
     database: Database, statements: Sequence[str], name: str, inside: Choice, at_most: float = math.inf
 ) -> Coverage:
-    programs = {instance: [statement] for instance, statement in zip("ABC", statements, strict=False)}
+    programs = {instance: statement.split("\n") for instance, statement in zip("ABC", statements, strict=False)}
     sessions = Sessions(database, programs, await database.script(ROWS), ["jobs", "marks", "claims"])
     async with sessions.opened():
         search = explorer.make_strategy(name, list(programs), inside=inside)
@@ -170,6 +170,17 @@ def test_what_two_whole_statements_never_show_is_found_inside_them(
     assert (len(whole.outcomes), len(conflicts.outcomes)) == (2, 3)
     assert conflicts.inside is not None
     assert list(conflicts.inside.apart.values()) == ["pieces"]
+
+
+def test_a_function_that_the_application_creates_is_taken_apart(tables: Database, await_: Await) -> None:
+    body = "begin if not exists (select from marks) then insert into marks values (1); end if; end"
+    program = f"create or replace function pg_temp.later() returns void language plpgsql as $${body}$$\nselect pg_temp.later()"
+
+    conflicts = await_(explored(tables, [program] * 2, "all", "conflicts"))
+
+    assert conflicts.inside is not None
+    assert "select later()" in conflicts.inside.apart
+    assert len(conflicts.outcomes) == 2
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,67 @@ def test_a_function_without_its_points_is_not_transparent_for_its_callers() -> N
     assert not functions.is_transparent("select look()")
 
 
-def test_after_a_statement_that_makes_functions_nothing_is_known_of_any() -> None:
+def test_functions_that_the_application_creates_count_from_then_on() -> None:
     functions = Functions([LOOK])
 
-    functions.note("create table later (id int)")
+    functions.note("create function later() returns int language sql as $$select look()$$; select later()")
+    functions.note("create or replace function locked() returns void language sql as $$select pg_advisory_lock(1)$$")
+
+    assert names(functions, "select later()") == ["later", "look"]
+    assert functions.are_opaque("select locked()")
+    assert not functions.are_opaque("select later()")
+    functions.note("create or replace function later() returns int language c as 'a', 'b'")
+    assert functions.are_opaque("select later()")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table kept (at int default look())",
+        "create trigger kept before insert on jobs for each row execute function look()",
+        "create view kept as select look()",
+        "alter table jobs add check (look() > 0)",
+        "create index on jobs (look())",
+    ],
+)
+def test_what_calls_functions_unasked_may_be_created_later(statement: str) -> None:
+    functions = Functions([LOOK, TAKE])
+
+    functions.note(statement)
+
+    assert names(functions, "insert into jobs values (1)") == ["look"]
+    functions.note(statement)
+    assert len(list(functions)) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "do $$ begin create function later() returns int language sql as 'select 1'; end $$",
+        "select deploy()",
+        "create trigger half",
+    ],
+)
+def test_what_nobody_has_seen_created_may_be_called_by_any_statement(statement: str) -> None:
+    functions = Functions([LOOK, function("deploy", "execute 'create trigger ' || name;")])
+
     assert not functions.are_opaque("select look()")
-    functions.note("create or replace function later() returns int language sql as 'select 1'")
+    functions.note(statement)
     assert functions.are_opaque("select look()")
+
+
+def test_points_are_put_into_what_is_created_once_others_have_theirs() -> None:
+    functions = Functions([])
+    create = "create function take() returns void language plpgsql as $$ begin insert into marks values (1); end $$"
+    assert functions.put_points(create) == create
+
+    functions.have_points = True
+
+    assert "cronproof_points.reach(" in functions.put_points(create)
+    quoted = "create function put() returns void language plpgsql as 'begin insert into marks values (1); end'"
+    assert functions.put_points(quoted) == quoted
+    functions.note(quoted)
+    assert not functions.is_transparent("select put()")
 
 
 def test_names_are_found_however_they_are_written() -> None:

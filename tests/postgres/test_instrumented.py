@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cronproof.postgres.instrumented import Function, calls_one, instrument_block, may_have_points, writes_first
+from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
 
 HEAD = "CREATE FUNCTION f(j int, q text) returns int language plpgsql as $f$"
 
@@ -181,29 +181,6 @@ def test_there_are_points_where_something_is_written_or_a_function_called(statem
 )
 def test_a_function_may_read_by_a_snapshot_that_is_older_than_its_locks(function: Function, unseen: bool) -> None:
     assert function.reads_unseen is unseen
-
-
-def test_a_block_of_code_gets_calls_like_a_function() -> None:
-    block = "do $x$ declare n int; begin select count(*) into n from marks; insert into marks values (n); end $x$"
-
-    instrumented = instrument_block(block)
-
-    assert re.sub(r" if cronproof_points\.reach\(.*?\) then end if;", "", instrumented) == block
-    assert instrumented.count("cronproof_points.reach(") == 2
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "do 'begin perform 1; end'",
-        "do language sql $$select 1$$",
-        "do $$begin$$",
-        "select 1",
-        "do $$ begin end $$; select 1",
-    ],
-)
-def test_other_statements_stay_as_they_are(statement: str) -> None:
-    assert instrument_block(statement) == statement
 
 
 @pytest.mark.parametrize(

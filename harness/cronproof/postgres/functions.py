@@ -3,16 +3,21 @@
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from cronproof.postgres.instrumented import Function, calls_one, instrument_block, may_have_points, writes_first
+from cronproof.postgres import created_functions
+from cronproof.postgres.created_functions import NOTHING_CREATED, find_created
+from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
 from cronproof.postgres.proxy.arrival import Before
 
 _WORD = re.compile(r"\w+")
-_MAKES_FUNCTIONS = re.compile(
+_CREATES = re.compile(r"\b(create|alter)\b", re.IGNORECASE)
+_CREATES_CALLERS = re.compile(
     r"\b(create|alter)\b[^;]*\b(function|procedure|trigger|view|rule|policy|aggregate|operator|cast|domain)\b",
     re.IGNORECASE,
 )
-_DYNAMIC = "execute"
+_HAS_CODE = re.compile(r"\bcreate\b[^;]*\b(function|procedure)\b|\bdo\b[^;]*[$']", re.IGNORECASE)
+_DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure)\b)")
 """The word of a statement that is made up from text, or was prepared before: it may call anything."""
 
 
@@ -21,23 +26,47 @@ class Functions:
 
     def __init__(self, functions: Iterable[Function] = ()) -> None:
         """All have their points, until some turn out to be missing."""
-        self._functions = list(functions)
-        self._names = frozenset(function.name for function in self._functions)
         self.called_by = functools.lru_cache(maxsize=4096)(self._find_called)
         """Returns the functions that a statement may call, itself or through others."""
+        self.have_points = False
+        """Whether points have been put into functions and tables, so that later ones get theirs, too."""
         self.tables_have_points = True
         """Whether all tables have their points."""
         self.are_stale = False
-        """Whether the application may have made others, or has them called by a trigger, a view or the like."""
+        """Whether code of the application has created functions, or what calls them, that nobody has seen."""
         self.without_points: set[Function] = set()
         """The functions without the points that they should have."""
+        self.read(functions)
 
     def __iter__(self) -> Iterator[Function]:
         return iter(self._functions)
 
+    def read(self, functions: Iterable[Function]) -> None:
+        """Replaces all that is known by these functions."""
+        self.are_stale = False
+        self.without_points.clear()
+        self._know(functions)
+
     def note(self, statement: str) -> None:
-        """Notes a statement that is executed. After one that makes functions, nothing is known of any."""
-        self.are_stale |= _MAKES_FUNCTIONS.search(statement) is not None
+        """Notes what a statement that is executed creates. The functions that it replaces count as well."""
+        executed = [function.source for function in self.called_by(statement)]
+        created = find_created(statement) if _CREATES.search(statement) else NOTHING_CREATED
+        if created is not None:
+            executed += [code.function.source for code in created.codes if code.is_block]
+        if created is None or any(map(_CREATES_CALLERS.search, executed)):
+            self.are_stale = True
+            return
+        made = [code for code in created.codes if not code.is_block and code.function not in self._functions]
+        self.without_points.update(code.function for code in made if not code.has_place)
+        called = [function for text in created.callers for function in self._mentioned_in(text)]
+        if made or not all(function.is_called_implicitly for function in called):
+            before = [replace(one, is_called_implicitly=one.is_called_implicitly or one in called) for one in self]
+            self._know([*before, *(code.function for code in made)])
+
+    def _know(self, functions: Iterable[Function]) -> None:
+        self._functions = list(functions)
+        self._names = frozenset(function.name for function in self._functions)
+        self.called_by.cache_clear()
 
     def are_opaque(self, statement: str) -> bool:
         """Whether a statement's functions touch what no lock shows, as far as anybody knows."""
@@ -68,8 +97,10 @@ class Functions:
         return may_have_points(statement, self._names)
 
     def put_points(self, statement: str) -> str:
-        """Returns a DO block with points between its statements, and other statements as they are."""
-        return instrument_block(statement)
+        """Returns SQL with points in its blocks of code and in the functions that it creates, once others have theirs."""
+        return (
+            created_functions.put_points(statement) if self.have_points and _HAS_CODE.search(statement) else statement
+        )
 
     def _find_called(self, statement: str) -> Sequence[Function]:
         called = [one for one in self._functions if one.is_called_implicitly]
@@ -81,7 +112,7 @@ class Functions:
     def _mentioned_in(self, text: str) -> Sequence[Function]:
         lower = text.lower()
         words = set(_WORD.findall(lower))
-        if _DYNAMIC in words:
+        if _DYNAMIC.search(lower):
             return self._functions
         names = {one: one.name.lower() for one in self._functions}
         return [

@@ -35,17 +35,17 @@ class Inside:
     """The functions of the application."""
     _held: dict[int, frozenset[Lock]] = field(default_factory=dict)
     """The locks that are held on each backend."""
-    _is_installed: bool = False
 
     async def prepare(self) -> None:
         """Reads the functions of the application."""
         functions = await (await self.control.execute(_SQL["functions"].encode())).fetchall()
-        self.functions = Functions([Function(*row) for row in functions])
+        self.functions.read([Function(*row) for row in functions])
 
     async def install(self) -> None:
         """Creates the points, unless they are there."""
-        if self._is_installed:
+        if self.functions.have_points:
             return
+        await self.prepare()  # there may be others by now
         literals = {name: sql.Literal(number) for name, number in CLASSES.items()}
         await self.control.execute(sql.SQL(_SQL["points"]).format(**literals, last=sql.Literal(LAST)))
         ((have_points,),) = await (await self.control.execute(b"select cronproof_points.put_on_all()")).fetchall()
@@ -54,7 +54,7 @@ class Inside:
         for function in self.functions:
             if function.instrumented and not await self._may_create(function.instrumented.encode()):
                 self.functions.without_points.add(function)
-        self._is_installed = True
+        self.functions.have_points = True
 
     async def _may_create(self, statement: bytes) -> bool:
         """Whether points can be created. What is of another owner goes without."""

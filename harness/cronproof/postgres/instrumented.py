@@ -1,4 +1,4 @@
-"""Instrumented copies of PL/pgSQL functions and DO blocks: a call of a point before each of their statements that executes SQL.
+"""Instrumented copies of PL/pgSQL functions: a call of a point before each of their statements that executes SQL.
 
 A call is put where a statement can begin, on the same line. It stays if the copy without the calls
 parses to the same tree. It changes neither FOUND nor the row count.
@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pglast
@@ -28,7 +28,6 @@ _SQL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE_P", "MERGE", "EXECUTE", 
 _PLPGSQL = frozenset({"perform", "open"})
 _CALL = "cronproof_points.reach("
 _WORDS = 4
-_QUOTE = "$cronproof$"
 _CLOSING = frozenset({"ASCII_41", "END_P"})
 _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStmt, ast.ListenStmt, ast.NotifyStmt)
 # With these, REST APIs put a function's rows into one value.
@@ -51,7 +50,7 @@ class Function:
     is_volatile: bool
     source: str
     definition: str
-    is_called_implicitly: bool = False
+    is_called_implicitly: bool = field(default=False, compare=False)
     """Whether something that is no function calls it, such as a trigger, a view or a default."""
 
     @functools.cached_property
@@ -141,28 +140,13 @@ def _without_comments(source: str) -> str:
     return source
 
 
-@functools.lru_cache(maxsize=256)
-def instrument_block(sql: str) -> str:
-    """Returns a DO block with calls of points. Other SQL, and a block in single quotes, stays as it is."""
-    statement = _parse_one(sql)
-    if not isinstance(statement, ast.DoStmt):
-        return sql
-    options = {option.defname: option.arg.sval for option in statement.args or ()}
-    source = options.get("as", "")
-    if not source or options.get("language", "plpgsql") != "plpgsql" or sql.count(f"${source}$") != 1:
-        return sql
-    definition = f'create function "do"() returns void language plpgsql as {_QUOTE}{source}{_QUOTE}'
-    block = Function("do", "plpgsql", is_volatile=True, source=source, definition=definition)
-    return sql.replace(f"${source}$", f"${block.source_with_calls}$")
-
-
 @functools.lru_cache(maxsize=4096)
 def writes_first(sql: str) -> bool:
     """Whether SQL is one statement which takes its snapshot, and does nothing else before its first write."""
-    return _writes_first(_parse_one(sql))
+    return _writes_first(parse_one(sql))
 
 
-def _parse_one(sql: str) -> Any:
+def parse_one(sql: str) -> Any:
     """Returns the tree of SQL that is one statement; None if it is not."""
     try:
         (raw,) = pglast.parse_sql(sql)
@@ -184,7 +168,7 @@ def _writes_first(statement: Any) -> bool:
 @functools.lru_cache(maxsize=4096)
 def calls_one(sql: str, functions: frozenset[str]) -> str | None:
     """Returns the function of the database that a query calls, if it does nothing else."""
-    statement = _parse_one(sql)
+    statement = parse_one(sql)
     if not isinstance(statement, ast.SelectStmt):
         return None
     found = _found(statement)

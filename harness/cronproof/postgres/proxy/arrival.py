@@ -42,7 +42,7 @@ class Functions(Protocol):
         """Whether there can be points inside it."""
 
     def put_points(self, statement: str) -> str:
-        """Returns it with points, if it is a block of code."""
+        """Returns it with points in its blocks of code, and in the functions that it creates."""
 
 
 class Holder(Protocol):

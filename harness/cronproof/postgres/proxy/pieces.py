@@ -78,9 +78,9 @@ class Pieces:
         await holder.hold(self._session.pid, self._depth)
 
     def put_points(self, batch: list[bytes]) -> list[bytes]:
-        """Returns a batch with points in its blocks of code, if the statement is taken apart."""
+        """Returns a batch with points in its blocks of code, and in the functions that it creates."""
         holder = self._session.route.holder
-        if holder is None or self._depth is None:
+        if holder is None:
             return batch
         return [wire.with_text(message, holder.functions.put_points) for message in batch]
 
