@@ -101,7 +101,7 @@ TABLES = """
         return query select pick();
     end $$;
     create function noted() returns trigger language plpgsql as $$
-    begin insert into log select 'n' where (select count(*) from log) < 2; return new; end $$;
+    begin insert into log select 'n' where (select count(*) from log) < 2; notify noted; return new; end $$;
     create trigger noted after insert on claims for each row execute function noted();
     grant all on all tables in schema public to service_role;
 """

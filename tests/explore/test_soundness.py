@@ -39,6 +39,7 @@ TABLES = """
     create function note() returns trigger language plpgsql as $$
     begin
         insert into log (what) values (new.n::text);
+        perform pg_notify('changed', new.n::text);
         return new;
     end $$;
     create trigger noted after update on two for each row execute function note();
@@ -70,6 +71,7 @@ STATEMENTS = [
     "select pg_advisory_xact_lock(1)",
     "select pg_advisory_xact_lock_shared(1)",
     "select pg_try_advisory_xact_lock(1)",
+    "notify changed",
 ]
 
 
@@ -143,6 +145,7 @@ TAKE = "select id from one where n < 15 for update skip locked"  # one row, or n
         ["update two set n = 0 where id = 1", "select n from one"],
     ]
 )
+@example(programs=[["begin", "notify changed", TAKE, "commit"], [TAKE, "update two set n = 0 where id = 1"]])
 @given(programs=st.lists(PROGRAM, min_size=2, max_size=3).filter(lambda programs: sum(map(len, programs)) <= 7))
 def test_reduction_never_changes_the_set_of_outcomes(
     programs: list[list[str]], tables: Database, await_: Await
@@ -156,6 +159,17 @@ def test_reduction_never_changes_the_set_of_outcomes(
     assert reduced.schedules <= every.schedules
     assert every.exhausted
     assert reduced.exhausted
+
+
+def test_notifications_that_nobody_listens_for_conflict_with_nothing(tables: Database, await_: Await) -> None:
+    programs = {
+        "A": ["begin", "update two set n = 0 where id = 1", "notify changed", "commit"],
+        "B": ["notify changed"],
+    }
+
+    coverage, _ = await_(explored(tables, programs, "all"))
+
+    assert coverage.schedules == 1
 
 
 @pytest.mark.parametrize("lengths", [(2, 2), (3, 1, 2)])

@@ -56,6 +56,20 @@ def test_a_function_is_opaque_for_its_callers_alone() -> None:
     assert not functions.are_opaque("select take()")
 
 
+NOTIFYING = function("noted", "perform pg_notify('jobs', ''); return new;", is_called_implicitly=True)
+
+
+@pytest.mark.parametrize("listening", ["listen jobs", "select heard()"])
+def test_a_notification_matters_once_somebody_listens(listening: str) -> None:
+    functions = Functions([NOTIFYING, function("heard", "listen jobs;")])
+
+    assert not functions.are_opaque("select 1")
+    assert not functions.notifies_somebody("insert into jobs values (1)")
+    functions.note(listening)
+    assert functions.notifies_somebody("insert into jobs values (1)")
+    assert Functions([]).notifies_somebody("notify jobs") is False
+
+
 def test_a_function_without_its_points_is_not_transparent_for_its_callers() -> None:
     functions = Functions([LOOK, TAKE, TURN])
     functions.without_points.add(TAKE)

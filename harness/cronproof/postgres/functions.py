@@ -7,15 +7,11 @@ from dataclasses import replace
 
 from cronproof.postgres import created_functions
 from cronproof.postgres.created_functions import NOTHING_CREATED, find_created
-from cronproof.postgres.instrumented import Function, calls_one, may_have_points, writes_first
+from cronproof.postgres.instrumented import LISTENS, NOTIFIES, Function, calls_one, may_have_points, writes_first
 from cronproof.postgres.proxy.arrival import Before
 
 _WORD = re.compile(r"\w+")
 _CREATES = re.compile(r"\b(create|alter)\b", re.IGNORECASE)
-_CREATES_CALLERS = re.compile(
-    r"\b(create|alter)\b[^;]*\b(function|procedure|trigger|view|rule|policy|aggregate|operator|cast|domain)\b",
-    re.IGNORECASE,
-)
 _HAS_CODE = re.compile(r"\bcreate\b[^;]*\b(function|procedure)\b|\bdo\b[^;]*[$']", re.IGNORECASE)
 _DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure)\b)")
 """The word of a statement that is made up from text, or was prepared before: it may call anything."""
@@ -34,6 +30,8 @@ class Functions:
         """Whether all tables have their points."""
         self.are_stale = False
         """Whether code of the application has created functions, or what calls them, that nobody has seen."""
+        self.somebody_listens = False
+        """Whether anybody has ever listened for notifications, as far as a word tells."""
         self.without_points: set[Function] = set()
         """The functions without the points that they should have."""
         self.read(functions)
@@ -49,18 +47,18 @@ class Functions:
 
     def note(self, statement: str) -> None:
         """Notes what a statement that is executed creates. The functions that it replaces count as well."""
-        executed = [function.source for function in self.called_by(statement)]
+        called = self.called_by(statement)
+        self.somebody_listens |= LISTENS.search(statement) is not None or any(one.listens for one in called)
         created = find_created(statement) if _CREATES.search(statement) else NOTHING_CREATED
-        if created is not None:
-            executed += [code.function.source for code in created.codes if code.is_block]
-        if created is None or any(map(_CREATES_CALLERS.search, executed)):
+        executed = [*called, *(code.function for code in created.codes if code.is_block)] if created is not None else []
+        if created is None or any(function.creates_unseen for function in executed):
             self.are_stale = True
             return
         made = [code for code in created.codes if not code.is_block and code.function not in self._functions]
         self.without_points.update(code.function for code in made if not code.has_place)
-        called = [function for text in created.callers for function in self._mentioned_in(text)]
-        if made or not all(function.is_called_implicitly for function in called):
-            before = [replace(one, is_called_implicitly=one.is_called_implicitly or one in called) for one in self]
+        unasked = [function for text in created.callers for function in self._mentioned_in(text)]
+        if made or not all(function.is_called_implicitly for function in unasked):
+            before = [replace(one, is_called_implicitly=one.is_called_implicitly or one in unasked) for one in self]
             self._know([*before, *(code.function for code in made)])
 
     def _know(self, functions: Iterable[Function]) -> None:
@@ -71,6 +69,11 @@ class Functions:
     def are_opaque(self, statement: str) -> bool:
         """Whether a statement's functions touch what no lock shows, as far as anybody knows."""
         return self.are_stale or any(function.is_opaque for function in self.called_by(statement))
+
+    def notifies_somebody(self, statement: str) -> bool:
+        """Whether a statement, or a function of it, notifies, and anybody has ever listened."""
+        called = self.called_by(statement)
+        return self.somebody_listens and (NOTIFIES.search(statement) is not None or any(one.notifies for one in called))
 
     def is_transparent(self, statement: str) -> bool:
         """Whether a point comes before everything that a statement's functions execute and that takes a snapshot."""

@@ -33,8 +33,14 @@ _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStm
 # With these, REST APIs put a function's rows into one value.
 _OF_JSON = frozenset({"json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "coalesce", "count"})
 _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
-# What a function can do beyond what a single statement can: release locks early, notify, change the isolation.
-_HIDES_FROM_LOCKS = re.compile(r"\bexception\s+when\b|\b(notify|listen|isolation)\b", re.IGNORECASE)
+# What a function can do beyond what a single statement can: release locks early, listen, change the isolation.
+_HIDES_FROM_LOCKS = re.compile(r"\bexception\s+when\b|\b(listen|isolation)\b", re.IGNORECASE)
+LISTENS = re.compile(r"\blisten\b", re.IGNORECASE)
+NOTIFIES = re.compile(r"\b(pg_)?notify\b", re.IGNORECASE)
+_CREATES_CALLERS = re.compile(
+    r"\b(create|alter)\b[^;]*\b(function|procedure|trigger|view|rule|policy|aggregate|operator|cast|domain)\b",
+    re.IGNORECASE,
+)
 
 
 Call = tuple[int, str]
@@ -60,6 +66,21 @@ class Function:
             return True
         text = _without_comments(self.source or self.definition)
         return any(pattern.search(text) is not None for pattern in (_HIDES_FROM_LOCKS, HIDES_FROM_LOCKS))
+
+    @functools.cached_property
+    def listens(self) -> bool:
+        """Whether it may listen for notifications."""
+        return LISTENS.search(self.source or self.definition) is not None
+
+    @functools.cached_property
+    def notifies(self) -> bool:
+        """Whether it may notify."""
+        return NOTIFIES.search(self.source or self.definition) is not None
+
+    @functools.cached_property
+    def creates_unseen(self) -> bool:
+        """Whether it may create functions, or what calls them, where nobody sees it."""
+        return _CREATES_CALLERS.search(self.source) is not None
 
     @functools.cached_property
     def is_transparent(self) -> bool:

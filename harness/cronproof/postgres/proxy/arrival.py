@@ -29,6 +29,9 @@ class Functions(Protocol):
     def are_opaque(self, statement: str) -> bool:
         """Whether its functions touch what no lock shows."""
 
+    def notifies_somebody(self, statement: str) -> bool:
+        """Whether it, or a function of it, notifies, and anybody has ever listened."""
+
     def is_transparent(self, statement: str) -> bool:
         """Whether a point comes before everything that its functions execute and that takes a snapshot."""
 

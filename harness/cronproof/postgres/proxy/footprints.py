@@ -5,9 +5,9 @@ triggers and foreign keys. So the locks are read before the transaction can end.
 its own transaction, the Sync that would end it is held back.
 
 If locks do not show everything, the footprint is everything. That is so after errors, which release
-locks. It is so for notifications, savepoints, other statements than DML, unknown kinds of locks, and
-advisory locks that do not last until the transaction ends, also in functions. `Catalog.opaque` says
-why it is so for every statement, if it is.
+locks. It is so for savepoints, other statements than DML, unknown kinds of locks, and
+advisory locks that do not last until the transaction ends, also in functions. It is so for notifications
+once anybody listens; before, they do nothing. `Catalog.opaque` says why it is so for every statement, if it is.
 """
 
 import functools
@@ -26,10 +26,11 @@ from cronproof.postgres.proxy.named_rows import KeyedTable, find_named_rows
 from cronproof.postgres.proxy.wire import Execution
 
 Kind = Literal["dml", "begin", "end", "session", "other"]
+"""What a statement is. Of `session` only the session takes notice, such as of a setting, or nobody does."""
 
 HIDES_FROM_LOCKS = re.compile(
     r"""\b (
-        pg_ (?! (catalog | sleep | temp | trigger_depth | typeof | advisory_xact_lock | advisory_xact_lock_shared) \b) \w+
+        pg_ (?! (catalog | notify | sleep | temp | trigger_depth | typeof | advisory_xact_lock | advisory_xact_lock_shared) \b) \w+
         | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | information_schema
         | to_reg \w+ | has_ \w+ _privilege | query_to_xml \w* | ts_stat
     ) \b""",
@@ -54,7 +55,7 @@ _IGNORED_LOCKS = frozenset({"virtualxid", "transactionid", "tuple"})  # the serv
 
 @functools.lru_cache(maxsize=4096)
 def kind_of(sql: str) -> Kind:
-    """Classifies a statement: DML, begin or end of a transaction, session setting, or other."""
+    """Classifies a statement."""
     try:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
@@ -66,7 +67,7 @@ def kind_of(sql: str) -> Kind:
             return "dml"
         case ast.TransactionStmt(kind=kind, options=options) if not options or _says_isolation(options):
             return _TRANSACTION.get(getattr(kind, "name", ""), "other")
-        case ast.VariableSetStmt() | ast.VariableShowStmt():
+        case ast.VariableSetStmt() | ast.VariableShowStmt() | ast.NotifyStmt():
             return "session"
         case _:
             return "other"
@@ -176,9 +177,10 @@ class Observer:
     """The functions that statements may call."""
 
     def kind_of(self, sql: str) -> Kind:
-        """Classifies a statement. One with functions that touch what no lock shows is no DML."""
+        """Classifies a statement. One that touches what no lock shows by its functions or a notification is no DML."""
         kind = kind_of(sql)
-        return "other" if kind == "dml" and self.functions.are_opaque(sql) else kind
+        is_opaque = kind == "dml" and self.functions.are_opaque(sql)
+        return "other" if is_opaque or self.functions.notifies_somebody(sql) else kind
 
     async def statement(
         self, backend_pid: int, execution: Execution, transaction: Footprint | None, *, goes_on: bool
