@@ -80,6 +80,16 @@ def test_a_function_without_its_points_is_not_transparent_for_its_callers() -> N
     assert not functions.is_transparent("select look()")
 
 
+def test_a_call_that_no_point_comes_before_matters_if_what_is_called_reads_by_an_older_snapshot() -> None:
+    waiting = function("waiting", "while ready() loop perform take(); end loop;")
+    ready = function("ready", "return 1;")
+    reads = Function("ready", "plpgsql", False, "begin return count(*) from marks; end", "")
+
+    assert Functions([waiting, ready]).is_transparent("select waiting()")
+    assert not Functions([waiting, reads]).is_transparent("select waiting()")
+    assert Functions([waiting, reads]).is_transparent("select ready()")
+
+
 def test_functions_that_the_application_creates_count_from_then_on() -> None:
     functions = Functions([LOOK])
 

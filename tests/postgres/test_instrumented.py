@@ -13,6 +13,10 @@ def plpgsql(source: str) -> Function:
     return Function("f", "plpgsql", is_volatile=True, source=source, definition=f"{HEAD}{source}$f$")
 
 
+def stable(source: str) -> Function:
+    return Function("f", "plpgsql", is_volatile=False, source=source, definition=f"{HEAD}{source}$f$")
+
+
 def sql(source: str, *, is_volatile: bool = True) -> Function:
     return Function("f", "sql", is_volatile, source, "")
 
@@ -85,13 +89,25 @@ def test_an_expression_with_the_words_of_a_statement_stays_as_it_is() -> None:
         "begin if j = 1 then return 1; elsif exists (select from marks) then return 2; end if; return 3; end",
         "begin while (select count(*) from marks) > 0 loop delete from marks; end loop; return 1; end",
         "declare n int := (select count(*) from marks); begin return n; end",
-        "begin declare n int default g(1); begin return n; end; end",
         "begin case when j = 1 then null; when exists (select from marks) then return 2; end case; return 3; end",
         "this is no function",
     ],
 )
 def test_a_condition_that_reads_without_a_call_before_it_makes_a_function_opaque(body: str) -> None:
     assert not plpgsql(body).is_transparent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "begin declare n int default g(1); begin return n; end; end",
+        "begin while g(1) loop null; end loop; return 1; end",
+    ],
+)
+def test_a_call_without_a_call_of_a_point_before_it_is_told(body: str) -> None:
+    assert plpgsql(body).calls_unseen
+    assert plpgsql(body).is_transparent
+    assert not plpgsql("begin if g(1) then return 1; end if; end").calls_unseen
 
 
 @pytest.mark.parametrize(
@@ -177,6 +193,8 @@ def test_there_are_points_where_something_is_written_or_a_function_called(statem
         (sql("update marks set job = 1"), False),
         (sql("update marks set job = 1; select count(*) from marks"), True),
         (plpgsql("begin return (select count(*) from marks); end"), False),
+        (stable("begin return count(*) from marks; end"), True),
+        (stable("begin return extract(day from now()) is distinct from 3; end"), False),
     ],
 )
 def test_a_function_may_read_by_a_snapshot_that_is_older_than_its_locks(function: Function, unseen: bool) -> None:

@@ -78,10 +78,11 @@ class Functions:
     def is_transparent(self, statement: str) -> bool:
         """Whether a point comes before everything that a statement's functions execute and that takes a snapshot."""
         called = self.called_by(statement)
+        reads_unseen = any(function.reads_unseen for function in called)
         return (
             self.tables_have_points
             and self.without_points.isdisjoint(called)
-            and all(function.is_transparent for function in called)
+            and all(one.is_transparent and not (reads_unseen and one.calls_unseen) for one in called)
         )
 
     def reads_unseen(self, statement: str) -> bool:

@@ -6,7 +6,6 @@ parses to the same tree. It changes neither FOUND nor the row count.
 
 import functools
 import itertools
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pglast import ast
 from pglast.parser import ParseError, Token, scan
 from pglast.visitors import Visitor
 
+from cronproof.postgres.plpgsql import COMMENTS, parse_function
 from cronproof.postgres.proxy.footprints import HIDES_FROM_LOCKS
 
 # PL/pgSQL's own words are names to the scanner, so words are compared.
@@ -32,7 +32,6 @@ _CLOSING = frozenset({"ASCII_41", "END_P"})
 _WITHOUT_POINTS = (ast.TransactionStmt, ast.VariableSetStmt, ast.VariableShowStmt, ast.ListenStmt, ast.NotifyStmt)
 # With these, REST APIs put a function's rows into one value.
 _OF_JSON = frozenset({"json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "coalesce", "count"})
-_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 # What a function can do beyond what a single statement can: release locks early, listen, change the isolation.
 _HIDES_FROM_LOCKS = re.compile(r"\bexception\s+when\b|\b(listen|isolation)\b", re.IGNORECASE)
 LISTENS = re.compile(r"\blisten\b", re.IGNORECASE)
@@ -90,13 +89,22 @@ class Function:
         if not self.source:
             return False  # the body of an SQL function that was parsed when it was created
         if self.language == "plpgsql":
-            return _tree(self.definition) is not None and not _has_hidden_expression(self.source)
+            return _tree(self.definition) is not None and not any(map(_has_sql, self._hidden_expressions))
         try:
             statements = [raw.stmt for raw in pglast.parse_sql(self.source)]
         except ParseError:
             return False
         # Each takes a snapshot of its own. If it writes, what it has read counts up to the point before its write.
         return all(_writes(statement) or not _reads(statement) for statement in statements)
+
+    @property
+    def calls_unseen(self) -> bool:
+        """Whether it calls functions that may be of the database where no point comes before."""
+        return bool(self._hidden_expressions)
+
+    @functools.cached_property
+    def _hidden_expressions(self) -> Sequence[str]:
+        return list(_hidden_expressions(self.source)) if self.language == "plpgsql" else []
 
     @functools.cached_property
     def reads_unseen(self) -> bool:
@@ -153,7 +161,7 @@ def _with_calls(source: str, calls: Sequence[Call]) -> str:
 
 def _without_comments(source: str) -> str:
     try:
-        comments = [token for token in scan(source) if token.name in _COMMENTS]
+        comments = [token for token in scan(source) if token.name in COMMENTS]
     except ParseError:
         return source
     for token in reversed(comments):
@@ -278,7 +286,7 @@ def _reads(statement: Any) -> bool:
 
 def _calls(source: str, name: str) -> Iterator[Call]:
     """Yields each place where a call has to be, and the call."""
-    tokens = [token for token in scan(source) if token.name not in _COMMENTS]
+    tokens = [token for token in scan(source) if token.name not in COMMENTS]
     depth, is_body = 0, False
     for number, (token, following) in enumerate(itertools.pairwise(tokens)):
         depth += (token.name == "ASCII_40") - (token.name == "ASCII_41")
@@ -315,7 +323,14 @@ def _statement(source: str, tokens: Sequence[Token]) -> str | None:
 
 
 def _has_sql(source: str) -> bool:
-    return any(token.name in _SQL for token in scan(source))
+    """Whether a text executes SQL, also without SELECT: `return count(*) from marks`."""
+    tokens, depth = scan(source), 0
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        depth += (token.name == "ASCII_40") - (token.name == "ASCII_41")
+        is_from = token.name == "FROM" and not depth and (before is None or before.name != "DISTINCT")
+        if token.name in _SQL or is_from:
+            return True
+    return False
 
 
 def _is_called(source: str, token: Token) -> bool:
@@ -323,17 +338,16 @@ def _is_called(source: str, token: Token) -> bool:
     return source[token.end + 1 :].lstrip().startswith("(")
 
 
-def _has_hidden_expression(source: str) -> bool:
-    """Whether an expression that no point comes before reads: of ELSIF, WHEN, WHILE or a declared variable."""
-    tokens = [token for token in scan(source) if token.name not in _COMMENTS]
+def _hidden_expressions(source: str) -> Iterator[str]:
+    """Yields what reads or calls where no point comes before: in ELSIF, WHEN, WHILE or a declared variable."""
+    tokens = [token for token in scan(source) if token.name not in COMMENTS]
     is_declaring = False
     for number, token in enumerate(tokens):
         word = _word(source, token)
         is_declaring = word == "declare" or (is_declaring and word != "begin")
         hides = {":=", "=", "default"} if is_declaring else {"elsif", "elseif", "while", "when"}
-        if word in hides and _statement(source, tokens[number + 1 :]):
-            return True
-    return False
+        if word in hides and (statement := _statement(source, tokens[number + 1 :])):
+            yield statement
 
 
 def _word(source: str, token: Token) -> str:
@@ -342,10 +356,7 @@ def _word(source: str, token: Token) -> str:
 
 def _tree(definition: str) -> Any:
     """Returns the tree of a PL/pgSQL function without calls of points; None if it cannot be parsed."""
-    try:
-        return _without_calls(json.loads(pglast.parser.parse_plpgsql_json(definition)))
-    except (ParseError, ValueError):
-        return None
+    return _without_calls(parse_function(definition))
 
 
 def _without_calls(tree: Any) -> Any:
