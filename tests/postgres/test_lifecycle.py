@@ -94,6 +94,28 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
     await_(main())
 
 
+def test_a_database_in_which_a_superuser_looks_around_is_dropped_when_that_session_ends(
+    await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> set[str]:
+        async with server.open_server("embedded") as fresh:
+            with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
+                sql.execute("create role fair login createdb createrole bypassrls")
+                given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
+                with pytest.raises(
+                    EnvironmentFailed, match="cannot be dropped: permission denied to terminate process"
+                ):
+                    async with lifecycle.create_database(given) as database:
+                        session = psycopg.connect(fresh.conninfo, dbname=database.name)
+                session.close()
+                async with lifecycle.create_database(given):
+                    pass
+                return names(sql, DATABASES)
+
+    left = await_(main())
+    assert not [name for name in left if name.startswith(lifecycle.NAME_PREFIX)]
+
+
 def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Await) -> None:
     async def main() -> None:
         async with server.open_server("embedded") as fresh:  # with none of the roles yet

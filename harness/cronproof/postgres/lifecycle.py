@@ -4,9 +4,11 @@ The database carries our comment, and its run holds an advisory lock on its name
 free, the run has ended and the database may be dropped.
 """
 
+import asyncio
 import contextlib
 import secrets
 import string
+import time
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -24,6 +26,9 @@ from cronproof.sql_files import load_queries
 NAME_PREFIX = "cronproof_"
 OURS = "made by cronproof for one run"
 SETUP_LOCK = 0x63726F6E  # one run at a time makes or drops the roles that all runs on a server share
+DROP_SECONDS = 10.0
+"""How long a session that the login may not end can delay the end of a run."""
+_LOOK_SECONDS = 0.05
 _SQL = load_queries(__file__)
 _RIGHTS_NEEDED = {
     "createdb": "a database is made for each run",
@@ -135,7 +140,17 @@ async def _drop_abandoned(maintenance: AsyncConnection) -> None:
 
 
 async def _drop(maintenance: AsyncConnection, name: str) -> None:
-    await maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+    deadline = time.monotonic() + DROP_SECONDS
+    while True:
+        try:
+            await maintenance.execute(drop)
+            break
+        except psycopg.errors.InsufficientPrivilege as error:  # a superuser is connected, such as a monitor
+            if time.monotonic() > deadline:
+                reason = f"{one_line(error)}; end the other session: the next run drops what is left"
+                raise EnvironmentFailed(f"the database {name} cannot be dropped: {reason}") from None
+            await asyncio.sleep(_LOOK_SECONDS)
     for role in ROLES:
         await maintenance.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(f"{name}_{role}")))
     ours = await (await maintenance.execute(_SQL["our_roles"].encode(), [OURS])).fetchall()
