@@ -130,7 +130,7 @@ class _TrialProgress:
         return Trial(self.subject, outcome, self.failed, self.scenario, self.message, seconds, self.doubts)
 
 
-_COST = ("functions", "rules", "retry", "race", "responses", "roles", "faults", "remaining")
+_COST = ("functions", "rules", "retry", "race", "query plans", "responses", "roles", "faults", "remaining")
 
 
 def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:
@@ -147,11 +147,11 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
     if subject.is_explained:
         concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 
-    def rank(file: ScenarioFile) -> tuple[bool, int, bool]:
+    def rank(file: ScenarioFile) -> tuple[bool, int]:
         checks = file.scenario.checks
         has_proving_check = any(check.id == subject.proves for check in checks)
         has_many_orders = any(check.depends_on_query_plan for check in checks)
-        return not has_proving_check, _COST.index(file.scenario.test), has_many_orders
+        return not has_proving_check, _COST.index("query plans" if has_many_orders else file.scenario.test)
 
     return sorted(concerned, key=rank)
 
