@@ -229,7 +229,7 @@ def test_what_is_left_out_is_told(tables: Database, await_: Await, monkeypatch: 
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @example(statements=[STATEMENTS[9], STATEMENTS[9]])
 @example(statements=[STATEMENTS[5], STATEMENTS[6]])
 @example(statements=[STATEMENTS[3], STATEMENTS[12]])
