@@ -1,6 +1,8 @@
 """What is made on a server, and that it is left as it was."""
 
+import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import psycopg
@@ -13,6 +15,7 @@ from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.targets import reference
 from tests.support.database import Await
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.postgres
 
@@ -94,26 +97,52 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
     await_(main())
 
 
-def test_a_database_in_which_a_superuser_looks_around_is_dropped_when_that_session_ends(
-    await_: Await, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextlib.asynccontextmanager
+async def of_a_fair_login() -> AsyncIterator[tuple[Server, Server]]:
+    """A server, and the same for a login that is no superuser."""
+    async with server.open_server("embedded") as fresh:
+        with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
+            sql.execute("create role fair login createdb createrole bypassrls")
+        yield fresh, replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
+
+
+def test_the_end_of_a_superusers_session_is_waited_for(await_: Await) -> None:
     async def main() -> set[str]:
-        async with server.open_server("embedded") as fresh:
-            with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
-                sql.execute("create role fair login createdb createrole bypassrls")
-                given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
-                with pytest.raises(
-                    EnvironmentFailed, match="cannot be dropped: permission denied to terminate process"
-                ):
-                    async with lifecycle.create_database(given) as database:
-                        session = psycopg.connect(fresh.conninfo, dbname=database.name)
-                session.close()
-                async with lifecycle.create_database(given):
-                    pass
+        async with of_a_fair_login() as (fresh, given):
+            async with lifecycle.create_database(given) as database:
+                session = await psycopg.AsyncConnection.connect(fresh.conninfo, dbname=database.name)
+                closing = asyncio.create_task(close_after_a_refusal(fresh, session))
+            await closing
+            with psycopg.connect(fresh.conninfo) as sql:
                 return names(sql, DATABASES)
 
-    left = await_(main())
-    assert not [name for name in left if name.startswith(lifecycle.NAME_PREFIX)]
+    assert not [name for name in await_(main()) if name.startswith(lifecycle.NAME_PREFIX)]
+
+
+async def close_after_a_refusal(fresh: Server, session: psycopg.AsyncConnection) -> None:
+    """Closes a session as soon as somebody has been refused to end it."""
+    asked = b"select from pg_stat_activity where query like 'drop database%' and state = 'idle'"
+    with psycopg.connect(fresh.conninfo, autocommit=True) as watching:
+        await wait_for(lambda: watching.execute(asked).rowcount == 1)
+    await session.close()
+
+
+def test_a_superusers_session_that_stays_is_told_and_stops_no_later_run(
+    await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "DROP_SECONDS", 0.1)
+
+    async def main() -> set[str]:
+        async with of_a_fair_login() as (fresh, given):
+            with pytest.raises(EnvironmentFailed, match="cannot be dropped: permission denied to terminate process"):
+                async with lifecycle.create_database(given) as database:
+                    session = await psycopg.AsyncConnection.connect(fresh.conninfo, dbname=database.name)
+            async with lifecycle.create_database(given):
+                await session.close()
+            with psycopg.connect(fresh.conninfo) as sql:
+                return names(sql, DATABASES)
+
+    assert len([name for name in await_(main()) if name.startswith(lifecycle.NAME_PREFIX)]) == 1
 
 
 def test_a_run_that_ends_leaves_the_roles_that_another_has_just_found(await_: Await) -> None:

@@ -69,7 +69,7 @@ async def create_database(server: Server, *, password: str | None = None) -> Asy
         finally:
             if not server.disposable:
                 await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
-                await _drop(maintenance, name)
+                await _drop_at_the_end(maintenance, name)
                 await maintenance.execute("select pg_advisory_unlock_all()")
 
 
@@ -135,22 +135,30 @@ async def _drop_abandoned(maintenance: AsyncConnection) -> None:
         (free,) = await (await maintenance.execute(_SQL["try_lock_name"].encode(), [name])).fetchone() or (False,)
         if free:
             await maintenance.execute("select pg_advisory_lock(%s)", [SETUP_LOCK])
-            await _drop(maintenance, name)
+            with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                await _drop(maintenance, name)
             await maintenance.execute("select pg_advisory_unlock_all()")
 
 
-async def _drop(maintenance: AsyncConnection, name: str) -> None:
-    drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+async def _drop_at_the_end(maintenance: AsyncConnection, name: str) -> None:
     deadline = time.monotonic() + DROP_SECONDS
     while True:
         try:
-            await maintenance.execute(drop)
-            break
-        except psycopg.errors.InsufficientPrivilege as error:  # a superuser is connected, such as a monitor
+            return await _drop(maintenance, name)
+        except psycopg.errors.InsufficientPrivilege as error:
             if time.monotonic() > deadline:
-                reason = f"{one_line(error)}; end the other session: the next run drops what is left"
-                raise EnvironmentFailed(f"the database {name} cannot be dropped: {reason}") from None
-            await asyncio.sleep(_LOOK_SECONDS)
+                reason = f"{one_line(error)}; end the other session: a later run drops what is left"
+                raise EnvironmentFailed(f"the database {name} cannot be dropped: {reason}") from error
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _drop(maintenance: AsyncConnection, name: str) -> None:
+    """Drops a database and its logins.
+
+    Raises:
+        InsufficientPrivilege: a superuser is connected to it, such as a monitor.
+    """
+    await maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
     for role in ROLES:
         await maintenance.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(f"{name}_{role}")))
     ours = await (await maintenance.execute(_SQL["our_roles"].encode(), [OURS])).fetchall()
