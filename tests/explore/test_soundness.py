@@ -172,6 +172,33 @@ def test_notifications_that_nobody_listens_for_conflict_with_nothing(tables: Dat
     assert coverage.schedules == 1
 
 
+REPLACING = "create or replace function one() returns int language sql as 'select 1'"
+
+
+@pytest.mark.parametrize(
+    ("program", "other", "schedules"),
+    [
+        (["notify changed"], ["listen changed"], 2),
+        (["begin", "select pg_notify('changed', '')", "commit"], ["listen changed"], 3),
+        (["select one()"], [REPLACING], 2),
+        (["begin", "show search_path"], ["listen changed"], 1),
+    ],
+)
+def test_what_listens_or_replaces_a_function_conflicts_with_what_notifies_or_calls_it(
+    program: list[str], other: list[str], schedules: int, await_: Await, postgres: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "tables.sql"
+    replaceable = (
+        f"{REPLACING}; alter function one() owner to service_role; grant create on schema public to service_role;"
+    )
+    file.write_text(TABLES + replaceable)
+
+    with database_with([file], await_, postgres) as fresh:
+        coverage, _ = await_(explored(fresh, {"A": program, "B": other}, "all"))
+
+    assert coverage.schedules == schedules
+
+
 @pytest.mark.parametrize("lengths", [(2, 2), (3, 1, 2)])
 def test_schedules_are_those_that_postgres_own_tester_enumerates(
     lengths: Sequence[int], tables: Database, await_: Await, tmp_path: Path

@@ -64,8 +64,41 @@ def test_functions_are_read_from_what_creates_them() -> None:
         for code in created.codes
     ] == [("put", "plpgsql", True, "begin end"), ("one", "sql", False, ""), ("native", "c", False, "library")]
     assert created.callers == ["create view seen as select one()"]
+    assert created.executed == ["create view seen as select one()", "select one()"]
 
 
-def test_nothing_is_known_of_what_cannot_be_parsed() -> None:
-    assert find_created("create function") is None
-    assert put_points("create function") == "create function"
+@pytest.mark.parametrize(
+    ("statement", "is_caller"),
+    [
+        ("create materialized view kept as select look()", True),
+        ("create table kept as select look()", False),
+        ("create aggregate summed (int) (sfunc = look, stype = int)", True),
+        ("alter table jobs alter n set default look()", True),
+        ("drop function look()", False),
+        ("explain select look()", False),
+        ("call look()", False),
+    ],
+)
+def test_what_creates_something_that_calls_functions(statement: str, is_caller: bool) -> None:
+    created = find_created(statement)
+
+    assert created is not None
+    assert (created.callers == [statement]) is is_caller
+
+
+@pytest.mark.parametrize("statement", ["create function", "create view '", "do '\udc80'"])
+def test_nothing_is_known_of_what_cannot_be_parsed(statement: str) -> None:
+    assert find_created(statement) is None
+    assert put_points(statement) == statement
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create function f() returns int language plpgsql as $$ begin perform 'x; end $$",
+        "do $$ begin /* perform 1; end $$",
+        "create function f() returns app.item language plpgsql as $$ declare x app.item begin end $$",
+    ],
+)
+def test_code_with_a_mistake_goes_to_the_server_as_it_is(statement: str) -> None:
+    assert put_points(statement) == statement

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cronproof.postgres.functions import Functions
+from cronproof.postgres.functions import MOST_VERSIONS, Functions
 from cronproof.postgres.instrumented import Function
 from cronproof.postgres.server.server import Server
 from tests.support.database import Await, database_with
@@ -64,10 +64,10 @@ def test_a_notification_matters_once_somebody_listens(listening: str) -> None:
     functions = Functions([NOTIFYING, function("heard", "listen jobs;")])
 
     assert not functions.are_opaque("select 1")
-    assert not functions.notifies_somebody("insert into jobs values (1)")
+    assert functions.notifies("insert into jobs values (1)")
+    assert not functions.somebody_listens
     functions.note(listening)
-    assert functions.notifies_somebody("insert into jobs values (1)")
-    assert Functions([]).notifies_somebody("notify jobs") is False
+    assert functions.somebody_listens
 
 
 def test_a_function_without_its_points_is_not_transparent_for_its_callers() -> None:
@@ -88,6 +88,9 @@ def test_a_call_that_no_point_comes_before_matters_if_what_is_called_reads_by_an
     assert Functions([waiting, ready]).is_transparent("select waiting()")
     assert not Functions([waiting, reads]).is_transparent("select waiting()")
     assert Functions([waiting, reads]).is_transparent("select ready()")
+    functions = Functions()
+    functions.read([waiting], of_extensions=["ready"])
+    assert not functions.is_transparent("select waiting()")
 
 
 def test_functions_that_the_application_creates_count_from_then_on() -> None:
@@ -111,6 +114,8 @@ def test_functions_that_the_application_creates_count_from_then_on() -> None:
         "create view kept as select look()",
         "alter table jobs add check (look() > 0)",
         "create index on jobs (look())",
+        "do $$ begin create table kept (at int default look()); end $$",
+        "create function later() returns void language sql as $$select 1$$; create view kept as select look()",
     ],
 )
 def test_what_calls_functions_unasked_may_be_created_later(statement: str) -> None:
@@ -119,8 +124,9 @@ def test_what_calls_functions_unasked_may_be_created_later(statement: str) -> No
     functions.note(statement)
 
     assert names(functions, "insert into jobs values (1)") == ["look"]
+    before = list(functions)
     functions.note(statement)
-    assert len(list(functions)) == 2
+    assert list(functions) == before
 
 
 @pytest.mark.parametrize(
@@ -129,14 +135,49 @@ def test_what_calls_functions_unasked_may_be_created_later(statement: str) -> No
         "do $$ begin create function later() returns int language sql as 'select 1'; end $$",
         "select deploy()",
         "create trigger half",
+        "select run('create trigger kept before insert on jobs for each row execute function look()')",
+        "alter function look() stable",
+        "alter function look() rename to peek",
+        "create function deploy_all() returns void language sql as $$select deploy()$$; select deploy_all()",
     ],
 )
 def test_what_nobody_has_seen_created_may_be_called_by_any_statement(statement: str) -> None:
-    functions = Functions([LOOK, function("deploy", "execute 'create trigger ' || name;")])
+    functions = Functions(
+        [LOOK, function("deploy", "execute 'create trigger ' || name;"), function("run", "execute given;")]
+    )
 
     assert not functions.are_opaque("select look()")
     functions.note(statement)
     assert functions.are_opaque("select look()")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create or replace function deploy() returns void language plpgsql as $$begin create view a as select 1; end$$",
+        "create temp table batch as select * from look()",
+        "create table later (n int); grant execute on function look() to anon; comment on function look() is 'x'",
+        "select run('select 1')",
+    ],
+)
+def test_what_creates_nothing_that_calls_changes_nothing(statement: str) -> None:
+    functions = Functions([LOOK, function("run", "execute given;")])
+
+    functions.note(statement)
+    functions.note(statement)
+
+    assert not functions.are_stale
+    assert not any(one.is_called_implicitly for one in functions)
+
+
+def test_of_a_function_that_is_always_another_one_nothing_more_is_known() -> None:
+    functions = Functions([])
+
+    for number in range(MOST_VERSIONS + 1):
+        assert not functions.are_stale
+        functions.note(f"create or replace function later() returns int language sql as $$ select {number} $$")
+    assert functions.are_stale
+    assert len(list(functions)) == MOST_VERSIONS
 
 
 def test_points_are_put_into_what_is_created_once_others_have_theirs() -> None:
@@ -151,6 +192,11 @@ def test_points_are_put_into_what_is_created_once_others_have_theirs() -> None:
     assert functions.put_points(quoted) == quoted
     functions.note(quoted)
     assert not functions.is_transparent("select put()")
+    told = create.replace("create function", "create /* a; b */ function")
+    assert "cronproof_points.reach(" in functions.put_points(told)
+    assert functions.put_points("insert into a values ($1) on conflict do update set n = $2") == (
+        "insert into a values ($1) on conflict do update set n = $2"
+    )
 
 
 def test_names_are_found_however_they_are_written() -> None:

@@ -1,18 +1,20 @@
 """What the SQL of an application creates: functions, blocks of code, and what calls functions unasked."""
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pglast
 from pglast import ast
+from pglast.enums import ObjectType
 from pglast.parser import ParseError
 
 from cronproof.postgres.instrumented import Function, parse_one
 
 _QUOTE = "$cronproof$"
-_CREATE_NOTHING = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
+_CHANGED = re.compile(r"\b(function|procedure|routine)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -22,39 +24,58 @@ class Code:
     function: Function
     part: slice
     is_block: bool
-    has_place: bool
-    """Whether its source is there as it is, so that points can be put into it. In single quotes it need not be."""
+    copy: str
+    """The part with points, where it can have them."""
+
+    @property
+    def lacks_points(self) -> bool:
+        """Whether it has none of the points that it should have."""
+        return self.function.wants_points and "cronproof_points.reach(" not in self.copy
 
 
 @dataclass(frozen=True)
 class Created:
-    """What SQL creates."""
+    """What SQL creates and executes."""
 
-    codes: Sequence[Code]
-    callers: Sequence[str]
+    codes: Sequence[Code] = ()
+    callers: Sequence[str] = ()
     """The statements that create something which may call functions, such as a trigger, a view or a default."""
-
-
-NOTHING_CREATED = Created([], [])
+    executed: Sequence[str] = ()
+    """All statements but those that create functions."""
+    changes_functions: bool = False
+    """Whether it alters functions, or gives them other names."""
 
 
 @functools.lru_cache(maxsize=256)
 def find_created(sql: str) -> Created | None:
     """Finds what SQL creates; None if it cannot be parsed."""
     try:
-        statements = [(part, parse_one(sql[part])) for part in pglast.split(sql, only_slices=True)]
-    except ParseError:
+        parts = [(part, parse_one(sql[part])) for part in pglast.split(sql, only_slices=True)]
+    except (ParseError, ValueError):
         return None
-    codes = [code for part, statement in statements if (code := _find_code(sql, part, statement))]
-    created = {code.part.start for code in codes}
     return Created(
-        codes,
-        callers=[
-            sql[part]
-            for part, statement in statements
-            if part.start not in created and not isinstance(statement, _CREATE_NOTHING)
-        ],
+        codes=[code for part, statement in parts if (code := _find_code(sql, part, statement))],
+        callers=[sql[part] for part, statement in parts if _is_caller(statement)],
+        executed=[sql[part] for part, statement in parts if not isinstance(statement, ast.CreateFunctionStmt)],
+        changes_functions=any(
+            isinstance(statement, (ast.AlterFunctionStmt, ast.RenameStmt, ast.AlterObjectSchemaStmt))
+            and _CHANGED.search(sql[part])
+            for part, statement in parts
+        ),
     )
+
+
+def _is_caller(statement: Any) -> bool:
+    """Whether a statement creates something that may call functions from then on."""
+    match statement:
+        case ast.CreateFunctionStmt():
+            return False
+        case ast.CreateTableAsStmt(objtype=kind):  # unless it can be filled again, that is done
+            return kind == ObjectType.OBJECT_MATVIEW
+        case ast.IndexStmt() | ast.ViewStmt() | ast.RuleStmt():
+            return True
+        case _:
+            return type(statement).__name__.startswith(("Create", "Alter", "Define"))
 
 
 @functools.lru_cache(maxsize=256)
@@ -62,10 +83,7 @@ def put_points(sql: str) -> str:
     """Returns SQL with calls of points in the functions that it creates and in its blocks of code."""
     created = find_created(sql)
     for code in reversed(created.codes if created is not None else ()):
-        if code.has_place:
-            function, text = code.function, sql[code.part]
-            copy = text.replace(f"${function.source}$", f"${function.source_with_calls}$")
-            sql = f"{sql[: code.part.start]}{copy}{sql[code.part.stop :]}"
+        sql = f"{sql[: code.part.start]}{code.copy}{sql[code.part.stop :]}"
     return sql
 
 
@@ -87,7 +105,10 @@ def _find_code(sql: str, part: slice, statement: Any) -> Code | None:
         f'create function "do"() returns void language plpgsql as {_QUOTE}{source}{_QUOTE}' if is_block else text
     )
     function = Function(str(name), language, is_volatile, source, definition)
-    return Code(function, part, is_block, bool(source) and text.count(f"${source}$") == 1)
+    # In single quotes, a source need not be there as it is.
+    has_place = bool(source) and text.count(f"${source}$") == 1
+    copy = text.replace(f"${source}$", f"${function.source_with_calls}$") if has_place else text
+    return Code(function, part, is_block, copy)
 
 
 def _source(given: Any) -> str:

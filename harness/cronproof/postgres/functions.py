@@ -2,19 +2,29 @@
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from cronproof.postgres import created_functions
-from cronproof.postgres.created_functions import NOTHING_CREATED, find_created
-from cronproof.postgres.instrumented import LISTENS, NOTIFIES, Function, calls_one, may_have_points, writes_first
+from cronproof.postgres.created_functions import Created, find_created
+from cronproof.postgres.instrumented import (
+    CREATES_CALLERS,
+    DYNAMIC,
+    LISTENS,
+    NOTIFIES,
+    Function,
+    calls_one,
+    may_have_points,
+    writes_first,
+)
 from cronproof.postgres.proxy.arrival import Before
 
+MOST_VERSIONS = 8
+"""How many versions of a function are told apart."""
 _WORD = re.compile(r"\w+")
 _CREATES = re.compile(r"\b(create|alter)\b", re.IGNORECASE)
-_HAS_CODE = re.compile(r"\bcreate\b[^;]*\b(function|procedure)\b|\bdo\b[^;]*[$']", re.IGNORECASE)
-_DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure)\b)")
-"""The word of a statement that is made up from text, or was prepared before: it may call anything."""
+_HAS_CODE = re.compile(r"\bcreate\b.*\b(function|procedure)\b|\bdo\b.*\$\w*\$", re.IGNORECASE | re.DOTALL)
+_KEEPS_CALLS = re.compile(r"\b(default|check|generated|index)\b", re.IGNORECASE)
 
 
 class Functions:
@@ -39,41 +49,45 @@ class Functions:
     def __iter__(self) -> Iterator[Function]:
         return iter(self._functions)
 
-    def read(self, functions: Iterable[Function]) -> None:
-        """Replaces all that is known by these functions."""
+    def read(self, functions: Iterable[Function], of_extensions: Collection[str] = ()) -> None:
+        """Knows these functions, and no others, from now on. Of extensions it knows the names of theirs."""
         self.are_stale = False
         self.without_points.clear()
+        self._of_extensions = frozenset(of_extensions)
         self._know(functions)
 
     def note(self, statement: str) -> None:
-        """Notes what a statement that is executed creates. The functions that it replaces count as well."""
-        called = self.called_by(statement)
-        self.somebody_listens |= LISTENS.search(statement) is not None or any(one.listens for one in called)
-        created = find_created(statement) if _CREATES.search(statement) else NOTHING_CREATED
-        executed = [*called, *(code.function for code in created.codes if code.is_block)] if created is not None else []
-        if created is None or any(function.creates_unseen for function in executed):
+        """Notes what a statement that is executed creates, and whether it listens.
+
+        Earlier versions of a function go on counting.
+        """
+        created = find_created(statement) if _CREATES.search(statement) else Created(executed=[statement])
+        if created is None:
             self.are_stale = True
             return
-        made = [code for code in created.codes if not code.is_block and code.function not in self._functions]
-        self.without_points.update(code.function for code in made if not code.has_place)
-        unasked = [function for text in created.callers for function in self._mentioned_in(text)]
-        if made or not all(function.is_called_implicitly for function in unasked):
-            before = [replace(one, is_called_implicitly=one.is_called_implicitly or one in unasked) for one in self]
-            self._know([*before, *(code.function for code in made)])
-
-    def _know(self, functions: Iterable[Function]) -> None:
-        self._functions = list(functions)
-        self._names = frozenset(function.name for function in self._functions)
-        self.called_by.cache_clear()
+        self._add(created)
+        called = [one for text in created.executed for one in self.called_by(text)]
+        called += [code.function for code in created.codes if code.is_block]
+        inside = [text for one in called for text in one.creations]
+        self.somebody_listens |= any(map(LISTENS.search, created.executed)) or any(one.listens for one in called)
+        self.are_stale |= (
+            created.changes_functions
+            or any(map(CREATES_CALLERS.search, inside))
+            or (any(one.is_dynamic for one in called) and CREATES_CALLERS.search(statement) is not None)
+        )
+        self._call_unasked([*created.callers, *filter(_KEEPS_CALLS.search, inside)])
 
     def are_opaque(self, statement: str) -> bool:
         """Whether a statement's functions touch what no lock shows, as far as anybody knows."""
         return self.are_stale or any(function.is_opaque for function in self.called_by(statement))
 
-    def notifies_somebody(self, statement: str) -> bool:
-        """Whether a statement, or a function of it, notifies, and anybody has ever listened."""
-        called = self.called_by(statement)
-        return self.somebody_listens and (NOTIFIES.search(statement) is not None or any(one.notifies for one in called))
+    def calls_any(self, statement: str) -> bool:
+        """Whether a statement may call a function, which somebody may replace."""
+        return bool(self.called_by(statement))
+
+    def notifies(self, statement: str) -> bool:
+        """Whether a statement, or a function of it, notifies whoever listens."""
+        return NOTIFIES.search(statement) is not None or any(one.notifies for one in self.called_by(statement))
 
     def is_transparent(self, statement: str) -> bool:
         """Whether a point comes before everything that a statement's functions execute and that takes a snapshot."""
@@ -82,7 +96,12 @@ class Functions:
         return (
             self.tables_have_points
             and self.without_points.isdisjoint(called)
-            and all(one.is_transparent and not (reads_unseen and one.calls_unseen) for one in called)
+            and all(function.is_transparent for function in called)
+            and not any(
+                reads_unseen or not self._of_extensions.isdisjoint(one.calls_unseen)
+                for one in called
+                if one.calls_unseen
+            )
         )
 
     def reads_unseen(self, statement: str) -> bool:
@@ -102,9 +121,29 @@ class Functions:
 
     def put_points(self, statement: str) -> str:
         """Returns SQL with points in its blocks of code and in the functions that it creates, once others have theirs."""
-        return (
-            created_functions.put_points(statement) if self.have_points and _HAS_CODE.search(statement) else statement
-        )
+        has_code = self.have_points and _HAS_CODE.search(statement) is not None
+        return created_functions.put_points(statement) if has_code else statement
+
+    def _know(self, functions: Iterable[Function]) -> None:
+        self._functions = list(functions)
+        self._names = frozenset(function.name for function in self._functions)
+        self.called_by.cache_clear()
+
+    def _add(self, created: Created) -> None:
+        new = [code for code in created.codes if not code.is_block and code.function not in self._functions]
+        if not new:
+            return
+        names = [function.name for function in self._functions]
+        self.are_stale |= any(names.count(code.function.name) >= MOST_VERSIONS for code in new)
+        if not self.are_stale:
+            self.without_points.update(code.function for code in new if code.lacks_points)
+            self._know([*self._functions, *(code.function for code in new)])
+
+    def _call_unasked(self, texts: Iterable[str]) -> None:
+        """Notes that whatever is created by these texts may call the functions that they name."""
+        unasked = [one for text in texts for one in self._mentioned_in(text) if not one.is_called_implicitly]
+        if unasked:
+            self._know(replace(one, is_called_implicitly=True) if one in unasked else one for one in self._functions)
 
     def _find_called(self, statement: str) -> Sequence[Function]:
         called = [one for one in self._functions if one.is_called_implicitly]
@@ -116,7 +155,7 @@ class Functions:
     def _mentioned_in(self, text: str) -> Sequence[Function]:
         lower = text.lower()
         words = set(_WORD.findall(lower))
-        if _DYNAMIC.search(lower):
+        if DYNAMIC.search(lower):  # it may call anything
             return self._functions
         names = {one: one.name.lower() for one in self._functions}
         return [

@@ -39,7 +39,8 @@ class Inside:
     async def prepare(self) -> None:
         """Reads the functions of the application."""
         functions = await (await self.control.execute(_SQL["functions"].encode())).fetchall()
-        self.functions.read([Function(*row) for row in functions])
+        of_extensions = await (await self.control.execute(_SQL["of_extensions"].encode())).fetchall()
+        self.functions.read([Function(*row) for row in functions], [name for (name,) in of_extensions])
 
     async def install(self) -> None:
         """Creates the points, unless they are there."""
@@ -52,7 +53,8 @@ class Inside:
         self.functions.tables_have_points = have_points
         await self._may_create(_SQL["later"].encode())
         for function in self.functions:
-            if function.instrumented and not await self._may_create(function.instrumented.encode()):
+            copy = function.instrumented
+            if function.wants_points and (copy is None or not await self._may_create(copy.encode())):
                 self.functions.without_points.add(function)
         self.functions.have_points = True
 

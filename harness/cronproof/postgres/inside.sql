@@ -198,6 +198,11 @@ where p.prokind in ('f', 'p')
     )
 order by p.oid
 
+-- name: of_extensions
+-- The names of the functions of extensions.
+select distinct p.proname
+from pg_proc as p join pg_depend as d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+
 -- name: let_go
 -- Lets a backend go on from its point, and is ready for the next one.
 select pg_advisory_lock({next}, %(pid)s), pg_advisory_unlock({go}, %(pid)s), pg_advisory_lock({turn}, %(pid)s),

@@ -13,10 +13,10 @@ from typing import Any
 
 import pglast
 from pglast import ast
-from pglast.parser import ParseError, Token, scan
+from pglast.parser import ParseError, Token
 from pglast.visitors import Visitor
 
-from cronproof.postgres.plpgsql import COMMENTS, parse_function
+from cronproof.postgres.plpgsql import find_tokens, parse_function
 from cronproof.postgres.proxy.footprints import HIDES_FROM_LOCKS
 
 # PL/pgSQL's own words are names to the scanner, so words are compared.
@@ -36,10 +36,14 @@ _OF_JSON = frozenset({"json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_js
 _HIDES_FROM_LOCKS = re.compile(r"\bexception\s+when\b|\b(listen|isolation)\b", re.IGNORECASE)
 LISTENS = re.compile(r"\blisten\b", re.IGNORECASE)
 NOTIFIES = re.compile(r"\b(pg_)?notify\b", re.IGNORECASE)
-_CREATES_CALLERS = re.compile(
-    r"\b(create|alter)\b[^;]*\b(function|procedure|trigger|view|rule|policy|aggregate|operator|cast|domain)\b",
+CREATES_CALLERS = re.compile(
+    r"\b(create|alter)\b[^;]*"
+    r"\b(function|procedure|routine|trigger|view|rule|policy|aggregate|operator|cast|domain|extension|schema)\b",
     re.IGNORECASE,
 )
+DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure|on)\b)", re.IGNORECASE)
+"""The word of what is made up from text, or was prepared before."""
+_CREATION = re.compile(r"\b(?:create|alter)\b[^;]*", re.IGNORECASE)
 
 
 Call = tuple[int, str]
@@ -77,9 +81,14 @@ class Function:
         return NOTIFIES.search(self.source or self.definition) is not None
 
     @functools.cached_property
-    def creates_unseen(self) -> bool:
-        """Whether it may create functions, or what calls them, where nobody sees it."""
-        return _CREATES_CALLERS.search(self.source) is not None
+    def creations(self) -> Sequence[str]:
+        """What it creates or alters."""
+        return _CREATION.findall(self.source)
+
+    @functools.cached_property
+    def is_dynamic(self) -> bool:
+        """Whether it executes SQL that is made up from text."""
+        return DYNAMIC.search(self.source) is not None
 
     @functools.cached_property
     def is_transparent(self) -> bool:
@@ -97,10 +106,16 @@ class Function:
         # Each takes a snapshot of its own. If it writes, what it has read counts up to the point before its write.
         return all(_writes(statement) or not _reads(statement) for statement in statements)
 
-    @property
-    def calls_unseen(self) -> bool:
-        """Whether it calls functions that may be of the database where no point comes before."""
-        return bool(self._hidden_expressions)
+    @functools.cached_property
+    def calls_unseen(self) -> frozenset[str]:
+        """The names that it calls where no point comes before. Some may be those of functions of the database."""
+        names = (
+            source[token.start : token.end + 1].lower()
+            for source in self._hidden_expressions
+            for token in find_tokens(source)
+            if token.name == "IDENT" and _is_called(source, token)
+        )
+        return frozenset(names)
 
     @functools.cached_property
     def _hidden_expressions(self) -> Sequence[str]:
@@ -144,6 +159,11 @@ class Function:
         return [call for call in self._calls if _tree(self._with([call])) == tree]
 
     @property
+    def wants_points(self) -> bool:
+        """Whether there are places where a call has to be."""
+        return bool(self._calls)
+
+    @property
     def source_with_calls(self) -> str:
         """The source of the copy."""
         return _with_calls(self.source, self._accepted)
@@ -160,13 +180,7 @@ def _with_calls(source: str, calls: Sequence[Call]) -> str:
 
 
 def _without_comments(source: str) -> str:
-    try:
-        comments = [token for token in scan(source) if token.name in COMMENTS]
-    except ParseError:
-        return source
-    for token in reversed(comments):
-        source = f"{source[: token.start]} {source[token.end + 1 :]}"
-    return source
+    return " ".join(source[token.start : token.end + 1] for token in find_tokens(source)) or source
 
 
 @functools.lru_cache(maxsize=4096)
@@ -286,7 +300,7 @@ def _reads(statement: Any) -> bool:
 
 def _calls(source: str, name: str) -> Iterator[Call]:
     """Yields each place where a call has to be, and the call."""
-    tokens = [token for token in scan(source) if token.name not in COMMENTS]
+    tokens = find_tokens(source)
     depth, is_body = 0, False
     for number, (token, following) in enumerate(itertools.pairwise(tokens)):
         depth += (token.name == "ASCII_40") - (token.name == "ASCII_41")
@@ -323,14 +337,14 @@ def _statement(source: str, tokens: Sequence[Token]) -> str | None:
 
 
 def _has_sql(source: str) -> bool:
-    """Whether a text executes SQL, also without SELECT: `return count(*) from marks`."""
-    tokens, depth = scan(source), 0
+    """Whether a text executes SQL, also without SELECT: `return count(*) from marks`. So may one that cannot be read."""
+    tokens, depth = find_tokens(source), 0
     for before, token in zip([None, *tokens], tokens, strict=False):
         depth += (token.name == "ASCII_40") - (token.name == "ASCII_41")
         is_from = token.name == "FROM" and not depth and (before is None or before.name != "DISTINCT")
         if token.name in _SQL or is_from:
             return True
-    return False
+    return bool(source.strip()) and not tokens
 
 
 def _is_called(source: str, token: Token) -> bool:
@@ -340,7 +354,7 @@ def _is_called(source: str, token: Token) -> bool:
 
 def _hidden_expressions(source: str) -> Iterator[str]:
     """Yields what reads or calls where no point comes before: in ELSIF, WHEN, WHILE or a declared variable."""
-    tokens = [token for token in scan(source) if token.name not in COMMENTS]
+    tokens = find_tokens(source)
     is_declaring = False
     for number, token in enumerate(tokens):
         word = _word(source, token)

@@ -10,7 +10,7 @@ import pglast
 from pglast import ast
 from pglast.parser import ParseError, Token, scan
 
-COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
+_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 _QUOTE = "$cronproof$"
 _KEPT_RESULTS = frozenset({"void", "trigger", "event_trigger"})
 _RESULTS = {"o": "out", "b": "inout"}
@@ -26,6 +26,14 @@ def parse_function(definition: str) -> Any:
     A type that the parser does not know is replaced. Where a statement begins does not depend on types.
     """
     return _parse(definition) or _parse(_without_types(definition) or "")
+
+
+def find_tokens(source: str) -> Sequence[Token]:
+    """Returns the tokens of a source without its comments; none if it cannot be read."""
+    try:
+        return [token for token in scan(source) if token.name not in _COMMENTS]
+    except (ParseError, ValueError):
+        return []
 
 
 def _parse(definition: str) -> Any:
@@ -95,7 +103,7 @@ def _with_plain_types(source: str) -> str:
 
 def _types(source: str) -> Iterator[tuple[slice, str, bool]]:
     """Yields each declared variable's type: where it is, the variable, and whether it is an array."""
-    tokens = [token for token in scan(source) if token.name not in COMMENTS]
+    tokens = find_tokens(source)
     is_declaring, begin = False, 0
     for number, token in enumerate(tokens):
         word = _word(source, token)

@@ -35,7 +35,7 @@ from tests.support.database import Await
         ("select pg_advisory_xact_lock(1)", "dml"),
         ("select pg_advisory_xact_lock_shared(1), pg_advisory_unlock_all()", "other"),
         ("select pg_catalog.now()", "dml"),
-        ("notify a", "session"),
+        ("notify a", "notify"),
         ("truncate jobs", "other"),
         ("copy jobs to stdout", "other"),
         ("declare a cursor for select 1", "other"),

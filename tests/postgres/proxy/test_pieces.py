@@ -63,6 +63,7 @@ SCHEMA = """
     begin insert into base values (1, 'a'); commit; insert into base values (2, 'b'); rollback; end $$;
     create function twice(x int) returns int language sql as $$
         update units set n = x where id = 1; select n from units where id = 1 $$;
+    grant all on schema public to service_role;
     grant all on all tables in schema public to service_role;
     grant all on all sequences in schema public to service_role;
 """
@@ -227,6 +228,20 @@ def test_the_application_gets_the_same_answers_byte_for_byte(made: list[Database
     ]
     assert differing == []
     assert len(with_points.points) > 100
+
+
+def test_a_function_gets_its_points_also_if_its_creation_is_prepared_first(made: list[Database], await_: Await) -> None:
+    body = "begin insert into units (n) values (x); end"
+    create = f"create function pg_temp.prepared(x int) returns void language plpgsql as $${body}$$"
+
+    async def main() -> list[str]:
+        async with behind(made[0], Inside("rows")) as (_, connection):
+            connection.prepare_threshold = 0
+            await connection.execute(create.encode())
+            ((source,),) = await made[0].fetch("select prosrc from pg_proc where proname = 'prepared'")
+            return str(source).split("cronproof_points.")
+
+    assert len(await_(main())) == 2
 
 
 class Patient(Inside):

@@ -23,14 +23,20 @@ Before = Literal["start", "write"] | Kind
 class Functions(Protocol):
     """The functions that a statement may call."""
 
+    somebody_listens: bool
+    """Whether anybody has ever listened for notifications."""
+
     def note(self, statement: str) -> None:
         """Notes that it is executed."""
 
     def are_opaque(self, statement: str) -> bool:
         """Whether its functions touch what no lock shows."""
 
-    def notifies_somebody(self, statement: str) -> bool:
-        """Whether it, or a function of it, notifies, and anybody has ever listened."""
+    def calls_any(self, statement: str) -> bool:
+        """Whether it may call a function, which somebody may replace."""
+
+    def notifies(self, statement: str) -> bool:
+        """Whether it, or a function of it, notifies whoever listens."""
 
     def is_transparent(self, statement: str) -> bool:
         """Whether a point comes before everything that its functions execute and that takes a snapshot."""

@@ -25,8 +25,8 @@ from cronproof.postgres.proxy.arrival import Kind as Place
 from cronproof.postgres.proxy.named_rows import KeyedTable, find_named_rows
 from cronproof.postgres.proxy.wire import Execution
 
-Kind = Literal["dml", "begin", "end", "session", "other"]
-"""What a statement is. Of `session` only the session takes notice, such as of a setting, or nobody does."""
+Kind = Literal["dml", "begin", "end", "session", "notify", "other"]
+"""What a statement is. What is of the kind `session`, such as a setting, only the session itself notices."""
 
 HIDES_FROM_LOCKS = re.compile(
     r"""\b (
@@ -44,6 +44,11 @@ _TRANSACTION: dict[str, Kind] = {
     "TRANS_STMT_START": "begin",
     "TRANS_STMT_COMMIT": "end",
     "TRANS_STMT_ROLLBACK": "end",
+}
+_KINDS: dict[type[ast.Node], Kind] = {
+    ast.VariableSetStmt: "session",
+    ast.VariableShowStmt: "session",
+    ast.NotifyStmt: "notify",
 }
 _MODES: dict[str, Access] = {
     "AccessShareLock": "read",
@@ -67,8 +72,8 @@ def kind_of(sql: str) -> Kind:
             return "dml"
         case ast.TransactionStmt(kind=kind, options=options) if not options or _says_isolation(options):
             return _TRANSACTION.get(getattr(kind, "name", ""), "other")
-        case ast.VariableSetStmt() | ast.VariableShowStmt() | ast.NotifyStmt():
-            return "session"
+        case ast.Node() as statement:
+            return _KINDS.get(type(statement), "other")
         case _:
             return "other"
 
@@ -177,10 +182,22 @@ class Observer:
     """The functions that statements may call."""
 
     def kind_of(self, sql: str) -> Kind:
-        """Classifies a statement. One that touches what no lock shows by its functions or a notification is no DML."""
+        """Classifies a statement. What is heard, or has functions that touch what no lock shows, is of the kind `other`."""
         kind = kind_of(sql)
         is_opaque = kind == "dml" and self.functions.are_opaque(sql)
-        return "other" if is_opaque or self.functions.notifies_somebody(sql) else kind
+        is_heard = kind in {"dml", "notify"} and self.functions.somebody_listens and self.functions.notifies(sql)
+        return "other" if is_opaque or is_heard else kind
+
+    def beyond_tables(self, sql: str) -> Footprint:
+        """Returns what a statement depends on that only unknown steps change: functions, and who listens."""
+        accesses: dict[str, Access] = {}
+        if kind_of(sql) not in {"dml", "notify"}:
+            return NOTHING
+        if self.functions.calls_any(sql):
+            accesses["functions"] = "read"
+        if self.functions.notifies(sql):
+            accesses["listeners"] = "read"
+        return Footprint(accesses)
 
     async def statement(
         self, backend_pid: int, execution: Execution, transaction: Footprint | None, *, goes_on: bool

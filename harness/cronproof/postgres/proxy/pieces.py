@@ -27,6 +27,8 @@ class Session(Channel, Protocol):
     """Whether a transaction was open before the statement."""
     transaction: Footprint | None
     """What the open transaction has touched; None if unobserved."""
+    beyond_tables: Footprint
+    """What the open transaction depends on beside tables."""
 
 
 class Pieces:
@@ -151,7 +153,7 @@ class Pieces:
             touched, session.transaction = await observer.piece(
                 session.pid, begin, found.kind, is_transparent=self._is_single and functions.is_transparent(statement)
             )
-        gate.record_footprint(touched)
+        gate.record_footprint(touched | session.beyond_tables)
 
     async def observe_end(self, observer: Observer) -> tuple[Footprint, Footprint] | None:
         """Returns what the last piece of a statement has touched, and what its transaction has touched in

@@ -64,6 +64,8 @@ class ProxySession:
         self._isolation: Isolation | None = None
         # Whether the statement's end can be told from the transaction's.
         self.is_separate = False
+        # What the open transaction depends on beside tables.
+        self.beyond_tables = NOTHING
         self._pieces = Pieces(self)
 
     @property
@@ -179,9 +181,10 @@ class ProxySession:
                 continue
             await self._all_answered()
             self.route.used = True
+            content, batch = batch, self._pieces.put_points(batch)
             if executes:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
-                self.content = b"".join(batch)
+                self.content = b"".join(content)
                 point = Point("statement", sql)
                 release = await self.route.gate.arrive(self.route.instance, point, self)
                 self.owner = release.instance
@@ -191,7 +194,6 @@ class ProxySession:
                     await self._inject(release.fault, batch, executes)
                     batch, executes = [], []
                     continue
-                batch = self._pieces.put_points(batch)
                 if self.route.observer is not None:
                     batch = await self._observe(self.route.observer, batch, executes)
             if kind in wire.AWAITS_READY:
@@ -209,6 +211,7 @@ class ProxySession:
             self.state.apply(execution.sql)
             if self.route.observer is not None:
                 self.route.observer.functions.note(execution.sql)
+                self.beyond_tables |= self.route.observer.beyond_tables(execution.sql)
 
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
         """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
@@ -221,13 +224,13 @@ class ProxySession:
             return batch
         if not self.is_separate:
             touched = EVERYTHING
-            if len(executes) == 1 and kinds <= {"begin", "session"}:
+            if len(executes) == 1 and kinds <= {"begin", "session", "notify"}:
                 touched = NOTHING
             elif len(executes) == 1 and kinds == {"end"} and self._isolation is None:
                 touched = await observer.end(self.pid, self.transaction)
             if self.transaction is not None:
                 self.transaction |= touched
-            self.route.gate.record_footprint(touched)
+            self.route.gate.record_footprint(touched | self.beyond_tables)
             return batch
         before = self.transaction
         self._to_execute, self._failed, self._as_if_simple = len(executes), False, last == b"Q"
@@ -246,7 +249,7 @@ class ProxySession:
         elif not self._failed:
             self.transaction = None
         if self.route.gate.wants_footprint:
-            self.route.gate.record_footprint(touched)
+            self.route.gate.record_footprint(touched | self.beyond_tables)
         return [wire.SYNC]
 
     async def _inject(self, fault: FaultName, batch: list[bytes], executes: Sequence[wire.Execution]) -> None:
@@ -316,7 +319,7 @@ class ProxySession:
                 self.in_transaction = message[5:6] != b"I"
                 self._taking_back = False
                 if not self.in_transaction:
-                    self.transaction = NOTHING
+                    self.transaction = self.beyond_tables = NOTHING
                     self._isolation = None if self._isolation == "transaction" else self._isolation
                 self._unanswered = max(0, self._unanswered - 1)  # the first one ends the login
                 self._answered.set()
