@@ -145,12 +145,18 @@ def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFac
 
 
 async def explored(
-    database: Database, statements: Sequence[str], name: str, inside: Choice, at_most: float = math.inf
+    database: Database,
+    statements: Sequence[str],
+    name: str,
+    inside: Choice,
+    at_most: float = math.inf,
+    *,
+    puts_off_whole: bool = False,
 ) -> Coverage:
     programs = {instance: statement.split("\n") for instance, statement in zip("ABC", statements, strict=False)}
     sessions = Sessions(database, programs, await database.script(ROWS), ["jobs", "marks", "claims"])
     async with sessions.opened():
-        search = explorer.make_strategy(name, list(programs), inside=inside)
+        search = explorer.make_strategy(name, list(programs), inside=inside, puts_off_whole=puts_off_whole)
         coverage, _ = await explorer.explore(
             search, name, sessions.execute, deadline=math.inf, progress=lambda _: None, at_most=at_most
         )
@@ -194,6 +200,27 @@ def test_a_statement_inside_which_nothing_can_happen_stays_whole(
 
     assert conflicts.inside is not None
     assert (conflicts.inside.apart, len(conflicts.inside.whole)) == ({}, 1)
+
+
+@pytest.mark.parametrize(
+    ("statements", "shows_more"),
+    [
+        ([STATEMENTS[0]] * 2, False),
+        ([STATEMENTS[5]] * 2, False),
+        ([STATEMENTS[6]] * 2, True),
+        ([STATEMENTS[0]] * 3, True),
+    ],
+    ids=["nobody waits", "nobody waits for rows", "somebody waits", "three instances"],
+)
+def test_whole_statements_that_were_put_off_are_explored_only_if_they_show_more(
+    statements: list[str], shows_more: bool, tables: Database, await_: Await
+) -> None:
+    first = await_(explored(tables, statements, "all", "conflicts"))
+    put_off = await_(explored(tables, statements, "all", "conflicts", puts_off_whole=True))
+
+    assert put_off.outcomes.keys() == first.outcomes.keys()
+    assert (put_off.exhausted, put_off.complete) == (first.exhausted, True)
+    assert (put_off.schedules < first.schedules) is not shows_more
 
 
 def test_of_three_instances_two_at_a_time_are_held_inside(tables: Database, await_: Await) -> None:
@@ -245,7 +272,9 @@ def test_reduction_misses_no_outcome_inside_statements_either(
     whole = await_(explored(tables, statements, "all", "none"))
     reduced = await_(explored(tables, statements, "all", "all"))
     conflicts = await_(explored(tables, statements, "all", "conflicts"))
+    put_off = await_(explored(tables, statements, "all", "conflicts", puts_off_whole=True))
 
+    assert put_off.outcomes.keys() == conflicts.outcomes.keys()
     assert reduced.outcomes.keys() == every.outcomes.keys()
     assert reduced.schedules <= every.schedules + whole.schedules
     assert conflicts.outcomes.keys() <= every.outcomes.keys()

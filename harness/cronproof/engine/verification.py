@@ -184,6 +184,7 @@ class Verification:
             choices=values,
             inside=inside,
             pairs=_find_pairs(self.runner.instances),
+            puts_off_whole=self.file.pair is not None,  # any other race that passes is drawn in whole statements
         )
         journal = open_journal(self.session.plan, self.file, self.session.database)
         execute = self._execute if journal is None else journal.keeping(self._execute)

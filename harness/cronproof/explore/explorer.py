@@ -147,11 +147,13 @@ def make_strategy(
     choices: Sequence[int] = (),
     inside: Choice = "none",
     pairs: Sequence[Collection[str]] = (),
+    puts_off_whole: bool = False,
 ) -> Strategy:
     """Makes a strategy by name: all, all-unreduced, preemptions:N, sample:N:DEPTH, or faults.
 
     `choices` has the number of values for each datum that a sample draws. `inside`: which statements
     are taken apart, `pairs` the instances that are held inside them together (default: all pairs).
+    `puts_off_whole`: no schedule of whole statements is wanted for its own sake.
     """
     apart = EVERYTHING_APART if inside == "all" else {}
     match name.split(":"):
@@ -159,7 +161,9 @@ def make_strategy(
             return DporStrategy()
         case ["all"]:
             pairs = pairs or list(itertools.combinations(instances, 2))
-            return TakingApart(instances, pairs, takes_everything=inside == "all")
+            return TakingApart(
+                instances, pairs, takes_everything=inside == "all", puts_off_whole=puts_off_whole and inside != "all"
+            )
         case ["faults"]:
             return FaultStrategy()
         case ["all-unreduced"]:

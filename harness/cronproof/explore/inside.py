@@ -11,7 +11,7 @@ from typing import Literal
 
 from cronproof.explore.dpor import DporStrategy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem, may_conflict
-from cronproof.explore.strategy import Assurance, Inside, Strategy
+from cronproof.explore.strategy import Assurance, Inside
 from cronproof.gate.fault import instance_of
 from cronproof.gate.point import EVERY_STATEMENT, Apart, Depth
 from cronproof.gate.trace import Decision
@@ -38,6 +38,8 @@ class Meetings:
     """Those that have changed several rows."""
     seen: set[str] = field(default_factory=set)
     """All statements."""
+    somebody_waited: bool = False
+    """Whether any instance has waited for a lock."""
 
     def add(self, decisions: Sequence[Decision]) -> None:
         """Adds one execution."""
@@ -53,6 +55,7 @@ class Meetings:
         rows: dict[tuple[str, str], set[str]] = {}
         for decision, piece in steps:
             self.at_rows |= piece.met
+            self.somebody_waited |= bool(piece.met)
             rows.setdefault((decision.chosen, piece.statement), set()).update(piece.rows)
         self.of_several_rows |= {statement for (_, statement), found in rows.items() if len(found) > 1}
 
@@ -67,6 +70,9 @@ class TakingApart:
 
     Of several instances, two at a time are held inside statements. The others run after them. If every
     statement is to be taken apart, that is done at once, for all instances and without a limit.
+
+    Pieces that follow each other are a whole statement. So whole ones can be put off: if nothing was left out
+    of the pieces and nobody waited, which counts between whole ones alone, they show nothing more.
     """
 
     level: int | None = None
@@ -74,15 +80,24 @@ class TakingApart:
     explores_all_failures = False
 
     def __init__(
-        self, instances: Sequence[str], pairs: Sequence[Collection[str]], *, takes_everything: bool = False
+        self,
+        instances: Sequence[str],
+        pairs: Sequence[Collection[str]],
+        *,
+        takes_everything: bool = False,
+        puts_off_whole: bool = False,
     ) -> None:
-        """Explores all instances, then each of these pairs of them, or all again if everything is taken apart."""
+        """Explores all instances, then each of these pairs of them, or all again if everything is taken apart.
+
+        `puts_off_whole`: whole statements are explored until some meet, and to the end only if they can show more.
+        """
         self._takes_everything = takes_everything
+        self._puts_off_whole = puts_off_whole
         others = [[name for name in instances if name not in pair] for pair in pairs]
         self._last: Sequence[Sequence[str]] = [[]] if takes_everything else others
         self._apart: Apart = {}
-        self._left: list[Strategy] = []
-        self._current: Strategy = DporStrategy()
+        self._left: list[DporStrategy] = []
+        self._whole = self._current = DporStrategy()
         self._count = 0
         """How many items were taken since statements were taken apart as they are."""
         self._is_cut_off = False
@@ -117,14 +132,19 @@ class TakingApart:
             if apart != self._apart:
                 self._apart, self._is_cut_off = apart, False
                 self._left = [DporStrategy(apart, last) for last in self._last]
+            elif not self._left and self._puts_off_whole and (not self.exhaustive or self._meetings.somebody_waited):
+                self._puts_off_whole, self._left = False, [self._whole]
             if not self._left:
                 return []
             self._current, self._count = self._left.pop(0), 0
         return items
 
     def _take_of_current(self, at_most: int) -> Sequence[WorkItem]:
-        """Returns the next items of what is explored now, unless too many were taken."""
-        if not self._apart or self._takes_everything:  # these are all explored, like whole statements
+        """Returns the next items of what is explored now, unless too many were taken, or they are put off."""
+        if self._current is self._whole:
+            is_put_off = self._puts_off_whole and self._meetings.find_apart() != self._apart
+            return [] if is_put_off else self._whole.take(at_most)
+        if self._takes_everything:  # these are all explored, like whole statements
             return self._current.take(at_most)
         items = self._current.take(min(at_most, MOST_INSIDE - self._count))
         self._count += len(items)
