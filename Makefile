@@ -13,6 +13,9 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 EXAMPLES := $(NODE_PG)/node_modules/.ready $(NEXTJS)/.next/.ready $(FASTAPI)/.venv/.ready
 NPM_CI := npm ci --no-audit --no-fund --silent
 
+# Slow tests wait for other processes now and then: one more of them than there are processors.
+MORE := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 PINNED := --universal --python-version 3.11 --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
 
 # Every process would compile all modules again, which takes half a second.
@@ -31,7 +34,7 @@ test: $(READY) $(if $(NPM),$(LITE)/node_modules/.ready $(FORMATS)/node_modules/.
 
 prove: $(READY)  ## prove that the checks catch what they claim to, and run the slow tests; a quarter of an hour
 	$(BIN)/cronproof prove
-	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
+	$(BIN)/pytest --numprocesses $(MORE) --dist worksteal -m slow
 
 stress: $(READY)  ## hammer sixty claims without control, 20,000 times each: what it shows the exploration must have; an hour
 	CRONPROOF_TRIALS=20000 CRONPROOF_REPLAYS=100 $(BIN)/pytest --numprocesses auto --dist worksteal -o faulthandler_timeout=3600 -m slow tests/explore/test_shapes.py tests/prove/test_shapes.py
