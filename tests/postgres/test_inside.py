@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ from cronproof.postgres import lifecycle
 from cronproof.postgres.connect import connect
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.arrival import HELD, Arrival, parse_arrival
-from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
-from tests.support.database import Await, database_with
+from tests.support.database import Await, database_with, given_to_a_fair_login
 
 pytestmark = pytest.mark.postgres
 
@@ -193,14 +191,10 @@ def test_it_passes_each_point_exactly_once_however_fast(made: Database, postgres
 @contextlib.asynccontextmanager
 async def made_by_another_login(file: Path) -> AsyncIterator[tuple[Server, Server, Database]]:
     """A server, the same for a login that is no superuser, and a database of that login."""
-    async with server.open_server("embedded") as fresh:
-        async with await connect(fresh) as sql:
-            await sql.execute("create role fair login createdb createrole bypassrls")
-        given = replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
-        async with lifecycle.create_database(given) as database:
-            await database.migrate([file])
-            await database.prepare()
-            yield fresh, given, database
+    async with given_to_a_fair_login() as (fresh, given), lifecycle.create_database(given) as database:
+        await database.migrate([file])
+        await database.prepare()
+        yield fresh, given, database
 
 
 def test_a_login_need_not_be_a_superuser(await_: Await, tmp_path: Path) -> None:

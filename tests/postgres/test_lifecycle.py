@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import psycopg
@@ -14,7 +13,7 @@ from cronproof.postgres import lifecycle
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.targets import reference
-from tests.support.database import Await
+from tests.support.database import Await, given_to_a_fair_login
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.postgres
@@ -97,18 +96,9 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
     await_(main())
 
 
-@contextlib.asynccontextmanager
-async def of_a_fair_login() -> AsyncIterator[tuple[Server, Server]]:
-    """A server, and the same for a login that is no superuser."""
-    async with server.open_server("embedded") as fresh:
-        with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
-            sql.execute("create role fair login createdb createrole bypassrls")
-        yield fresh, replace(fresh, conninfo=fresh.conninfo.replace("user=postgres", "user=fair"), disposable=False)
-
-
 def test_the_end_of_a_superusers_session_is_waited_for(await_: Await) -> None:
     async def main() -> set[str]:
-        async with of_a_fair_login() as (fresh, given):
+        async with given_to_a_fair_login() as (fresh, given):
             async with lifecycle.create_database(given) as database:
                 session = await psycopg.AsyncConnection.connect(fresh.conninfo, dbname=database.name)
                 closing = asyncio.create_task(close_after_a_refusal(fresh, session))
@@ -133,7 +123,7 @@ def test_a_superusers_session_that_stays_is_told_and_stops_no_later_run(
     monkeypatch.setattr(lifecycle, "DROP_SECONDS", 0.1)
 
     async def main() -> set[str]:
-        async with of_a_fair_login() as (fresh, given):
+        async with given_to_a_fair_login() as (fresh, given):
             with pytest.raises(EnvironmentFailed, match="cannot be dropped: permission denied to terminate process"):
                 async with lifecycle.create_database(given) as database:
                     session = await psycopg.AsyncConnection.connect(fresh.conninfo, dbname=database.name)
@@ -183,13 +173,11 @@ def test_a_login_without_the_rights_is_told_which(
 
 def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
     async def main() -> None:
-        async with server.open_server("embedded") as fresh:  # a fresh server has no roles yet
+        async with given_to_a_fair_login() as (fresh, fair):  # a fresh server has no roles yet
             with psycopg.connect(fresh.conninfo, autocommit=True) as sql:
-                sql.execute("create role fair login createdb createrole bypassrls")
                 sql.execute("create database cronproof_of_another_login")
                 sql.execute(f"comment on database cronproof_of_another_login is '{lifecycle.OURS}'".encode())
-                conninfo = fresh.conninfo.replace("user=postgres", "user=fair")
-                async with lifecycle.create_database(replace(fresh, conninfo=conninfo, disposable=False)) as d:
+                async with lifecycle.create_database(fair) as d:
                     await d.migrate([*reference.schema(), reference.LOCKING])
                     await d.prepare()
                 assert "cronproof_of_another_login" in names(sql, DATABASES)
