@@ -26,11 +26,8 @@ class Code:
     is_block: bool
     copy: str
     """The part with points, where it can have them."""
-
-    @property
-    def lacks_points(self) -> bool:
-        """Whether it has none of the points that it should have."""
-        return self.function.wants_points and "cronproof_points.reach(" not in self.copy
+    lacks_points: bool
+    """Whether it has none of the points that it should have."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,14 @@ def put_points(sql: str) -> str:
 def _find_code(sql: str, part: slice, statement: Any) -> Code | None:
     match statement:
         case ast.DoStmt(args=options):
-            name = "do"
+            name, usual_language, is_block = "do", "plpgsql", True
         case ast.CreateFunctionStmt(options=options, funcname=(*_, ast.String(sval=name))):
-            pass
+            usual_language, is_block = "sql", False
         case _:
             return None
-    is_block = isinstance(statement, ast.DoStmt)
     given = {option.defname: option.arg for option in options or ()}
     source = _source(given.get("as"))
-    language = str(given["language"].sval) if "language" in given else "plpgsql" if is_block else "sql"
+    language = str(given["language"].sval) if "language" in given else usual_language
     is_volatile = "volatility" not in given or given["volatility"].sval == "volatile"
     text = sql[part]
     definition = (
@@ -108,7 +104,7 @@ def _find_code(sql: str, part: slice, statement: Any) -> Code | None:
     # In single quotes, a source need not be there as it is.
     has_place = bool(source) and text.count(f"${source}$") == 1
     copy = text.replace(f"${source}$", f"${function.source_with_calls}$") if has_place else text
-    return Code(function, part, is_block, copy)
+    return Code(function, part, is_block, copy, lacks_points=function.wants_points and copy == text)
 
 
 def _source(given: Any) -> str:

@@ -92,16 +92,13 @@ class Functions:
     def is_transparent(self, statement: str) -> bool:
         """Whether a point comes before everything that a statement's functions execute and that takes a snapshot."""
         called = self.called_by(statement)
-        reads_unseen = any(function.reads_unseen for function in called)
+        unseen = {name for function in called for name in function.calls_unseen}
         return (
             self.tables_have_points
             and self.without_points.isdisjoint(called)
             and all(function.is_transparent for function in called)
-            and not any(
-                reads_unseen or not self._of_extensions.isdisjoint(one.calls_unseen)
-                for one in called
-                if one.calls_unseen
-            )
+            and not (unseen and self.reads_unseen(statement))
+            and self._of_extensions.isdisjoint(unseen)
         )
 
     def reads_unseen(self, statement: str) -> bool:

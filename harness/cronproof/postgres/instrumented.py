@@ -16,10 +16,9 @@ from pglast import ast
 from pglast.parser import ParseError, Token
 from pglast.visitors import Visitor
 
-from cronproof.postgres.plpgsql import find_tokens, parse_function
+from cronproof.postgres.plpgsql import find_tokens, parse_function, read_word
 from cronproof.postgres.proxy.footprints import HIDES_FROM_LOCKS
 
-# PL/pgSQL's own words are names to the scanner, so words are compared.
 _BEGIN_STATEMENTS = frozenset({";", "begin", "then", "else", "loop"})
 # What follows where a statement could begin, but does not, or begins with others that get their own calls.
 _NO_STATEMENT = frozenset({"end", "else", "elsif", "elseif", "exception", "when", "begin", "declare", "loop"})
@@ -110,7 +109,7 @@ class Function:
     def calls_unseen(self) -> frozenset[str]:
         """The names that it calls where no point comes before. Some may be those of functions of the database."""
         names = (
-            source[token.start : token.end + 1].lower()
+            read_word(source, token)
             for source in self._hidden_expressions
             for token in find_tokens(source)
             if token.name == "IDENT" and _is_called(source, token)
@@ -308,8 +307,8 @@ def _calls(source: str, name: str) -> Iterator[Call]:
         if (
             depth
             or not is_body
-            or _word(source, token) not in _BEGIN_STATEMENTS
-            or _word(source, following) in _NO_STATEMENT
+            or read_word(source, token) not in _BEGIN_STATEMENTS
+            or read_word(source, following) in _NO_STATEMENT
         ):
             continue
         statement = _statement(source, tokens[number + 1 :])
@@ -326,11 +325,11 @@ def _statement(source: str, tokens: Sequence[Token]) -> str | None:
     for number, token in enumerate(tokens):
         # A CASE in an expression has an END of its own; one that begins is a statement with others in it.
         depth += (token.name == "ASCII_40" or (number > 0 and token.name == "CASE")) - (token.name in _CLOSING)
-        if not depth and _word(source, token) in _END_OF_CONDITION:
+        if not depth and read_word(source, token) in _END_OF_CONDITION:
             return source[tokens[0].start : token.start] if seen else None
         seen |= (
             token.name in {*_SQL, "FOR", "FROM"}
-            or _word(source, token) in _PLPGSQL
+            or read_word(source, token) in _PLPGSQL
             or (token.name == "IDENT" and _is_called(source, token))
         )
     return None
@@ -357,15 +356,11 @@ def _hidden_expressions(source: str) -> Iterator[str]:
     tokens = find_tokens(source)
     is_declaring = False
     for number, token in enumerate(tokens):
-        word = _word(source, token)
+        word = read_word(source, token)
         is_declaring = word == "declare" or (is_declaring and word != "begin")
         hides = {":=", "=", "default"} if is_declaring else {"elsif", "elseif", "while", "when"}
         if word in hides and (statement := _statement(source, tokens[number + 1 :])):
             yield statement
-
-
-def _word(source: str, token: Token) -> str:
-    return source[token.start : token.end + 1].lower()
 
 
 def _tree(definition: str) -> Any:

@@ -36,6 +36,11 @@ def find_tokens(source: str) -> Sequence[Token]:
         return []
 
 
+def read_word(source: str, token: Token) -> str:
+    """Returns a token in lower case. PL/pgSQL's own words are names to the scanner, so words are compared."""
+    return source[token.start : token.end + 1].lower()
+
+
 def _parse(definition: str) -> Any:
     try:
         return json.loads(pglast.parser.parse_plpgsql_json(definition)) or None
@@ -106,7 +111,7 @@ def _types(source: str) -> Iterator[tuple[slice, str, bool]]:
     tokens = find_tokens(source)
     is_declaring, begin = False, 0
     for number, token in enumerate(tokens):
-        word = _word(source, token)
+        word = read_word(source, token)
         if word == "declare":
             is_declaring, begin = True, number + 1
         elif word == "begin":
@@ -117,7 +122,7 @@ def _types(source: str) -> Iterator[tuple[slice, str, bool]]:
 
 
 def _declared(source: str, declaration: Sequence[Token]) -> Iterator[tuple[slice, str, bool]]:
-    words = [_word(source, token) for token in declaration]
+    words = [read_word(source, token) for token in declaration]
     first = 2 if words[1:2] == ["constant"] else 1
     if len(words) <= first or words[first] in _NO_TYPE:
         return
@@ -125,7 +130,3 @@ def _declared(source: str, declaration: Sequence[Token]) -> Iterator[tuple[slice
     if rest:
         place = slice(declaration[first].start, declaration[rest[-1]].end + 1)
         yield place, source[declaration[0].start : declaration[0].end + 1], not {"]", "array"}.isdisjoint(words)
-
-
-def _word(source: str, token: Token) -> str:
-    return source[token.start : token.end + 1].lower()
