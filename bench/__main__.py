@@ -68,7 +68,7 @@ STEPS: Mapping[str, Sequence[str]] = {
 async def main() -> None:
     """Measures everything, a heading for each."""
     async with server.open_server("embedded") as postgres:
-        async with open_session_on(postgres, Plan()) as opened:
+        async with open_session_on(postgres, Plan.from_options(None, None, None)) as opened:
             await control(opened)
             await proxy(opened.database)
         await outside.rates(postgres, RACE, unreduced)
@@ -220,7 +220,7 @@ def isolationtester_seconds(conninfo: str, folder: Path) -> float:
 
 async def race(postgres: Server) -> None:
     """(c) How long until a race is found."""
-    async with open_session_on(postgres, Plan(target="legacy")) as opened:
+    async with open_session_on(postgres, Plan.from_options("legacy", None, None)) as opened:
         result, seconds = await timed(opened, RACE)
     print("(c) until a race is found")
     print(f"    legacy post-job-followup: {seconds:.2f} s, its shortest schedule included ({result.verdict})")
@@ -268,7 +268,7 @@ async def timed(opened: Session, file: Path, **changes: object) -> tuple[Scenari
 async def growth(postgres: Server) -> None:
     """(e) How it grows with instances."""
     print("(e) growth: the reference's post-job-followup, reduced")
-    async with open_session_on(postgres, Plan()) as opened:
+    async with open_session_on(postgres, Plan.from_options(None, None, None)) as opened:
         for instances, file in ((2, RACE), (3, RACE), (4, RACE), (2, THREE_JOBS), (3, THREE_JOBS)):
             result, seconds = await timed(opened, file, instances=instances)
             jobs = len(result.file.scenario.given.rows["jobs"])
@@ -287,7 +287,7 @@ async def workers(postgres: Server) -> None:
     """How much a second worker adds."""
     rates = []
     for count in (1, 2):
-        async with open_session_on(postgres, Plan(workers=count)) as opened:
+        async with open_session_on(postgres, Plan.from_options(None, None, None, workers=count)) as opened:
             await timed(opened, THREE_JOBS, interleavings="all")  # until every worker is up
             started = time.monotonic()
             file = reader.read_scenario(THREE_JOBS)

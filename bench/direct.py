@@ -10,7 +10,7 @@ from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.engine.session import Session
 from cronproof.explore.policy import SchedulePolicy
 from cronproof.postgres.database import Database
-from cronproof.targets import in_process, reference
+from cronproof.targets import imported, in_process
 
 RUNS = 300
 
@@ -29,7 +29,7 @@ class _Direct(Database):
 async def serial_rate(opened: Session, stage: ScenarioRunner) -> tuple[float, float]:
     """Runs a second: of the instances one after the other with a reset before, and of their statements alone."""
     target = in_process.InProcess(
-        "direct", reference.find_built_in("reference").application, _Direct(opened.database), opened.services
+        "direct", imported.find_application(opened.plan.target_config), _Direct(opened.database), opened.services
     )
     async with target.running():
         await target.prepare({proxy.instance: proxy for proxy in stage.rig.proxies}, "service_role")

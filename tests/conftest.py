@@ -17,7 +17,7 @@ from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.command import Cronproof, Done, run_command
 from tests.support.database import Await, database_with
 from tests.support.paths import ROOT
@@ -57,7 +57,7 @@ def postgres(await_: Await) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def database(await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with the reference schema and the claim functions."""
-    with database_with([*reference.schema(), reference.LOCKING], await_, postgres) as made:
+    with database_with([*reference.SCHEMA, reference.LOCKING], await_, postgres) as made:
         yield made
 
 

@@ -63,6 +63,8 @@ def test_your_own_app_is_verified_as_the_readme_says(tmp_path: Path) -> None:
     app = tmp_path / "my-app"
     example = ROOT / "fixtures" / "targets" / "nextjs-supabase"
     shutil.copytree(example, app, symlinks=True, ignore=shutil.ignore_patterns("cronproof.toml"))
+    shutil.copytree(ROOT / "sql", app / "sql")
+    shutil.copy(ROOT / "fixtures" / "seed.yaml", app)
 
     for command, shown in YOUR_APP:
         words = shlex.split(command.replace("../my-app", str(app)))

@@ -20,6 +20,7 @@ import cronproof
 from cronproof import internal_errors
 from cronproof.cli import console
 from cronproof.internal_errors import until_error
+from tests.support import reference
 from tests.support.command import Cronproof, Done
 from tests.support.external import ENV, SERVER
 from tests.support.waiting import DEADLINE_SECONDS
@@ -63,6 +64,7 @@ RUNS = {
 CONFIG = f"""
 [targets.server]
 command = [{sys.executable!r}, {str(SERVER)!r}, "{{port}}", "reads-rest"]
+{reference.DECLARED}
 [targets.server.env]
 SUPABASE_URL = "{{supabase_url}}"
 SUPABASE_SERVICE_ROLE_KEY = "{{supabase_service_role_key}}"

@@ -19,7 +19,7 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
     (tmp_path / "cronproof").mkdir()
     (tmp_path / "cronproof" / "__init__.py").write_text("raise ImportError('not this one')")
 
-    done = cronproof_process("verify", str(ROOT / RACE), folder=tmp_path)
+    done = cronproof_process("verify", str(ROOT / RACE), "--config", str(ROOT / "cronproof.toml"), folder=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -27,7 +27,7 @@ def test_a_folder_that_is_named_as_our_package_is_no_package(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        (["--target", "legasy"], 2, "cronproof: there is no target 'legasy'; did you mean 'legacy'?"),
+        (["--target", "legasy"], 2, "cronproof: there is no target 'legasy' in cronproof.toml; did you mean 'legacy'?"),
         (["scenarios/3-race/post-job.yaml"], 2, "cronproof: no scenario at scenarios/3-race/post-job.yaml; did you mean"),
         (["sql"], 2, "cronproof: no scenario files (*.yaml) in sql"),
         (["--postgres", "embeded"], 2, "cronproof: --postgres 'embeded' is none of: embedded, container, container:IMAGE, a DSN"),

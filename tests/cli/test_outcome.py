@@ -8,9 +8,9 @@ import typer
 
 from cronproof.cli import outcome
 from cronproof.cli.console import Console
-from cronproof.engine.plan import Plan
 from cronproof.report.data.document import KnownEntry
 from cronproof.targets.config import TargetConfig
+from tests.support import reference
 from tests.support.documents import RESULT, documented
 
 
@@ -31,10 +31,10 @@ def test_the_command_is_shown_without_its_dsn(arguments: list[str], shown: str) 
 def test_secrets_are_those_of_this_process_the_target_and_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "of-this-process")
     config = TargetConfig(command=["serve"], env={"OTHER_TOKEN": "of-the-target"}, cron_secret="of-the-cron")
-    plan = Plan("server", external=config, postgres="postgresql://u:of-postgres@h/d")
+    plan = reference.plan_of_server(config, postgres="postgresql://u:of-postgres@h/d")
 
     assert outcome.find_secrets(plan) >= {"of-this-process", "of-the-target", "of-the-cron", "of-postgres"}
-    assert "" not in outcome.find_secrets(Plan("reference"))
+    assert "" not in outcome.find_secrets(reference.plan())
 
 
 def said(*counterexamples: str, known: tuple[str, ...] = ()) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import reference
 from tests.support.command import Cronproof
 from tests.support.paths import ROOT
 
@@ -105,7 +106,9 @@ def test_slow_scenarios_are_left_out_unless_they_are_named(cronproof: Cronproof,
 
 
 def test_the_clock_of_another_process_cannot_be_set(cronproof: Cronproof, tmp_path: Path) -> None:
-    (tmp_path / "cronproof.toml").write_text('[targets.app]\ncommand = ["python3", "-m", "http.server", "{port}"]\n')
+    (tmp_path / "cronproof.toml").write_text(
+        '[targets.app]\ncommand = ["python3", "-m", "http.server", "{port}"]\n' + reference.DECLARED
+    )
 
     done = cronproof(
         "verify", str(REMAINING / "send-reminders-spring.yaml"), "--config", str(tmp_path / "cronproof.toml"), "--out", str(tmp_path)

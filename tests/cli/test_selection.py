@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cronproof.cli import selection
-from cronproof.engine.plan import Plan
 from cronproof.errors import UsageError
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.targets.config import TargetConfig
+from tests.support import reference
 
 
 @pytest.mark.parametrize(("shard", "positions"), [("1/2", [0, 2, 4]), ("2/2", [1, 3]), ("5/5", [4]), ("1/1", range(5))])
@@ -47,9 +47,9 @@ def test_few_scenarios_and_servers_outside_take_one_process(
     scenario_files: list[ScenarioFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    outside = Plan("server", external=TargetConfig(command=["serve"]))
+    outside = reference.plan_of_server(TargetConfig(command=["serve"]))
 
-    processes = [selection.count_processes(Plan("reference"), scenario_files[:count]) for count in (1, 11, 12, 100)]
+    processes = [selection.count_processes(reference.plan(), scenario_files[:count]) for count in (1, 11, 12, 100)]
 
     assert processes == [1, 1, 2, 4]
     assert selection.count_processes(outside, scenario_files) == 1

@@ -6,20 +6,21 @@ from pathlib import Path
 import pytest
 
 import cronproof
-from cronproof.domain.crons import CLAIM_FUNCTIONS, CRON_NAMES, SENT_COLUMNS
+from cronproof.domain.crons import SENT_COLUMNS
 from cronproof.domain.service_names import SERVICE_NAMES
 from cronproof.services.placeholders import TITLES
 from tests.support.paths import ROOT
+from tests.support.reference import CLAIM_FUNCTIONS, CRONS
 
 PACKAGE = Path(cronproof.__file__).parent
-ROOMS = (PACKAGE / "domain", PACKAGE / "services", PACKAGE / "targets" / "reference.py")
+ROOMS = (PACKAGE / "domain", PACKAGE / "services")
 TABLES = set(re.findall(r"create table (?:if not exists )?public\.(\w+)", (ROOT / "sql" / "02-schema.sql").read_text()))
 NAMES = {
     *(TABLES - {"messages"}),  # also a word of the package
     *(table.removesuffix("s") for table in TABLES - {"messages"}),
     *SENT_COLUMNS.values(),
     *CLAIM_FUNCTIONS.values(),
-    *CRON_NAMES,
+    *CRONS,
     *SERVICE_NAMES,
     *re.split(r", | and ", TITLES),
     "completed_at",

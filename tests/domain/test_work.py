@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from cronproof.domain.crons import called_by, purpose
 from cronproof.domain.database import Rows
 from cronproof.domain.work import in_order, is_claim_column, name_units, person_of, units_of_rows
 
@@ -36,9 +35,3 @@ def test_how_units_are_named_and_sorted() -> None:
     assert (name_units([32]), name_units([32, 33, 34])) == ("job 32", "jobs 32, 33 and 34")
     assert in_order(["b", 10, 9, "a"]) == [9, 10, "a", "b"]
     assert (is_claim_column("followup_sent_at"), is_claim_column("status")) == (True, False)
-
-
-def test_crons_that_share_a_column_share_a_purpose() -> None:
-    assert purpose("monthly-followup") == purpose("monthly-reengagement") == "monthly_followup_sent_at"
-    assert purpose("crew-briefing") == "crew-briefing"
-    assert (called_by("monthly-followup"), called_by("crew-briefing")) == ("unified-daily", None)

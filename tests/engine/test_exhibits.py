@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
 from cronproof.engine.verification import verify_scenario
@@ -12,7 +11,7 @@ from cronproof.explore.schedule import count_switches
 from cronproof.postgres.server.server import Server
 from cronproof.report.views.lanes import common
 from cronproof.scenario import reader
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.command import RACE
 from tests.support.database import Await
 from tests.support.paths import ROOT
@@ -26,7 +25,7 @@ def explored(target: str, await_: Await, postgres: Server, folder: Path) -> Scen
     file.write_text((ROOT / RACE).read_text())
 
     async def main() -> ScenarioResult:
-        plan = Plan(target, migrations=reference.find_built_in(target).migrations)
+        plan = reference.plan(target)
         async with open_session_on(postgres, plan) as session:
             return await verify_scenario(session, reader.read_scenario(file))
 

@@ -9,7 +9,6 @@ from typing import LiteralString, cast
 import pytest
 from psycopg import AsyncConnection
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.session import open_session_on
 from cronproof.explore.schedule import WorkItem
 from cronproof.postgres.server.server import Server
@@ -17,6 +16,7 @@ from cronproof.scenario import reader
 from cronproof.targets.in_process import InProcess
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context
+from tests.support import reference
 from tests.support.crons import RACE, explored, overlapping, verify
 from tests.support.database import Await
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.postgres
 
 def test_runs_of_an_exploration_leave_nothing_in_memory(postgres: Server, await_: Await) -> None:
     async def main() -> list[int]:
-        async with open_session_on(postgres, Plan()) as opened:
+        async with open_session_on(postgres, reference.plan()) as opened:
             scenario_runner = await opened.prepare(reader.read_scenario(RACE))
             recorded = []
             with opened.target.isolated():

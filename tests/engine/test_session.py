@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.session import Session, open_session_on
 from cronproof.errors import InvalidScenario
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
+from tests.support import reference
 from tests.support.command import RACE
 from tests.support.database import Await
 from tests.support.paths import ROOT
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.postgres
 
 @asynccontextmanager
 async def opened(postgres: Server) -> AsyncIterator[Session]:
-    async with open_session_on(postgres, Plan("reference")) as session:
+    async with open_session_on(postgres, reference.plan()) as session:
         yield session
 
 
@@ -47,6 +47,21 @@ def test_rows_that_the_database_refuses_are_told_of_all_files(postgres: Server, 
         await_(main())
 
     assert [mistake.file.name for mistake in invalid.value.mistakes] == ["a.yaml", "b.yaml"]
+
+
+def test_a_cron_that_the_configuration_does_not_name_is_told(postgres: Server, await_: Await, tmp_path: Path) -> None:
+    wrong = race(
+        tmp_path, ("call: post-job-followup", "call: [post-job-followup, crew-briefin]"), ("  instances: 2\n", "")
+    )
+
+    async def main() -> None:
+        async with opened(postgres) as session:
+            await session.compile([wrong])
+
+    with pytest.raises(
+        InvalidScenario, match=r"race.yaml:14:29: 'crew-briefin' is not known; did you mean 'crew-briefing'"
+    ):
+        await_(main())
 
 
 def test_scenarios_share_the_proxies_of_their_instances(postgres: Server, await_: Await, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from psycopg import Error
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
 from cronproof.engine.verification import verify_scenario
@@ -16,10 +15,10 @@ from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
-from cronproof.targets import reference
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context
 from tests.support import crons as made_up
+from tests.support import reference
 from tests.support.command import Cronproof
 from tests.support.database import Await
 from tests.support.paths import ROOT
@@ -49,7 +48,7 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
             lines = [f"  {key}: {value}" if line.startswith(f"  {key}:") else line for line in lines]
         file = tmp_path / "faults.yaml"
         file.write_text("\n".join(lines))
-        plan = Plan(target, migrations=reference.find_built_in(target).migrations)
+        plan = reference.plan(target)
 
         async def main() -> ScenarioResult:
             async with open_session_on(postgres, plan) as opened:
@@ -131,7 +130,7 @@ def test_under_two_faults_hardened_is_as_good(verify: Verify) -> None:
 @pytest.mark.slow
 def test_faults_go_together_with_every_interleaving(await_: Await, postgres: Server) -> None:
     async def main() -> ScenarioResult:
-        async with open_session_on(postgres, Plan()) as opened:
+        async with open_session_on(postgres, reference.plan()) as opened:
             return await verify_scenario(opened, reader.read_scenario(FAULTS / "post-job-followup-at-once.yaml"))
 
     result = await_(main())

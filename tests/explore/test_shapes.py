@@ -21,9 +21,9 @@ from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.postgres.database import Database
 from cronproof.postgres.reset import Script
 from cronproof.postgres.server.server import Server
-from cronproof.targets import reference
 from fixtures.shapes import SHAPES
 from fixtures.shapes.shape import Shape
+from tests.support import reference
 from tests.support.database import Await, database_with
 from tests.support.sessions import Sessions, SessionsSummary
 
@@ -49,7 +49,7 @@ def tables(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFac
     """A database with what all shapes need."""
     file = tmp_path_factory.mktemp("sql") / "shapes.sql"
     file.write_text("\n".join(dict.fromkeys(shape.setup for shape in SHAPES)))
-    with database_with([*reference.schema(), file], await_, postgres) as made:
+    with database_with([*reference.SCHEMA, file], await_, postgres) as made:
         await_(made.inside.install())
         yield made
 

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from cronproof.domain.message import Message
-from cronproof.engine.plan import Plan
 from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.engine.session import Session, open_session_on
 from cronproof.explore.named_orders import RunToEnd
@@ -23,8 +22,9 @@ from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.services.exchange import CallClock
 from cronproof.services.openphone import Scripted
-from cronproof.targets import reference
-from fixtures.crons.app import create_app
+from fixtures import hardened
+from fixtures.crons import app
+from tests.support import reference
 from tests.support.database import Await
 
 
@@ -118,11 +118,9 @@ def opened(
 ) -> Iterator[type[Machine]]:
     """The machine with its own session on a built-in target. `crons`: most instances."""
     stack, clock = contextlib.AsyncExitStack(), Clock()
-    built_in = reference.find_built_in(target)
-    plan = Plan(
-        target,
-        migrations=built_in.migrations,
-        application=lambda values, _: create_app(reference.make_settings(values), built_in.module.CRONS, clock),
+    crons_of = {"reference": app.CRONS, "hardened": hardened.CRONS}[target]
+    plan = reference.plan(
+        target, application=lambda values, _: app.create_app(reference.make_settings(values), crons_of, clock)
     )
     session: Session = await_(stack.enter_async_context(open_session_on(postgres, plan)))
     runners = {}

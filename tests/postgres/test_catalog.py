@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cronproof.domain.crons import CLAIM_FUNCTIONS
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
 from tests.support.database import Await, database_with
+from tests.support.reference import CLAIM_FUNCTIONS
 
 pytestmark = pytest.mark.postgres
 

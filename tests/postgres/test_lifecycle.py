@@ -12,7 +12,7 @@ from cronproof.errors import EnvironmentFailed
 from cronproof.postgres import lifecycle
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.database import Await, given_to_a_fair_login
 from tests.support.waiting import wait_for
 
@@ -34,7 +34,7 @@ def test_a_given_server_is_left_as_it_was(given: Server, sql: psycopg.Connection
 
     async def main() -> None:
         async with lifecycle.create_database(given) as database:
-            await database.migrate([*reference.schema(), reference.LOCKING])
+            await database.migrate([*reference.SCHEMA, reference.LOCKING])
             assert database.name in names(sql, DATABASES)
 
     await_(main())
@@ -88,7 +88,7 @@ def test_two_runs_on_one_server_do_not_meet(given: Server, await_: Await) -> Non
         async with lifecycle.create_database(given) as first, lifecycle.create_database(given) as second:
             assert first.name != second.name
             for database in (first, second):
-                await database.migrate([*reference.schema(), reference.LOCKING])
+                await database.migrate([*reference.SCHEMA, reference.LOCKING])
                 await database.prepare()
             await first.reset(await first.script([b"insert into tenants (name, slug) values ('one', 'one')"]))
             assert (await second.rows(["tenants"]))["tenants"] == []
@@ -178,7 +178,7 @@ def test_a_login_need_not_be_a_superuser(await_: Await) -> None:
                 sql.execute("create database cronproof_of_another_login")
                 sql.execute(f"comment on database cronproof_of_another_login is '{lifecycle.OURS}'".encode())
                 async with lifecycle.create_database(fair) as d:
-                    await d.migrate([*reference.schema(), reference.LOCKING])
+                    await d.migrate([*reference.SCHEMA, reference.LOCKING])
                     await d.prepare()
                 assert "cronproof_of_another_login" in names(sql, DATABASES)
 

@@ -9,7 +9,7 @@ from cronproof.domain.database import ROLES, Rows
 from cronproof.errors import UsageError
 from cronproof.postgres import catalog, lifecycle
 from cronproof.postgres.server.server import Server
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.postgres
 def test_every_migration_can_be_applied_twice(postgres: Server, await_: Await) -> None:
     async def main() -> tuple[Any, Any]:
         async with lifecycle.create_database(postgres) as database:
-            files = [*reference.schema(), reference.LOCKING]
+            files = [*reference.SCHEMA, reference.LOCKING]
             await database.migrate(files)
             once = await catalog.read_catalog(database._control, ROLES)
             await database.migrate(files)
@@ -65,7 +65,7 @@ def test_the_claim_functions_are_guarded_under_supabases_new_defaults_too(
 
     async def main() -> None:
         async with lifecycle.create_database(postgres) as database:
-            await database.migrate([*reference.schema(), revoked, reference.LOCKING])
+            await database.migrate([*reference.SCHEMA, revoked, reference.LOCKING])
             await database.prepare()
             assert [function.executable_by for function in database.catalog.functions] == [["service_role"]] * 4
 
@@ -100,7 +100,7 @@ def test_what_a_migration_sets_for_its_session_ends_with_it(tmp_path: Path, post
 
     async def main() -> Rows:
         async with lifecycle.create_database(postgres) as database:
-            await database.migrate([*reference.schema(), file])
+            await database.migrate([*reference.SCHEMA, file])
             await database.prepare()
             await database.reset(await database.script([]))
             return await database.rows(["customers"])

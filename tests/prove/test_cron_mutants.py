@@ -3,7 +3,11 @@
 import pytest
 
 from cronproof.prove import cron_mutants
-from cronproof.targets import reference
+from tests.support.paths import ROOT
+from tests.support.reference import CONFIG
+
+assert CONFIG.prove is not None
+PROVE = CONFIG.prove
 
 SOURCE = '''
 async def run(cron):
@@ -56,10 +60,10 @@ def test_texts_are_nobodys_logic_and_methods_are_named_with_their_class() -> Non
     assert [m.name for m in cron_mutants.mutants(SOURCE, ["Client.other"])] == ["Client.other: False"]
 
 
-@pytest.mark.parametrize("file", reference.MUTATED)
+@pytest.mark.parametrize("file", PROVE.files)
 def test_those_of_the_reference_differ_compile_and_have_names_of_their_own(file: str) -> None:
-    text = (reference.ROOT / file).read_text()
-    mutants = list(cron_mutants.mutants(text, reference.MUTATED_FUNCTIONS.get(file, ())))
+    text = (ROOT / file).read_text()
+    mutants = list(cron_mutants.mutants(text, PROVE.only.get(file, ())))
 
     assert mutants
     assert len({mutant.name for mutant in mutants}) == len(mutants)

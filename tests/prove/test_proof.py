@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from cronproof.prove.proof import Proof, subjects
+from cronproof.prove.proof import Proof, read_declared
 from cronproof.prove.trial import Trial
-from cronproof.targets.reference import find_equivalent
 from tests.support.command import Cronproof
 from tests.support.paths import ROOT
 from tests.support.processes import has_ended, pool_of
+from tests.support.reference import CONFIG
 from tests.support.trials import WHOLE, proof, trial
 from tests.support.waiting import wait_until
 
@@ -42,11 +42,12 @@ def test_an_explanation_of_what_is_caught_is_stale() -> None:
 
 
 def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
-    names = [subject.name for subject in subjects()]
+    declared = read_declared(CONFIG)
+    names = [subject.name for subject in declared.subjects]
 
     assert len(set(names)) == len(names)
-    assert set(find_equivalent()) <= set(names)
-    assert all(reason.endswith(".") for reason in find_equivalent().values())
+    assert set(declared.equivalent) <= set(names)
+    assert all(reason.endswith(".") for reason in declared.equivalent.values())
 
 
 @pytest.mark.postgres

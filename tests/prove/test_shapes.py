@@ -4,21 +4,25 @@
 """
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.replay import replay
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.postgres.server.server import Server
+from cronproof.prove.proof import read_declared, subject_of
+from cronproof.prove.trial import plan_of
 from cronproof.scenario import reader
-from cronproof.targets import reference
 from fixtures.saboteurs import shapes
 from fixtures.saboteurs.saboteur import Saboteur
+from tests.support import reference
 from tests.support.database import Await
 
+DECLARED = read_declared(reference.CONFIG)
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 REPLAYS = int(os.environ.get("CRONPROOF_REPLAYS", "0"))
@@ -29,11 +33,9 @@ TIMES = REPLAYS or 2
 
 @pytest.mark.parametrize("saboteur", TRIED, ids=lambda saboteur: saboteur.name)
 def test_a_wrong_claim_fails_and_its_counterexample_fails_again(
-    saboteur: Saboteur, await_: Await, postgres: Server
+    saboteur: Saboteur, await_: Await, postgres: Server, tmp_path: Path
 ) -> None:
-    sources = saboteur.sources()
-    application = reference.find_built_in(saboteur.target).edited_application(sources)
-    plan = Plan(postgres=postgres.conninfo, application=application, edited=sources)
+    plan = replace(plan_of(subject_of(saboteur), DECLARED.course, tmp_path), postgres=postgres.conninfo)
     (file,) = reader.read_scenarios(saboteur.scenarios)
 
     async def verified() -> ScenarioResult:

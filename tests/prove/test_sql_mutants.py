@@ -7,7 +7,7 @@ import pytest
 
 from cronproof.prove import sql_mutants
 from cronproof.prove.sql_mutants import SqlMutant
-from cronproof.targets import reference
+from tests.support import reference
 
 TEXT = reference.LOCKING.read_text()
 MUTANTS = list(sql_mutants.mutants(TEXT))

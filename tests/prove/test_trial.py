@@ -2,21 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cronproof.checks import CHECKS
 from cronproof.postgres.server.server import Server
 from cronproof.prove import trial
-from cronproof.prove.proof import subject_of
+from cronproof.prove.proof import read_declared, subject_of
 from cronproof.prove.trial import Subject, Trial, in_order, try_subject
 from cronproof.scenario.reader import ScenarioFile
 from fixtures.saboteurs import SABOTEURS, VARIANTS, Saboteur, Variant
 from fixtures.saboteurs.saboteur import Edit, edited
 from tests.support.database import Await
 from tests.support.paths import ROOT
+from tests.support.reference import CONFIG
 
 OnTrial = Callable[..., Trial]
+DECLARED = read_declared(CONFIG)
 FOLLOWUP = "fixtures/crons/post_job_followup.py"
 BY_NAME = {saboteur.name: saboteur for saboteur in SABOTEURS}
 
@@ -59,7 +62,7 @@ def test_an_edit_of_what_is_not_there_is_told() -> None:
 def test_scenarios_with_the_check_that_is_named_come_first_then_the_cheap_ones(
     scenario_files: list[ScenarioFile],
 ) -> None:
-    ordered = in_order(scenario_files, of("newest_first"))
+    ordered = in_order(scenario_files, of("newest_first"), CONFIG.crons)
 
     wants_footprint = [any(check.id == "batch-limit" for check in file.scenario.checks) for file in ordered]
     assert wants_footprint == sorted(wants_footprint, reverse=True)
@@ -70,13 +73,13 @@ def test_scenarios_with_the_check_that_is_named_come_first_then_the_cheap_ones(
 
 
 def test_what_is_explained_is_tried_on_neither_races_nor_faults(scenario_files: list[ScenarioFile]) -> None:
-    ordered = in_order(scenario_files, replace(of("newest_first"), is_explained=True))
+    ordered = in_order(scenario_files, replace(of("newest_first"), is_explained=True), CONFIG.crons)
 
     assert not {"race", "faults"} & {file.scenario.test for file in ordered}
 
 
 def test_what_is_served_by_processes_is_tried_where_that_matters(scenario_files: list[ScenarioFile]) -> None:
-    ordered = in_order(scenario_files, of("locks_a_file"))
+    ordered = in_order(scenario_files, of("locks_a_file"), CONFIG.crons)
 
     assert {file.scenario.test for file in ordered} == {"race", "faults"}
     every: list[Saboteur | Variant] = [*SABOTEURS, *VARIANTS]
@@ -84,10 +87,10 @@ def test_what_is_served_by_processes_is_tried_where_that_matters(scenario_files:
 
 
 @pytest.fixture
-def put_on_trial(await_: Await, postgres: Server, scenario_files: list[ScenarioFile]) -> OnTrial:
+def put_on_trial(await_: Await, postgres: Server, tmp_path: Path) -> OnTrial:
     def on_trial(subject: Subject, files: Sequence[str] = ()) -> Trial:
-        chosen = [file for file in scenario_files if not files or file.id in files]
-        found: Trial = await_(try_subject(postgres, subject, chosen))
+        chosen = [file for file in DECLARED.course.files if not files or file.id in files]
+        found: Trial = await_(try_subject(postgres, subject, replace(DECLARED.course, files=chosen), tmp_path))
         return found
 
     return on_trial
@@ -132,7 +135,7 @@ def test_what_is_right_is_not_accused(put_on_trial: OnTrial) -> None:
     variant = next(variant for variant in VARIANTS if variant.name == "update_of_a_subquery")
 
     found = put_on_trial(
-        Subject(variant.name, "variant", variant.sources(), variant.crons),
+        Subject(variant.name, "variant", variant.sources(), variant.crons, variant.target),
         ["3-race/post-job-followup", "5-rules/post-job-followup-batch", "1-functions/claim_jobs_for_followup"],
     )
 
@@ -144,12 +147,10 @@ def test_what_postgres_refuses_is_broken_and_what_takes_too_long_timed_out(
     put_on_trial: OnTrial,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    broken = put_on_trial(Subject("x", "mutant", {"sql/06-cron-locking.sql": "select nonsense"}))
+    broken = put_on_trial(Subject("x", "mutant", {"sql/06-cron-locking.sql": "select nonsense"}, target="reference"))
     monkeypatch.setattr(trial, "TRIAL_SECONDS", 0.01)
     late = put_on_trial(of("no_limit"))
 
-    assert (broken.outcome, broken.message) == (
-        "broken",
-        f'{ROOT}/sql/06-cron-locking.sql:1:8: column "nonsense" does not exist',
-    )
+    assert broken.outcome == "broken"
+    assert str(broken.message).endswith('/sql/06-cron-locking.sql:1:8: column "nonsense" does not exist')
     assert late.outcome == "timed out"

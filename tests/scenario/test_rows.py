@@ -10,7 +10,7 @@ from cronproof.errors import InvalidScenario
 from cronproof.postgres.database import Database
 from cronproof.scenario import reader
 from cronproof.scenario.rows import Seed, inserts
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.database import Await
 
 pytestmark = pytest.mark.postgres
@@ -26,7 +26,7 @@ def file(rows: str, folder: Path) -> reader.ScenarioFile:
 
 
 def inserted(rows: str, table: str, folder: Path, database: Database, await_: Await) -> list[dict[str, Any]]:
-    statements = inserts(file(rows, folder), Seed(reference.SEED), database.catalog)
+    statements = inserts(file(rows, folder), Seed.read(reference.SEED), database.catalog)
 
     async def main() -> list[dict[str, Any]]:
         await database.reset(await database.script([row.statement for row in statements]))
@@ -124,7 +124,7 @@ def test_json_and_text_go_in_as_they_are(tmp_path: Path, database: Database, awa
 )
 def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_path: Path, database: Database) -> None:
     with pytest.raises(InvalidScenario) as raised:
-        inserts(file(rows, tmp_path), Seed(reference.SEED), database.catalog)
+        inserts(file(rows, tmp_path), Seed.read(reference.SEED), database.catalog)
 
     assert str(raised.value).partition(":")[2].startswith(mistake)
 
@@ -144,7 +144,7 @@ def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_
 def test_what_the_database_refuses_is_told_by_the_row(
     rows: str, mistake: str, tmp_path: Path, database: Database, await_: Await
 ) -> None:
-    found = inserts(file(rows, tmp_path), Seed(reference.SEED), database.catalog)
+    found = inserts(file(rows, tmp_path), Seed.read(reference.SEED), database.catalog)
 
     ((position, reason),) = await_(database.refused([row.statement for row in found]))
 
@@ -159,7 +159,7 @@ def test_a_row_that_is_no_sql_is_a_mistake_or_taken(
     row: str, tmp_path: Path, database: Database, await_: Await
 ) -> None:
     try:
-        found = inserts(file(f"jobs: [{row}]", tmp_path), Seed(reference.SEED), database.catalog)
+        found = inserts(file(f"jobs: [{row}]", tmp_path), Seed.read(reference.SEED), database.catalog)
     except InvalidScenario as invalid:
         assert invalid.mistakes[0].line == 6  # noqa: PT017  (either way, nothing else may come out)
     else:

@@ -46,7 +46,7 @@ def test_every_scenario_is_valid_and_leads_to_the_schema(
         {"then": ["exclusiv"]},
         {"then": [{"no-loss": {"job": [1]}}]},
         {"then": [{"status": "ok"}]},
-        {"when": {"call": "post-job"}},
+        {"when": {"call": "post job"}},
         {"given": {"row": {}}},
         {"unknown": 1},
     ],

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cronproof.config.config_file import ConfigFile
 from cronproof.errors import UsageError
 from cronproof.setup.init import write_config
-from cronproof.targets.config import ConfigFile
 
 
 def application(folder: Path, files: dict[str, str]) -> Path:

@@ -9,12 +9,12 @@ import pytest
 
 from cronproof.postgres.database import Database
 from cronproof.postgres.server.server import Server
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
-BEFORE = [*reference.schema(), reference.LOCKING, reference.BUILT_IN["hardened"].migrations[1]]
+BEFORE = [*reference.SCHEMA, reference.LOCKING, reference.LEASES]
 TENANT = "00000000-0000-4000-8000-000000000001"
 ROWS = f"""
     insert into tenants (id, name, slug) values ('{TENANT}', 'Northside', 'northside');
@@ -37,7 +37,7 @@ def migrated(await_: Await, postgres: Server) -> Iterator[tuple[Database, list[s
     """A database with these rows, migrated twice, and the warnings of the first time."""
     with database_with(BEFORE, await_, postgres) as database:
         warnings = warned(database)
-        await_(database.migrate([reference.BUILT_IN["hardened"].migrations[2]]))
+        await_(database.migrate([reference.NOTICES]))
         yield database, warnings
 
 
@@ -46,7 +46,7 @@ def warned(database: Database) -> list[str]:
     with psycopg.connect(database.conninfo) as connection:
         connection.add_notice_handler(lambda notice: warnings.append(f"{notice.severity}: {notice.message_primary}"))
         connection.execute(ROWS.encode())
-        connection.execute(reference.BUILT_IN["hardened"].migrations[2].read_bytes())
+        connection.execute(reference.NOTICES.read_bytes())
     return [warning for warning in warnings if warning.startswith("WARNING")]
 
 
@@ -136,4 +136,4 @@ def test_a_task_whose_last_worker_has_died_is_given_up(migrated: tuple[Database,
 
 
 def test_the_migration_is_among_those_of_hardened() -> None:
-    assert Path(reference.LOCKING.parent / "08-message-notices.sql") == reference.BUILT_IN["hardened"].migrations[2]
+    assert Path(reference.LOCKING.parent / "08-message-notices.sql") == reference.NOTICES

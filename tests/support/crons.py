@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
-from cronproof.targets.reference import make_settings
 from fixtures.crons.app import CRONS, create_app
 from fixtures.crons.context import Cron
+from tests.support import reference
 from tests.support.database import Await
 from tests.support.paths import ROOT
 
@@ -22,7 +21,8 @@ def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -
     async def main() -> list[ScenarioResult]:
         crons = {**CRONS, "post-job-followup": cron}
         async with open_session_on(
-            postgres, Plan(application=lambda values, clock: create_app(make_settings(values), crons, clock))
+            postgres,
+            reference.plan(application=lambda values, clock: create_app(reference.make_settings(values), crons, clock)),
         ) as opened:
             return [await verify_scenario(opened, reader.read_scenario(file)) for file in files]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cronproof.config.config_file import ConfigFile
 from cronproof.errors import InvalidConfig, UsageError
-from cronproof.targets.config import ConfigFile, fill_placeholders
+from cronproof.targets.config import fill_placeholders
 
 
 def config(folder: Path, text: str) -> ConfigFile:
@@ -31,7 +32,7 @@ def test_a_target_with_all_that_it_needs(tmp_path: Path) -> None:
 
     assert (target.command, target.cwd, target.path) == (["node", "server.js"], tmp_path / "app", "/api/cron/{cron}")
     assert target.env == {"PORT": "{port}"}
-    assert read.find_migrations("app") is None
+    assert read.find_migrations("app") == ([], [])
 
 
 def test_only_placeholders_are_filled_in() -> None:
@@ -44,7 +45,7 @@ def test_migrations_are_files_and_patterns_next_to_the_file(tmp_path: Path) -> N
         (tmp_path / "sql" / name).touch()
     read = config(tmp_path, '[targets.app]\nurl = ["http://x"]\nports = 5000\nmigrations = ["sql/2.sql", "sql/*.sql"]')
 
-    assert read.find_migrations("app") == [tmp_path / "sql" / "2.sql", tmp_path / "sql" / "1.sql"]
+    assert read.find_migrations("app") == ([tmp_path / "sql" / "2.sql", tmp_path / "sql" / "1.sql"], [])
 
 
 def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ('[targets.app]\ncommandd = ["x"]', 2, 1, "unknown word 'commandd'; did you mean 'command'?"),
         ('[targets.a]\ncommand = ["x"]\n[target.b]\n', 3, 1, "unknown word 'target'; did you mean 'targets'?"),
         ('[targets.app]\nurl = ["http://x"]', 1, 1, "servers that run already need `ports` for their addresses"),
-        ("[targets.app]\nready = '/'", 1, 1, "a target has either a `command` or a `url`"),
+        ("[targets.app]\nready = '/'", 1, 1, "a target has one of `command`, `url` and `asgi`"),
         ("[targets.app]\ncommand = []", 2, 1, "command: list should have at least 1 item after validation, not 0"),
         (
             '[targets.app]\nurl = ["localhost"]',
@@ -79,6 +80,14 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             1,
             1,
             "a server that runs already cannot be restarted",
+        ),
+        ('[targets.app]\nasgi = "my app"', 2, 1, "'my app' names no application; write `package.module:name`"),
+        ('[targets.app]\nasgi = "a:b"\nrestart = true', 1, 1, "`restart`, `copy_cwd` and `ready` are about processes"),
+        (
+            '[targets.app]\nasgi = "a:b"\n[targets.app.env]\nX = "{supabase_url}"',
+            1,
+            1,
+            "{supabase_url} has no value for an `asgi` application; give a `command` instead",
         ),
         ('[targets.app]\ncommand = ["x"]\npath = "/cron"', 1, 1, "`path` says where a cron is; it must contain {cron}"),
         ('[targets.app]\ncommand = ["{prt}"]', 2, 1, "there is no placeholder {prt}; did you mean 'port'?"),

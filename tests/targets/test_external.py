@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
 from cronproof.engine.verification import verify_scenario
@@ -24,6 +23,7 @@ from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
 from cronproof.targets.config import TargetConfig
 from cronproof.targets.secrets import api_key
+from tests.support import reference
 from tests.support.database import Await
 from tests.support.external import ENV, SERVER, SERVES_FILES, target
 from tests.support.paths import ROOT
@@ -59,7 +59,7 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
         file.write_text(f"{text[:start]}  orders: {orders}\n{interleavings}{text[end:]}")
 
         async def main() -> ScenarioResult:
-            plan = Plan("server", external=config, logs=tmp_path / "logs")
+            plan = reference.plan_of_server(config, logs=tmp_path / "logs")
             async with open_session_on(postgres, plan) as opened:
                 return await verify_scenario(opened, reader.read_scenario(file))
 
@@ -155,7 +155,7 @@ def test_what_somebody_else_has_ended_is_known_until_the_reset(await_: Await, po
     kills = target(command=[sys.executable, "-c", KILLS_ITSELF, "{port}"])
 
     async def main() -> list[str | None]:
-        plan = Plan("server", external=kills, logs=tmp_path / "logs")
+        plan = reference.plan_of_server(kills, logs=tmp_path / "logs")
         async with open_session_on(postgres, plan) as opened:
             server, known = opened.target, list[str | None]()
             runner = await opened.prepare(reader.read_scenario(RACE))
@@ -237,7 +237,7 @@ def at_once(tmp_path: Path) -> Path:
 
 def verified(file: Path, config: TargetConfig, await_: Await, postgres: Server) -> ScenarioResult:
     async def main() -> ScenarioResult:
-        plan = Plan("server", external=config, logs=file.parent / "logs")
+        plan = reference.plan_of_server(config, logs=file.parent / "logs")
         async with open_session_on(postgres, plan) as opened:
             return await verify_scenario(opened, reader.read_scenario(file))
 
@@ -412,7 +412,7 @@ def test_nothing_that_was_started_is_left(verify: Verify, tmp_path: Path) -> Non
 def test_a_run_that_is_ended_leaves_no_process(ending: signal.Signals, tmp_path: Path) -> None:
     environment = "\n".join(f'{variable} = "{value}"' for variable, value in ENV.items())
     (tmp_path / "cronproof.toml").write_text(
-        f'[targets.server]\ncommand = ["{sys.executable}", "{SERVER}", "{{port}}"]\ncwd = "{ROOT}"\n'
+        f'[targets.server]\ncommand = ["{sys.executable}", "{SERVER}", "{{port}}"]\ncwd = "{ROOT}"\n{reference.DECLARED}'
         f'[targets.server.env]\nSTARTED_BY = "{tmp_path}"\n{environment}\n'
     )
     command = [sys.executable, "-m", "cronproof", "explore", str(RACE), "--config", str(tmp_path / "cronproof.toml")]

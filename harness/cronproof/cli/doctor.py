@@ -7,8 +7,10 @@ import typer
 
 from cronproof.cli.console import Console, run_async
 from cronproof.cli.options import REPORTS, Config, Postgres
+from cronproof.cli.selection import SCENARIOS
 from cronproof.engine.plan import Plan
 from cronproof.report import folder
+from cronproof.scenario import reader
 from cronproof.setup.doctor import examine_machine, examine_target
 
 
@@ -23,8 +25,12 @@ def doctor(
 
     async def examined() -> bool:
         missing = False
-        plan = Plan.from_options(target, config, None, postgres=postgres, logs=out / folder.LOGS)
-        findings = examine_machine(postgres) if target is None else examine_target(plan)
+        if target is None:
+            findings = examine_machine(postgres)
+        else:
+            plan = Plan.from_options(target, config, None, postgres=postgres, logs=out / folder.LOGS)
+            examples = reader.find_files([SCENARIOS]) if SCENARIOS.is_dir() else []
+            findings = examine_target(plan, reader.read_scenarios(examples))
         async for finding in findings:
             missing |= finding.state == "missing"
             console.say(f"{finding.state:8} {finding.what}")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cronproof.cli.console import Console
+from cronproof.config.config_file import ConfigFile
 from cronproof.setup.init import write_config
-from cronproof.targets.config import ConfigFile
 
 
 def init(

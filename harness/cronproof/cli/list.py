@@ -3,9 +3,8 @@
 from cronproof.cli.console import Console
 from cronproof.cli.options import Config, Scenarios
 from cronproof.cli.selection import SCENARIOS
+from cronproof.config.config_file import find_config
 from cronproof.scenario import reader
-from cronproof.targets import reference
-from cronproof.targets.config import find_config
 
 
 def list_scenarios(
@@ -14,11 +13,10 @@ def list_scenarios(
 ) -> None:
     """List scenarios and targets."""
     configuration = find_config(config)
-    targets = [*(configuration.targets if configuration else []), *reference.BUILT_IN]
     files = reader.read_scenarios(reader.find_files(paths or [SCENARIOS]))
     console = Console()
     files = list({file.source.file: reader.read_scenario(file.source.file) for file in files}.values())  # once a file
     width = max(len(file.id) for file in files)
     for file in files:
         console.say(f"{file.id:{width}}  {file.scenario.title}")
-    console.say(f"\nTargets: {', '.join(dict.fromkeys(targets))}")
+    console.say(f"\nTargets: {', '.join(configuration.targets)}")

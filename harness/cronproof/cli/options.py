@@ -22,14 +22,14 @@ Postgres = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option(help="The crons to verify: reference, legacy, or a target of the configuration; default: its first."),
+    typer.Option(help="The target of the configuration to verify; default: its first."),
 ]
 Config = Annotated[
-    Path | None, typer.Option(help="Where targets are described; default: cronproof.toml, if there is one here.")
+    Path | None, typer.Option(help="Where targets are described; default: the cronproof.toml that is here.")
 ]
 Migrations = Annotated[
     list[Path] | None,
-    typer.Option("--migration", help="Applied instead of the reference's claim functions. Repeatable."),
+    typer.Option("--migration", help="Applied instead of the target's `replaceable_migrations`. Repeatable."),
 ]
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]

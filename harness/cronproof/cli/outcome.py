@@ -30,7 +30,6 @@ from cronproof.report.folder import write_whole
 from cronproof.report.views import github, junit
 from cronproof.report.views.terminal import Terminal
 from cronproof.scenario.reader import ScenarioFile
-from cronproof.targets import reference
 
 
 @dataclass
@@ -75,7 +74,7 @@ def find_provenance(watch: Watch, plan: Plan, files: Sequence[ScenarioFile]) -> 
         digests[display_path(plan.config)] = hashlib.sha256(plan.config.read_bytes()).hexdigest()
     return Provenance(
         target=plan.target,
-        target_is=None if plan.external is not None else reference.BUILT_IN[plan.target].description,
+        target_is=plan.target_config.description or None,
         postgres=watch.postgres,
         commit=checkout.commit,
         dirty=checkout.dirty,
@@ -83,6 +82,7 @@ def find_provenance(watch: Watch, plan: Plan, files: Sequence[ScenarioFile]) -> 
         started=watch.started_at,
         seconds=watch.seconds,
         seed=plan.seed,
+        crons={name: cron.reported_risk for name, cron in plan.crons.items()},
         command=display_command(sys.argv[1:]),
         migrations=watch.migrations,
         files=[FileEntry(file=file, sha256=sha256) for file, sha256 in digests.items()],
@@ -92,8 +92,7 @@ def find_provenance(watch: Watch, plan: Plan, files: Sequence[ScenarioFile]) -> 
 def find_secrets(plan: Plan) -> set[str]:
     """Collects the secrets that no report may show: of this process, the target and Postgres."""
     found = secret_values(os.environ)
-    if plan.external is not None:
-        found |= secret_values(plan.external.env) | {plan.external.cron_secret or ""}
+    found |= secret_values(plan.target_config.env) | {plan.target_config.cron_secret or ""}
     with contextlib.suppress(psycopg.Error):  # not a DSN: embedded, or a container
         found.add(str(conninfo_to_dict(plan.postgres).get("password") or ""))
     return found - {""}

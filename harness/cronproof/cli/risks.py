@@ -9,9 +9,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from cronproof.cli.console import LEFT_NOTHING, Console, complain, ensure_writable, run_async
-from cronproof.cli.options import EXIT_CODES, INTERRUPTED, REPORTS, Postgres, Scenarios, Slow
+from cronproof.cli.options import EXIT_CODES, INTERRUPTED, REPORTS, Config, Postgres, Scenarios, Slow
 from cronproof.cli.outcome import Watch, find_provenance, find_secrets
 from cronproof.cli.selection import SCENARIOS, count_processes, select_scenarios
+from cronproof.config.config_file import find_config
 from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.run import verify as verify_scenarios
@@ -29,12 +30,14 @@ from cronproof.report.views.sections import count
 from cronproof.scenario.reader import ScenarioFile
 
 RISKS = "risks.md"
-RISKS_OF = ["legacy", "hardened"]
 
 
 def risks(
     paths: Scenarios = None,
-    target: Annotated[list[str], typer.Option(help="Crons to compare. Repeatable.")] = RISKS_OF,
+    target: Annotated[
+        list[str] | None, typer.Option(help="A target to compare. Repeatable.", show_default="all of the configuration")
+    ] = None,
+    config: Config = None,
     postgres: Postgres = "embedded",
     out: Annotated[Path, typer.Option(help="Folder of the table, and of the schedules.")] = REPORTS,
     slow: Slow = False,
@@ -46,11 +49,12 @@ def risks(
     if not files:
         raise UsageError(f"no scenario of {(paths or [SCENARIOS])[0]} is one of the remaining crons")
     ensure_writable(out / RISKS, "--out")
-    for name in target:
+    targets = target or list(find_config(config).targets)
+    for name in targets:
         ensure_writable(out / name / ".writable", "--out")
     found: dict[str, Document] = {}
-    for name in target:
-        plan = Plan.from_options(name, None, None, postgres=postgres, logs=out / name / folder.LOGS)
+    for name in targets:
+        plan = Plan.from_options(name, config, None, postgres=postgres, logs=out / name / folder.LOGS)
         plan = replace(plan, workers=count_processes(plan, files))
         counting = _Counter(name, len(files))
         results = run_async(verify_scenarios(plan, files, budget_seconds=None, report=counting))

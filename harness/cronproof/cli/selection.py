@@ -45,7 +45,7 @@ def select_shard(files: Sequence[ScenarioFile], shard: str) -> list[ScenarioFile
 
 def count_processes(plan: Plan, files: Sequence[ScenarioFile]) -> int:
     """Returns how many processes to verify with. An external target is verified by one."""
-    return 1 if plan.external is not None else min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS)
+    return 1 if plan.target_config.is_external else min(os.cpu_count() or 1, 1 + len(files) // SCENARIOS_PER_PROCESS)
 
 
 def _default_folder() -> Path:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from cronproof.targets import reference
-from cronproof.targets.config import TargetConfig, find_config
+from cronproof.config.config import CronConfig
+from cronproof.config.config_file import find_config
+from cronproof.targets.config import TargetConfig
 from cronproof.targets.in_process import Application
 
 
@@ -14,20 +15,20 @@ from cronproof.targets.in_process import Application
 class Plan:
     """What to verify, and on what. `migrations` are applied after the `schema`."""
 
-    target: str = "reference"
+    target: str
+    target_config: TargetConfig
+    """How the target is started. Its paths are resolved."""
     postgres: str = "embedded"
-    schema: Sequence[Path] = field(default_factory=reference.schema)
-    migrations: Sequence[Path] = (reference.LOCKING,)
-    seed_rows: Path = reference.SEED
+    schema: Sequence[Path] = ()
+    migrations: Sequence[Path] = ()
+    seed_rows: Path | None = None
     """The file with the rows that every scenario has."""
-    external: TargetConfig | None = None
-    """The target, unless it is a built-in one."""
+    crons: Mapping[str, CronConfig] = field(default_factory=dict)
+    """The crons that the configuration names."""
     logs: Path = Path("reports/logs")
     """The folder for the output of processes."""
     application: Application | None = None
-    """The application to use instead of the built-in target's own."""
-    edited: Mapping[str, str] = field(default_factory=dict)
-    """Replacement texts for migrations, by folder and name."""
+    """The application to use instead of the target's own."""
     seeks_failures: bool = False
     """Whether to stop at the first failure, without shortening it."""
     workers: int = 1
@@ -47,37 +48,25 @@ class Plan:
     def from_options(
         cls, target: str | None, config: Path | None, migrations: Sequence[Path] | None, **others: Any
     ) -> Self:
-        """Makes a plan from command-line options: a configured target (default: the first), or a
-        built-in one.
+        """Makes a plan for a target of a configuration, by default its first. The configuration is by default
+        that of the working directory.
 
-        Given migrations replace the reference claim functions, or follow the target's own ones.
+        Given migrations replace those that the target declares replaceable.
 
         Raises:
-            UsageError: there is no such target, or the configuration describes none.
+            UsageError: there is no such configuration or target, or a file of it is missing.
         """
         file = find_config(config)
-        name = target or ("reference" if file is None else next(iter(file.targets)))
-        if file is None or (name in reference.BUILT_IN and name not in file.targets):
-            return cls(name, migrations=migrations or reference.find_built_in(name).migrations, **others)
-        external, schema = file.find_target(name), file.find_migrations(name)
-        if schema is None:
-            schema, migrations = reference.schema(), migrations or (reference.LOCKING,)
-        seed_rows = reference.SEED if external.seed is None else external.seed
+        name = target or next(iter(file.targets))
+        target_config = file.find_target(name)
+        schema, replaceable = file.find_migrations(name)
         return cls(
             name,
+            target_config,
             schema=schema,
-            migrations=migrations or (),
-            seed_rows=seed_rows,
-            external=external,
+            migrations=migrations or replaceable,
+            seed_rows=target_config.seed,
+            crons=file.crons,
             config=file.file,
             **others,
         )
-
-    def check(self) -> None:
-        """Checks that the target exists, before a server is started.
-
-        Raises:
-            UsageError: there is none.
-        """
-        if self.external is None:
-            reference.find_built_in(self.target)

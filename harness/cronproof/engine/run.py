@@ -50,7 +50,6 @@ async def verify(
     is_alone = len(files) == 1  # then all workers share its exploration
     count = plan.workers - 1 if not is_alone else plan.workers if plan.workers > 1 else 0
     own = replace(plan, workers=1)
-    plan.check()
     async with server.open_server(plan.postgres) as postgres, open_session_on(postgres, own) as session:
         await session.compile(files)
         report.started(session, len(files))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cronproof.domain.choice import Data
@@ -14,7 +14,7 @@ from cronproof.engine.plan import Plan
 from cronproof.engine.preparation import Preparation, Setting
 from cronproof.engine.rig import Rig
 from cronproof.engine.scenario_runner import ScenarioRunner
-from cronproof.errors import EnvironmentFailed, InvalidScenario, Mistake
+from cronproof.errors import EnvironmentFailed, InvalidScenario, Mistake, nearest
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
@@ -25,7 +25,7 @@ from cronproof.scenario.choices import alternatives, apply_choice
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.scenario.rows import Seed, inserts, tables
 from cronproof.services.services import Services
-from cronproof.targets import reference
+from cronproof.targets import imported
 from cronproof.targets.external import External
 from cronproof.targets.in_process import InProcess
 from cronproof.targets.secrets import DATABASE_PASSWORD
@@ -37,10 +37,9 @@ async def open_session(plan: Plan) -> AsyncIterator[Session]:
     """Opens a session for as long as the block runs.
 
     Raises:
-        UsageError: there is no such target, or a migration does not apply.
+        UsageError: a migration does not apply.
         EnvironmentFailed: there is no such Postgres.
     """
-    plan.check()
     async with server.open_server(plan.postgres) as postgres, open_session_on(postgres, plan) as session:
         yield session
 
@@ -48,19 +47,29 @@ async def open_session(plan: Plan) -> AsyncIterator[Session]:
 @contextlib.asynccontextmanager
 async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session]:
     """Opens a session on a server that is already running."""
-    password = DATABASE_PASSWORD if plan.external is not None and plan.external.url is not None else None
+    password = None if plan.target_config.url is None else DATABASE_PASSWORD
     async with lifecycle.create_database(postgres, password=password) as database:
-        await database.migrate([*plan.schema, *plan.migrations], plan.edited)
+        await database.migrate([*plan.schema, *plan.migrations])
         await database.prepare()
         services = Services(frozenset())
-        target: External | InProcess
-        if plan.external is not None:
-            target = External(plan.target, plan.external, database, services, plan.logs)
-        else:
-            application = plan.application or reference.find_built_in(plan.target).application
-            target = InProcess(plan.target, application, database, services)
-        async with contextlib.AsyncExitStack() as proxies, target.running():
+        async with _target(plan, database, services) as target, contextlib.AsyncExitStack() as proxies:
             yield Session(plan, database, services, target, _Connections(database), proxies)
+
+
+@contextlib.asynccontextmanager
+async def _target(plan: Plan, database: Database, services: Services) -> AsyncIterator[Target]:
+    """Makes the target of a plan. Its instances end with the block."""
+    config = plan.target_config
+    if config.is_external:
+        external = External(plan.target, config, database, services, plan.logs)
+        async with external.running():
+            yield external
+    else:
+        application = plan.application or imported.find_application(config)
+        in_process = InProcess(plan.target, application, database, services, config.path)
+        with imported.importing(config):
+            async with in_process.running():
+                yield in_process
 
 
 @dataclass
@@ -95,7 +104,7 @@ class Session:
     _open: contextlib.AsyncExitStack
 
     def __post_init__(self) -> None:
-        self._seed = Seed(self.plan.seed_rows)
+        self._seed = Seed.read(self.plan.seed_rows)
 
     async def compile(self, files: Sequence[ScenarioFile]) -> None:
         """Checks that the database accepts the rows of all scenarios, with each of their values.
@@ -103,12 +112,19 @@ class Session:
         Raises:
             InvalidScenario: with every mistake of every file.
         """
-        mistakes: list[Mistake] = []
+        mistakes = [mistake for file in files for mistake in self._unknown_crons(file)]
         for file in files:
             for data in alternatives(file.scenario):
                 mistakes += await self._mistakes(replace(file, scenario=apply_choice(file.scenario, data)))
         if mistakes:
             raise InvalidScenario(list(dict.fromkeys(mistakes)))
+
+    def _unknown_crons(self, file: ScenarioFile) -> Iterator[Mistake]:
+        """Yields the calls of crons that the configuration does not name, if it names any."""
+        known = list(self.plan.crons)
+        for number, cron in enumerate(file.scenario.when.call if file.scenario.when and known else ()):
+            if cron not in known:
+                yield file.source.mistake(["when", "call", number], f"{cron!r} is not known{nearest(cron, known)}")
 
     async def _mistakes(self, file: ScenarioFile) -> list[Mistake]:
         try:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import itertools
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -94,17 +94,15 @@ class Database:
         """Returns the URL of this database at a loopback port, for the login of `role`."""
         return f"postgresql://{self.login(role)}:{quote(self._password)}@127.0.0.1:{port}/{self.name}?sslmode=disable"
 
-    async def migrate(self, files: Iterable[Path], edited: Mapping[str, str] | None = None) -> None:
+    async def migrate(self, files: Iterable[Path]) -> None:
         """Applies migrations in order, on a new connection, so that their settings end with it.
-        `edited` has texts that replace those of files, by `folder/file`.
 
         Raises:
             UsageError: a file cannot be read, or Postgres refuses a statement at the given line.
         """
         async with await connect(self._server, dbname=self.name) as connection:
             for file in files:
-                text = (edited or {}).get(f"{file.parent.name}/{file.name}")
-                self.applied.append((file, await apply_migration(connection, file, text)))
+                self.applied.append((file, await apply_migration(connection, file)))
 
     async def prepare(self) -> None:
         """Reads the catalog, and creates the triggers that log claims.

@@ -12,15 +12,15 @@ from cronproof.errors import InvalidFile, Mistake, UsageError
 from cronproof.input_files import decode
 
 
-async def apply_migration(connection: AsyncConnection, file: Path, edited: str | None = None) -> str:
-    """Applies a file, or its edited text, and returns the SHA-256 of what was applied.
+async def apply_migration(connection: AsyncConnection, file: Path) -> str:
+    """Applies a file, and returns the SHA-256 of what was applied.
 
     Raises:
         UsageError: the file cannot be read.
         InvalidFile: it is not UTF-8, or Postgres refuses a statement, at the given place.
     """
     try:
-        content = file.read_bytes() if edited is None else edited.encode()
+        content = file.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the migration {file}: {error.strerror}") from None
     text = decode(file, content)

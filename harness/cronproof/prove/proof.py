@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import gc
+import importlib
 import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -17,27 +19,82 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from ruamel.yaml import YAML
 
-from cronproof.domain.crons import CLAIM_FUNCTIONS
-from cronproof.errors import EnvironmentFailed
+from cronproof.cleanup import guarded
+from cronproof.config.config import CronConfig, ProveConfig
+from cronproof.config.config_file import ConfigFile
+from cronproof.engine.plan import Plan
+from cronproof.errors import EnvironmentFailed, UsageError
 from cronproof.internal_errors import until_error
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
 from cronproof.prove import cron_mutants, sql_mutants
-from cronproof.prove.trial import Kind, Outcome, Subject, Trial, try_subject
-from cronproof.scenario.reader import ScenarioFile
-from cronproof.targets import reference
+from cronproof.prove.trial import Course, Kind, Outcome, Subject, Trial, try_subject
+from cronproof.scenario import reader
 
 LEAST_CAUGHT = 0.98
 
 
-def subjects() -> Iterator[Subject]:
+@dataclass(frozen=True)
+class Declared:
+    """What a configuration declares to be tried: the implementations, and what their trials have in common."""
+
+    subjects: Sequence[Subject]
+    equivalent: Mapping[str, str]
+    """The mutants that no check can catch, each with the reason."""
+    course: Course
+
+
+def read_declared(file: ConfigFile) -> Declared:
+    """Reads what is to be tried.
+
+    Raises:
+        UsageError: the configuration declares nothing, or what it names is not there.
+    """
+    prove = file.prove
+    if prove is None:
+        raise UsageError(f"{file.file} has no [prove], which says what to try; docs/proof.md explains it")
+    equivalent = _read_equivalent(file.folder / prove.equivalent)
+    course = Course(
+        folder=file.folder,
+        plans={name: Plan.from_options(name, file.file, None) for name in file.targets},
+        copied=prove.copied,
+        served=prove.served,
+        files=reader.read_scenarios(reader.find_files([file.folder / prove.scenarios])),
+    )
+    return Declared(list(_subjects(file.folder, prove, file.crons, equivalent)), equivalent, course)
+
+
+def _subjects(
+    folder: Path, prove: ProveConfig, crons: Mapping[str, CronConfig], equivalent: Mapping[str, str]
+) -> Iterator[Subject]:
     """Yields every implementation to try."""
-    yield Subject("reference", "variant", {})
-    saboteurs, variants = reference.find_saboteurs()
-    yield from map(variant_of, variants)
-    yield from map(subject_of, saboteurs)
-    yield from _mutants()
+    yield Subject(prove.target, "variant", {}, target=prove.target)
+    yield from map(variant_of, _load(prove.variants, folder))
+    yield from map(subject_of, _load(prove.saboteurs, folder))
+    yield from _mutants(folder, prove, crons, equivalent)
+
+
+def _load(name: str, folder: Path) -> Sequence[Any]:
+    """Imports what a configuration names: `package.module:name`."""
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, str(folder))
+    try:
+        found: Sequence[Any] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"[prove] names {name}, which cannot be imported: {error}") from None
+    finally:
+        sys.path.remove(str(folder))
+    return found
+
+
+def _read_equivalent(file: Path) -> Mapping[str, str]:
+    try:
+        found: Mapping[str, str] = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    return found
 
 
 def subject_of(saboteur: Any) -> Subject:
@@ -70,19 +127,19 @@ def variant_of(variant: Any) -> Subject:
     )
 
 
-def _mutants() -> Iterator[Subject]:
-    equivalent = reference.find_equivalent()
-    name = f"{reference.LOCKING.parent.name}/{reference.LOCKING.name}"
-    cron_of = {function: cron for cron, function in CLAIM_FUNCTIONS.items()}
-    for mutant in sql_mutants.mutants(reference.LOCKING.read_text(encoding="utf-8")):
-        crons = [cron_of[mutant.function]] if mutant.function else list(CLAIM_FUNCTIONS)
-        explained = mutant.name in equivalent
-        yield Subject(mutant.name, "mutant", {name: mutant.text}, crons, is_explained=explained)
-    for file, of_file in reference.MUTATED.items():
-        text = (reference.ROOT / file).read_text(encoding="utf-8")
-        for made in cron_mutants.mutants(text, reference.MUTATED_FUNCTIONS.get(file, ())):
-            title = f"{Path(file).stem}: {made.name}"
-            yield Subject(title, "mutant", {file: made.text}, of_file, is_explained=title in equivalent)
+def _mutants(
+    folder: Path, prove: ProveConfig, crons: Mapping[str, CronConfig], equivalent: Mapping[str, str]
+) -> Iterator[Subject]:
+    cron_of = {cron.claims_by: name for name, cron in crons.items() if cron.claims_by is not None}
+    for mutant in sql_mutants.mutants((folder / prove.functions).read_text(encoding="utf-8")):
+        concerned = [cron_of[mutant.function]] if mutant.function else list(cron_of.values())
+        sources = {str(prove.functions): mutant.text}
+        yield Subject(mutant.name, "mutant", sources, concerned, prove.target, is_explained=mutant.name in equivalent)
+    for name, concerned in prove.files.items():
+        for made in cron_mutants.mutants((folder / name).read_text(encoding="utf-8"), prove.only.get(name, ())):
+            title = f"{Path(name).stem}: {made.name}"
+            sources = {name: made.text}
+            yield Subject(title, "mutant", sources, concerned, prove.target, is_explained=title in equivalent)
 
 
 @dataclass(frozen=True)
@@ -147,7 +204,7 @@ Observer = Callable[[Trial, int, int], None]
 
 
 async def prove(
-    postgres: str, files: Sequence[ScenarioFile], chosen: Sequence[Subject], *, workers: int, observe: Observer
+    postgres: str, declared: Declared, chosen: Sequence[Subject], *, workers: int, observe: Observer
 ) -> Proof:
     """Tries all chosen implementations.
 
@@ -156,24 +213,27 @@ async def prove(
     """
     started = time.monotonic()
     trials: list[Trial] = []
-    async with server.open_server(postgres) as opened, _pool(workers) as pool:
-        loop = asyncio.get_running_loop()
-        # The longest trials come first, so that none is still running alone at the end.
-        ordered = sorted(chosen, key=lambda subject: subject.kind != "variant")
-        pending = [loop.run_in_executor(pool, _try, opened, subject, files) for subject in ordered]
-        try:
-            for ended in asyncio.as_completed(pending):
-                trial = await ended
-                trials.append(trial)
-                observe(trial, len(trials), len(pending))
-        except BrokenProcessPool:
-            raise EnvironmentFailed("a process of the proof has died: is there enough memory?") from None
-        finally:
-            for one in pending:
-                one.cancel()
+    with guarded() as guard:
+        async with server.open_server(postgres) as opened, _pool(workers) as pool:
+            loop = asyncio.get_running_loop()
+            # The longest trials come first, so that none is still running alone at the end.
+            ordered = sorted(chosen, key=lambda subject: subject.kind != "variant")
+            pending = [
+                loop.run_in_executor(pool, _try, opened, subject, declared.course, guard.folder) for subject in ordered
+            ]
+            try:
+                for ended in asyncio.as_completed(pending):
+                    trial = await ended
+                    trials.append(trial)
+                    observe(trial, len(trials), len(pending))
+            except BrokenProcessPool:
+                raise EnvironmentFailed("a process of the proof has died: is there enough memory?") from None
+            finally:
+                for one in pending:
+                    one.cancel()
     places = {subject.name: place for place, subject in enumerate(chosen)}
     trials.sort(key=lambda trial: places[trial.subject.name])
-    return Proof(trials, reference.find_equivalent(), time.monotonic() - started)
+    return Proof(trials, declared.equivalent, time.monotonic() - started)
 
 
 @contextlib.asynccontextmanager
@@ -206,5 +266,5 @@ def _end_with_the_run() -> None:
         os._exit(1)
 
 
-def _try(opened: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
-    return uvloop.run(until_error(try_subject(opened, subject, files)))
+def _try(opened: Server, subject: Subject, course: Course, folder: Path) -> Trial:
+    return uvloop.run(until_error(try_subject(opened, subject, course, folder)))

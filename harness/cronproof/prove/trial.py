@@ -1,6 +1,8 @@
 """Tries one implementation: verifies the scenarios of its crons until one catches it."""
 
 import asyncio
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,8 +11,7 @@ from typing import Literal
 
 from cronproof.checks.rpc_guarded import RpcGuarded
 from cronproof.checks.rpc_present import RpcPresent
-from cronproof.cleanup import guarded
-from cronproof.domain.crons import CLAIM_FUNCTIONS, called_by
+from cronproof.config.config import CronConfig
 from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
@@ -20,7 +21,7 @@ from cronproof.evidence.finding import Verdict
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
-from cronproof.targets import reference
+from cronproof.targets.config import TargetConfig
 
 TRIAL_SECONDS = 240.0
 
@@ -31,7 +32,8 @@ Outcome = Literal["caught", "caught by another check", "missed", "timed out", "b
 
 @dataclass(frozen=True)
 class Subject:
-    """An implementation: edited files of a built-in target, and the crons they change (none: all).
+    """An implementation: a target with edited files, by path from the configuration, and the crons that they
+    change (none: all).
 
     `proves` is the check that must catch it. None means any check.
     """
@@ -40,9 +42,9 @@ class Subject:
     kind: Kind
     sources: Mapping[str, str]
     crons: Sequence[str] = ()
-    target: str = "reference"
+    target: str = ""
     in_processes: bool = False
-    """Whether its instances are processes of their own. They are those of `reference` then."""
+    """Whether its instances are processes of their own."""
     proves: str | None = None
     verdict: Verdict = "FAIL"
     """What the check `proves` must say of a saboteur."""
@@ -69,34 +71,68 @@ class Trial:
     """Scenarios that were INCONCLUSIVE, with the reason: they catch nothing."""
 
 
-async def try_subject(server: Server, subject: Subject, files: Sequence[ScenarioFile]) -> Trial:
-    """Tries one implementation."""
-    if not subject.in_processes:
-        application = reference.find_built_in(subject.target).edited_application(subject.sources)
-        return await _try(server, subject, files, Plan(subject.target, application=application))
-    with guarded() as guard:
-        served = reference.serve_edited(subject.sources, guard.folder / "application")
-        return await _try(server, subject, files, Plan(subject.target, external=served, logs=guard.folder / "logs"))
+@dataclass(frozen=True)
+class Course:
+    """What every trial has in common: the folder of the configuration, the plans of its targets by name, what is
+    copied, and the scenarios.
+    """
+
+    folder: Path
+    plans: Mapping[str, Plan]
+    copied: Sequence[Path]
+    served: TargetConfig
+    """How an implementation is started whose instances are processes of their own."""
+    files: Sequence[ScenarioFile]
 
 
-async def _try(server: Server, subject: Subject, files: Sequence[ScenarioFile], plan: Plan) -> Trial:
+async def try_subject(server: Server, subject: Subject, course: Course, folder: Path) -> Trial:
+    """Tries one implementation, in a copy of its files below `folder`."""
     found = _TrialProgress(subject, time.monotonic())
-    migrations = reference.find_built_in(subject.target).migrations
-    plan = replace(plan, migrations=migrations, edited=subject.sources, seeks_failures=True)
-    try:
-        async with asyncio.timeout(TRIAL_SECONDS), open_session_on(server, plan) as session:
-            for file in reader.read_scenarios(subject.scenarios) or in_order(files, subject):
-                found.add(await verify_scenario(session, file))
-                if found.is_decided:
-                    break
-    except TimeoutError:
-        return found.trial("timed out")
-    except CronproofError as error:
-        found.message = str(error)
-        return found.trial("broken")
+    with tempfile.TemporaryDirectory(dir=folder) as copy:
+        plan = plan_of(subject, course, Path(copy))
+        try:
+            async with asyncio.timeout(TRIAL_SECONDS), open_session_on(server, plan) as session:
+                for file in reader.read_scenarios(subject.scenarios) or in_order(course.files, subject, plan.crons):
+                    found.add(await verify_scenario(session, file))
+                    if found.is_decided:
+                        break
+        except TimeoutError:
+            return found.trial("timed out")
+        except CronproofError as error:
+            found.message = str(error)
+            return found.trial("broken")
     if not found.failed:
         return found.trial("missed")
     return found.trial("caught" if found.is_decided else "caught by another check")
+
+
+def plan_of(subject: Subject, course: Course, folder: Path) -> Plan:
+    """Copies what a target consists of to a folder, with edited files. Returns its plan there."""
+    for path in course.copied:
+        if (course.folder / path).is_dir():
+            shutil.copytree(
+                course.folder / path, folder / path, dirs_exist_ok=True
+            )  # with the compiled files of what is not edited
+        else:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(course.folder / path, folder / path)
+    for name, text in subject.sources.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+    def moved(path: Path) -> Path:
+        copy = folder / path.relative_to(course.folder) if path.is_relative_to(course.folder) else path
+        return copy if copy.exists() else path
+
+    plan = course.plans[subject.target]
+    started = course.served if subject.in_processes else plan.target_config
+    return replace(
+        plan,
+        target_config=started.model_copy(update={"cwd": moved(course.folder / started.cwd)}),
+        schema=list(map(moved, plan.schema)),
+        migrations=list(map(moved, plan.migrations)),
+        logs=folder / "logs",
+        seeks_failures=True,
+    )
 
 
 @dataclass
@@ -133,11 +169,11 @@ class _TrialProgress:
 _COST = ("functions", "rules", "retry", "race", "query plans", "responses", "roles", "faults", "remaining")
 
 
-def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFile]:
+def in_order(files: Sequence[ScenarioFile], subject: Subject, crons: Mapping[str, CronConfig]) -> list[ScenarioFile]:
     """Returns the scenarios of the implementation's crons: those with the check that must catch it
     first, then by cost. Slow scenarios are left out.
     """
-    concerned = [file for file in files if not subject.crons or concerns(file, subject.crons)]
+    concerned = [file for file in files if not subject.crons or concerns(file, subject.crons, crons)]
     if subject.kind == "saboteur":
         concerned = [file for file in concerned if not (file.scenario.slow and file.scenario.test == "remaining")]
     else:  # the remaining crons are compared as a whole, by `cronproof risks`
@@ -156,10 +192,11 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject) -> list[ScenarioFi
     return sorted(concerned, key=rank)
 
 
-def concerns(file: ScenarioFile, crons: Sequence[str]) -> bool:
-    """Whether a scenario calls one of the crons, or checks its claim function."""
+def concerns(file: ScenarioFile, changed: Sequence[str], crons: Mapping[str, CronConfig]) -> bool:
+    """Whether a scenario calls one of the changed crons, or one that calls it, or checks its claim function."""
+    of_changed = [crons[cron] for cron in changed if cron in crons]
     when = file.scenario.when
     if when is not None:
-        return bool(set(when.call) & {*crons, *map(called_by, crons)})
+        return bool(set(when.call) & {*changed, *(cron.called_by for cron in of_changed)})
     functions = [check.function for check in file.scenario.checks if isinstance(check, RpcPresent | RpcGuarded)]
-    return any(CLAIM_FUNCTIONS.get(cron) in functions for cron in crons)
+    return any(cron.claims_by in functions for cron in of_changed)

@@ -1,5 +1,7 @@
 """Turns a scenario's rows into SQL: values by the type of their column, times relative to now."""
 
+from __future__ import annotations
+
 import datetime as dt
 import functools
 import json
@@ -31,16 +33,22 @@ _CHANGED = re.compile(r"updat|modif|chang", re.IGNORECASE)
 _PHONE = re.compile(r"^\+\d{5,15}$")
 
 
+@dataclass(frozen=True)
 class Seed:
     """The rows that every scenario of a target has."""
 
-    def __init__(self, file: Path) -> None:
-        """Reads the rows from a file.
+    file: Path
+    rows: Mapping[str, list[Row]]
+
+    @classmethod
+    def read(cls, file: Path | None) -> Seed:
+        """Reads the rows from a file, if there is one.
 
         Raises:
             UsageError: the file holds no rows.
         """
-        self.file = file
+        if file is None:
+            return cls(Path(), {})
         try:
             rows = YAML(typ="safe", pure=True).load(decode(file, file.read_bytes()))
         except (OSError, YAMLError, RecursionError, ValueError) as error:
@@ -48,7 +56,7 @@ class Seed:
         tables = rows.values() if isinstance(rows, dict) else [None]
         if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
             raise UsageError(f"{file}: rows are given by table, each a list: `{OWNERS}: [{{name: …}}]`")
-        self.rows: dict[str, list[Row]] = rows
+        return cls(file, rows)
 
 
 @dataclass(frozen=True)

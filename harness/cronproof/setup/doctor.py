@@ -5,13 +5,12 @@ import platform
 import shlex
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from cronproof.domain.crons import CRON_NAMES, EXAMPLE_ROWS, CronName
 from cronproof.domain.instance import NAMES
 from cronproof.engine.plan import Plan
 from cronproof.engine.session import Session, open_session
@@ -22,7 +21,6 @@ from cronproof.postgres import lifecycle
 from cronproof.postgres.server import server
 from cronproof.scenario.reader import ScenarioFile, Source
 from cronproof.scenario.scenario import Scenario
-from cronproof.targets import reference
 from cronproof.targets.external import External
 
 MINIMUM_PYTHON = (3, 11)
@@ -66,24 +64,29 @@ def _machine() -> Iterator[Finding]:
 async def _postgres(choice: str) -> Finding:
     try:
         async with server.open_server(choice) as opened, lifecycle.create_database(opened) as created:
-            await created.migrate([*reference.schema(), reference.LOCKING])
-            return Finding(
-                "ok", f"PostgreSQL {created.version}, {created.where}: a database was made, migrated, dropped"
-            )
+            return Finding("ok", f"PostgreSQL {created.version}, {created.where}: a database was made and dropped")
     except CronproofError as error:
         return Finding("missing", str(error))
 
 
-async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
-    """Starts a target, calls each cron once, and yields what each has reached."""
+async def examine_target(plan: Plan, files: Sequence[ScenarioFile]) -> AsyncIterator[Finding]:
+    """Starts a target, calls each cron once, and yields what each has reached.
+
+    A cron is called on the rows of the first scenario that calls it, so that there is something to do.
+    """
+    names = list(dict.fromkeys([*plan.crons, *(cron for file in files for cron in _called(file))]))
+    if not names:
+        yield Finding(
+            "missing", "no cron is known: name each in the configuration, `[crons.NAME]`, or call it in a scenario"
+        )
     try:
         async with open_session(plan) as session:
             seen: list[Evidence] = []
             if isinstance(session.target, External):
                 for finding in _addresses(session.target, plan):
                     yield finding
-            for cron in CRON_NAMES:
-                run = await _call_once(session, cron)
+            for cron in names:
+                run = await _call_once(session, cron, next((file for file in files if cron in _called(file)), None))
                 seen.append(run)
                 yield _of_cron(cron, run)
                 if run.inconclusive_reason is not None and not run.responses:  # the others would end in the same way
@@ -100,15 +103,18 @@ async def examine_target(plan: Plan) -> AsyncIterator[Finding]:
 
 def _addresses(target: External, plan: Plan) -> Iterator[Finding]:
     """Yields the environment that servers that run already must have been started with."""
-    for name, url in zip(NAMES, (plan.external.url if plan.external else None) or [], strict=False):
+    for name, url in zip(NAMES, plan.target_config.url or [], strict=False):
         given = " ".join(f"{variable}={shlex.quote(value)}" for variable, value in target.addresses(name).items())
         yield Finding("ok", f"instance {name} is {url}; it must have been started with: {given}")
 
 
-async def _call_once(session: Session, cron: CronName) -> Evidence:
-    """Calls a cron once, on example rows or, if the schema does not fit them, on none."""
-    for rows in (EXAMPLE_ROWS, {}):
-        given = {"rows": rows}
+def _called(file: ScenarioFile) -> Sequence[str]:
+    return file.scenario.when.call if file.scenario.when else ()
+
+
+async def _call_once(session: Session, cron: str, example: ScenarioFile | None) -> Evidence:
+    """Calls a cron once, on the rows of an example or, if the schema does not fit them, on none."""
+    for given in ({} if example is None else {"rows": example.source.root.get("given", {}).get("rows", {})}, {}):
         scenario = Scenario.model_validate(
             {
                 "title": cron,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.errors import UsageError
 from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
-from cronproof.targets.config import DEFAULT_FILE, Placeholder
+from cronproof.targets.config import Placeholder
 
 # The first pattern that matches an environment variable's name decides its placeholder.
 _MEANINGS: Sequence[tuple[str, Placeholder]] = (
@@ -32,6 +33,7 @@ _NOT_SOURCES = frozenset(
     {"node_modules", ".next", ".git", ".venv", "venv", "dist", "build", "tests", "test", "__pycache__"}
 )
 _MIGRATIONS = ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*", "drizzle", "sql")
+_SEEDS = ("seed.yaml", "seed.yml")
 PATH = "/api/cron/{cron}"
 _MAX_SOURCE_BYTES = 500_000
 
@@ -46,6 +48,7 @@ class Found:
     """What must be done before the command runs."""
     variables: Sequence[str]
     migrations: str | None
+    seed: str | None
     crons: Sequence[str]
 
 
@@ -75,15 +78,16 @@ def find_application(folder: Path) -> Found:
     crons = _crons(folder)
     variables = sorted(_variables(folder))
     migrations = next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None)
+    seed = next((name for name in _SEEDS if (folder / name).is_file()), None)
     package = _package(folder)
     needed = {**package.get("dependencies", {}), **package.get("devDependencies", {})}
     if "next" in needed:
         command = ["node_modules/.bin/next", "start", "--hostname", "127.0.0.1", "--port", "{port}"]
-        return Found("Next.js", command, "npm ci && npm run build", variables, migrations, crons)
+        return Found("Next.js", command, "npm ci && npm run build", variables, migrations, seed, crons)
     if package:
         start = package.get("scripts", {}).get("start", "")
         command = start.split() if re.fullmatch(r"node [\w./-]+", start) else ["npm", "start"]
-        return Found("Node", command, "npm ci", variables, migrations, crons)
+        return Found("Node", command, "npm ci", variables, migrations, seed, crons)
     python = _python_dependencies(folder)
     if python is not None:
         server = next((file.stem for file in (folder / "main.py", folder / "app.py") if file.exists()), "main")
@@ -95,8 +99,8 @@ def find_application(folder: Path) -> Found:
         )
         if (folder / ".venv").is_dir():
             command[0] = f".venv/bin/{command[0]}"
-        return Found("Python", command, None, variables, migrations, crons)
-    return Found("unknown", ["./start-my-server", "{port}"], None, variables, migrations, crons)
+        return Found("Python", command, None, variables, migrations, seed, crons)
+    return Found("unknown", ["./start-my-server", "{port}"], None, variables, migrations, seed, crons)
 
 
 def render_config(name: str, found: Found) -> str:
@@ -114,7 +118,11 @@ def render_config(name: str, found: Found) -> str:
     if found.migrations:
         lines.append(f"migrations = {json.dumps([found.migrations])}")
     else:
-        lines.append('# migrations = ["migrations/*.sql"]  # your schema; without it the tables of cronproof\'s sql/')
+        lines.append('# migrations = ["migrations/*.sql"]  # your schema; without it the database is empty')
+    if found.seed:
+        lines.append(f"seed = {json.dumps(found.seed)}")
+    else:
+        lines.append('# seed = "seed.yaml"              # rows that every scenario has')
     lines += [
         "# restart = true                  # new processes for every execution; slow, for servers that keep state",
         *(
@@ -128,6 +136,8 @@ def render_config(name: str, found: Found) -> str:
         f"# https://{EXAMPLE_HOST} and so on are led to stand-ins, and every other host is refused.",
     ]
     lines += _environment(found)
+    for cron in found.crons:
+        lines += ["", f"[crons.{json.dumps(cron) if '.' in cron else cron}]"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,23 +1,19 @@
-"""Reads `cronproof.toml`, which describes external targets. All mistakes are reported at once."""
+"""A target as `cronproof.toml` describes it."""
 
 import re
-import string
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cronproof.errors import InvalidConfig, Mistake, UsageError, nearest
-from cronproof.input_files import decode
+from cronproof.errors import nearest
 from cronproof.services.placeholders import ServicePlaceholder
-
-DEFAULT_FILE = Path("cronproof.toml")
 
 Placeholder = Literal[
     "port",
+    "app_url",
     "database_url",
     ServicePlaceholder,
     "supabase_url",
@@ -26,21 +22,32 @@ Placeholder = Literal[
     "supabase_jwt_secret",
     "cron_secret",
     "instance",
+    "python",
 ]
 PLACEHOLDERS: tuple[Placeholder, ...] = get_args(Placeholder)
-
+IN_PROCESSES_ONLY = frozenset[Placeholder](
+    {"port", "supabase_url", "supabase_anon_key", "supabase_service_role_key", "supabase_jwt_secret"}
+)
+"""The placeholders that an application in this process has no value for: it has no port, and no REST API."""
+PORTS_OF_AN_INSTANCE = 10
+"""The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy."""
 _FIELD = re.compile(r"\{(\w+)\}")
-_TABLE = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"""^(\s*)("[^"]*"|'[^']*'|[\w-]+)\s*=""")
+_FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
-class _Table(BaseModel):
+class ConfigTable(BaseModel):
+    """A table of the file. Unknown keys are forbidden; TOML has the types."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TargetConfig(_Table):
-    """A server that has the crons: one process for each instance, or servers that run already."""
+class TargetConfig(ConfigTable):
+    """An application that has the crons: in this process, one process for each instance, or servers that run already."""
 
+    description: str = ""
+    """One line for the report: what it is."""
+    asgi: str | None = None
+    """An application in this process, or what makes it: `package.module:name`. Made once for each instance."""
     command: Annotated[list[str] | None, Field(min_length=1)] = None
     """Started once for each instance. Placeholders are filled in."""
     url: Annotated[list[str] | None, Field(min_length=1)] = None
@@ -48,7 +55,7 @@ class TargetConfig(_Table):
     ports: Annotated[int | None, Field(ge=1024, le=65000)] = None
     """The first port of the addresses for servers that run already; each instance has ten."""
     cwd: Path = Path()
-    """Where the command runs; relative to the file."""
+    """Where the command runs, or modules are imported from; relative to the file."""
     copy_cwd: bool = False
     """Whether each instance runs in its own copy of `cwd`, as development servers must."""
     ready: str | None = None
@@ -56,10 +63,12 @@ class TargetConfig(_Table):
     ready_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Seconds."""
     path: str = "/api/cron/{cron}"
-    migrations: list[str] | None = None
-    """Files and patterns, relative to the file, instead of the reference schema."""
+    migrations: list[str] = []
+    """Files and patterns, relative to the file. They make the schema."""
+    replaceable_migrations: list[str] = []
+    """Those that are applied last, unless `--migration` names others."""
     seed: Path | None = None
-    """Rows that every scenario has, instead of those of the reference; relative to the file."""
+    """Rows that every scenario has; relative to the file."""
     restart: bool = False
     """Whether every execution starts new processes."""
     cron_secret: str | None = None
@@ -86,157 +95,57 @@ class TargetConfig(_Table):
                 raise ValueError(f"{url!r} is not the address of a server; write for example http://127.0.0.1:3000")
         return value
 
+    @field_validator("asgi", mode="after")
+    @classmethod
+    def _importable(cls, value: str | None) -> str | None:
+        if value is not None and not _FACTORY.fullmatch(value):
+            raise ValueError(f"{value!r} names no application; write `package.module:name`")
+        return value
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.command is None) == (self.url is None):
-            raise ValueError("a target has either a `command` or a `url`")
+        if sum(way is not None for way in (self.command, self.url, self.asgi)) != 1:
+            raise ValueError("a target has one of `command`, `url` and `asgi`")
         if (self.url is None) != (self.ports is None):
             raise ValueError(
                 "servers that run already need `ports` for their addresses: the first of them, for instance 55400"
             )
         if self.url is not None and (self.restart or self.copy_cwd):
             raise ValueError("a server that runs already cannot be restarted or copied; give a `command` instead")
+        if self.asgi is not None and (self.restart or self.copy_cwd or self.ready):
+            raise ValueError("`restart`, `copy_cwd` and `ready` are about processes; an `asgi` application has none")
+        if self.asgi is not None:
+            used = {name for text in self.env.values() for name in _FIELD.findall(text)}
+            for name in sorted(used & IN_PROCESSES_ONLY):
+                raise ValueError(f"{{{name}}} has no value for an `asgi` application; give a `command` instead")
         if "{cron}" not in self.path:
             raise ValueError("`path` says where a cron is; it must contain {cron}")
         return self
 
+    @property
+    def is_external(self) -> bool:
+        """Whether its instances are processes of their own."""
+        return self.asgi is None
 
-PORTS_OF_AN_INSTANCE = 10
-"""The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy."""
+    def environment(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Returns the environment of an instance, given the values of the placeholders."""
+        return {variable: fill_placeholders(text, values) for variable, text in self.env.items()}
 
+    def arguments(self, values: Mapping[str, str]) -> list[str]:
+        """Returns the command of an instance, given the values of the placeholders."""
+        return [fill_placeholders(word, values) for word in self.command or ()]
 
-class Config(_Table):
-    """The file: targets by name."""
-
-    targets: Annotated[dict[str, TargetConfig], Field(min_length=1)]
-
-
-class ConfigFile:
-    """A `cronproof.toml`, and the folder to which its paths are relative."""
-
-    def __init__(self, file: Path) -> None:
-        """Reads the file.
-
-        Raises:
-            InvalidConfig: with every mistake of the file.
-            UsageError: it cannot be read.
-        """
-        self.file = file
-        self.folder = file.resolve().parent
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot read {file}: {error.strerror}; `cronproof init` writes one") from None
-        text = decode(file, content)
-        try:
-            config = Config.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise InvalidConfig([_not_toml(file, text, str(error))]) from None
-        except ValidationError as invalid:
-            raise InvalidConfig([_mistake(file, text, error) for error in invalid.errors()]) from None
-        except (RecursionError, ValueError) as error:  # nested too deep, or a number of too many digits
-            raise InvalidConfig([Mistake(file, 1, 1, f"not TOML: {error}")]) from None
-        self.targets: Mapping[str, TargetConfig] = config.targets
-
-    def find_target(self, name: str) -> TargetConfig:
-        """Returns a target with its paths resolved.
-
-        Raises:
-            UsageError: there is no such target, or its `cwd` does not exist.
-        """
-        if name not in self.targets:
-            raise UsageError(f"there is no target {name!r} in {self.file}{nearest(name, list(self.targets))}")
-        target = self.targets[name]
-        cwd = self.folder / target.cwd
-        if not cwd.is_dir():
-            raise UsageError(f"{self.file}: [targets.{name}] cwd = {str(target.cwd)!r}: there is no folder {cwd}")
-        seed = None if target.seed is None else self.folder / target.seed
-        return target.model_copy(update={"cwd": cwd, "seed": seed})
-
-    def find_migrations(self, name: str) -> list[Path] | None:
-        """Finds the migrations that replace the reference schema; None if the target names none.
-
-        Raises:
-            UsageError: a pattern matches no file.
-        """
-        patterns = self.targets[name].migrations
-        if patterns is None:
-            return None
-        found: list[Path] = []
-        for pattern in patterns:
-            files = sorted(self._glob(pattern))
-            if not files:
-                raise UsageError(f"{self.file}: [targets.{name}] migrations: no file fits {pattern!r}")
-            found += files
-        return list(dict.fromkeys(found))
-
-    def _glob(self, pattern: str) -> Iterator[Path]:
-        path = self.folder / pattern
-        fixed = Path(path.anchor)
-        parts = list(path.parts[1:])
-        while parts and not any(character in parts[0] for character in "*?["):
-            fixed /= parts.pop(0)
-        if not parts:
-            return iter([fixed] if fixed.is_file() else [])
-        return (file for file in fixed.glob("/".join(parts)) if file.is_file())
-
-
-def find_config(file: Path | None) -> ConfigFile | None:
-    """Reads the named configuration, or else that of the working directory; None if there is none.
-
-    Raises:
-        InvalidConfig: with every mistake of the file.
-        UsageError: it cannot be read.
-    """
-    if file is None and DEFAULT_FILE.is_file():
-        file = DEFAULT_FILE
-    return None if file is None else ConfigFile(file)
+    def shared_environment(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Returns the part of the environment that every instance has."""
+        return {
+            variable: fill_placeholders(text, values)
+            for variable, text in self.env.items()
+            if values.keys() >= set(_FIELD.findall(text))
+        }
 
 
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """Replaces the placeholders in a text. Other braces stay."""
-    for placeholder, value in values.items():
+    for placeholder, value in ({"python": sys.executable} | dict(values)).items():
         text = text.replace(f"{{{placeholder}}}", value)
     return text
-
-
-def _not_toml(file: Path, text: str, said: str) -> Mistake:
-    place = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)", said)
-    reason = said[: place.start()].strip().rstrip(".") if place else said
-    line, column = (int(place[1]), int(place[2])) if place and place[1] else (text.count("\n") + 1, 1)
-    return Mistake(file, line, column, f"not TOML: {reason[:1].lower()}{reason[1:]}")
-
-
-def _mistake(file: Path, text: str, error: ErrorDetails) -> Mistake:
-    path = [str(part) for part in error["loc"]]
-    match error["type"]:
-        case "extra_forbidden":
-            words = [*TargetConfig.model_fields] if len(path) > 2 else [*Config.model_fields]
-            message = f"unknown word {path[-1]!r}{nearest(path[-1], words)}"
-        case "missing":
-            message = f"{path[-1]!r} is missing; a target begins with `[targets.NAME]`"
-        case "value_error":
-            message = str(error["ctx"]["error"])
-        case _:
-            said = error["msg"]
-            message = f"{'.'.join(path[2:]) or path[-1]}: {said[:1].lower()}{said[1:]}"
-    line, column = _place(text, path)
-    return Mistake(file, line, column, message)
-
-
-def _place(text: str, path: Sequence[str]) -> tuple[int, int]:
-    """Finds the line and column, from 1, of a key or of the deepest table above it."""
-    place, deepest, table = (1, 1), 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _TABLE.match(line):
-            table = [part.strip(string.whitespace + "\"'") for part in header[1].split(".")]
-            here, column = table, line.index("[") + 1
-        elif key := _KEY.match(line):
-            here, column = [*table, key[2].strip("\"'")], len(key[1]) + 1
-        else:
-            continue
-        common = next((n for n, (one, other) in enumerate(zip(here, path, strict=False)) if one != other), None)
-        common = min(len(here), len(path)) if common is None else common
-        if common > deepest:
-            place, deepest = (number, column), common
-    return place

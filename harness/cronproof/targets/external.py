@@ -29,7 +29,7 @@ from cronproof.standins.endpoints import InstanceEndpoints, url
 from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
-from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig, fill_placeholders
+from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig
 from cronproof.targets.process import Process
 from cronproof.targets.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
 from cronproof.targets.target import IsIdle
@@ -264,16 +264,15 @@ class External:
                     "name one for each instance, or a single one for all"
                 )
             return Server(self._config.url[self._place(name)].rstrip("/"), endpoints)
-        assert self._config.command is not None  # noqa: S101  (for the type checker: a target has either)
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
         values = self._values(name, port, self._database.url(proxy.port, role), endpoints.http_port, role)
-        given = {variable: fill_placeholders(value, values) for variable, value in self._config.env.items()}
+        given = self._config.environment(values)
         inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
         ours = endpoints.environment({**inherited, **given}) | self._guard.marked()
         log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
         process = Process(
             instance=name,
-            command=[fill_placeholders(word, values) for word in self._config.command],
+            command=self._config.arguments(values),
             cwd=self._cwd(name),
             environment={**inherited, **given, **ours},
             port=port,
@@ -300,6 +299,7 @@ class External:
     def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[str, str]:
         values: Mapping[str, str] = {
             "port": str(port),
+            "app_url": f"http://127.0.0.1:{port}" if self._config.url is None else self._config.url[self._place(name)],
             "database_url": database_url,
             **placeholders.fill_in(functools.partial(url, http_port), api_key(name)),
             "supabase_url": url(http_port),
@@ -324,7 +324,7 @@ class External:
         port = self.database_port(name)
         database_url = f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
         values = self._values(name, 0, database_url, port + 1, "service_role")
-        return {variable: fill_placeholders(value, values) for variable, value in self._config.env.items()}
+        return self._config.environment(values)
 
     async def _start(self, servers: Sequence[Server]) -> None:
         try:

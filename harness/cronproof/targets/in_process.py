@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import respx
+from asgi_lifespan import LifespanManager, LifespanNotSupported
 from psycopg_pool import PoolTimeout
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from cronproof.domain.database import Role
@@ -31,9 +31,15 @@ from cronproof.targets.secrets import API_KEY, CRON_SECRET
 from cronproof.targets.target import IsIdle
 
 Clock = Callable[[], datetime]
-Application = Callable[[Mapping[str, str], Clock], Starlette]
-"""Makes the application of an instance, given the values of the configuration's placeholders and `app_url`."""
+Application = Callable[[Mapping[str, str], Clock], ASGIApp]
+"""Makes the application of an instance, given the values of the placeholders and its clock."""
 APPS = "http://apps.cronproof.invalid"
+PATH = "/api/cron/{cron}"
+
+
+START_SECONDS = 60
+SHARED_VALUES: Mapping[str, str] = {"cron_secret": CRON_SECRET, "openphone_api_key": API_KEY}
+"""The placeholders whose value every instance shares."""
 
 
 class InProcess:
@@ -46,9 +52,12 @@ class InProcess:
     restarts = False
     is_shared = False
 
-    def __init__(self, name: str, application: Application, database: Database, services: Services) -> None:
+    def __init__(
+        self, name: str, application: Application, database: Database, services: Services, path: str = PATH
+    ) -> None:
         self.name = name
         self._application = application
+        self._path = path
         self._database = database
         self._running = contextlib.AsyncExitStack()
         self._apps: dict[tuple[str, Role], ASGIApp] = {}
@@ -141,33 +150,44 @@ class InProcess:
         self._calls[instance.name] = task
         headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]
         app = self._apps[instance.name, self._role]
-        response = await asgi_call.request(app, method, f"/api/cron/{instance.cron}", headers)
+        path = self._path.replace("{cron}", instance.cron)
+        response = await asgi_call.request(app, method, path, headers)
         try:
             body = json.loads(response.body)
         except ValueError:
             body = response.body.decode(errors="replace")
         return CronResponse(instance.name, response.status, body)
 
+    def _cron_at(self, path: str) -> str:
+        """Returns the cron that answers at a path; its last part if that is none."""
+        before, _, after = self._path.partition("{cron}")
+        has_cron = path.startswith(before) and path.endswith(after)
+        return path[len(before) : len(path) - len(after)] if has_cron else path.rpartition("/")[2]
+
     async def _start(self, name: str, proxy: Proxy, role: Role) -> ASGIApp:
         values = {
             "database_url": self._database.url(proxy.port, role),
-            "cron_secret": CRON_SECRET,
             "app_url": f"{APPS}/{name}",
+            "instance": name,
+            **SHARED_VALUES,
             **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY),
         }
         app = self._application(values, lambda: self._time or datetime.now(UTC))
         try:
-            await self._running.enter_async_context(app.router.lifespan_context(app))
+            return (await self._running.enter_async_context(LifespanManager(app, START_SECONDS, START_SECONDS))).app
+        except LifespanNotSupported:
+            return app
         except PoolTimeout as timeout:
             reason = proxy.errors[-1].message if proxy.errors else str(timeout)
             raise EnvironmentFailed(f"instance {name} gets no connection to the database: {reason}") from None
-        return app
+        except TimeoutError:
+            raise EnvironmentFailed(f"instance {name} has not started within {START_SECONDS} s") from None
 
     @reporting(AbandonedError)
     async def _call_of_an_app(self, request: httpx.Request, instance: str) -> httpx.Response:
         """Answers a cron's call of another cron over HTTP, in its own instance."""
         path = request.url.path.removeprefix(f"/{instance}")
-        outer = in_process.inner_cron.set(path.rpartition("/")[2])
+        outer = in_process.inner_cron.set(self._cron_at(path))
         try:
             headers = [(name.lower(), value) for name, value in request.headers.raw]
             response = await asgi_call.request(self._apps[instance, self._role], request.method, path, headers)

@@ -17,6 +17,7 @@ from cronproof.report.views import risk_table
 from cronproof.report.views.table import cell
 from cronproof.scenario.reader import ScenarioFile, Source
 from cronproof.scenario.scenario import Scenario
+from tests.support.reference import REPORTED_RISKS
 
 
 def of_cron(run: Evidence | None = None, verdict: Verdict = "PASS", **when: Any) -> ScenarioResult:
@@ -55,6 +56,6 @@ BY_ORDER = of_cron(interleavings="all")
 def test_the_risk_of_a_cron_has_its_numbers_and_is_not_low_for_want_of_them(
     results: list[ScenarioResult], verdict: str
 ) -> None:
-    (row,) = risk_table.make_rows(measure_risks(results))
+    (row,) = risk_table.make_rows(measure_risks(results, REPORTED_RISKS), REPORTED_RISKS)
 
     assert (row[0], cell(row[-1])) == ("ghl-followups", verdict)

@@ -1,16 +1,16 @@
 """The table of the remaining crons."""
 
-from cronproof.domain.crons import REPORTED_RISKS
 from cronproof.report.data.risk import MeasuredRisk
 from cronproof.report.views.risk_table import HEAD, compare_targets, make_rows
 from tests.support.documents import RESULT, documented
+from tests.support.reference import REPORTED_RISKS
 
 BAD = MeasuredRisk("ghl-followups", 40, {"duplicate": 3}, 12, {"lost": 1}, ("A6 B7", "ghl.counterexample.yaml"))
 GOOD = MeasuredRisk("crew-briefing", 10, {}, 5, {})
 
 
 def test_each_cron_has_what_was_reported_and_what_was_measured() -> None:
-    (bad, good) = make_rows([BAD, GOOD])
+    (bad, good) = make_rows([BAD, GOOD], REPORTED_RISKS)
 
     assert len(bad) == len(good) == len(HEAD)
     assert bad[:2] == ("ghl-followups", REPORTED_RISKS["ghl-followups"])
@@ -19,7 +19,10 @@ def test_each_cron_has_what_was_reported_and_what_was_measured() -> None:
 
 
 def test_targets_stand_below_one_another() -> None:
-    documents = {name: documented(RESULT).model_copy(update={"risks": [BAD]}) for name in ("before", "after")}
+    documents = {
+        name: documented(RESULT).model_copy(update={"risks": [BAD], "crons": REPORTED_RISKS})
+        for name in ("before", "after")
+    }
 
     head, _, first, second = list(compare_targets(documents))
 

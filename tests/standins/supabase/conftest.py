@@ -25,7 +25,7 @@ from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
 from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
-from cronproof.targets import reference
+from tests.support import reference
 from tests.support.database import Await
 from tests.support.waiting import DEADLINE_SECONDS
 
@@ -123,7 +123,7 @@ def api(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactor
         functions = folder / "functions.sql"
         functions.write_text(FUNCTIONS)
         async with lifecycle.create_database(postgres) as database:
-            await database.migrate([*reference.schema(), reference.LOCKING, functions])
+            await database.migrate([*reference.SCHEMA, reference.LOCKING, functions])
             await database.prepare()
             script = await database.script([statement.encode() for statement in ROWS.split(";\n")])
             proxy = Proxy("A", database.upstream, OpenGate())

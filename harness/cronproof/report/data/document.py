@@ -192,7 +192,10 @@ class Document(_Entry):
     migrations: Sequence[FileEntry]
     files: Sequence[FileEntry] = Field(description="The scenario files, and the configuration.")
     scenarios: Sequence[ScenarioEntry]
-    risks: Sequence[MeasuredRisk] = Field((), description="The remaining crons: their risk, measured.")
+    crons: Mapping[str, str | None] = Field(
+        {}, description="The crons that the configuration names, each with the risk that a report by hand has stated."
+    )
+    risks: Sequence[MeasuredRisk] = Field((), description="The crons with a stated risk: their risk, measured.")
 
     def text(self) -> str:
         """Returns the JSON text."""

@@ -56,7 +56,7 @@ def merge_documents(shards: Mapping[Path, Document], folder: Path) -> Document:
             "interrupted": any(run.interrupted for run in runs),
             "files": [files[name] for name in sorted(files)],
             "scenarios": [_moved(one, folder) for one in scenarios],
-            "risks": join_risks([run.risks for run in runs]),
+            "risks": join_risks([run.risks for run in runs], runs[0].crons),
         }
     )
 

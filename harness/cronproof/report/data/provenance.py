@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,6 +34,8 @@ class Provenance:
     directory: str
     migrations: Sequence[FileEntry]
     files: Sequence[FileEntry]
+    crons: Mapping[str, str | None] = field(default_factory=dict)
+    """The crons that the configuration names, each with the risk that a report by hand has stated."""
     budget_seconds: float | None = None
     shard: str | None = None
     target_is: str | None = None

@@ -46,7 +46,10 @@ def record(
         **vars(about),
         interrupted=any(result.interrupted for result in results),
         scenarios=[_scenario(result, folder) for result in results],
-        risks=measure_risks([one for one in results if one.file.scenario.test == "remaining"]),
+        risks=measure_risks(
+            [one for one in results if one.file.scenario.test == "remaining"],
+            [cron for cron, reported in about.crons.items() if reported is not None],
+        ),
     )
     data = document.model_dump(exclude_none=True)
     return Document.model_validate(_redacted(data, sorted(secrets, key=len, reverse=True)))

@@ -1,11 +1,10 @@
 """The risk of the remaining crons, measured. No adjective without a number."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cronproof.domain.crons import REPORTED_RISKS, CronName
 from cronproof.engine.results import ScenarioResult
 
 Risk = Literal["high", "medium", "low", "not known"]
@@ -15,7 +14,7 @@ Risk = Literal["high", "medium", "low", "not known"]
 class MeasuredRisk:
     """One cron's measured risk: in how many schedules, and with how many faults, anomalies show."""
 
-    cron: CronName
+    cron: str
     schedules: int
     anomalies: Mapping[str, int]
     faults: int
@@ -48,10 +47,10 @@ class MeasuredRisk:
                 return self.doubt or "either schedules or faults were not executed"
 
 
-def measure_risks(results: Sequence[ScenarioResult]) -> list[MeasuredRisk]:
-    """Measures the risk of each remaining cron verified, in the order of the hand-made report."""
+def measure_risks(results: Sequence[ScenarioResult], crons: Iterable[str]) -> list[MeasuredRisk]:
+    """Measures the risk of each of these crons that was verified."""
     found = []
-    for cron in REPORTED_RISKS:
+    for cron in crons:
         of_cron = [result for result in results if _is_of(result, cron)]
         if not of_cron:
             continue
@@ -78,10 +77,10 @@ def measure_risks(results: Sequence[ScenarioResult]) -> list[MeasuredRisk]:
     return found
 
 
-def join_risks(parts: Sequence[Sequence[MeasuredRisk]]) -> list[MeasuredRisk]:
-    """Joins the risks that several parts of a run have measured."""
+def join_risks(parts: Sequence[Sequence[MeasuredRisk]], crons: Iterable[str]) -> list[MeasuredRisk]:
+    """Joins the risks that several parts of a run have measured, in the order of `crons`."""
     found = []
-    for cron in REPORTED_RISKS:
+    for cron in crons:
         of_cron = [one for part in parts for one in part if one.cron == cron]
         if of_cron:
             anomalies, by_fault = Counter[str](), Counter[str]()
@@ -103,7 +102,7 @@ def count_words(words: Mapping[str, int]) -> str:
     return ", ".join(f"{word} in {count}" for word, count in sorted(words.items()))
 
 
-def _is_of(result: ScenarioResult, cron: CronName) -> bool:
+def _is_of(result: ScenarioResult, cron: str) -> bool:
     when = result.file.scenario.when
     return when is not None and result.file.pair is None and when.call[0] == cron
 

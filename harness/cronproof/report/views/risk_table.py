@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cronproof.domain.crons import REPORTED_RISKS
 from cronproof.report.data.document import Document, ScenarioEntry
 from cronproof.report.data.risk import MeasuredRisk, count_words
 from cronproof.report.views.table import Cell, Link, Strong, cell, table
@@ -11,10 +10,10 @@ from cronproof.report.views.table import Cell, Link, Strong, cell, table
 HEAD = ("Cron", "The report said", "Schedules", "Anomalies", "Faults", "Anomalies", "Shortest counterexample", "Risk")
 
 
-def make_rows(found: Sequence[MeasuredRisk]) -> Iterator[Sequence[Cell]]:
-    """Yields the rows of the report's table, with the columns of `HEAD`."""
+def make_rows(found: Sequence[MeasuredRisk], reported: Mapping[str, str | None]) -> Iterator[Sequence[Cell]]:
+    """Yields the rows of the report's table, with the columns of `HEAD`. `reported`: the stated risk of each cron."""
     for one in found:
-        yield one.cron, REPORTED_RISKS[one.cron], *_cells(one)
+        yield one.cron, reported.get(one.cron) or "", *_cells(one)
 
 
 def _cells(one: MeasuredRisk, folder: str = "") -> Sequence[Cell]:
@@ -43,14 +42,15 @@ def limits(scenarios: Sequence[ScenarioEntry]) -> Mapping[str, Sequence[str]]:
 def compare_targets(by_target: Mapping[str, Document]) -> Iterator[str]:
     """Yields the table with a row per cron and target, then the known limits and the pairs."""
     found = {target: {one.cron: one for one in document.risks} for target, document in by_target.items()}
+    reported = {cron: risk for document in by_target.values() for cron, risk in document.crons.items()}
     head = ("Cron", "Target", *HEAD[2:])
     lines = [
         (
-            f"{cron} (the report: {REPORTED_RISKS[cron]})" if number == 0 else "",
+            f"{cron} (the report: {reported[cron]})" if number == 0 else "",
             target,
             *_cells(found[target][cron], f"{target}/"),
         )
-        for cron in REPORTED_RISKS
+        for cron in reported
         for number, target in enumerate(name for name in by_target if cron in found[name])
     ]
     yield from table(head, lines)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cronproof.domain.crons import CRON_NAMES
 from cronproof.domain.work import UNIT
 from cronproof.engine.timeline import Timeline
 from cronproof.evidence.finding import Verdict, worst
@@ -149,7 +148,8 @@ def repeat(document: Document) -> list[str]:
 def coverage(document: Document) -> Table:
     """Makes the table of how each cron was called; `none` where it was not."""
     rows = []
-    for cron in CRON_NAMES:
+    called = (instance.cron for scenario in document.scenarios for instance in scenario.instances)
+    for cron in dict.fromkeys([*document.crons, *called]):
         of_cron = [one for one in document.scenarios if cron in {instance.cron for instance in one.instances}]
         alone = [one for one in of_cron if len(one.instances) == 1]
         same = [one for one in of_cron if {i.cron for i in one.instances} == {cron} and len(one.instances) > 1]
@@ -288,7 +288,7 @@ def _nothing(_: Sequence[ScenarioEntry]) -> Iterator[Table]:
 
 def _remaining(document: Document) -> Iterator[Table]:
     of_part = [scenario for scenario in document.scenarios if scenario.test == "remaining"]
-    yield Table(risk_table.HEAD, list(risk_table.make_rows(document.risks)))
+    yield Table(risk_table.HEAD, list(risk_table.make_rows(document.risks, document.crons)))
     limits: list[Sequence[Cell]] = [
         (reason, Link(files[0], files[0]), len(files)) for reason, files in risk_table.limits(of_part).items()
     ]
