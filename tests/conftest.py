@@ -57,7 +57,7 @@ def postgres(await_: Await) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def database(await_: Await, postgres: Server) -> Iterator[Database]:
     """A database with the reference schema and the claim functions."""
-    with database_with([*reference.SCHEMA, reference.LOCKING], await_, postgres) as made:
+    with database_with([*reference.SCHEMA, reference.LOCKING], await_, postgres, reference.WORKS) as made:
         yield made
 
 

@@ -61,14 +61,18 @@ RUNS = {
     "faults": ("faults: [sql-error, connection-lost-after, timeout-after, dies]", IN_PROCESS),
     "a-process": ("method: GET", ["--target", "server"]),
 }
-CONFIG = f"""
+CONFIG = (
+    f"""
 [targets.server]
 command = [{sys.executable!r}, {str(SERVER)!r}, "{{port}}", "reads-rest"]
 {reference.DECLARED}
 [targets.server.env]
 SUPABASE_URL = "{{supabase_url}}"
 SUPABASE_SERVICE_ROLE_KEY = "{{supabase_service_role_key}}"
-""" + "\n".join(f'{name} = "{value}"' for name, value in ENV.items())
+"""
+    + "\n".join(f'{name} = "{value}"' for name, value in ENV.items())
+    + reference.WORK
+)
 VARYING = re.compile(
     r"[\d.]+ (m?s)\b|Sign-off report: .*|cronproof replay .*|  \(\d+ of them, .*|^.* has written.*$", re.MULTILINE
 )

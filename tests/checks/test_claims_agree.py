@@ -22,14 +22,14 @@ from tests.support.evidence import (
     ("check", "evidence", "verdict", "message"),
     [
         (ClaimsAgree(), RUN, "PASS", "set exactly where a message was accepted"),
-        (ClaimsAgree(), run(sent=[]), "FAIL", "job 32: followup_sent_at is set, though no message was accepted"),
-        (ClaimsAgree(), run(after=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL, though its message was accepted"),
-        (ClaimsAgree(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34: monthly_followup_sent_at is set"),
+        (ClaimsAgree(), run(sent=[]), "FAIL", "job 32 is claimed (followup), though no message was accepted"),
+        (ClaimsAgree(), run(after=after(*JOBS)), "FAIL", "job 32 is not claimed (followup), though its message was accepted"),
+        (ClaimsAgree(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34 is claimed (monthly), though no"),
         (ClaimsAgree(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
-        (ClaimsAgree(skipped=[34]), RUN, "FAIL", "job 34: followup_sent_at is NULL, though the job was decided"),
+        (ClaimsAgree(skipped=[34]), RUN, "FAIL", "job 34 is not claimed (followup), though the job was decided"),
         (ClaimsAgree(), run(before=TWINS, after=after(job(32, ADA), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
         (ClaimsAgree(), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: deleted"),
-        (ClaimsAgree(), run(recovered=after(*JOBS)), "FAIL", "job 32: followup_sent_at is NULL"),
+        (ClaimsAgree(), run(recovered=after(*JOBS)), "FAIL", "job 32 is not claimed (followup)"),
     ],
 )  # fmt: skip
 def test_finding(check: ClaimsAgree, evidence: Evidence, verdict: str, message: str) -> None:
@@ -37,4 +37,4 @@ def test_finding(check: ClaimsAgree, evidence: Evidence, verdict: str, message: 
 
 
 def test_without_a_unit_that_can_be_claimed_nothing_is_shown() -> None:
-    assert_finding(ClaimsAgree(), run(before={}, after={}), "INCONCLUSIVE", "there is no job with a claim column")
+    assert_finding(ClaimsAgree(), run(before={}, after={}), "INCONCLUSIVE", "there is no job that could be claimed")

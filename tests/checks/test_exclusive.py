@@ -20,10 +20,10 @@ from tests.support.evidence import (
     [
         (Exclusive(), RUN, "PASS", "every claimed job by one instance only"),
         (Exclusive(), run(claim_writes=[]), "INCONCLUSIVE", "no instance claimed anything: no expected job was eligible"),
-        (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32)]), "FAIL", "job 32 was claimed by A and by B (followup_sent_at)"),
+        (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32)]), "FAIL", "job 32 was claimed by A and by B (followup)"),
         (Exclusive(), run(claim_writes=[marked("A", 32), marked("A", 32, is_set=False), marked("B", 32)]), "PASS", "every"),
         (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 34)]), "PASS", "every"),
-        (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32, "frequency_nudge_sent_at")]), "PASS", "every"),
+        (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32, "nudge")]), "PASS", "every"),
     ],
 )  # fmt: skip
 def test_finding(check: Exclusive, evidence: Evidence, verdict: str, message: str) -> None:

@@ -14,6 +14,7 @@ from cronproof.domain.message import Message, SentMessage
 from cronproof.domain.service_names import ServiceName
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding
+from tests.support.evidence import APPLICATION
 
 
 def _conclude(check: Check, evidence: Sequence[Evidence]) -> Finding | None:
@@ -39,9 +40,8 @@ def run(
 ) -> Evidence:
     instances = [Instance(name, cron) for name, cron in zip("AB", crons, strict=True)]
     rows = {"ghl_followups": [{"ghl_contact_id": "contact1", "phone_number": ADA}]}
-    return Evidence(
-        **{"order": "x", "target": "reference", "instances": instances, "before": rows, "sent": messages} | changes
-    )
+    made = Evidence("x", "reference", APPLICATION, instances=instances, before=rows, sent=messages)
+    return replace(made, **changes)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_table_of_the_documentation_is_printed_again_and_every_weakness_that
     cronproof: Cronproof,
     tmp_path: Path,
 ) -> None:
-    done = cronproof("risks", "--slow", "--out", str(tmp_path))
+    done = cronproof("risks", "--slow", "--target", "legacy", "--target", "hardened", "--out", str(tmp_path))
 
     assert done.returncode == 0, done.stdout
     table = (tmp_path / "risks.md").read_text()
@@ -107,7 +107,7 @@ def test_slow_scenarios_are_left_out_unless_they_are_named(cronproof: Cronproof,
 
 def test_the_clock_of_another_process_cannot_be_set(cronproof: Cronproof, tmp_path: Path) -> None:
     (tmp_path / "cronproof.toml").write_text(
-        '[targets.app]\ncommand = ["python3", "-m", "http.server", "{port}"]\n' + reference.DECLARED
+        '[targets.app]\ncommand = ["python3", "-m", "http.server", "{port}"]\n' + reference.DECLARED + reference.WORK
     )
 
     done = cronproof(

@@ -28,7 +28,7 @@ def test_the_reference_passes_and_the_report_says_so(cronproof: Cronproof, tmp_p
         "| `claim_jobs_for_followup` | **Yes** | PASS |",
         '| post-job-followup | 200 | `{"success":true,"processed":0}` |',
         "| 3-race/post-job-followup | held-after-claim | A: **1** (job 32); B: **0** | 1 | none |",
-        "| post-job-followup | job 33 | 400 | **NULL** | 400 |",
+        "| post-job-followup | job 33 | 400 | **free** | 400 |",
         "PostgreSQL 18",
         "| sql/06-cron-locking.sql | `",
     ):

@@ -19,5 +19,7 @@ def test_a_message_is_named_by_who_sent_it() -> None:
     assert str(sent(ADA, recovering=True)) == "#1 by post-job-followup again 'Hi!'"
 
 
-def test_it_was_sent_for_the_purpose_of_its_cron() -> None:
-    assert sent(ADA).purpose == "followup_sent_at"
+def test_what_is_known_of_a_message_has_names() -> None:
+    attempt = Attempt(ADA, "Hi!", 202, more={"subject": "Order 5"})
+
+    assert attempt.fields == {"to": ADA, "text": "Hi!", "subject": "Order 5"}

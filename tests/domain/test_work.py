@@ -1,37 +1,24 @@
 """Units of work."""
 
-from datetime import UTC, datetime
+import pytest
 
-from cronproof.domain.database import Rows
-from cronproof.domain.work import in_order, is_claim_column, name_units, person_of, units_of_rows
-
-PHONE = "+12125550132"
+from cronproof.domain.work import UnitId, Work, in_order, join_key, name_units
 
 
-def test_a_unit_goes_to_its_customer_and_else_to_its_own_number() -> None:
-    rows: Rows = {
-        "customers": [{"id": 1, "phone_number": PHONE}],
-        "jobs": [
-            {"id": 32, "customer_id": 1, "phone_number": None, "completed_at": "2026-11-23T12:00:00+00:00"},
-            {"id": 33, "customer_id": None, "phone_number": "+12125550133", "completed_at": None},
-        ],
-    }
-
-    units = units_of_rows(rows)
-
-    assert [unit.recipient for unit in units.values()] == [PHONE, "+12125550133"]
-    assert units[32].since == datetime(2026, 11, 23, 12, tzinfo=UTC)
-    assert units[33].since is None
+@pytest.mark.parametrize(
+    ("key", "unit"), [([32], 32), (["a-b"], "a-b"), ([7, "2026-11"], "7/2026-11"), ([None], "None"), ([True], True)]
+)
+def test_a_key_of_several_columns_is_joined(key: list[object], unit: UnitId) -> None:
+    assert join_key(key) == unit
 
 
-def test_a_chat_belongs_to_a_person() -> None:
-    rows = {"cleaners": [{"telegram_id": "700700", "phone": PHONE}]}
+def test_a_unit_is_known_by_the_columns_of_its_key() -> None:
+    work = Work("digest", "digests", ["send"], "digest", key=["account", "month"])
 
-    assert person_of(rows, "700700") == PHONE
-    assert person_of(rows, "800800") == "800800"
+    assert work.id_of({"month": "2026-11", "account": 7, "sent": False}) == "7/2026-11"
 
 
 def test_how_units_are_named_and_sorted() -> None:
-    assert (name_units([32]), name_units([32, 33, 34])) == ("job 32", "jobs 32, 33 and 34")
+    assert (name_units("job", [32]), name_units("job", [32, 33, 34])) == ("job 32", "jobs 32, 33 and 34")
+    assert name_units("emails", [1, 2]) == "emails 1 and 2"
     assert in_order(["b", 10, 9, "a"]) == [9, 10, "a", "b"]
-    assert (is_claim_column("followup_sent_at"), is_claim_column("status")) == (True, False)

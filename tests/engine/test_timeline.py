@@ -42,7 +42,7 @@ def test_each_step_shows_what_it_led_to() -> None:
     moments = make_timeline(RACE).moments
 
     assert [[(note.kind, note.text) for note in moment.notes] for moment in moments] == [
-        [("result", "SELECT 1"), ("claim", "job 32: followup_sent_at set by A")],
+        [("result", "SELECT 1"), ("claim", "job 32 claimed by A (followup)")],
         [("wait", "B waits for A")],
         [("message", "message #1 to ********0132 accepted")],
         [("message", "message #2 to ********0132 refused with 429")],

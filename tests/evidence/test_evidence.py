@@ -1,9 +1,12 @@
 """The evidence of one execution."""
 
+from dataclasses import replace
+
 from cronproof.domain.instance import CronResponse
+from cronproof.domain.work import Unit, UnitId
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Step
-from tests.support.evidence import ADA, ALL_SET, BEN, COLUMN, JOBS, RUN, SET, after, job, marked, run, sent
+from tests.support.evidence import ADA, ALL_SET, BEN, FOLLOWUP, JOBS, RUN, SET, after, job, lead, marked, run, sent
 
 
 def died(instance: str) -> Step:
@@ -13,17 +16,17 @@ def died(instance: str) -> Step:
 def test_a_claim_that_was_given_back_counts_as_one() -> None:
     given_back = run(after=after(*JOBS), claim_writes=[marked("A", 34), marked("A", 34, is_set=False)])
 
-    assert given_back.claimed(COLUMN) == {34}
+    assert given_back.claimed(FOLLOWUP) == {34}
 
 
 def test_what_was_claimed_before_is_not_claimed_again() -> None:
     already = [job(32, ADA, followup_sent_at=SET), job(34, BEN)]
 
-    assert run(before={"jobs": already}, after=ALL_SET, claim_writes=[]).claimed(COLUMN) == {34}
+    assert run(before={"jobs": already}, after=ALL_SET, claim_writes=[]).claimed(FOLLOWUP) == {34}
 
 
 def test_a_claim_of_the_recovery_counts() -> None:
-    assert run(after=after(*JOBS), recovered=ALL_SET, claim_writes=[]).claimed(COLUMN) == {32, 34}
+    assert run(after=after(*JOBS), recovered=ALL_SET, claim_writes=[]).claimed(FOLLOWUP) == {32, 34}
 
 
 def test_the_outcome_does_not_depend_on_the_order_of_messages() -> None:
@@ -43,6 +46,39 @@ def test_the_summary_says_what_each_instance_answered_and_sent() -> None:
     assert (killed.died, killed.summary) == ({"A"}, "A: died, 0 sent; B: 500, 0 sent")
 
 
-def test_the_rows_after_the_recovery_are_those_after_the_execution_if_there_was_none() -> None:
-    assert RUN.unit_rows(recovered=True) == RUN.unit_rows()
-    assert run(recovered=ALL_SET).unit_rows(recovered=True) == ALL_SET["jobs"]
+def test_the_units_after_the_recovery_are_those_after_the_execution_if_there_was_none() -> None:
+    assert RUN.state_of(FOLLOWUP, 32, recovered=True) == RUN.state_of(FOLLOWUP, 32)
+    recovered = run(recovered=ALL_SET)
+    assert (recovered.is_claimed(FOLLOWUP, 34), recovered.is_claimed(FOLLOWUP, 34, recovered=True)) == (False, True)
+
+
+def test_a_unit_whose_row_is_gone_is_claimed_if_that_is_how_it_is_done() -> None:
+    evidence = run(after=after(JOBS[0]))
+
+    assert not evidence.is_claimed(FOLLOWUP, 34)
+    assert evidence.is_claimed(replace(FOLLOWUP, removes=True), 34)
+
+
+def test_units_are_by_default_those_that_were_due() -> None:
+    evidence = run(before=after(*JOBS, job(47, None, status="scheduled")))
+
+    assert evidence.choose(FOLLOWUP, None) == [32, 34]
+    assert evidence.choose(FOLLOWUP, [47, 99]) == [47]
+
+
+def test_a_message_is_for_the_work_of_its_cron_by_the_service_that_owes_it() -> None:
+    assert RUN.work_of(sent(ADA)) == FOLLOWUP
+    assert RUN.work_of(lead("Hi")) is None
+    assert RUN.units_for(FOLLOWUP, sent(BEN)) == [34]
+
+
+def test_a_message_must_contain_what_is_declared_and_equal_the_rest() -> None:
+    units: dict[str, dict[UnitId, Unit]] = {
+        "followup": {
+            1: Unit(1, match={"to": ADA}, contains={"text": "Hi"}),
+            2: Unit(2, match={"to": ADA}, contains={"text": "Bye"}),
+            3: Unit(3, match={"to": None}),
+        }
+    }
+
+    assert replace(RUN, units=units).units_for(FOLLOWUP, sent(ADA)) == [1]

@@ -13,7 +13,7 @@ from tests.support.programs import Instances, statements
 
 CRON = [
     Point("statement", "select from tenants"),
-    Point("statement", "select from claim_jobs_for_followup()"),
+    Point("statement", "select from claim_jobs_for_followup()", "claim_jobs_for_followup"),
     Point("statement", "commit"),
     Point("call", "send"),
     Point("answer", "send"),

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from cronproof.domain.crons import SENT_COLUMNS
 from tests.model import rows
 from tests.model.rows import insert, uuid_of
+from tests.support.reference import SENT_COLUMNS
 
 MARKS = tuple(dict.fromkeys(SENT_COLUMNS.values()))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -31,7 +31,7 @@ PHONES = [f"+1212555{number:04d}" for number in range(103, 107)]
 class SentMessage(NamedTuple):
     """The predicted part of a message; `jobs` is the number named in a briefing."""
 
-    service: Service
+    service: str
     to: str
     jobs: int | None = None
 

@@ -120,7 +120,7 @@ def opened(
     stack, clock = contextlib.AsyncExitStack(), Clock()
     crons_of = {"reference": app.CRONS, "hardened": hardened.CRONS}[target]
     plan = reference.plan(
-        target, application=lambda values, _: app.create_app(reference.make_settings(values), crons_of, clock)
+        target, factory=lambda values, _: app.create_app(reference.make_settings(values), crons_of, clock)
     )
     session: Session = await_(stack.enter_async_context(open_session_on(postgres, plan)))
     runners = {}

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from cronproof.domain.crons import SENT_COLUMNS
 from cronproof.domain.message import Message
 from cronproof.explore.named_orders import RunToEnd
 from cronproof.gate.fault import DIES, FAULT_NAMES, FaultName
@@ -18,6 +17,7 @@ from cronproof.postgres.server.server import Server
 from tests.model.claimed import DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
 from tests.support.database import Await
+from tests.support.reference import SENT_COLUMNS
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

@@ -12,7 +12,6 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from cronproof.domain.crons import SENT_COLUMNS
 from cronproof.domain.message import Message
 from cronproof.postgres.server.server import Server
 from tests.model.looked_up import HOUR, OWNERS, PHONES, QUARTER, SentMessage, World, inserts, worlds
@@ -22,7 +21,7 @@ from tests.support.database import Await
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
-CRONS = [name for name in reference.CRONS if name not in SENT_COLUMNS]
+CRONS = [name for name in reference.CRONS if name not in reference.SENT_COLUMNS]
 
 
 class LookedUp(Machine):

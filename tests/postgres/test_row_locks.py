@@ -44,7 +44,7 @@ def test_each_row_that_is_waited_for_is_released_alone(
             await connections[number - 1].execute("select from numbers where id = %s for update", [number])
             gone_on.append(number)
 
-        async with numbers.rows_locked("numbers") as locks, asyncio.TaskGroup() as waiting:
+        async with numbers.rows_locked(["numbers"]) as locks, asyncio.TaskGroup() as waiting:
             tasks = {number: waiting.create_task(take(number)) for number in (1, 2)}
             for pid in pids:
                 await until_blocked(numbers, pid)
@@ -63,7 +63,7 @@ def test_each_row_that_is_waited_for_is_released_alone(
 
 def test_what_nobody_waits_for_is_released_at_once(numbers: Database, await_: Await) -> None:
     async def main() -> int:
-        async with numbers.rows_locked("numbers") as locks:
+        async with numbers.rows_locked(["numbers"]) as locks:
             left = await locks.separate([])
             await numbers.fetch("select from numbers for update nowait")
         return left
@@ -80,7 +80,7 @@ def test_a_row_of_another_table_that_an_instance_holds_is_left_alone(numbers: Da
             await psycopg.AsyncConnection.connect(numbers.conninfo) as waiter,
         ):
             await holder.execute("select from others for update")
-            async with numbers.rows_locked("numbers") as locks, asyncio.TaskGroup() as waiting:
+            async with numbers.rows_locked(["numbers"]) as locks, asyncio.TaskGroup() as waiting:
                 task = waiting.create_task(waiter.execute("select from others for update"))
                 async with asyncio.timeout(DEADLINE_SECONDS):
                     while not await numbers.blockers([waiter.info.backend_pid], [holder.info.backend_pid]):  # noqa: ASYNC110  (as above)

@@ -10,7 +10,7 @@ from cronproof.prove.sql_mutants import SqlMutant
 from tests.support import reference
 
 TEXT = reference.LOCKING.read_text()
-MUTANTS = list(sql_mutants.mutants(TEXT))
+MUTANTS = list(sql_mutants.mutants(TEXT, sorted(set(reference.SENT_COLUMNS.values()))))
 
 
 def named(name: str) -> SqlMutant:

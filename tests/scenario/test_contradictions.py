@@ -68,16 +68,6 @@ def test_a_scenario_without_contradictions_has_none() -> None:
         ),
         (
             TWO,
-            [{"no-loss": {"units": [32]}}],
-            {"rows": {"job": [{"id": 32}]}},
-            ("then", 0, "no-loss", "units", 0),
-            "no job 32 is given; there are no rows of jobs; the tables with rows are: job",
-        ),
-        (TWO, [{"no-loss": {"units": [99]}}], JOBS, ("then", 0, "no-loss", "units", 0), "no job 99 is given"),
-        (TWO, [{"no-loss": {"units": [32, 32]}}], JOBS, ("then", 0, "no-loss", "units", 1), "job 32 is there twice"),
-        ({"call": "crew-briefing"}, ["exclusive"], {}, ("then", 0), "exclusive asks about claims of jobs"),
-        (
-            TWO,
             ["egress"],
             {"rows": {"jobs": [{"id": 32, "status": {"any": ["a", "b"]}}]}},
             ("given", "rows", "jobs", 0, "status"),

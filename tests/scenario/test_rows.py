@@ -18,6 +18,8 @@ pytestmark = pytest.mark.postgres
 HEAD = "title: t\nwhy: w\ntest: rules\ngiven:\n  rows:\n"
 TAIL = "when: {call: post-job-followup}\nthen: [no-duplicate]\n"
 
+OWNERS = reference.CONFIG.application.owners
+
 
 def file(rows: str, folder: Path) -> reader.ScenarioFile:
     path = folder / "rows.yaml"
@@ -26,7 +28,7 @@ def file(rows: str, folder: Path) -> reader.ScenarioFile:
 
 
 def inserted(rows: str, table: str, folder: Path, database: Database, await_: Await) -> list[dict[str, Any]]:
-    statements = inserts(file(rows, folder), Seed.read(reference.SEED), database.catalog)
+    statements = inserts(file(rows, folder), Seed.read(reference.SEED), database.catalog, OWNERS)
 
     async def main() -> list[dict[str, Any]]:
         await database.reset(await database.script([row.statement for row in statements]))
@@ -124,7 +126,7 @@ def test_json_and_text_go_in_as_they_are(tmp_path: Path, database: Database, awa
 )
 def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_path: Path, database: Database) -> None:
     with pytest.raises(InvalidScenario) as raised:
-        inserts(file(rows, tmp_path), Seed.read(reference.SEED), database.catalog)
+        inserts(file(rows, tmp_path), Seed.read(reference.SEED), database.catalog, OWNERS)
 
     assert str(raised.value).partition(":")[2].startswith(mistake)
 
@@ -144,7 +146,7 @@ def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_
 def test_what_the_database_refuses_is_told_by_the_row(
     rows: str, mistake: str, tmp_path: Path, database: Database, await_: Await
 ) -> None:
-    found = inserts(file(rows, tmp_path), Seed.read(reference.SEED), database.catalog)
+    found = inserts(file(rows, tmp_path), Seed.read(reference.SEED), database.catalog, OWNERS)
 
     ((position, reason),) = await_(database.refused([row.statement for row in found]))
 
@@ -159,7 +161,7 @@ def test_a_row_that_is_no_sql_is_a_mistake_or_taken(
     row: str, tmp_path: Path, database: Database, await_: Await
 ) -> None:
     try:
-        found = inserts(file(f"jobs: [{row}]", tmp_path), Seed.read(reference.SEED), database.catalog)
+        found = inserts(file(f"jobs: [{row}]", tmp_path), Seed.read(reference.SEED), database.catalog, OWNERS)
     except InvalidScenario as invalid:
         assert invalid.mistakes[0].line == 6  # noqa: PT017  (either way, nothing else may come out)
     else:

@@ -22,7 +22,7 @@ def verify(cron: Cron, files: Sequence[Path], postgres: Server, await_: Await) -
         crons = {**CRONS, "post-job-followup": cron}
         async with open_session_on(
             postgres,
-            reference.plan(application=lambda values, clock: create_app(reference.make_settings(values), crons, clock)),
+            reference.plan(factory=lambda values, clock: create_app(reference.make_settings(values), crons, clock)),
         ) as opened:
             return [await verify_scenario(opened, reader.read_scenario(file)) for file in files]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from cronproof.domain.work import Work
 from cronproof.postgres import lifecycle
 from cronproof.postgres.database import Database
 from cronproof.postgres.server import server
@@ -17,13 +18,15 @@ Await = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @contextlib.contextmanager
-def database_with(migrations: Sequence[Path], await_: Await, postgres: Server) -> Iterator[Database]:
+def database_with(
+    migrations: Sequence[Path], await_: Await, postgres: Server, works: Sequence[Work] = ()
+) -> Iterator[Database]:
     """A database with these migrations, for as long as the block runs."""
     stack = contextlib.AsyncExitStack()
     made: Database = await_(stack.enter_async_context(lifecycle.create_database(postgres)))
     try:
         await_(made.migrate(migrations))
-        await_(made.prepare())
+        await_(made.prepare(works))
         yield made
     finally:
         await_(stack.aclose())

@@ -15,6 +15,15 @@ LOCKING = _replaceable[0]
 SEED = ROOT / "fixtures" / "seed.yaml"
 _, LEASES, NOTICES = CONFIG.find_migrations("hardened")[1]
 CRONS = list(CONFIG.crons)
+SENT_COLUMNS = {
+    "post-job-followup": "followup_sent_at",
+    "monthly-followup": "monthly_followup_sent_at",
+    "monthly-reengagement": "monthly_followup_sent_at",
+    "frequency-nudge": "frequency_nudge_sent_at",
+}
+"""The column that says of a job that its message was sent, by cron."""
+WORKS = CONFIG.application.works
+"""The work, without what the database says of it."""
 CLAIM_FUNCTIONS = {name: cron.claims_by for name, cron in CONFIG.crons.items() if cron.claims_by is not None}
 REPORTED_RISKS = {name: cron.reported_risk for name, cron in CONFIG.crons.items() if cron.reported_risk is not None}
 DECLARED = f"""
@@ -23,6 +32,9 @@ replaceable_migrations = ["{LOCKING}"]
 seed = "{SEED}"
 """
 """The schema and rows of the reference, for a target in a `cronproof.toml`."""
+_text = CONFIG.file.read_text()
+WORK = _text[_text.index("[work.followup]") : _text.index("[prove]")]
+"""What is declared about the application besides targets, for another `cronproof.toml`."""
 
 
 def plan(target: str = "reference", **changes: object) -> Plan:

@@ -413,7 +413,7 @@ def test_a_run_that_is_ended_leaves_no_process(ending: signal.Signals, tmp_path:
     environment = "\n".join(f'{variable} = "{value}"' for variable, value in ENV.items())
     (tmp_path / "cronproof.toml").write_text(
         f'[targets.server]\ncommand = ["{sys.executable}", "{SERVER}", "{{port}}"]\ncwd = "{ROOT}"\n{reference.DECLARED}'
-        f'[targets.server.env]\nSTARTED_BY = "{tmp_path}"\n{environment}\n'
+        f'[targets.server.env]\nSTARTED_BY = "{tmp_path}"\n{environment}\n{reference.WORK}'
     )
     command = [sys.executable, "-m", "cronproof", "explore", str(RACE), "--config", str(tmp_path / "cronproof.toml")]
     command += ["--out", str(tmp_path / "reports"), "--interleavings", "all-unreduced"]

@@ -11,7 +11,7 @@ import pytest
 
 from cronproof.errors import EnvironmentFailed
 from cronproof.targets.config import TargetConfig
-from cronproof.targets.imported import find_application, importing
+from cronproof.targets.imported import find_factory, importing
 
 VALUES = {"database_url": "postgresql://a", "cron_secret": "s", "openphone_api_key": "k", "instance": "A"}
 ENV = {"WHERE": "{database_url}", "KEY": "{openphone_api_key}"}
@@ -29,7 +29,7 @@ def written(folder: Path, files: Mapping[str, str], asgi: str) -> TargetConfig:
 
 
 def made(config: TargetConfig, values: Mapping[str, str] = VALUES, clock: Callable[[], datetime] = now) -> Any:
-    return find_application(config)(values, clock)
+    return find_factory(config)(values, clock)
 
 
 def test_each_instance_has_modules_of_its_own_with_its_environment(tmp_path: Path) -> None:

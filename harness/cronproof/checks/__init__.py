@@ -7,6 +7,7 @@ from cronproof.checks.claims_agree import ClaimsAgree
 from cronproof.checks.delivery import Delivery
 from cronproof.checks.egress import Egress
 from cronproof.checks.exclusive import Exclusive
+from cronproof.checks.holds import Holds
 from cronproof.checks.max_attempts import MaxAttempts
 from cronproof.checks.never_waits import NeverWaits
 from cronproof.checks.no_deadlock import NoDeadlock
@@ -34,6 +35,7 @@ CHECKS: tuple[type[Check], ...] = (
     Body,
     Text,
     Rows,
+    Holds,
     MaxAttempts,
     NoInterference,
     RpcPresent,

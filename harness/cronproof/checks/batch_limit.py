@@ -1,12 +1,12 @@
 """batch-limit: a call claims at most so many units, the oldest ones."""
 
 from collections import Counter
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.domain.work import UNIT, UNITS, Unit, UnitId, in_order
+from cronproof.domain.work import Unit, UnitId, Work, in_order, several
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.strict_model import StrictModel
@@ -26,30 +26,36 @@ class BatchLimit(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Checks the number of claims, and that no older unit was passed over."""
-        claimed = {(write.instance, write.unit) for write in evidence.claim_writes if write.is_set}
+        claimed = {(write.instance, write.work, write.unit) for write in evidence.claim_writes if write.is_set}
         if not claimed:
-            return inconclusive(f"no instance claimed anything: no expected {UNIT} was eligible")
-        for instance, count in sorted(Counter(instance for instance, _ in claimed).items()):
+            return inconclusive(f"no instance claimed anything: no expected {evidence.word} was eligible")
+        words = several(evidence.word)
+        for instance, count in sorted(Counter(instance for instance, _, _ in claimed).items()):
             if count > self.at_most:
-                return failed(f"{instance} claimed {count} {UNITS}, {count - self.at_most} more than {self.at_most}")
-        ids = {unit for _, unit in claimed}
-        eligible = {unit for column in evidence.purposes for unit in evidence.claimed(column)}
+                return failed(f"{instance} claimed {count} {words}, {count - self.at_most} more than {self.at_most}")
+        ids = {(work, unit) for _, work, unit in claimed}
+        eligible = {(work.name, unit) for work in evidence.works for unit in evidence.claimed(work)}
         if len(eligible) <= self.at_most:
-            return inconclusive(f"{len(eligible)} eligible {UNITS} cannot show a limit of {self.at_most}")
+            return inconclusive(f"{len(eligible)} eligible {words} cannot show a limit of {self.at_most}")
         if len(evidence.instances) == 1 and len(ids) < self.at_most:
             return failed(f"{len(ids)} were claimed, though {len(eligible)} were eligible and {self.at_most} allowed")
-        problem = _passed_over(evidence, ids, eligible)
+        problem = next(filter(None, (_find_passed_over(evidence, work, ids) for work in evidence.works)), None)
         return failed(problem) if problem else passed(f"{len(ids)} claimed of {len(eligible)}, the oldest")
 
 
-def _passed_over(evidence: Evidence, claimed: set[UnitId], eligible: set[UnitId]) -> str | None:
+def _find_passed_over(evidence: Evidence, work: Work, ids: set[tuple[str, UnitId]]) -> str | None:
     """Describes an older eligible unit that the execution did not claim, if there is one."""
-    newest = max((evidence.units[unit] for unit in claimed), key=_since)
-    for unit in (evidence.units[unit] for unit in in_order(eligible - claimed)):
+    units = evidence.units.get(work.name, {})
+    claimed = [units[unit] for name, unit in ids if name == work.name and unit in units]
+    if work.since is None or not claimed:
+        return None
+    newest = max(claimed, key=_since)
+    left = evidence.claimed(work) - {unit.id for unit in claimed}
+    for unit in (units[unit] for unit in in_order(left)):
         if _since(unit) < _since(newest):
-            return f"{UNIT} {unit.id} was passed over, though it was completed before {UNIT} {newest.id}"
+            return f"{work.unit} {unit.id} was passed over, though it was due before {work.unit} {newest.id}"
     return None
 
 
-def _since(unit: Unit) -> str:
-    return unit.since.isoformat() if unit.since else ""
+def _since(unit: Unit) -> tuple[bool, Any]:
+    return unit.since is not None, unit.since

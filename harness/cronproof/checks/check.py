@@ -27,12 +27,19 @@ class Check(ABC):
     """Whether what it examines can depend on the plan that the database chooses for a statement."""
     is_about_refused_hosts: ClassVar[bool] = False
     """Whether it judges calls to hosts that were refused. No other check proves anything then."""
+    may_repeat: ClassVar[bool] = False
+    """Whether a scenario may ask for it several times."""
     is_about_units: ClassVar[bool] = False
     """Whether it is about units of work and their claims, which only some crons have."""
 
     @property
     def tables(self) -> list[str]:
         """The tables that it examines, besides those for which the scenario gives rows."""
+        return []
+
+    @property
+    def queries(self) -> list[str]:
+        """The queries whose rows it examines."""
         return []
 
     @abstractmethod

@@ -10,7 +10,6 @@ from pydantic import Field
 from cronproof.checks.check import Check
 from cronproof.checks.known_limit import KnownLimit
 from cronproof.domain.message import SentMessage
-from cronproof.domain.work import person_of
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.redaction import masked
@@ -45,7 +44,7 @@ class NoInterference(StrictModel, Check):
             return inconclusive("no message was accepted")
         received: dict[str, list[SentMessage]] = defaultdict(list)
         for sent in at_once:
-            received[person_of(evidence.before, sent.message.to)].append(sent)
+            received[evidence.application.find_person(evidence.before, sent.message.to)].append(sent)
         for person, messages in received.items():
             if len({sent.message.instance for sent in messages}) > 1:
                 crons = " and ".join(sorted({sent.cron for sent in messages}))
@@ -61,7 +60,10 @@ class NoInterference(StrictModel, Check):
         if doubled := next((finding for finding in findings if finding.known), None):
             return doubled
         message_sets = {
-            frozenset((person_of(one.before, sent.message.to), sent.message.content) for sent in _at_once(one))
+            frozenset(
+                (one.application.find_person(one.before, sent.message.to), sent.message.content)
+                for sent in _at_once(one)
+            )
             for one in evidence
         }
         if len(message_sets) > 1:

@@ -1,12 +1,12 @@
 """only-eligible: only eligible units get a message, and the rows of others do not change."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.domain.owners import OWNER
-from cronproof.domain.work import UNIT, UNITS, UnitId, in_order, name_units
+from cronproof.domain.work import UnitId, Work, in_order, name_units, several
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.redaction import masked
@@ -19,44 +19,59 @@ class OnlyEligible(StrictModel, Check):
     """
 
     id: ClassVar[str] = "only-eligible"
-    units: Annotated[list[UnitId], Field(description="The units that may get a message, by id.")]
+    units: Annotated[
+        list[UnitId] | None,
+        Field(description="The units that may get a message, by id; by default those that were due."),
+    ] = None
     skipped: Annotated[list[UnitId], Field(description="Units that may be decided, but not messaged.")] = []
 
     def examine(self, evidence: Evidence) -> Finding:
         """Checks who got a message, then the rows of all other units."""
         if problem := self._wrong_message(evidence) or self._wrong_row(evidence):
             return failed(problem)
-        outside = self._outside(evidence)
+        outside = [(work, units) for work in _of_tables(evidence.works) if (units := self._outside(evidence, work))]
         if outside:
-            return passed(f"{name_units(in_order(outside))} untouched")
+            return passed("; ".join(f"{name_units(work.unit, in_order(units))} untouched" for work, units in outside))
         if not evidence.accepted:
-            return inconclusive(f"no message was accepted, and the scenario has no other {UNITS}")
+            return inconclusive(f"no message was accepted, and the scenario has no other {several(evidence.word)}")
         return passed("no message to anybody else")
 
     def _wrong_message(self, evidence: Evidence) -> str | None:
-        eligible = {evidence.units[unit].recipient for unit in self.units}
+        eligible = {work.name: set(evidence.choose(work, self.units)) for work in evidence.works}
         for sent in evidence.accepted:
-            to = sent.message.to
-            if to not in eligible:
-                units = evidence.units_of(to)
-                whose = f"{UNIT} {units[0].id}" if units else f"no {UNIT} of the scenario"
-                return f"{whose} is not eligible, but {masked(to)} got {sent}"
+            to = masked(sent.message.to)
+            owed = {work.name: evidence.units_for(work, sent) for work in evidence.works}
+            if all(eligible[name].isdisjoint(units) for name, units in owed.items()):
+                wrong = next(((work, owed[work.name][0]) for work in evidence.works if owed[work.name]), None)
+                whose = f"no {evidence.word} of the scenario" if wrong is None else f"{wrong[0].unit} {wrong[1]}"
+                return f"{whose} is not eligible, but {to} got {sent}"
             if not evidence.is_in_own_name(sent):
-                return f"{masked(to)} got {sent}, with the key or from the number of another {OWNER}"
+                word = evidence.application.owners.word if evidence.application.owners else "owner"
+                return f"{to} got {sent}, with the key or from the number of another {word}"
         return None
 
-    def _outside(self, evidence: Evidence) -> set[UnitId]:
-        return set(evidence.units) - set(self.units) - set(self.skipped)
+    def _outside(self, evidence: Evidence, work: Work) -> set[UnitId]:
+        """Returns the units of a work's table that no cron may touch."""
+        works = [one for one in evidence.works if one.table == work.table]
+        touched = {unit for one in works for unit in evidence.choose(one, self.units)}
+        return set(evidence.units.get(work.name, ())) - touched - set(self.skipped)
 
     def _wrong_row(self, evidence: Evidence) -> str | None:
-        outside = self._outside(evidence)
-        before = {row["id"]: row for row in evidence.unit_rows_before}
-        rows = evidence.unit_rows(recovered=True)
-        gone = in_order(outside - {row["id"] for row in rows})
-        if gone:
-            return f"{name_units(gone)}: not eligible, but deleted"
-        for row in rows:
-            if row["id"] in outside and row != before[row["id"]]:
-                changed = ", ".join(column for column in row if row[column] != before[row["id"]][column])
-                return f"{UNIT} {row['id']} is not eligible, but its row was changed ({changed})"
+        for work in _of_tables(evidence.works):
+            outside = self._outside(evidence, work)
+            before, after = (
+                {work.id_of(row): row for row in rows.get(work.table, ())}
+                for rows in (evidence.before, evidence.recovered or evidence.after)
+            )
+            if gone := in_order(outside - after.keys()):
+                return f"{name_units(work.unit, gone)}: not eligible, but deleted"
+            for unit, row in after.items():
+                if unit in outside and row != before[unit]:
+                    changed = ", ".join(column for column in row if row[column] != before[unit][column])
+                    return f"{work.unit} {unit} is not eligible, but its row was changed ({changed})"
         return None
+
+
+def _of_tables(works: Sequence[Work]) -> list[Work]:
+    """Returns one work for each table."""
+    return list({work.table: work for work in reversed(works)}.values())

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, RootModel
 
 from cronproof.checks.check import Check
-from cronproof.domain.work import UNIT, UnitId
+from cronproof.domain.work import UnitId
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.redaction import masked
@@ -22,17 +22,19 @@ class Text(RootModel[Annotated[dict[UnitId, list[str]], Field(min_length=1)]], C
         return list(self.root)
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Looks for each unit's words in the accepted messages to its recipient."""
+        """Looks for each unit's words in the accepted messages that it is owed."""
         seen = 0
         for unit, words in self.root.items():
-            recipient = evidence.units[unit].recipient
-            for sent in evidence.accepted:
-                if sent.message.to != recipient:
-                    continue
-                seen += 1
-                missing = [word for word in words if word not in sent.message.content]
-                if missing:
-                    return failed(f"{UNIT} {unit}: {masked(recipient)} got {sent}, without {missing[0]!r}")
+            for work in (work for work in evidence.works if unit in evidence.units.get(work.name, ())):
+                for sent in evidence.messages_for(work, evidence.accepted):
+                    if unit not in evidence.units_for(work, sent):
+                        continue
+                    seen += 1
+                    missing = [word for word in words if word not in sent.message.content]
+                    if missing:
+                        return failed(
+                            f"{work.unit} {unit}: {masked(sent.message.to)} got {sent}, without {missing[0]!r}"
+                        )
         return (
             passed(f"{seen} messages contain the expected words")
             if seen

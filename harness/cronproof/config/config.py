@@ -1,11 +1,104 @@
-"""What `cronproof.toml` declares, as data: targets, crons, and what proves the checks."""
+"""What `cronproof.toml` declares, as data: work, targets, crons, and what proves the checks."""
 
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
+from cronproof.domain.application import Alias, Application
+from cronproof.domain.owners import Owners
+from cronproof.domain.service_names import ServiceName
+from cronproof.domain.work import OwedMessage, Work
 from cronproof.targets.config import ConfigTable, TargetConfig
+
+
+class ContainedConfig(ConfigTable):
+    """A field of a message that need only contain something."""
+
+    contains: str
+    """SQL over the row of a unit."""
+
+
+class MessageConfig(ConfigTable):
+    """The message that is owed for a unit of work."""
+
+    service: ServiceName
+    match: Annotated[dict[str, str | ContainedConfig], Field(min_length=1)]
+    """Fields of the service's messages, each with SQL over the row of a unit."""
+
+    def owed(self) -> OwedMessage:
+        """Returns the message as data."""
+        return OwedMessage(
+            self.service,
+            {name: text for name, text in self.match.items() if isinstance(text, str)},
+            {name: text.contains for name, text in self.match.items() if not isinstance(text, str)},
+        )
+
+
+class WorkConfig(ConfigTable):
+    """Units of work of one kind: rows of a table. Conditions are SQL over a row."""
+
+    table: str
+    """With its schema before it, if that is not `public`."""
+    key: list[str] = []
+    """The columns that identify a unit; by default those of the primary key."""
+    unit: str | None = None
+    """The word for a unit in messages; by default the table's name."""
+    due: str | None = None
+    """When a unit is due."""
+    since: str | None = None
+    """Since when it is due. Units that have been due for longer are served first."""
+    claimed: str | None = None
+    """When an instance has taken a unit; by default when its row is gone."""
+    done: str | None = None
+    """When a unit is done; by default when it is claimed."""
+    removes: bool = False
+    """Whether the row of a unit that is done is removed. So it is where nothing says when one is claimed."""
+    crons: Annotated[list[str], Field(min_length=1)]
+    """The crons that do it."""
+    message: MessageConfig | None = None
+
+    def work(self, name: str) -> Work:
+        """Returns the work as data."""
+        return Work(
+            name=name,
+            table=self.table,
+            crons=self.crons,
+            unit=self.unit or self.table.rpartition(".")[2],
+            claimed=self.claimed,
+            done=self.done,
+            due=self.due,
+            since=self.since,
+            removes=self.removes or self.claimed is None,
+            message=None if self.message is None else self.message.owed(),
+            key=self.key,
+        )
+
+
+class OwnersConfig(ConfigTable):
+    """Whose rows are whose, where an application serves several: accounts, shops."""
+
+    word: str
+    """The word for one in messages."""
+    table: str
+    key: str = "id"
+    column: str
+    """The column of other tables that says whose a row is."""
+    name: str
+    """The column of the name by which scenarios call one."""
+    api_keys: list[str] = []
+    """The columns with keys that services accept besides that of the environment."""
+    credentials: list[str] = []
+    """The columns with what says in whose name something is sent: keys, numbers, bots."""
+
+
+class AliasConfig(ConfigTable):
+    """A column with another address of a person, such as the id of a chat."""
+
+    table: str
+    column: str
+    person: str
+    """The column with the address by which the person is known elsewhere."""
 
 
 class CronConfig(ConfigTable):
@@ -35,6 +128,8 @@ class ProveConfig(ConfigTable):
     """The mutants that no check can catch, each with the reason."""
     functions: Path
     """The migration with the database functions that mutants are made of."""
+    marks: list[str] = []
+    """The columns that mutants of these functions take for one another."""
     files: dict[str, list[str]] = {}
     """The source files that mutants are made of, each with the crons that test them."""
     only: dict[str, list[str]] = {}
@@ -47,5 +142,17 @@ class Config(ConfigTable):
     """The file."""
 
     targets: Annotated[dict[str, TargetConfig], Field(min_length=1)]
+    work: dict[str, WorkConfig] = {}
+    owners: OwnersConfig | None = None
+    aliases: list[AliasConfig] = []
     crons: dict[str, CronConfig] = {}
     prove: ProveConfig | None = None
+
+    @property
+    def application(self) -> Application:
+        """What is declared about the application."""
+        return Application(
+            works=[work.work(name) for name, work in self.work.items()],
+            owners=None if self.owners is None else Owners(**self.owners.model_dump()),
+            aliases=[Alias(**alias.model_dump()) for alias in self.aliases],
+        )

@@ -31,12 +31,13 @@ class ConfigFile:
             UsageError: it cannot be read.
         """
         self.file = file
+        self._text = ""
         self.folder = file.resolve().parent
         try:
             content = file.read_bytes()
         except OSError as error:
             raise UsageError(f"cannot read {file}: {error.strerror}; `cronproof init` writes one") from None
-        text = decode(file, content)
+        text = self._text = decode(file, content)
         try:
             config = Config.model_validate(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
@@ -46,8 +47,15 @@ class ConfigFile:
         except (RecursionError, ValueError) as error:  # nested too deep, or a number of too many digits
             raise InvalidConfig([Mistake(file, 1, 1, f"not TOML: {error}")]) from None
         self.targets: Mapping[str, TargetConfig] = config.targets
-        self.crons: Mapping[str, CronConfig] = config.crons
+        of_work = [cron for work in config.work.values() for cron in work.crons]
+        self.crons: Mapping[str, CronConfig] = {**dict.fromkeys(of_work, CronConfig()), **config.crons}
+        self.application = config.application
         self.prove: ProveConfig | None = config.prove
+
+    def mistake(self, path: Sequence[str], message: str) -> Mistake:
+        """Makes a mistake at a key, or at the deepest table above it."""
+        line, column = _place(self._text, path)
+        return Mistake(self.file, line, column, message)
 
     def find_target(self, name: str) -> TargetConfig:
         """Returns a target with its paths resolved.

@@ -4,7 +4,11 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+
+CronName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.:-]*$")]
 
 NAMES = string.ascii_uppercase
 """The names of instances, in order. Their number limits that of instances."""

@@ -1,10 +1,8 @@
 """Messages that instances tried to send, and blocked calls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cronproof.domain.crons import purpose
-from cronproof.domain.service_names import ServiceName
 from cronproof.redaction import cut
 
 
@@ -18,6 +16,13 @@ class Attempt:
     message_id: str | None = None
     credentials: Sequence[str | None] = field(default=(), repr=False)
     """What says in whose name it is sent: the API key, the number, the bot. They go no further."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further fields of it, by name: the subject, the sender."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What is known of it, by name."""
+        return {"to": self.to, "text": self.content, **self.more}
 
     @property
     def accepted(self) -> bool:
@@ -33,7 +38,7 @@ class Message(Attempt):
     """
 
     number: int = 0
-    service: ServiceName = "openphone"
+    service: str = ""
     instance: str = ""
     cron: str | None = None
     owners: frozenset[str] | None = None
@@ -60,11 +65,6 @@ class SentMessage:
     def call(self) -> tuple[str, int]:
         """The call that sent it: the instance, and the round."""
         return self.message.instance, self.round
-
-    @property
-    def purpose(self) -> str:
-        """What it was sent for."""
-        return purpose(self.cron)
 
     def __str__(self) -> str:
         by = f"{self.cron} again" if self.recovering else f"{self.message.instance} ({self.cron})"

@@ -1,35 +1,87 @@
-"""Units of work: rows that each require one message. Here they are jobs."""
+"""Units of work: rows that each owe something, mostly one message."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
-from cronproof.domain.database import Rows
-
-UNIT = "job"
-"""The word for a unit in messages."""
-UNITS = "jobs"
-"""The table of the units, and the key under which scenarios list them."""
-RECIPIENT = "customer"
-RECIPIENTS = "customers"
-"""The table of the people who get the messages of units."""
-RECIPIENT_COLUMN = "phone_number"
-COMPARED_TABLES = frozenset({RECIPIENTS, UNITS})
-"""The tables that are evidence in every scenario."""
-MAIN_SERVICE = "openphone"
-"""The service that sends the messages of units."""
-CLAIM = re.compile(r"\bjobs\b|\bclaim_\w+", re.IGNORECASE)
-"""Matches a statement that claims units or, before the fix, reads them."""
-
 UnitId = int | str
-"""The primary key of a unit as in JSON: a number, or a UUID as text."""
+"""The key of a unit as in JSON: a number, or text. Keys of several columns are joined: `7/2026-11`."""
 
 
-def is_claim_column(column: str) -> bool:
-    """Whether a unit is claimed by setting this column."""
-    return column.endswith("_sent_at")
+@dataclass(frozen=True)
+class OwedMessage:
+    """The message that is owed for a unit: its service, and fields of it as SQL over the unit's row.
+
+    A field equals its expression in `match`, and contains it in `contains`.
+    """
+
+    service: str
+    match: Mapping[str, str]
+    contains: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Units of work of one kind, as they are declared. Conditions are SQL over a row of the table."""
+
+    name: str
+    table: str
+    """The title of the table: with its schema, if that is not `public`."""
+    crons: Sequence[str]
+    """The crons that do it."""
+    unit: str
+    """The word for a unit in messages."""
+    claimed: str | None = None
+    """When an instance has taken a unit. None: as soon as its row is gone."""
+    done: str | None = None
+    """When a unit is done. None: when it is claimed."""
+    due: str | None = None
+    since: str | None = None
+    """Since when a unit is due: those that come first are served first."""
+    removes: bool = False
+    """Whether the row of a unit that is done is removed."""
+    message: OwedMessage | None = None
+    key: Sequence[str] = ()
+    """The columns of the key."""
+    columns: Sequence[str] = ()
+    """The columns that tell whether a unit is claimed or done."""
+    is_claimed_elsewhere: bool = False
+    """Whether rows of other tables tell whether a unit is claimed."""
+
+    def id_of(self, row: Mapping[str, Any]) -> UnitId:
+        """Returns the id of a unit, given its row as in JSON."""
+        return join_key([row[column] for column in self.key])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The state of a unit of work at some moment."""
+
+    id: UnitId
+    claimed: bool = False
+    done: bool = False
+    due: bool = False
+    since: Any = None
+    """As in JSON. It compares with that of other units."""
+    match: Mapping[str, str | None] = field(default_factory=dict)
+    """What fields of its message equal."""
+    contains: Mapping[str, str | None] = field(default_factory=dict)
+    """What fields of its message contain."""
+
+    @property
+    def recipient(self) -> str | None:
+        """The recipient of its message, if that is known."""
+        return self.match.get("to")
+
+
+Units = Mapping[UnitId, Unit]
+
+
+def join_key(values: Sequence[Any]) -> UnitId:
+    """Makes the id of a unit from the values of its key, as in JSON."""
+    if len(values) == 1 and isinstance(values[0], int | str):
+        return values[0]
+    return "/".join(map(str, values))
 
 
 def in_order(ids: Iterable[UnitId]) -> list[UnitId]:
@@ -37,39 +89,17 @@ def in_order(ids: Iterable[UnitId]) -> list[UnitId]:
     return sorted(ids, key=lambda unit_id: (isinstance(unit_id, str), unit_id))
 
 
-def name_units(ids: Sequence[UnitId]) -> str:
-    """Formats units for a message: `job 32`, `jobs 32 and 33`."""
+def name_units(word: str, ids: Sequence[UnitId]) -> str:
+    """Formats units for a message: `email 32`, `emails 32 and 33`."""
     numbers = [str(number) for number in ids]
-    return f"{UNIT} {numbers[0]}" if len(numbers) == 1 else f"{UNITS} {', '.join(numbers[:-1])} and {numbers[-1]}"
+    return (
+        f"{word} {numbers[0]}" if len(numbers) == 1 else f"{several(word)} {', '.join(numbers[:-1])} and {numbers[-1]}"
+    )
 
 
-@dataclass(frozen=True)
-class Unit:
-    """A unit of work: its id, the recipient of its message, and since when it is due."""
-
-    id: UnitId
-    recipient: str | None
-    since: datetime | None
-
-
-def units_of_rows(rows: Rows) -> dict[UnitId, Unit]:
-    """Returns the units by id. The recipient is the customer's number, else the unit's own."""
-    phones = {customer["id"]: customer.get(RECIPIENT_COLUMN) for customer in rows.get(RECIPIENTS, [])}
-    return {
-        row["id"]: Unit(
-            row["id"],
-            phones.get(row.get("customer_id")) or row.get(RECIPIENT_COLUMN),
-            _time(row.get("completed_at")),
-        )
-        for row in rows.get(UNITS, [])
-    }
-
-
-def texts_of(rows: Rows, row: Mapping[str, Any]) -> set[str]:
-    """Returns every text in a row and in the person to whom it refers: its recipient is among them."""
-    person = row.get(f"{RECIPIENT}_id")
-    people = [one for one in rows.get(RECIPIENTS, []) if person is not None and one.get("id") == person]
-    return {text for one in (row, *people) for text in texts_in(one)}
+def several(word: str) -> str:
+    """Returns the plural of a word for units."""
+    return word if word.endswith("s") else f"{word}s"
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -85,22 +115,3 @@ def texts_in(value: Any) -> Iterator[str]:
                 yield from texts_in(one)
         case _:
             pass
-
-
-def person_of(rows: Rows, recipient: str) -> str:
-    """Returns the phone number of a chat or contact if the rows have it, else the recipient."""
-    for table, column, phone in (
-        ("cleaners", "telegram_id", "phone"),
-        ("ghl_followups", "ghl_contact_id", "phone_number"),
-    ):
-        for row in rows.get(table, ()):
-            if row.get(column) == recipient and row.get(phone):
-                return str(row[phone])
-    return recipient
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):  # NULL, or a year that Python cannot represent
-        return None

@@ -3,12 +3,14 @@
 import bisect
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from cronproof.domain.choice import Data
 from cronproof.domain.database import Role, Rows
 from cronproof.domain.instance import Instance
 from cronproof.domain.message import SentMessage
+from cronproof.domain.work import Units
 from cronproof.engine.execution import Execution
 from cronproof.engine.rig import Rig
 from cronproof.evidence.evidence import ClaimWrite, Evidence
@@ -17,15 +19,32 @@ from cronproof.gate.trace import find_injected_faults
 from cronproof.postgres.digest import Digest
 
 
+@dataclass(frozen=True)
+class Before:
+    """What there was before an execution."""
+
+    rows: Rows
+    units: Mapping[str, Units]
+    queries: Sequence[str] = ()
+    """The queries to ask after the execution."""
+
+
+async def look(rig: Rig, tables: Sequence[str], queries: Sequence[str]) -> Before:
+    """Looks at the rows of tables and at all units, before an execution."""
+    return Before(await rig.database.rows(tables), await rig.database.units(), queries)
+
+
 async def collect(
-    rig: Rig, execution: Execution, *, order: str, role: Role, before: Rows, data: Data, tables: Sequence[str]
+    rig: Rig, execution: Execution, *, order: str, role: Role, before: Before, data: Data, tables: Sequence[str]
 ) -> Evidence:
     """Collects the evidence, except what a recovery and the checks add."""
     digest = await rig.database.digest()
     after = await rig.database.rows(tables)
+    units_after = await rig.database.units()
     return Evidence(
         order=order,
         target=rig.target.name,
+        application=rig.application,
         role=role,
         instances=execution.instances,
         responses=execution.ordered_responses(),
@@ -35,8 +54,11 @@ async def collect(
         sent=collect_sent(rig, execution.instances),
         blocked_calls=list(rig.services.blocked_calls),
         claim_writes=_claim_writes(rig, execution, digest),
-        before=before,
+        before=before.rows,
         after=after,
+        units=before.units,
+        units_after=units_after,
+        answers={query: await rig.database.ask(query) for query in before.queries},
         comparable=rig.database.comparable(after),
         functions=rig.database.catalog.functions,
         inconclusive_reason=execution.inconclusive_reason,
@@ -65,7 +87,7 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
     execution.outcome = {
         "data": data,
         "rows": digest.state,
-        "claims": [[w.instance, w.unit, w.column, w.is_set] for w in _claim_writes(rig, execution, digest)],
+        "claims": [[w.instance, w.unit, w.work, w.is_set, w.was_set] for w in _claim_writes(rig, execution, digest)],
         "messages": [
             [m.instance, m.cron, m.service, m.to, m.content, m.status, None if m.owners is None else sorted(m.owners)]
             for m in rig.services.messages
@@ -83,4 +105,4 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
 def _claim_writes(rig: Rig, execution: Execution, digest: Digest) -> list[ClaimWrite]:
     owners = {pid: proxy.instance for proxy in rig.proxies for pid in proxy.all_pids}
     writers = [(execution.writers.get(w.id) or owners.get(w.backend_pid), w) for w in digest.claim_writes]
-    return [ClaimWrite(name, w.unit, w.column, w.is_set) for name, w in writers if name is not None]
+    return [ClaimWrite(name, w.unit, w.work, w.is_set, w.was_set) for name, w in writers if name is not None]

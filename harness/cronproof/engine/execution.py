@@ -9,7 +9,6 @@ import psycopg
 
 from cronproof.domain.database import ROLES
 from cronproof.domain.instance import CronResponse, Instance
-from cronproof.domain.work import UNITS
 from cronproof.engine.inconclusive import find_hit, find_reason, find_shared
 from cronproof.engine.rig import Rig
 from cronproof.explore.circumstances import Direction
@@ -114,7 +113,9 @@ class Execution(Environment):
         the rows for which one waits, one at a time: all at once, they would race.
         """
         rig = self._rig
-        async with rig.database.rows_locked(UNITS) as locks:
+        works = rig.application.works_of(self._when.call)
+        tables = dict.fromkeys(work.table for work in works or rig.application.works)
+        async with rig.database.rows_locked(list(tables)) as locks:
             await executor.run(policy, until_blocked=True)
             owners = rig.owners
             pids = sorted(owners, key=lambda pid: (owners[pid], pid))  # by instance, then in the order of connecting

@@ -35,7 +35,7 @@ from cronproof.scenario.reader import ScenarioFile
 
 MAX_NEAREST_EXECUTIONS = 100
 """The most schedules to try in order to find one that passes."""
-WORST = ("no-duplicate", "no-loss", "delivery")
+WORST = ("no-duplicate", "no-loss", "delivery", "holds")
 
 
 @dataclass

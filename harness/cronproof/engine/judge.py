@@ -81,6 +81,7 @@ async def _recover(
         evidence,
         sent=collect.collect_sent(rig, when.instance_list, rounds),
         recovered=recovered.rows,
+        units_recovered=recovered.units,
         still_tried=recovered.still_tried,
         inconclusive_reason=rig.take_stray(),
         did_not_settle=None if recovered.rows else unsettled,

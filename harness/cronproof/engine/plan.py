@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from cronproof.config.config import CronConfig
 from cronproof.config.config_file import find_config
+from cronproof.domain.application import Application
 from cronproof.targets.config import TargetConfig
-from cronproof.targets.in_process import Application
+from cronproof.targets.in_process import Factory
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Plan:
     migrations: Sequence[Path] = ()
     seed_rows: Path | None = None
     """The file with the rows that every scenario has."""
+    application: Application = field(default_factory=Application)
+    """What the configuration declares about the application."""
     crons: Mapping[str, CronConfig] = field(default_factory=dict)
     """The crons that the configuration names."""
     logs: Path = Path("reports/logs")
     """The folder for the output of processes."""
-    application: Application | None = None
-    """The application to use instead of the target's own."""
+    factory: Factory | None = None
+    """What makes the application of an instance, instead of what the target names."""
     seeks_failures: bool = False
     """Whether to stop at the first failure, without shortening it."""
     workers: int = 1
@@ -66,6 +69,7 @@ class Plan:
             schema=schema,
             migrations=migrations or replaceable,
             seed_rows=target_config.seed,
+            application=file.application,
             crons=file.crons,
             config=file.file,
             **others,

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from cronproof.domain.database import Rows
 from cronproof.domain.instance import Instance
+from cronproof.domain.work import Units
 from cronproof.engine.rig import Rig
 from cronproof.evidence.variation import without_variation
 from cronproof.gate.gate import OpenGate
@@ -29,6 +30,8 @@ class Recovered:
 
     rows: Rows
     """The rows, shifted back to the time of the execution. Empty if they never settled."""
+    units: Mapping[str, Units]
+    """The units of each work, as they were after the last round. Empty as the rows are."""
     still_tried: frozenset[Tried]
     """The messages that even the last round tried, in vain."""
     rounds: Sequence[int]
@@ -89,11 +92,12 @@ async def recover(
         patience = max(patience, LONGEST_CLAIM) if is_quiet else period
         before, before_sent, before_changed = now, sent, changed
     if not is_settled:
-        return Recovered({}, in_vain, rounds)
+        return Recovered({}, {}, in_vain, rounds)
+    units = await rig.database.units()
     if total and not only_written:
         await rig.database.shift_time(-total)
         rows = await rig.database.rows(list(rows))
-    return Recovered(rows, in_vain, rounds)
+    return Recovered(rows, units, in_vain, rounds)
 
 
 def _find_changed(before: Rows, now: Rows) -> tuple[Counter[str], Counter[str]]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Seque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from cronproof.domain.application import Application
 from cronproof.domain.database import ROLES, Role
 from cronproof.evidence.variation import Path
 from cronproof.explore.quiescence import IdleProbe, wait_until_quiet
@@ -30,6 +31,7 @@ class Rig:
     proxies: Sequence[Proxy]
     must_reconnect: set[tuple[str, Role]] = field(default_factory=set)
     """Instances and roles whose connections were ended. They must reconnect before an execution."""
+    application: Application = field(default_factory=Application)
     has_channels: bool = False
     """Whether instances do several things at once."""
     has_cut_sessions: bool = False

@@ -87,6 +87,11 @@ class ScenarioRunner:
         return self.scenario.checks
 
     @cached_property
+    def queries(self) -> list[str]:
+        """The queries of the checks, each once."""
+        return list(dict.fromkeys(query for check in self.checks for query in check.queries))
+
+    @cached_property
     def spec(self) -> ExecutionSpec:
         """The settings of every execution."""
         return ExecutionSpec(
@@ -120,7 +125,7 @@ class ScenarioRunner:
         before_step: BeforeStep | None = None,
     ) -> tuple[Evidence, Execution]:
         await self.reset(data)
-        before = await self.rig.database.rows(self.tables)
+        before = await collect.look(self.rig, self.tables, self.queries)
         execution = await self.execute(make_policy(), spec, before_step=before_step)
         if self._learned_of_channels(execution) or self._may_repeat(execution.interrupted):
             return await self._play(order, make_policy, data, spec, before_step)
@@ -301,7 +306,7 @@ class ScenarioRunner:
         """Executes once more. Returns the evidence after each step. Checks need `rows`."""
         tables, seen = self.tables if rows else (), list[Evidence]()
         await self.reset(data)
-        before = await self.rig.database.rows(tables)
+        before = await collect.look(self.rig, tables, self.queries if rows else ())
         role = self.scenario.given.role
 
         async def after_step(execution: Execution) -> None:

@@ -7,23 +7,29 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import psycopg
+
+from cronproof.config.config_file import ConfigFile
+from cronproof.domain.application import Application
 from cronproof.domain.choice import Data
 from cronproof.domain.database import ROLES, Role
-from cronproof.domain.owners import find_api_keys, find_credentials
 from cronproof.engine.plan import Plan
 from cronproof.engine.preparation import Preparation, Setting
 from cronproof.engine.rig import Rig
 from cronproof.engine.scenario_runner import ScenarioRunner
-from cronproof.errors import EnvironmentFailed, InvalidScenario, Mistake, nearest
+from cronproof.errors import EnvironmentFailed, InvalidConfig, InvalidScenario, Mistake, nearest
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
+from cronproof.postgres.connect import one_line
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.postgres.server import server
 from cronproof.postgres.server.server import Server
+from cronproof.postgres.units import InvalidDeclarationError
 from cronproof.scenario.choices import alternatives, apply_choice
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.scenario.rows import Seed, inserts, tables
+from cronproof.scenario.work_mistakes import find_work_mistakes
 from cronproof.services.services import Services
 from cronproof.targets import imported
 from cronproof.targets.external import External
@@ -50,10 +56,25 @@ async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session
     password = None if plan.target_config.url is None else DATABASE_PASSWORD
     async with lifecycle.create_database(postgres, password=password) as database:
         await database.migrate([*plan.schema, *plan.migrations])
-        await database.prepare()
+        application = await _declare(plan, database)
         services = Services(frozenset())
         async with _target(plan, database, services) as target, contextlib.AsyncExitStack() as proxies:
-            yield Session(plan, database, services, target, _Connections(database), proxies)
+            yield Session(plan, database, services, target, application, _Connections(database), proxies)
+
+
+async def _declare(plan: Plan, database: Database) -> Application:
+    """Prepares the database for what is declared of it.
+
+    Raises:
+        InvalidConfig: what is declared does not fit it.
+    """
+    try:
+        await database.prepare(plan.application.works)
+    except InvalidDeclarationError as error:
+        assert plan.config is not None  # noqa: S101  (for the type checker: it was declared there)
+        raise InvalidConfig([ConfigFile(plan.config).mistake(error.path, error.message)]) from None
+    works = [view.work for view in database.works]
+    return replace(plan.application, works=works, references=database.catalog.references)
 
 
 @contextlib.asynccontextmanager
@@ -65,8 +86,8 @@ async def _target(plan: Plan, database: Database, services: Services) -> AsyncIt
         async with external.running():
             yield external
     else:
-        application = plan.application or imported.find_application(config)
-        in_process = InProcess(plan.target, application, database, services, config.path)
+        factory = plan.factory or imported.find_factory(config)
+        in_process = InProcess(plan.target, factory, database, services, config.path)
         with imported.importing(config):
             async with in_process.running():
                 yield in_process
@@ -100,6 +121,8 @@ class Session:
     database: Database
     services: Services
     target: Target
+    application: Application
+    """What is declared about the application, with what the database says of it."""
     _connections: _Connections
     _open: contextlib.AsyncExitStack
 
@@ -112,12 +135,34 @@ class Session:
         Raises:
             InvalidScenario: with every mistake of every file.
         """
-        mistakes = [mistake for file in files for mistake in self._unknown_crons(file)]
+        mistakes = [
+            mistake
+            for file in files
+            for mistake in (
+                *self._unknown_crons(file),
+                *(
+                    file.source.mistake(path, said)
+                    for path, said in find_work_mistakes(file.scenario, self.application)
+                ),
+            )
+        ]
         for file in files:
+            mistakes += await self._refused_queries(file)
             for data in alternatives(file.scenario):
                 mistakes += await self._mistakes(replace(file, scenario=apply_choice(file.scenario, data)))
         if mistakes:
             raise InvalidScenario(list(dict.fromkeys(mistakes)))
+
+    async def _refused_queries(self, file: ScenarioFile) -> list[Mistake]:
+        """Returns the queries of checks that the database refuses."""
+        found = []
+        for number, check in enumerate(file.scenario.checks):
+            for query in check.queries:
+                try:
+                    await self.database.ask(query)
+                except psycopg.Error as error:
+                    found.append(file.source.mistake(["then", number, check.id, "sql"], one_line(error)))
+        return found
 
     def _unknown_crons(self, file: ScenarioFile) -> Iterator[Mistake]:
         """Yields the calls of crons that the configuration does not name, if it names any."""
@@ -128,7 +173,7 @@ class Session:
 
     async def _mistakes(self, file: ScenarioFile) -> list[Mistake]:
         try:
-            rows = inserts(file, self._seed, self.database.catalog)
+            rows = inserts(file, self._seed, self.database.catalog, self.application.owners)
         except InvalidScenario as invalid:
             return list(invalid.mistakes)
         refused = await self.database.refused([row.statement for row in rows])
@@ -150,18 +195,22 @@ class Session:
         needed = {name: self._connections.proxies[place] for name, place in places.items()}
         await self.target.prepare(needed, scenario.given.role)
 
-        looked_at = tables(file, self.database.catalog)
+        looked_at = tables(file, self._seed, self.database.catalog, self.application)
 
         async def setting(data: Data) -> Setting:
             variant = replace(file, scenario=apply_choice(scenario, data))
-            rows = inserts(variant, self._seed, self.database.catalog)
+            rows = inserts(variant, self._seed, self.database.catalog, self.application.owners)
             script = await self.database.script([row.statement for row in rows], scenario.given.clock)
             await self.database.tidy(looked_at)
-            given = [self._seed.rows, variant.scenario.given.flat_rows]
-            return Setting(script, self.target.api_keys | find_api_keys(given), find_credentials(given))
+            given, owners = [self._seed.rows, variant.scenario.given.flat_rows], self.application.owners
+            if owners is None:
+                return Setting(script, self.target.api_keys, {})
+            return Setting(script, self.target.api_keys | owners.find_api_keys(given), owners.find_credentials(given))
 
         proxies = list(dict.fromkeys(needed.values()))
-        rig = Rig(self.database, self.services, self.target, proxies, self._connections.must_reconnect)
+        rig = Rig(
+            self.database, self.services, self.target, proxies, self._connections.must_reconnect, self.application
+        )
         rig.ignore(())
         return ScenarioRunner(Preparation(scenario, scenario.when, setting, rig), looked_at, rig)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cronproof.checks import Check
-from cronproof.domain.work import UNIT
 from cronproof.evidence.evidence import Evidence
 from cronproof.gate.names import step_name
 from cronproof.gate.trace import Step
@@ -132,9 +131,13 @@ def _notes(before: Evidence, after: Evidence) -> Iterator[Note]:
         yield Note("result", result, other if other in names else step.instance)
     for wait in after.waits[len(before.waits) :]:
         yield Note("wait", f"{wait.instance} waits for {' and '.join(wait.blockers)}", wait.instance, wait.blockers)
-    for write in after.claim_writes[len(before.claim_writes) :]:
-        verb = "set" if write.is_set else "cleared"
-        text = f"{UNIT} {write.unit}: {write.column} {verb} by {write.instance}"
+    writes = list(after.claim_writes)  # some that began earlier may be committed later
+    for write in before.claim_writes:
+        writes.remove(write)
+    for write in writes:
+        word = next(work.unit for work in after.application.works if work.name == write.work)
+        verb = "claimed" if write.is_set else "given back"
+        text = f"{word} {write.unit} {verb} by {write.instance} ({write.work})"
         yield Note("claim", text, write.instance)
     for sent in after.sent[len(before.sent) :]:
         verb = "accepted" if sent.message.accepted else f"refused with {sent.message.status}"

@@ -2,17 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cronproof.domain.crons import purpose
+from cronproof.domain.application import Application
 from cronproof.domain.database import Function, Role, Rows, SqlError
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.message import BlockedCall, SentMessage
-from cronproof.domain.owners import find_owners
-from cronproof.domain.work import MAIN_SERVICE, UNITS, Unit, UnitId, units_of_rows
+from cronproof.domain.work import Unit, UnitId, Units, Work
 from cronproof.evidence.finding import Finding
 from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.gate.fault import DIES
@@ -21,12 +20,15 @@ from cronproof.gate.trace import InjectedFault, Step, Wait, find_injected_faults
 
 @dataclass(frozen=True)
 class ClaimWrite:
-    """An instance claimed a unit of work, or gave it back: it set or cleared a claim column."""
+    """An instance claimed a unit of work, or gave it back: it wrote what says so, or removed the row."""
 
     instance: str
     unit: UnitId
-    column: str
+    work: str
+    """The name of the work."""
     is_set: bool
+    was_set: bool = False
+    """Whether the unit was claimed already, at that moment."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Evidence:
 
     order: str
     target: str = ""
+    application: Application = field(default_factory=Application)
     role: Role = "service_role"
     instances: Sequence[Instance] = ()
     responses: Sequence[CronResponse] = ()
@@ -54,6 +57,12 @@ class Evidence:
     """The same rows after it."""
     recovered: Rows = field(default_factory=dict)
     """The same rows after the recovery. Empty without a recovery, or if it did not settle."""
+    units: Mapping[str, Units] = field(default_factory=dict)
+    """The units of each work, by its name, before the execution."""
+    units_after: Mapping[str, Units] = field(default_factory=dict)
+    units_recovered: Mapping[str, Units] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """The rows that queries of checks have found after the execution, by query."""
     still_tried: Collection[tuple[str, str]] = ()
     """The messages, by recipient and text, that even the recovery's last call tried in vain."""
     functions: Sequence[Function] = ()
@@ -90,18 +99,31 @@ class Evidence:
         return find_injected_faults(self.steps)
 
     @cached_property
-    def units(self) -> dict[UnitId, Unit]:
-        """The units of work by id, as they were before the execution."""
-        return units_of_rows(self.before)
+    def works(self) -> list[Work]:
+        """The works that the called crons do."""
+        return self.application.works_of([instance.cron for instance in self.instances])
 
     @property
-    def unit_rows_before(self) -> list[dict[str, Any]]:
-        """The rows of the units before the execution."""
-        return self.before.get(UNITS, [])
+    def word(self) -> str:
+        """The word for a unit of these works."""
+        return self.works[0].unit if self.works else "unit"
 
-    def unit_rows(self, *, recovered: bool = False) -> list[dict[str, Any]]:
-        """Returns the units' rows after the execution or, if `recovered`, after any recovery."""
-        return (self.recovered if recovered and self.recovered else self.after).get(UNITS, [])
+    def choose(self, work: Work, ids: Collection[UnitId] | None) -> list[UnitId]:
+        """Returns which of these units a work has; by default those of its units that were due."""
+        units = self.units.get(work.name, {})
+        return [one for one in units if units[one].due] if ids is None else [one for one in ids if one in units]
+
+    def state_of(self, work: Work, unit: UnitId, *, recovered: bool = False) -> Unit | None:
+        """Returns the state of a unit after the execution or, if `recovered`, after any recovery. None: its row
+        is gone.
+        """
+        after = self.units_recovered if recovered and self.units_recovered else self.units_after
+        return after.get(work.name, {}).get(unit)
+
+    def is_claimed(self, work: Work, unit: UnitId, *, recovered: bool = False) -> bool:
+        """Whether a unit is claimed after the execution, or after any recovery."""
+        state = self.state_of(work, unit, recovered=recovered)
+        return work.removes if state is None else state.claimed
 
     @property
     def outcome(self) -> str:
@@ -118,10 +140,11 @@ class Evidence:
         sent = Counter(one.message.instance for one in self.delivered if not one.recovering)
         return "; ".join(f"{i.name}: {answered.get(i.name, 'nothing')}, {sent[i.name]} sent" for i in self.instances)
 
-    @property
+    @cached_property
     def accepted(self) -> list[SentMessage]:
-        """The messages that the main service accepted."""
-        return [sent for sent in self.delivered if sent.message.service == MAIN_SERVICE]
+        """The accepted messages of the services that messages of units go by; all if no work owes a message."""
+        services = {work.message.service for work in self.application.works if work.message is not None}
+        return [sent for sent in self.delivered if not services or sent.message.service in services]
 
     @property
     def delivered(self) -> list[SentMessage]:
@@ -130,21 +153,43 @@ class Evidence:
 
     def is_in_own_name(self, sent: SentMessage) -> bool:
         """Whether a message was sent in the name of an owner of its recipient, as far as is known."""
-        owners = find_owners(self.before, sent.message.to)
+        declared = self.application.owners
+        owners = frozenset[str]() if declared is None else declared.find_owners(self.before, sent.message.to)
         return not owners or sent.message.owners is None or bool(owners & sent.message.owners)
 
-    def claimed(self, column: str) -> set[UnitId]:
-        """Returns the units that were free and then claimed in this column, if only for a time."""
-        free = {row["id"] for row in self.unit_rows_before if row.get(column) is None}
-        rows = [*self.after.get(UNITS, []), *self.recovered.get(UNITS, [])]
-        claimed = {write.unit for write in self.claim_writes if write.column == column and write.is_set}
-        return free & (claimed | {row["id"] for row in rows if row.get(column) is not None})
+    def claimed(self, work: Work) -> set[UnitId]:
+        """Returns the units that were free and then claimed, if only for a time."""
+        units = self.units.get(work.name, {})
+        written = {write.unit for write in self.claim_writes if write.work == work.name and write.is_set}
+        return {
+            unit
+            for unit, before in units.items()
+            if not before.claimed
+            and (
+                unit in written
+                or self.is_claimed(work, unit)
+                or (bool(self.units_recovered) and self.is_claimed(work, unit, recovered=True))
+            )
+        }
 
-    @property
-    def purposes(self) -> list[str]:
-        """The purposes of the called crons' messages, each once."""
-        return sorted({purpose(instance.cron) for instance in self.instances})
+    def work_of(self, sent: SentMessage) -> Work | None:
+        """Returns the work that a message is for: one that its cron does, and that owes such a message."""
+        possible = [
+            work
+            for work in self.application.works
+            if sent.cron in work.crons and work.message is not None and work.message.service == sent.message.service
+        ]
+        return next((work for work in possible if self.units_for(work, sent)), next(iter(possible), None))
 
-    def units_of(self, recipient: str) -> list[Unit]:
-        """Returns the units whose messages go to a recipient."""
-        return [unit for unit in self.units.values() if unit.recipient == recipient]
+    def units_for(self, work: Work, sent: SentMessage) -> list[UnitId]:
+        """Returns the units for which a message may have been sent: those that are owed such a one."""
+        return [unit.id for unit in self.units.get(work.name, {}).values() if _is_for(sent.message.fields, unit)]
+
+    def messages_for(self, work: Work, accepted: Iterable[SentMessage]) -> list[SentMessage]:
+        """Returns which messages are for a work."""
+        return [sent for sent in accepted if self.work_of(sent) == work]
+
+
+def _is_for(fields: Mapping[str, str], unit: Unit) -> bool:
+    equal = all(fields.get(name) == value for name, value in unit.match.items())
+    return equal and all(value is not None and value in fields.get(name, "") for name, value in unit.contains.items())

@@ -3,9 +3,8 @@
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from cronproof.domain.crons import purpose
 from cronproof.domain.message import SentMessage
-from cronproof.domain.work import UNIT, UnitId, in_order
+from cronproof.domain.work import UnitId, in_order
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.message_outcome import Delivered, ExpectedMessage, MessageOutcome, RowState
 
@@ -13,7 +12,7 @@ from cronproof.evidence.message_outcome import Delivered, ExpectedMessage, Messa
 def find_message_outcomes(
     evidence: Evidence, units: Sequence[UnitId] | None = None, expected: Sequence[ExpectedMessage] = ()
 ) -> Iterator[MessageOutcome]:
-    """Yields the outcomes of units' messages (default: all), per purpose, and of expected ones."""
+    """Yields the outcomes of units' messages (default: all), per work, and of expected ones."""
     answers = [f"{response.instance}: {response.status}" for response in evidence.responses]
     answers += [f"{name}: died" for name in sorted(evidence.died)]
     for cron, about, messages, claimed in (*_of_units(evidence, units), *_of_expected(evidence, expected)):
@@ -30,25 +29,26 @@ _Counted = tuple[str, str, Sequence[SentMessage], bool]
 
 
 def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_Counted]:
-    rows = {row["id"]: row for row in evidence.unit_rows(recovered=True)}
-    among = list(evidence.units) if units is None else units
-    for column in evidence.purposes:
-        crons = sorted({instance.cron for instance in evidence.instances if purpose(instance.cron) == column})
-        claimed = {unit: rows.get(unit, {}).get(column) is not None for unit in among}
+    for work in evidence.works:
+        crons = sorted({instance.cron for instance in evidence.instances if instance.cron in work.crons})
+        among = in_order(evidence.units.get(work.name, {})) if units is None else evidence.choose(work, units)
+        claimed = {unit: evidence.is_claimed(work, unit, recovered=True) for unit in among}
+        sent = evidence.messages_for(work, evidence.accepted)
+        alike: dict[Any, list[UnitId]] = {}
+        for unit in among:
+            owed = evidence.units[work.name][unit]
+            alike.setdefault((*sorted(owed.match.items()), *sorted(owed.contains.items())), []).append(unit)
         messages = {
             unit: share
-            for recipient in {evidence.units[unit].recipient for unit in among}
+            for group in alike.values()
             for unit, share in _share_out(
-                _of_own_name(
-                    evidence,
-                    [sent for sent in evidence.accepted if sent.purpose == column and sent.message.to == recipient],
-                ),
-                [unit for unit in among if evidence.units[unit].recipient == recipient],
+                _of_own_name(evidence, [one for one in sent if group[0] in evidence.units_for(work, one)]),
+                group,
                 claimed,
             )
         }
-        for unit in in_order(among) if units is None else units:
-            yield " and ".join(crons), f"{UNIT} {unit}", messages[unit], claimed[unit]
+        for unit in among:
+            yield " and ".join(crons), f"{work.unit} {unit}", messages[unit], claimed[unit]
 
 
 def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Iterator[_Counted]:

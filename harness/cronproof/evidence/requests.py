@@ -1,13 +1,12 @@
 """Counts the rows that ask for the same message: two tasks may send one text to one person."""
 
-from cronproof.domain.work import texts_of
 from cronproof.evidence.evidence import Evidence
 
 
 def count_requests(evidence: Evidence, to: str, content: str) -> int:
     """Returns how many given rows of one table ask for a message; at least 1.
 
-    A row asks for it if it names the recipient, itself or through the person that it refers to, and
+    A row asks for it if it names the recipient, itself or through a row that it refers to, and
     holds the text. If none holds it, those that the crons have changed or removed may: one for each
     other text that the recipient was sent is taken off.
     """
@@ -16,7 +15,8 @@ def count_requests(evidence: Evidence, to: str, content: str) -> int:
 
 
 def _count(evidence: Evidence, table: str, to: str, content: str, others: int) -> int:
-    rows = [(row, texts_of(evidence.before, row)) for row in evidence.before[table]]
+    find_texts = evidence.application.find_texts
+    rows = [(row, find_texts(evidence.before, table, row)) for row in evidence.before[table]]
     holding = sum(to in texts and content in texts for _, texts in rows)
     now = (evidence.recovered or evidence.after).get(table, ())
     changed = sum(to in texts and row not in now for row, texts in rows)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from ruamel.yaml import YAML
 
-from cronproof.domain.crons import CronName
+from cronproof.domain.instance import CronName
 from cronproof.errors import InvalidFile, InvalidScenario, Mistake
 from cronproof.explore.circumstances import Circumstances, Direction
 from cronproof.explore.policy import Diverged, Enabled

@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
-
-from cronproof.domain.work import CLAIM
 
 Kind = Literal["start", "statement", "inside", "call", "answer"]
 
@@ -41,6 +39,8 @@ class Point:
 
     kind: Kind
     text: str = ""
+    claims: str | None = field(default=None, compare=False)
+    """The word by which a statement works on units of work: their table, or a function that does."""
 
     @property
     def label(self) -> str:
@@ -49,8 +49,8 @@ class Point:
             return request[1]
         text = " ".join(_COMMENT.sub(" ", self.text).split())
         if len(text) > _LABEL_CHARACTERS:
-            named = CLAIM.search(text, _LABEL_CHARACTERS)
-            text = text[: _LABEL_CHARACTERS - 2] + " …" + (f" {named.group()} …" if named else "")
+            is_named_later = self.claims is not None and self.claims in text[_LABEL_CHARACTERS:]
+            text = text[: _LABEL_CHARACTERS - 2] + " …" + (f" {self.claims} …" if is_named_later else "")
         match self.kind:
             case "statement" | "inside" | "call":
                 return text
@@ -67,4 +67,4 @@ class Point:
     @property
     def is_claim(self) -> bool:
         """Whether this statement claims units of work or, in code without claims, reads them."""
-        return self.kind == "statement" and CLAIM.search(_COMMENT.sub(" ", self.text)) is not None
+        return self.claims is not None

@@ -78,6 +78,8 @@ class Catalog:
     """The tables of `public` where a statement that names rows by key touches no others."""
     partitioned: Collection[Table] = ()
     """The tables whose rows all lie in partitions, which are not listed."""
+    references: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    """By title of a table and column, the table and column to which it refers; references of one column."""
     kept: Mapping[Table, bytes] = field(default_factory=dict)
     """For each table with rows of the migrations, the statement that puts them back."""
 
@@ -136,6 +138,11 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         table, referenced = Table(schema, name), Table(of_schema, of_name)
         if table != referenced and {table, referenced} <= references.keys():
             references[referenced].add(table)
+    referring: dict[str, dict[str, tuple[str, str]]] = {}
+    for schema, name, column, of_schema, of_name, of_column in await (
+        await connection.execute(_SQL["referring_columns"].encode())
+    ).fetchall():
+        referring.setdefault(Table(schema, name).title, {})[column] = Table(of_schema, of_name).title, of_column
     async with connection.cursor(row_factory=class_row(NumberSequence)) as cursor:
         sequences = await (await cursor.execute(_SQL["sequences"].encode())).fetchall()
     async with connection.cursor(row_factory=class_row(Function)) as cursor:
@@ -158,6 +165,7 @@ async def read_catalog(connection: AsyncConnection, roles: Sequence[str]) -> Cat
         fixed,
         {name: KeyedTable(f"public.{name}", key, kind, frozenset(fixed)) for name, key, kind, fixed in keyed},
         frozenset(partitioned),
+        referring,
     )
 
 

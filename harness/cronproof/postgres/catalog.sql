@@ -56,6 +56,18 @@ join pg_class as parent on parent.oid = k.confrelid
 join pg_namespace as of_parent on of_parent.oid = parent.relnamespace
 where k.contype = 'f'
 
+-- name: referring_columns
+-- The columns that refer to a column of another table, each with it. References of several columns are left out.
+select of_child.nspname, child.relname, a.attname, of_parent.nspname, parent.relname, of_parent_column.attname
+from pg_constraint as k
+join pg_class as child on child.oid = k.conrelid
+join pg_namespace as of_child on of_child.oid = child.relnamespace
+join pg_attribute as a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
+join pg_class as parent on parent.oid = k.confrelid
+join pg_namespace as of_parent on of_parent.oid = parent.relnamespace
+join pg_attribute as of_parent_column on of_parent_column.attrelid = k.confrelid and of_parent_column.attnum = k.confkey[1]
+where k.contype = 'f' and cardinality(k.conkey) = 1
+
 -- name: sequences
 -- The sequences that belong to no extension, each with its next number and the column that owns it,
 -- if any.

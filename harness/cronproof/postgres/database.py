@@ -8,7 +8,7 @@ import contextlib
 import functools
 import itertools
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,20 +21,24 @@ from psycopg import AsyncConnection, AsyncRawCursor, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cronproof.domain.database import ROLES, Role, Rows
-from cronproof.domain.work import UNITS, is_claim_column
+from cronproof.domain.work import Units, Work, join_key
 from cronproof.errors import EnvironmentFailed, UsageError
 from cronproof.postgres.catalog import Catalog, Table, read_catalog
+from cronproof.postgres.claim_words import ClaimWords
 from cronproof.postgres.connect import connect, is_superuser, one_line
 from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
 from cronproof.postgres.inside import Inside
+from cronproof.postgres.kept_rows import keep_rows
 from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
+from cronproof.postgres.queries import ask
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS
 from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.server.server import Server
 from cronproof.postgres.time_shift import TimeShift
+from cronproof.postgres.units import WorkView, read_units, watch_works
 from cronproof.sql_files import load_queries
 
 TERMINATE_MILLISECONDS = 5000
@@ -66,6 +70,8 @@ class Database:
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
         self.inside = Inside(control)
+        self.works: Sequence[WorkView] = ()
+        """The declared work, with what the catalog says of it."""
         self.lockers: list[int] = []
         """The backends of `rows_locked`, which hold row locks and belong to no instance."""
         self.applied: list[tuple[Path, str]] = []
@@ -104,51 +110,24 @@ class Database:
             for file in files:
                 self.applied.append((file, await apply_migration(connection, file)))
 
-    async def prepare(self) -> None:
-        """Reads the catalog, and creates the triggers that log claims.
+    async def prepare(self, works: Sequence[Work] = ()) -> None:
+        """Reads the catalog, and creates the triggers that log claims of work.
 
         Raises:
+            InvalidDeclarationError: what is declared of a work does not fit the schema.
             UsageError: the migrated schema cannot be used.
         """
         try:
+            await self._control.execute(_SQL["grant"].encode())
             self.catalog = await read_catalog(self._control, ROLES)
             await self.inside.prepare()
-            await self._control.execute(_SQL["claim_log"].encode())
-            self.catalog = replace(self.catalog, kept=await self._keep_rows())
-            for column in filter(is_claim_column, self.catalog.columns.get(UNITS, {})):
-                await self._control.execute(_claim_trigger(column))
+            self.works = await watch_works(self._control, self.catalog, works)
+            self.catalog = replace(self.catalog, kept=await keep_rows(self._control, self.catalog))
         except psycopg.Error as error:
             raise UsageError(f"the database that the migrations have made cannot be used: {one_line(error)}") from None
         self._emptying = Emptying(self.catalog)
         self.ignore(())
         await self._time_shift.prepare(self.catalog)
-
-    async def _keep_rows(self) -> dict[Table, bytes]:
-        """Copies the rows of the migrations. Returns the statements that put them back.
-
-        A row that a scenario gives takes the place of a kept one with the same key. Triggers do not
-        fire, where the login may say so: what they have written is kept as well.
-        """
-        kept = {}
-        for number, table in enumerate(self.catalog.deletable):
-            name, copy = table.identifier, sql.Identifier("cronproof", f"kept_{number}")
-            columns = [
-                column for column in self.catalog.kinds[table] if column not in self.catalog.generated.get(table, ())
-            ]
-            if not columns or not await self.fetch(sql.SQL("select from {} limit 1").format(name)):
-                continue
-            await self._control.execute(sql.SQL("create table {} as table {}").format(copy, name))
-            insert = sql.SQL(_SQL["put_back"]).format(
-                table=name, copy=copy, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
-            )
-            quiet = "set local session_replication_role = {}"
-            parts = (
-                [sql.SQL(quiet.format("replica")), insert, sql.SQL(quiet.format("origin"))]
-                if is_superuser(self._control)
-                else [insert]
-            )
-            kept[table] = sql.SQL("; ").join(parts).as_bytes()
-        return kept
 
     async def script(self, inserts: Sequence[bytes], clock: datetime | None = None) -> Script:
         """Makes the script that resets the database to a scenario's rows, and runs it once.
@@ -191,7 +170,7 @@ class Database:
             about = [self._reset_at, self._reset_by, self._uuids, self._clock]
             await cursor.execute(self._digest, about, prepare=True)
             state, writes = await cursor.fetchone() or ("", [])
-        return Digest(state, [LoggedWrite(*write) for write in writes])
+        return Digest(state, [LoggedWrite(pid, join_key(key), *rest) for pid, key, *rest in writes])
 
     def ignore(self, columns: Collection[tuple[str, str]]) -> None:
         """Leaves columns, by the table's title and their name, out of digests and of comparable rows."""
@@ -245,6 +224,18 @@ class Database:
         fetched = await self.fetch(_rows_of(tuple(map(self.catalog.by_title.__getitem__, tables))))
         return dict(zip(tables, fetched[0], strict=True))
 
+    async def units(self) -> Mapping[str, Units]:
+        """Returns the units of each work, by its name."""
+        return await read_units(self._control, self.works)
+
+    async def ask(self, query: str) -> list[dict[str, Any]]:
+        """Returns the rows of a query as JSON. It cannot write.
+
+        Raises:
+            psycopg.Error: the database refuses it.
+        """
+        return await ask(self._control, query)
+
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
         """Returns which `interesting` backends hold a lock that one of `pids` waits for.
 
@@ -257,7 +248,15 @@ class Database:
     def observer(self) -> Observer:
         """The observer of what statements touch in this database."""
         catalog = self.catalog
-        return Observer(self._locks, catalog.deferred, catalog.opaque is not None, catalog.keyed, self.inside.functions)
+        tables = [catalog.by_title[view.work.table].name for view in self.works]
+        return Observer(
+            self._locks,
+            catalog.deferred,
+            catalog.opaque is not None,
+            catalog.keyed,
+            self.inside.functions,
+            ClaimWords(tables, self.inside.functions).find,
+        )
 
     async def _locks(self, backend_pid: int) -> list[Lock]:
         cursor = await self._control.execute(_SQL["locks"].encode(), [backend_pid], prepare=True)
@@ -271,16 +270,17 @@ class Database:
         )
 
     @contextlib.asynccontextmanager
-    async def rows_locked(self, table: str) -> AsyncIterator[RowLocks]:
-        """Locks every row of a table FOR SHARE while the block runs, so that nobody changes it."""
+    async def rows_locked(self, tables: Sequence[str]) -> AsyncIterator[RowLocks]:
+        """Locks every row of the tables FOR SHARE while the block runs, so that nobody changes it."""
+        names = [self.catalog.by_title[table].identifier for table in tables]
         async with contextlib.AsyncExitStack() as stack:
             locks = RowLocks(
-                sql.Identifier("public", table).as_string(),
+                [name.as_string() for name in names],
                 functools.partial(connect, self._server, dbname=self.name),
                 self.lockers,
                 stack,
             )
-            await locks.lock(sql.SQL("select from public.{} for share").format(sql.Identifier(table)))
+            await locks.lock(*(sql.SQL("select from {} for share").format(name) for name in names))
             yield locks
 
     async def find_held(self) -> tuple[int, str] | None:
@@ -385,14 +385,3 @@ def _rows_of(tables: tuple[Table, ...]) -> bytes:
     part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from {} as t)")
     parts = [part.format(table.identifier) for table in tables]
     return sql.SQL("select {}").format(sql.SQL(", ").join(parts)).as_bytes()
-
-
-def _claim_trigger(column: str) -> sql.Composed:
-    """Builds the trigger that logs each change of a claim column."""
-    trigger = sql.SQL(_SQL["claim_trigger"])
-    return trigger.format(
-        name=sql.Identifier(f"cronproof_{column}"),
-        table=sql.Identifier("public", UNITS),
-        column=sql.Identifier(column),
-        text=sql.Literal(column),
-    )

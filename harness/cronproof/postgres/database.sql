@@ -7,10 +7,6 @@ where pg_catalog.pg_isolation_test_session_is_blocked(waiting, %s::int[]) and ex
     select from pg_locks where pid = waiting and waitstart < clock_timestamp() - interval '4 milliseconds'
 )
 
--- name: put_back
--- Puts the rows of the migrations back, except those in whose place others were given.
-insert into {table} ({columns}) overriding system value select {columns} from {copy} on conflict do nothing
-
 -- name: held
 -- What backends of this database keep beyond a call, first of all what would block a reset, and
 -- whether it may still be on its way to its end. An advisory lock has a number of 64 bits, or two of
@@ -53,26 +49,28 @@ with forgotten as (
 )
 update pg_class set reltuples = -1, relpages = 0 where oid in (select starelid from forgotten)
 
--- name: claim_log
--- Logs who claimed a unit, and in which order, which the rows do not show. The log has its own
--- schema. It is written with the owner's rights, and a rollback undoes both claim and entry.
-create schema cronproof;
-create table cronproof.claim_writes (
-    id bigserial primary key, backend_pid int not null, unit jsonb, claim_column text not null,
-    is_set boolean not null
-);
-create function cronproof.log_claim_write() returns trigger language plpgsql security definer
-set search_path = '' as $$
+-- name: grant
+-- Gives the service role every right, unless the migrations have given it any: an application that
+-- does not know it means to be the owner of its tables.
+do $do$
+declare
+    of_schema text;
 begin
-    insert into cronproof.claim_writes (backend_pid, unit, claim_column, is_set)
-    values (pg_backend_pid(), to_jsonb(new) -> 'id', tg_argv[0], to_jsonb(new) ->> tg_argv[0] is not null);
-    return null;
+    if exists (
+        select from pg_class as c, aclexplode(c.relacl) as a
+        where a.grantee = 'service_role'::regrole and c.relnamespace not in (
+            'pg_catalog'::regnamespace, 'information_schema'::regnamespace
+        )
+    ) then
+        return;
+    end if;
+    for of_schema in
+        select nspname from pg_namespace where nspname !~ '^pg_' and nspname not in ('information_schema', 'cronproof')
+    loop
+        execute format('grant all on schema %1$I to service_role', of_schema);
+        execute format('grant all on all tables in schema %1$I to service_role', of_schema);
+        execute format('grant all on all sequences in schema %1$I to service_role', of_schema);
+        execute format('grant all on all routines in schema %1$I to service_role', of_schema);
+    end loop;
 end
-$$;
-
--- name: claim_trigger
--- Logs the writes of a claim column.
-create trigger {name} after update on {table}
-for each row when (old.{column} is distinct from new.{column})
-execute function cronproof.log_claim_write({text})
-
+$do$

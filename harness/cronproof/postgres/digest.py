@@ -16,12 +16,14 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True)
 class LoggedWrite:
-    """A backend claimed a unit of work (`is_set`) or cleared the claim. `id` gives the order."""
+    """A backend claimed a unit of work (`is_set`) or gave it back. `id` gives the order."""
 
     backend_pid: int
     unit: UnitId
-    column: str
+    work: str
     is_set: bool
+    was_set: bool
+    """Whether the unit was claimed already, at that moment."""
     id: int
 
 

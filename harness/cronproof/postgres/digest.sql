@@ -2,7 +2,7 @@
 -- The digest of all tables, and the log of claims. $1 is the time of the reset, $2 its transaction,
 -- $3 the given UUIDs, and $4 the application's time at the reset.
 select md5(({})::text), (
-    select coalesce(json_agg(json_build_array(backend_pid, unit, claim_column, is_set, id) order by id), '[]')
+    select coalesce(json_agg(json_build_array(backend_pid, unit, work, is_set, was_set, id) order by id), '[]')
     from cronproof.claim_writes
 )
 where $3::uuid[] is not null

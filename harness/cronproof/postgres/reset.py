@@ -129,7 +129,7 @@ def _truncated(names: Sequence[sql.Identifier]) -> sql.Composed:
     return sql.SQL("truncate {} cascade").format(sql.SQL(", ").join(names))
 
 
-_CLEAR_CLAIM_LOG = sql.SQL("delete from cronproof.claim_writes")
+_CLEAR_CLAIM_LOG = sql.SQL("with given as (delete from cronproof.given_claims) delete from cronproof.claim_writes")
 
 
 def find_several(tables: Sequence[Table]) -> bytes:

@@ -15,8 +15,8 @@ _SQL = load_queries(__file__)
 class RowLocks:
     """Locks, each held by a connection of its own until it is released."""
 
-    table: str
-    """The table, as SQL."""
+    tables: Sequence[str]
+    """The tables, as SQL."""
     connect: Callable[[], Awaitable[AsyncConnection]]
     lockers: list[int]
     """The backends that hold locks."""
@@ -24,14 +24,15 @@ class RowLocks:
     """Closes what was not released."""
     _held: list[AsyncConnection] = field(default_factory=list)
 
-    async def lock(self, statement: sql.Composed) -> None:
-        """Executes a statement that locks rows, in a transaction that stays open."""
+    async def lock(self, *statements: sql.Composed) -> None:
+        """Executes statements that lock rows, in a transaction that stays open."""
         connection = await self._open.enter_async_context(await self.connect())
         self.lockers.append(connection.info.backend_pid)
         self._open.callback(self._forget, connection.info.backend_pid)
         self._held.append(connection)
         await connection.execute("begin")
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
 
     async def separate(self, pids: Sequence[int]) -> int:
         """Locks the rows for which backends wait one by one, in the order of the backends, then releases
@@ -40,7 +41,7 @@ class RowLocks:
         A shared lock that somebody has already does not wait behind those who wait for it to end.
         """
         awaited = await (
-            await self._held[0].execute(_SQL["awaited_rows"].encode(), [list(pids), self.table])
+            await self._held[0].execute(_SQL["awaited_rows"].encode(), [list(pids), list(self.tables)])
         ).fetchall()
         for table, place in awaited:
             statement = sql.SQL("select from {} where ctid = {} for share skip locked")

@@ -131,7 +131,7 @@ def _mutants(
     folder: Path, prove: ProveConfig, crons: Mapping[str, CronConfig], equivalent: Mapping[str, str]
 ) -> Iterator[Subject]:
     cron_of = {cron.claims_by: name for name, cron in crons.items() if cron.claims_by is not None}
-    for mutant in sql_mutants.mutants((folder / prove.functions).read_text(encoding="utf-8")):
+    for mutant in sql_mutants.mutants((folder / prove.functions).read_text(encoding="utf-8"), prove.marks):
         concerned = [cron_of[mutant.function]] if mutant.function else list(cron_of.values())
         sources = {str(prove.functions): mutant.text}
         yield Subject(mutant.name, "mutant", sources, concerned, prove.target, is_explained=mutant.name in equivalent)

@@ -1,7 +1,7 @@
 """Generates mutants of the claim functions, each with one small change to the SQL."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,7 @@ from pglast import ast, enums
 from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
-from cronproof.domain.crons import SENT_COLUMNS
-from cronproof.domain.work import RECIPIENT, RECIPIENT_COLUMN, RECIPIENTS
-
 CREATE = re.compile(r"create or replace function public\.(\w+)\(.*?\nas \$\$(.*?)\$\$;", re.DOTALL)
-SENT = tuple(dict.fromkeys(SENT_COLUMNS.values()))
 
 
 @dataclass(frozen=True)
@@ -30,13 +26,13 @@ Site = tuple[str, Callable[[], None]]
 """A possible change: its description, and the function that applies it."""
 
 
-def mutants(text: str) -> Iterator[SqlMutant]:
-    """Yields all mutants of a file of claim functions."""
+def mutants(text: str, marks: Sequence[str]) -> Iterator[SqlMutant]:
+    """Yields all mutants of a file of claim functions. `marks`: the columns that say what was sent."""
     for function in CREATE.finditer(text):
         name, body = function[1], function[2]
-        for number, (what, _) in enumerate(list(_sites(_parsed(body)))):
+        for number, (what, _) in enumerate(list(_sites(_parsed(body), marks))):
             tree = _parsed(body)
-            list(_sites(tree))[number][1]()
+            list(_sites(tree, marks))[number][1]()
             changed = RawStream()(tree)
             whole = function[0].replace(body, f"\n    {changed}\n")
             yield SqlMutant(f"{name}: {what}", name, text.replace(function[0], whole))
@@ -75,14 +71,14 @@ def _of_grants(text: str) -> Iterator[SqlMutant]:
         yield SqlMutant(f"grants: not of {item}", item, changed)
 
 
-def _sites(tree: Any) -> Iterator[Site]:
+def _sites(tree: Any, marks: Sequence[str]) -> Iterator[Site]:
     """Yields every possible change to a function's statement."""
     picked, claimed = (cte.ctequery for cte in tree.withClause.ctes)
     yield from _lock(picked)
-    yield from _conditions(picked)
+    yield from _conditions(picked, marks)
     yield from _order(picked, "order of the picked")
     yield from _limit(picked)
-    yield from _update(claimed)
+    yield from _update(claimed, marks)
     yield from _returned(tree)
     yield from _order(tree, "order of the returned")
 
@@ -105,7 +101,7 @@ def _lock(picked: Any) -> Iterator[Site]:
     yield "locks all tables", _setting(lock, "lockedRels", None)
 
 
-def _conditions(picked: Any) -> Iterator[Site]:
+def _conditions(picked: Any, marks: Sequence[str]) -> Iterator[Site]:
     where = picked.whereClause
     for number, condition in enumerate(where.args):
         shown = RawStream()(condition)
@@ -115,7 +111,7 @@ def _conditions(picked: Any) -> Iterator[Site]:
         changed = tuple(negated if position == number else other for position, other in enumerate(where.args))
         yield f"not {shown}", _setting(where, "args", changed)
         yield from _bounds(condition, shown)
-        yield from _columns(condition, shown)
+        yield from _columns(condition, shown, marks)
 
 
 _OTHER_OPERATORS = {"<": ("<=", ">"), ">": (">=", "<")}
@@ -164,11 +160,11 @@ class _Constants(Visitor):
             self.intervals.append(node.arg)
 
 
-def _columns(condition: Any, shown: str) -> Iterator[Site]:
+def _columns(condition: Any, shown: str, marks: Sequence[str]) -> Iterator[Site]:
     if not isinstance(condition, ast.NullTest):
         return
     asked: Any = condition.arg
-    for column in SENT:
+    for column in marks:
         if column != asked.fields[-1].sval:
             changed = (*asked.fields[:-1], ast.String(sval=column))
             yield f"{column} in {shown}", _setting(asked, "fields", changed)
@@ -199,12 +195,12 @@ def _limit(picked: Any) -> Iterator[Site]:
         yield f"limit {operator} 1", _setting(picked, "limitCount", more)
 
 
-def _update(claimed: Any) -> Iterator[Site]:
+def _update(claimed: Any, marks: Sequence[str]) -> Iterator[Site]:
     for number, target in enumerate(claimed.targetList):
         rest = tuple(other for position, other in enumerate(claimed.targetList) if position != number)
         yield f"does not set {target.name}", _setting(claimed, "targetList", rest)
-        if target.name in SENT:
-            for column in SENT:
+        if target.name in marks:
+            for column in marks:
                 if column != target.name:
                     yield f"sets {column} for {target.name}", _setting(target, "name", column)
             null = ast.A_Const(isnull=True)
@@ -214,19 +210,30 @@ def _update(claimed: Any) -> Iterator[Site]:
 
 def _returned(tree: Any) -> Iterator[Site]:
     join = tree.fromClause[0]
-    yield f"inner join of {RECIPIENTS}", _setting(join, "jointype", enums.JoinType.JOIN_INNER)
-    yield f"right join of {RECIPIENTS}", _setting(join, "jointype", enums.JoinType.JOIN_RIGHT)
+    joined = join.rarg.relname
+    yield f"inner join of {joined}", _setting(join, "jointype", enums.JoinType.JOIN_INNER)
+    yield f"right join of {joined}", _setting(join, "jointype", enums.JoinType.JOIN_RIGHT)
     everybody = ast.A_Const(isnull=False, val=ast.Boolean(boolval=True))
-    yield f"every {RECIPIENT} joined", _setting(join, "quals", everybody)
+    yield f"every row of {joined} joined", _setting(join, "quals", everybody)
     for target in tree.targetList:
         shown = RawStream()(target)
         null = ast.A_Const(isnull=True)
         yield f"null for {shown}", _setting(target, "val", null)
-    phones = [t for t in tree.targetList if t.val.fields[-1].sval == RECIPIENT_COLUMN]
-    if len(phones) == 2:
-        first, second = phones[0].val, phones[1].val
+    yield from _swapped(tree.targetList)
 
-        def swapped() -> None:
-            phones[0].val, phones[1].val = second, first
 
-        yield "phone numbers swapped", swapped
+def _swapped(targets: Any) -> Iterator[Site]:
+    """Swaps two columns of the same name, of different tables."""
+    by_name: dict[str, list[Any]] = {}
+    for target in targets:
+        by_name.setdefault(target.val.fields[-1].sval, []).append(target)
+    for name, pair in by_name.items():
+        if len(pair) == 2:
+            yield f"{name} swapped", _swap(pair[0], pair[1])
+
+
+def _swap(one: Any, other: Any) -> Callable[[], None]:
+    def apply() -> None:
+        one.val, other.val = other.val, one.val
+
+    return apply

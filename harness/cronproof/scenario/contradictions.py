@@ -1,11 +1,8 @@
-"""Finds contradictions in a scenario."""
+"""Finds contradictions in a scenario, whatever application it is about."""
 
 from collections.abc import Iterator
 
-from cronproof.checks.delivery import Delivery
-from cronproof.domain.crons import SENT_COLUMNS
-from cronproof.domain.work import UNIT, UNITS, UnitId, in_order
-from cronproof.scenario.given import FilePlace, rows_of
+from cronproof.scenario.given import FilePlace
 from cronproof.scenario.interleavings import Sample
 from cronproof.scenario.scenario import Scenario
 
@@ -31,8 +28,6 @@ def find_contradictions(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
         yield ("when", "each_pair"), "name three crons under `call`, or more; two are a pair already"
     yield from _faults_without_schedules(scenario)
     yield from _repeated_words(scenario)
-    yield from _unknown_units(scenario)
-    yield from _checks_of_other_crons(scenario)
     yield from _choices_without_need(scenario)
 
 
@@ -57,43 +52,10 @@ def _choices_without_need(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]
             yield path, "only a sample draws a value of `any`; say `interleavings: {sample: 1000}`"
 
 
-def _checks_of_other_crons(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
-    called = scenario.when.call if scenario.when else []
-    if called and not SENT_COLUMNS.keys() & set(called):
-        for number, check in enumerate(scenario.checks):
-            if check.is_about_units and not (isinstance(check, Delivery) and not check.units):
-                yield ("then", number), f"{check.id} asks about claims of {UNITS}, and {called[0]} makes none"
-
-
-def _unknown_units(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
-    ids = _unit_ids(scenario)
-    known = f"the {UNITS} are: {', '.join(map(str, in_order(ids)[:8]))}"
-    if not ids:
-        tables = ", ".join(scenario.given.rows) or "none"
-        known = f"there are no rows of {UNITS}; the tables with rows are: {tables}"
-    for number, check in enumerate(scenario.checks):
-        for parameter in ("units", "skipped"):
-            for position, unit in enumerate(getattr(check, parameter, [])):
-                if unit in getattr(check, parameter)[:position]:
-                    yield ("then", number, check.id, parameter, position), f"{UNIT} {unit} is there twice"
-                if unit not in ids:
-                    place = (unit,) if check.id == "text" else (parameter, position)
-                    path = ("then", number, check.id, *place)
-                    yield path, f"no {UNIT} {unit} is given; {known}"
-
-
-def _unit_ids(scenario: Scenario) -> set[UnitId]:
-    rows = rows_of(scenario.given.rows.get(UNITS, []))
-    ids = ((row.get("id"), repetition) for _, repetition, row in rows)
-    return {
-        unit + repetition if isinstance(unit, int) else unit for unit, repetition in ids if isinstance(unit, int | str)
-    }
-
-
 def _repeated_words(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
     seen: set[str] = set()
     for number, check in enumerate(scenario.checks):
-        if check.id in seen and not check.needs_only_database:
+        if check.id in seen and not (check.needs_only_database or check.may_repeat):
             yield ("then", number), f"{check.id} is there twice"
         seen.add(check.id)
     orders = scenario.when.orders if scenario.when else []

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from cronproof.domain.database import Role
-from cronproof.domain.owners import OWNER
 from cronproof.services.given import ServicesGiven
 from cronproof.strict_model import StrictModel
 
@@ -69,7 +68,7 @@ class Given(ServicesGiven):
         dict[str, list[RowItem]],
         Field(
             description="Rows by table, each with its columns; a table outside `public` with its schema: `queue.settings`. Times: `3 hours ago`, `in 2 days`, `30 days 12 hours ago`, "
-            f"`now`. A {OWNER} is given by its slug; left out, it is the first {OWNER} of the seed. "
+            "`now`. Whose a row is (`[owners]` in cronproof.toml) is given by name; left out, it is the first one of the seed. "
             "`{any: [a, b]}` is one of several values, drawn for each execution of a sample; without a sample it is the first."
         ),
     ] = {}

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from cronproof.domain.crons import CronName
+from cronproof.domain.instance import CronName
 from cronproof.errors import InvalidFile, InvalidScenario, Mistake, UsageError, nearest
 from cronproof.input_files import decode
 from cronproof.scenario.contradictions import find_contradictions
@@ -31,6 +31,8 @@ MAX_BYTES = 512 * 1024
 SUFFIXES = frozenset({".yaml", ".yml"})
 # The tags of unions, which are in an error's location, but not in the file.
 TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})
+
+TAGS_OF_ROWS = frozenset({"listed-rows", "counted-rows"})
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ def _shown(value: Any) -> str:
 
 def _is_tag(part: str | int, before: str | int | None) -> bool:
     """Whether a part of an error's location is the tag of a union, which is not in the file."""
-    return (isinstance(before, int) or before == "interleavings") and part in TAGS
+    return ((isinstance(before, int) or before == "interleavings") and part in TAGS) or part in TAGS_OF_ROWS
 
 
 def _words_at(path: Sequence[str | int]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from psycopg import sql
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from cronproof.domain.owners import OWNER, OWNER_COLUMN, OWNERS, find_slugs
-from cronproof.domain.work import COMPARED_TABLES
+from cronproof.domain.application import Application
+from cronproof.domain.owners import Owners
 from cronproof.errors import InvalidScenario, Mistake, UsageError, nearest
 from cronproof.input_files import decode
 from cronproof.postgres.catalog import Catalog
@@ -55,8 +55,22 @@ class Seed:
             raise UsageError(f"cannot read the rows of {file}: {' '.join(str(error).split())}") from None
         tables = rows.values() if isinstance(rows, dict) else [None]
         if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
-            raise UsageError(f"{file}: rows are given by table, each a list: `{OWNERS}: [{{name: …}}]`")
+            raise UsageError(f"{file}: rows are given by table, each a list: `table: [{{column: value}}]`")
         return cls(file, rows)
+
+
+@dataclass(frozen=True)
+class OwnerNames:
+    """The owners of rows by the names that scenarios use, and the column that says whose a row is."""
+
+    column: str = ""
+    word: str = ""
+    ids: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, owners: Owners | None, tables: Sequence[Mapping[str, Sequence[Row]]]) -> OwnerNames:
+        """Finds the owners among given rows."""
+        return cls() if owners is None else cls(owners.column, owners.word, owners.find_names(tables))
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,7 @@ class Insert:
     """The mistake to report where the database refuses the row."""
 
 
-def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
+def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog, owners: Owners | None = None) -> list[Insert]:
     """Builds the statements that insert the seed's and the scenario's rows into empty tables, and put
     back those of the migrations.
 
@@ -88,15 +102,15 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog) -> list[Insert]:
     ]
     clock = file.scenario.given.clock
     now = sql.SQL("now()") if clock is None else sql.Literal(clock)
-    slugs = find_slugs([seed.rows, file.scenario.given.flat_rows])
+    names = OwnerNames.find(owners, [seed.rows, file.scenario.given.flat_rows])
     found: list[Insert] = []
     for place in catalog.insertable:
         columns = catalog.columns[place.title]
         for row in seed.rows.get(place.title, []):  # the seed may have columns that are not there
             known = {column: value for column, value in row.items() if column in columns}
-            statement = _insert(place.title, known, catalog, slugs, now)
+            statement = _insert(place.title, known, catalog, names, now)
             found.append(Insert(statement, functools.partial(Mistake, seed.file, 1, 1)))
-        found += _of_table(file, place.title, catalog, slugs, now, mistakes)
+        found += _of_table(file, place.title, catalog, names, now, mistakes)
         if place in catalog.kept:
             found.append(Insert(catalog.kept[place], functools.partial(Mistake, seed.file, 1, 1)))
     if mistakes:
@@ -108,7 +122,7 @@ def _of_table(
     file: ScenarioFile,
     table: str,
     catalog: Catalog,
-    slugs: Mapping[str, str],
+    names: OwnerNames,
     now: sql.Composable,
     mistakes: list[Mistake],
 ) -> Iterator[Insert]:
@@ -117,18 +131,18 @@ def _of_table(
         path: list[str | int] = ["given", "rows", table, position]
         if "repeat" in file.source.root["given"]["rows"][table][position]:
             path.append("row")
-        wrong = list(_mistakes(table, row, catalog, slugs)) if repetition == 0 else []
+        wrong = list(_mistakes(table, row, catalog, names)) if repetition == 0 else []
         mistakes += [file.source.mistake([*path, column], message) for column, message in wrong]
         if mistakes:
             continue
         mistake = functools.partial(file.source.mistake, path)
         try:
-            yield Insert(_insert(table, row, catalog, slugs, now, repetition), mistake)
+            yield Insert(_insert(table, row, catalog, names, now, repetition), mistake)
         except (TypeError, ValueError, psycopg.Error) as error:
             mistakes.append(mistake(f"this row cannot be written as SQL: {error}"))
 
 
-def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _mistakes(table: str, row: Row, catalog: Catalog, names: OwnerNames) -> Iterator[tuple[str, str]]:
     columns = catalog.columns[table]
     for column, value in row.items():
         kind = columns.get(column)
@@ -136,8 +150,8 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
             yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
         elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
             yield column, f"{value!r} is not a time; write for example `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
-        elif column == OWNER_COLUMN and value is not None and str(value) not in slugs and not _is_uuid(value):
-            yield column, f"there is no {OWNER} {value!r}{nearest(str(value), list(slugs))}"
+        elif column == names.column and value is not None and str(value) not in names.ids and not _is_uuid(value):
+            yield column, f"there is no {names.word} {value!r}{nearest(str(value), list(names.ids))}"
         elif kind == "integer" and (isinstance(value, bool) or not isinstance(value, int | None)):
             yield column, f"{column} is a whole number, not {value!r}"
         elif kind == "boolean" and not isinstance(value, bool | None):
@@ -147,12 +161,12 @@ def _mistakes(table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str]) 
 
 
 def _insert(
-    table: str, row: Row, catalog: Catalog, slugs: Mapping[str, str], now: sql.Composable, repetition: int = 0
+    table: str, row: Row, catalog: Catalog, names: OwnerNames, now: sql.Composable, repetition: int = 0
 ) -> bytes:
     columns, name = catalog.columns[table], catalog.by_title[table].identifier
-    if slugs and OWNER_COLUMN in columns and OWNER_COLUMN not in row:
-        row = {**row, OWNER_COLUMN: next(iter(slugs))}
-    values = {column: _value(column, columns[column], value, slugs, now, repetition) for column, value in row.items()}
+    if names.ids and names.column in columns and names.column not in row:
+        row = {**row, names.column: next(iter(names.ids))}
+    values = {column: _value(column, columns[column], value, names, now, repetition) for column, value in row.items()}
     if not values:
         return sql.SQL("insert into {} default values").format(name).as_bytes()
     values |= _times_of_old_rows(row, values, columns, catalog.defaults.get(table, ()), now)
@@ -192,14 +206,14 @@ def _times_of_old_rows(
 
 
 def _value(
-    column: str, kind: str, value: Any, slugs: Mapping[str, str], now: sql.Composable, repetition: int
+    column: str, kind: str, value: Any, names: OwnerNames, now: sql.Composable, repetition: int
 ) -> sql.Composable:
     if kind in _TIME_TYPES and isinstance(value, str) and (time := _TIME.match(value)):
         amount, sign = (time["ahead"], sql.SQL("+")) if time["ahead"] else (time["amounts"] or "0 hours", sql.SQL("-"))
         back = sql.Literal(f"{repetition} minutes")
         return sql.SQL("{} {} {}::interval - {}::interval").format(now, sign, sql.Literal(amount), back)
-    if column == OWNER_COLUMN:
-        value = slugs.get(str(value), value)
+    if column == names.column:
+        value = names.ids.get(str(value), value)
     elif isinstance(value, dict | list):
         value = json.dumps(value, default=str)
     elif repetition and isinstance(value, int) and (column == "id" or column.endswith("_id")):
@@ -225,7 +239,13 @@ def _is_uuid(value: Any) -> bool:
     return True
 
 
-def tables(file: ScenarioFile, catalog: Catalog) -> Sequence[str]:
-    """Returns the tables that checks look at: those they name, those with given rows, those of units."""
-    named = {table for check in file.scenario.checks for table in check.tables}
-    return [table for table in catalog.columns if table in COMPARED_TABLES | named or table in file.scenario.given.rows]
+def tables(file: ScenarioFile, seed: Seed, catalog: Catalog, application: Application) -> Sequence[str]:
+    """Returns the tables that checks look at: those they name, those with given rows, those of the work, and
+    those of the seed to which these refer.
+    """
+    looked_at = {table for check in file.scenario.checks for table in check.tables}
+    looked_at |= {*file.scenario.given.rows, *(work.table for work in application.works)}
+    referred = {other for table in looked_at for other, _ in catalog.references.get(table, {}).values()}
+    if application.owners is not None:
+        referred -= {application.owners.table}
+    return [table for table in catalog.columns if table in looked_at | (referred & seed.rows.keys())]

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from cronproof.checks.check import as_list
-from cronproof.domain.crons import CronName
-from cronproof.domain.instance import MAX_INSTANCES, NAMES, Instance
+from cronproof.domain.instance import MAX_INSTANCES, NAMES, CronName, Instance
 from cronproof.explore.inside import Choice
 from cronproof.explore.named_orders import OrderName
 from cronproof.gate.fault import FAULT_NAMES, FaultName, Faults

@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from cronproof.gate.gate import AbandonedError
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -24,7 +26,10 @@ class Response:
 
 
 async def request(app: ASGIApp, method: str, path: str, headers: Headers) -> Response:
-    """Sends a request without a body, and returns the whole response. Header names are in lower case."""
+    """Sends a request without a body, and returns the whole response. Header names are in lower case.
+
+    An error that leaves the application is a status 500, as from a server.
+    """
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -59,5 +64,10 @@ async def request(app: ASGIApp, method: str, path: str, headers: Headers) -> Res
             if not message.get("more_body", False):
                 complete.set()
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except AbandonedError:
+        raise
+    except Exception as error:  # noqa: BLE001  (a server would answer, too)
+        return Response(500, [], f"{type(error).__name__}: {error}".encode())
     return Response(status, of_response, body)

@@ -19,13 +19,13 @@ from starlette.types import ASGIApp
 import cronproof
 from cronproof.errors import EnvironmentFailed
 from cronproof.targets.config import TargetConfig
-from cronproof.targets.in_process import SHARED_VALUES, Application, Clock
+from cronproof.targets.in_process import SHARED_VALUES, Clock, Factory
 
 PACKAGE = Path(cronproof.__file__).parent
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
-def find_application(config: TargetConfig) -> Application:
+def find_factory(config: TargetConfig) -> Factory:
     """Returns what makes the application of an instance of a target with `asgi`.
 
     The module is imported anew for each instance, with every other module below `cwd`, in the instance's environment.

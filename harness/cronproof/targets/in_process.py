@@ -31,7 +31,7 @@ from cronproof.targets.secrets import API_KEY, CRON_SECRET
 from cronproof.targets.target import IsIdle
 
 Clock = Callable[[], datetime]
-Application = Callable[[Mapping[str, str], Clock], ASGIApp]
+Factory = Callable[[Mapping[str, str], Clock], ASGIApp]
 """Makes the application of an instance, given the values of the placeholders and its clock."""
 APPS = "http://apps.cronproof.invalid"
 PATH = "/api/cron/{cron}"
@@ -52,11 +52,9 @@ class InProcess:
     restarts = False
     is_shared = False
 
-    def __init__(
-        self, name: str, application: Application, database: Database, services: Services, path: str = PATH
-    ) -> None:
+    def __init__(self, name: str, factory: Factory, database: Database, services: Services, path: str = PATH) -> None:
         self.name = name
-        self._application = application
+        self._factory = factory
         self._path = path
         self._database = database
         self._running = contextlib.AsyncExitStack()
@@ -172,7 +170,7 @@ class InProcess:
             **SHARED_VALUES,
             **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY),
         }
-        app = self._application(values, lambda: self._time or datetime.now(UTC))
+        app = self._factory(values, lambda: self._time or datetime.now(UTC))
         try:
             return (await self._running.enter_async_context(LifespanManager(app, START_SECONDS, START_SECONDS))).app
         except LifespanNotSupported:

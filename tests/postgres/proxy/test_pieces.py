@@ -101,7 +101,7 @@ STATEMENTS = [
     "update units set n = 22 where id = 1",
     (
         "select locktype, mode, relation::regclass from pg_locks where pid = pg_backend_pid() and locktype in ('relation', 'advisory')"
-        " and relation::regclass::text not like 'pg_%' order by 1, 2, 3::text"
+        " and relation::regclass::text not like 'pg_%' order by 1, 2, relation::regclass::text"
     ),
     "insert into units (n) values ('x')",
     "select 1",

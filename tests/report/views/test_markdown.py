@@ -9,6 +9,7 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.report.views import markdown
 from cronproof.scenario.scenario import Scenario
 from tests.support.documents import RESULT, SCENARIO, documented
+from tests.support.evidence import JOBS, after, run
 
 
 def test_markdown_names_what_did_not_pass_and_what_was_verified() -> None:
@@ -44,9 +45,8 @@ def test_markdown_says_of_each_function_what_was_said_of_it() -> None:
 
 def test_markdown_takes_a_retry_without_a_call_or_with_a_job_that_is_gone() -> None:
     scenario = SCENARIO.model_copy(update={"test": "retry"})
-    job = {"id": 32, "phone_number": "+12125550132", "followup_sent_at": None}
     runs = [
-        Evidence(order="1", instances=[Instance("A", "post-job-followup")], before={"jobs": [job]}, after={"jobs": []})
+        run(order="1", instances=[Instance("A", "post-job-followup")], before=after(JOBS[0]), after=after(), sent=[])
     ]
 
     report = markdown.render(

@@ -180,6 +180,8 @@ class Observer:
     """The tables where a statement that names its rows touches no others."""
     functions: Functions
     """The functions that statements may call."""
+    find_claim: Callable[[str], str | None] = lambda _: None
+    """Returns the word by which a statement works on units of work."""
 
     def kind_of(self, sql: str) -> Kind:
         """Classifies a statement. What is heard, or has functions that touch what no lock shows, is of the kind `other`."""

@@ -185,7 +185,8 @@ class ProxySession:
             if executes:
                 sql = SEPARATOR.join([execution.sql for execution in executes])
                 self.content = b"".join(content)
-                point = Point("statement", sql)
+                claims = None if self.route.observer is None else self.route.observer.find_claim(sql)
+                point = Point("statement", sql, claims)
                 release = await self.route.gate.arrive(self.route.instance, point, self)
                 self.owner = release.instance
                 self._note_sent(executes)

@@ -12,8 +12,7 @@ from typing import Literal, Never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cronproof.domain.crons import CronName
-from cronproof.domain.instance import Instance
+from cronproof.domain.instance import CronName, Instance
 from cronproof.domain.work import UnitId
 from cronproof.engine.results import Exploration
 from cronproof.engine.timeline import Timeline
@@ -131,6 +130,7 @@ class ScenarioEntry(_Entry):
     verdict: Verdict
     reason: str | None = None
     instances: Sequence[Instance] = Field(description="The instances that were called.")
+    unit: str = Field("unit", description="The word for a unit of the work that they do.")
     pair: tuple[CronName, CronName] | None = None
     checks: Sequence[CheckEntry]
     exploration: Exploration

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from cronproof.checks.rpc_guarded import RpcGuarded
 from cronproof.checks.rpc_present import RpcPresent
-from cronproof.domain.work import Unit, in_order, is_claim_column
+from cronproof.domain.work import Unit, Work, in_order
 from cronproof.engine.results import ScenarioResult
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Verdict, worst
@@ -89,6 +89,7 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
         verdict=result.verdict,
         reason=result.reason,
         instances=[] if scenario.when is None else scenario.when.instance_list,
+        unit=result.evidence[0].word if result.evidence else "unit",
         pair=file.pair,
         checks=[
             CheckEntry(
@@ -133,7 +134,8 @@ def _execution(evidence: Evidence, result: ScenarioResult) -> ExecutionEntry:
         i.name: in_order({write.unit for write in evidence.claim_writes if write.instance == i.name and write.is_set})
         for i in evidence.instances
     }
-    units = evidence.units.values() if result.file.scenario.test == "retry" else ()
+    is_retry = result.file.scenario.test == "retry"
+    units = [(work, unit) for work in evidence.works for unit in evidence.units[work.name].values()] if is_retry else []
     return ExecutionEntry(
         order=evidence.order,
         explored=evidence.is_explored,
@@ -148,17 +150,15 @@ def _execution(evidence: Evidence, result: ScenarioResult) -> ExecutionEntry:
         claims=[ClaimEntry(instance=name, units=claimed) for name, claimed in claims.items()],
         accepted=len([sent for sent in evidence.accepted if not sent.recovering]),
         waits=[WaitEntry(instance=wait.instance, blockers=wait.blockers) for wait in evidence.waits],
-        units=[_unit(unit, evidence) for unit in units],
+        units=[_unit(work, unit, evidence) for work, unit in units],
         steps=[str(step) for step in evidence.steps] if evidence.order in failed and not evidence.is_explored else [],
     )
 
 
-def _unit(unit: Unit, evidence: Evidence) -> UnitEntry:
-    row = next((row for row in evidence.unit_rows() if row["id"] == unit.id), None)
-    claim: Literal["set", "empty", "deleted"] = "deleted"
-    if row is not None:
-        claim = "set" if any(row[column] for column in row if is_claim_column(column)) else "empty"
-    tried = [sent for sent in evidence.sent if sent.message.to == unit.recipient]
+def _unit(work: Work, unit: Unit, evidence: Evidence) -> UnitEntry:
+    state = evidence.state_of(work, unit.id)
+    claim: Literal["set", "empty", "deleted"] = "deleted" if state is None else "set" if state.claimed else "empty"
+    tried = [sent for sent in evidence.sent if unit.id in evidence.units_for(work, sent)]
     return UnitEntry(
         unit=unit.id,
         answers=[sent.message.status for sent in tried if not sent.recovering],

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cronproof.domain.work import UNIT
 from cronproof.engine.timeline import Timeline
 from cronproof.evidence.finding import Verdict, worst
 from cronproof.evidence.message_outcome import MessageOutcome
@@ -234,7 +233,7 @@ def _race(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
         order = f"one of the schedules, {execution.order}" if execution.explored else execution.order
         claims: list[Cell] = []
         for claim in execution.claims:
-            claimed = f" ({UNIT} {', '.join(map(str, claim.units))})" if claim.units else ""
+            claimed = f" ({scenario.unit} {', '.join(map(str, claim.units))})" if claim.units else ""
             claims.append(("; " if claims else "", f"{claim.instance}: ", Strong(str(len(claim.units))), claimed))
         waits = ", ".join(f"{wait.instance} for {' and '.join(wait.blockers)}" for wait in execution.waits)
         rows.append((scenario.id, order, tuple(claims), execution.accepted, waits or "none"))
@@ -255,15 +254,17 @@ def explorations(scenarios: Sequence[ScenarioEntry]) -> Table:
 
 
 def _retry(scenarios: Sequence[ScenarioEntry]) -> Iterator[Table]:
-    claims: dict[str, Cell] = {"set": "set", "empty": Strong("NULL"), "deleted": "deleted"}
+    claims: dict[str, Cell] = {"set": "claimed", "empty": Strong("free"), "deleted": "deleted"}
     rows: list[Sequence[Cell]] = []
     for scenario, execution in _executions(scenarios):
         for unit in execution.units:
             answers, later = (
                 ", ".join(map(str, statuses)) or "not tried" for statuses in (unit.answers, unit.answers_later)
             )
-            rows.append((scenario.instances[0].cron, f"{UNIT} {unit.unit}", answers, claims[unit.claim], later))
-    yield Table(("Cron", UNIT.capitalize(), "The service answered", "Claim afterwards", "Recovery"), rows)
+            rows.append(
+                (scenario.instances[0].cron, f"{scenario.unit} {unit.unit}", answers, claims[unit.claim], later)
+            )
+    yield Table(("Cron", "Unit of work", "The service answered", "Claim afterwards", "Recovery"), rows)
 
 
 def fault_tables(message_outcomes: Sequence[MessageOutcome]) -> Iterator[Table]:
