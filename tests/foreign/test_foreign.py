@@ -1,0 +1,70 @@
+"""Workers on tables of their own, in a folder that is not this repository: right ones pass, wrong ones fail."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Cronproof
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.postgres
+
+APPS = ROOT / "tests" / "foreign" / "apps"
+WRONG = {
+    "outbox": "FAIL  no-duplicate   email 2: ********0132 got 2 messages",
+    "tasks": "FAIL  no-duplicate   task 6f1c2f5e-0000-4000-8000-000000000001: ********0132 got 2 messages",
+    "queue": "FAIL  no-duplicate   notice",
+    "digests": "FAIL  exclusive      account 1 was claimed by A and by B (digest)",
+    "pack": 'FAIL  holds          not what is packed is gone from the stock: {"sku": "lamp", "stock": 0}',
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "pack" else []) for name in WRONG]
+)
+def test_a_right_worker_passes(name: str, cronproof: Cronproof, tmp_path: Path) -> None:
+    done = cronproof("verify", f"scenarios/races/{name}.yaml", "--out", str(tmp_path), folder=APPS)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all there are, up to the order of independent steps" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "finding"), WRONG.items())
+def test_a_wrong_worker_fails(name: str, finding: str, cronproof: Cronproof, tmp_path: Path) -> None:
+    arguments = ["verify", f"scenarios/races/{name}.yaml", "--target", "wrong", "--out", str(tmp_path)]
+    done = cronproof(*arguments, folder=APPS)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert finding in done.stdout
+
+
+@pytest.mark.slow
+def test_the_package_alone_verifies_in_another_folder(tmp_path: Path) -> None:
+    """The wheel holds cronproof and nothing else of this repository."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert {name.partition("/")[0] for name in archive.namelist() if ".dist-info" not in name} == {"cronproof"}
+        archive.extractall(tmp_path / "installed")
+    environment = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": "/usr/bin:/bin"}
+    where = [sys.executable, "-c", "import cronproof; print(cronproof.__file__)"]
+    found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith(str(tmp_path / "installed"))
+
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "cronproof",
+        "verify",
+        "scenarios/races/digests.yaml",
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=APPS, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
