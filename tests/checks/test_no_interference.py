@@ -11,7 +11,6 @@ from cronproof.checks.max_attempts import MaxAttempts
 from cronproof.checks.no_interference import NoInterference
 from cronproof.domain.instance import Instance
 from cronproof.domain.message import Message, SentMessage
-from cronproof.domain.service_names import ServiceName
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding
 from tests.support.evidence import APPLICATION
@@ -27,7 +26,7 @@ KNOWN_LIMIT = NoInterference.model_validate({"known": [KNOWN]})
 ELSEWHERE = NoInterference.model_validate({"known": [KNOWN | {"targets": ["hardened"]}]})
 
 
-def sent(instance: str, cron: str, to: str, text: str = "Hi", service: ServiceName = "openphone") -> SentMessage:
+def sent(instance: str, cron: str, to: str, text: str = "Hi", service: str = "openphone") -> SentMessage:
     return SentMessage(cron, Message(to, text, 202, "1", service=service, instance=instance))
 
 

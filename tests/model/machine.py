@@ -20,8 +20,7 @@ from cronproof.gate.fault import FaultName, Faults, channel_of, is_fault
 from cronproof.gate.trace import Trace
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
-from cronproof.services.exchange import CallClock
-from cronproof.services.openphone import Scripted
+from cronproof.services.exchange import CallClock, Scripted
 from fixtures import hardened
 from fixtures.crons import app
 from tests.support import reference

@@ -17,22 +17,37 @@ def test_refuses_and_notes_every_other_host() -> None:
     async def call() -> None:
         in_process.caller.set("B")
         async with httpx.AsyncClient() as client:
-            await client.post("https://api.openphone.com/v1/messages", json={})
+            await client.post("https://api.example.com/v1/messages", json={})
 
     with respx.mock(assert_all_called=False) as router:
         in_process.install(router, services)
         in_process.refuse_the_rest(router, services)
-        with pytest.raises(httpx.ConnectError, match="api.openphone.com cannot be reached from here"):
+        with pytest.raises(httpx.ConnectError, match="api.example.com cannot be reached from here"):
             asyncio.run(call())
 
-    assert services.blocked_calls == [BlockedCall("B", "https://api.openphone.com/v1/messages")]
+    assert services.blocked_calls == [BlockedCall("B", "https://api.example.com/v1/messages")]
 
 
 def test_refuses_synchronous_calls_too() -> None:
     services = Services(frozenset())
 
-    with respx.mock(assert_all_called=False) as router:
-        in_process.install(router, services)
-        in_process.refuse_the_rest(router, services)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get("https://api.quo.com/v1/messages")
+    with in_process.Router(services), pytest.raises(httpx.ConnectError, match="by a client that is not asynchronous"):
+        httpx.get("https://api.quo.com/v1/messages")
+
+    assert services.blocked_calls == [BlockedCall("", "https://api.quo.com/v1/messages")]
+
+
+def test_a_real_host_of_a_service_is_led_to_it() -> None:
+    services = Services(frozenset({"key"}))
+
+    async def call() -> httpx.Response:
+        in_process.caller.set("B")
+        async with httpx.AsyncClient() as client:
+            body = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
+            return await client.post(
+                "https://api.openphone.com/v1/messages", json=body, headers={"Authorization": "key"}
+            )
+
+    with in_process.Router(services):
+        assert asyncio.run(call()).status_code == 202
+    assert [(message.instance, message.to) for message in services.messages] == [("B", "+12125550132")]

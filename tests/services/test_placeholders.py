@@ -9,7 +9,7 @@ from cronproof.services.placeholders import USUAL_VARIABLES, ServicePlaceholder,
 
 
 def test_every_placeholder_has_a_value_and_usual_variables() -> None:
-    filled = fill_in(lambda service: f"http://{service}", "key")
+    filled = fill_in(lambda service: f"http://{service}", "key", [])
 
     assert filled["openphone_url"] == "http://openphone"
     assert filled["openphone_api_key"] == "key"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import respx
 
-from cronproof.domain.service_names import REFUSALS, ErrorName, ServiceName
+from cronproof.domain.service_names import REFUSALS, ErrorName
 from cronproof.gate.fault import FaultName
 from cronproof.gate.gate import Channel, OpenGate, Release
 from cronproof.gate.point import Point
@@ -25,7 +25,7 @@ from cronproof.standins.endpoints import InstanceEndpoints
 from tests.support.rest import NO_DATABASE
 from tests.support.waiting import DEADLINE_SECONDS, wait_for
 
-Address = Callable[[str, ServiceName], str]
+Address = Callable[[str, str], str]
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +85,7 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
             return Release(instance)
 
     services = Services(frozenset({"key"}), gate=Gate())
-    name: ServiceName = "openphone"
+    name: str = "openphone"
 
     async def main() -> None:
         async with reachable(transport, services, tmp_path) as (client, address):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cronproof.services.hosts import HOSTS
 from cronproof.standins.hosts import stand_in
 
 
@@ -21,4 +22,4 @@ from cronproof.standins.hosts import stand_in
     ],
 )
 def test_only_the_hosts_of_services_have_one(host: str, service: str | None) -> None:
-    assert stand_in(host) == service
+    assert stand_in(host, HOSTS) == service

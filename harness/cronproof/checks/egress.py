@@ -18,5 +18,9 @@ class Egress(StrictModel, Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Fails if a call was blocked, and names the host of the first one."""
         for call in evidence.blocked_calls:
-            return failed(f"{call.instance or 'an instance'} called {urlsplit(call.url).netloc}; the call was refused")
+            host = urlsplit(call.url).netloc
+            return failed(
+                f"{call.instance or 'an instance'} called {host}; the call was refused. "
+                f'To answer it, declare it: [services.NAME] hosts = ["{host}"]'
+            )
         return passed("database and services only")

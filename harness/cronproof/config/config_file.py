@@ -16,7 +16,7 @@ from cronproof.targets.config import TargetConfig
 
 DEFAULT_FILE = Path("cronproof.toml")
 
-_TABLE = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
+_TABLE = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""^(\s*)("[^"]*"|'[^']*'|[\w-]+)\s*=""")
 
 
@@ -46,10 +46,13 @@ class ConfigFile:
             raise InvalidConfig([_mistake(file, text, error) for error in invalid.errors()]) from None
         except (RecursionError, ValueError) as error:  # nested too deep, or a number of too many digits
             raise InvalidConfig([Mistake(file, 1, 1, f"not TOML: {error}")]) from None
+        if mistakes := [self.mistake(path, message) for path, message in config.find_contradictions()]:
+            raise InvalidConfig(mistakes)
         self.targets: Mapping[str, TargetConfig] = config.targets
         of_work = [cron for work in config.work.values() for cron in work.crons]
         self.crons: Mapping[str, CronConfig] = {**dict.fromkeys(of_work, CronConfig()), **config.crons}
         self.application = config.application
+        self.services = config.declarations
         self.prove: ProveConfig | None = config.prove
 
     def mistake(self, path: Sequence[str], message: str) -> Mistake:
@@ -127,7 +130,8 @@ def _mistake(file: Path, text: str, error: ErrorDetails) -> Mistake:
         case "extra_forbidden":
             message = f"unknown word {path[-1]!r}{nearest(path[-1], _words_at(path[:-1]))}"
         case "missing":
-            message = f"{path[-1]!r} is missing; a target begins with `[targets.NAME]`"
+            hint = "; a target begins with `[targets.NAME]`" if path == ["targets"] else ""
+            message = f"{path[-1]!r} is missing{hint}"
         case "value_error":
             message = str(error["ctx"]["error"])
         case _:
@@ -150,10 +154,18 @@ def _words_at(path: Sequence[str]) -> list[str]:
 
 def _place(text: str, path: Sequence[str]) -> tuple[int, int]:
     """Finds the line and column, from 1, of a key or of the deepest table above it."""
-    place, deepest, table = (1, 1), 0, list[str]()
+    place, deepest, table, last = (1, 1), 0, list[str](), dict[tuple[str, ...], int]()
     for number, line in enumerate(text.splitlines(), 1):
         if header := _TABLE.match(line):
-            table = [part.strip(string.whitespace + "\"'") for part in header[1].split(".")]
+            table = []
+            *parents, name = [part.strip(string.whitespace + "\"'") for part in header[2].split(".")]
+            for part in parents:  # of an array of tables, the last one is meant
+                table.append(part)
+                table += [str(last[tuple(table)])] if tuple(table) in last else []
+            table.append(name)
+            if header[1] == "[[":
+                last[tuple(table)] = last.get(tuple(table), -1) + 1
+                table.append(str(last[tuple(table)]))
             here, column = table, line.index("[") + 1
         elif key := _KEY.match(line):
             here, column = [*table, key[2].strip("\"'")], len(key[1]) + 1

@@ -2,8 +2,8 @@
 
 from typing import Literal, get_args
 
-ServiceName = Literal["openphone", "telegram", "ghl"]
-SERVICE_NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
+SERVICE_NAMES = ("openphone", "telegram", "ghl")
+"""The bundled services."""
 
 ErrorName = Literal[
     "invalid-request",

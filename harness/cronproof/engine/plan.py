@@ -8,6 +8,7 @@ from typing import Any, Self
 from cronproof.config.config import CronConfig
 from cronproof.config.config_file import find_config
 from cronproof.domain.application import Application
+from cronproof.services.declared import Declaration
 from cronproof.targets.config import TargetConfig
 from cronproof.targets.in_process import Factory
 
@@ -26,6 +27,8 @@ class Plan:
     """The file with the rows that every scenario has."""
     application: Application = field(default_factory=Application)
     """What the configuration declares about the application."""
+    services: Sequence[Declaration] = ()
+    """The services that the configuration declares."""
     crons: Mapping[str, CronConfig] = field(default_factory=dict)
     """The crons that the configuration names."""
     logs: Path = Path("reports/logs")
@@ -70,6 +73,7 @@ class Plan:
             migrations=migrations or replaceable,
             seed_rows=target_config.seed,
             application=file.application,
+            services=file.services,
             crons=file.crons,
             config=file.file,
             **others,

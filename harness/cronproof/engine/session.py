@@ -57,7 +57,7 @@ async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session
     async with lifecycle.create_database(postgres, password=password) as database:
         await database.migrate([*plan.schema, *plan.migrations])
         application = await _declare(plan, database)
-        services = Services(frozenset())
+        services = Services(frozenset(), declared=plan.services)
         async with _target(plan, database, services) as target, contextlib.AsyncExitStack() as proxies:
             yield Session(plan, database, services, target, application, _Connections(database), proxies)
 
@@ -140,6 +140,7 @@ class Session:
             for file in files
             for mistake in (
                 *self._unknown_crons(file),
+                *self._unknown_services(file),
                 *(
                     file.source.mistake(path, said)
                     for path, said in find_work_mistakes(file.scenario, self.application)
@@ -170,6 +171,14 @@ class Session:
         for number, cron in enumerate(file.scenario.when.call if file.scenario.when and known else ()):
             if cron not in known:
                 yield file.source.mistake(["when", "call", number], f"{cron!r} is not known{nearest(cron, known)}")
+
+    def _unknown_services(self, file: ScenarioFile) -> Iterator[Mistake]:
+        """Yields the services that a scenario has behave in some way, and that are not declared."""
+        known = [service.name for service in self.plan.services]
+        for name in file.scenario.given.services:
+            if name not in known:
+                message = f"there is no declared service {name!r}{nearest(name, known)}"
+                yield file.source.mistake(["given", "services", name], message)
 
     async def _mistakes(self, file: ScenarioFile) -> list[Mistake]:
         try:

@@ -10,10 +10,10 @@ from cronproof.strict_model import StrictModel
 
 
 class Refusal(StrictModel):
-    """OpenPhone refuses messages with one of its documented errors."""
+    """A service refuses messages with one of its errors."""
 
     error: Annotated[ErrorName, Field(description="Which error.")]
-    to: Annotated[str | None, Field(description="Only messages to this number; to any number when left out.")] = None
+    to: Annotated[str | None, Field(description="Only messages to this recipient; to any when left out.")] = None
     times: Annotated[int | None, Field(ge=1, description="How many times; always when left out.")] = None
 
 
@@ -26,12 +26,21 @@ class OpenPhoneGiven(StrictModel):
     ] = "flat"
 
 
+class ServiceGiven(StrictModel):
+    """How a declared service behaves during the execution. In the recovery it refuses only what is invalid."""
+
+    refuses: Annotated[list[Refusal], Field(description="The first that matches a message answers it.")] = []
+
+
 class ServicesGiven(StrictModel):
     """How each service behaves."""
 
+    services: Annotated[
+        dict[str, ServiceGiven], Field(description="How the services behave that the configuration declares, by name.")
+    ] = {}
     openphone: Annotated[OpenPhoneGiven, Field(description="How the SMS API behaves.")] = OpenPhoneGiven()
 
     @property
     def refusals(self) -> list[Refusal]:
         """The refusals, in the order of the file."""
-        return self.openphone.refuses
+        return [*self.openphone.refuses, *(one for given in self.services.values() for one in given.refuses)]

@@ -1,8 +1,6 @@
-"""The hosts of the services."""
+"""The hosts of the bundled services."""
 
-from cronproof.domain.service_names import ServiceName
-
-HOSTS: dict[str, ServiceName] = {
+HOSTS: dict[str, str] = {
     "api.openphone.com": "openphone",
     "api.quo.com": "openphone",
     "api.telegram.org": "telegram",

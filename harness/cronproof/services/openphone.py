@@ -13,7 +13,7 @@ from typing import Any
 
 from cronproof.domain.message import Attempt
 from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, not_found
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Scripted, not_found
 from cronproof.services.openphone_errors import ERRORS, Envelope, error_response
 
 REQUESTS_PER_SECOND = 10
@@ -29,15 +29,6 @@ _NON_SPACE = re.compile(r"\S")
 _MAX_CONTENT_CHARACTERS = 1600
 _MAX_RECIPIENTS = 10
 _MAX_RESULTS = range(1, 101)
-
-
-@dataclass(frozen=True)
-class Scripted:
-    """An error in place of the usual answer, to messages for `to` (None: any), `times` times."""
-
-    error: ErrorName
-    to: str | None = None
-    times: int | None = None
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """The placeholders for services in a configuration, and the variables that usually hold them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
-
-from cronproof.domain.service_names import ServiceName
 
 ServicePlaceholder = Literal["openphone_url", "openphone_api_key", "telegram_url", "ghl_url"]
 
@@ -19,9 +17,10 @@ TITLES = "OpenPhone, Telegram and GoHighLevel"
 EXAMPLE_HOST = "api.openphone.com"
 
 
-def fill_in(address: Callable[[ServiceName], str], api_key: str) -> dict[str, str]:
-    """Returns the values of the placeholders, given each service's address."""
+def fill_in(address: Callable[[str], str], api_key: str, names: Iterable[str]) -> dict[str, str]:
+    """Returns the values of the placeholders, given each service's address, for services of these names."""
     return {
+        **{f"services.{name}.url": address(name) for name in names},
         "openphone_url": address("openphone"),
         "openphone_api_key": api_key,
         "telegram_url": address("telegram"),

@@ -1,21 +1,23 @@
 """Dispatches calls to the three mocked services, with scheduling points and a log of messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
 from cronproof.domain.message import Attempt, BlockedCall, Message
-from cronproof.domain.service_names import REFUSALS, ErrorName, ServiceName
+from cronproof.domain.service_names import REFUSALS, ErrorName
 from cronproof.gate import fault as faulty
 from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import Footprint
 from cronproof.gate.gate import Gate, OpenGate, Release
 from cronproof.gate.point import Point
-from cronproof.services.exchange import CallClock, Log, NoAnswer, Request, Response
+from cronproof.services.declared import Declaration, Declared
+from cronproof.services.exchange import CallClock, Log, NoAnswer, Request, Response, Scripted
 from cronproof.services.ghl import GoHighLevel
 from cronproof.services.given import ServicesGiven
-from cronproof.services.openphone import OpenPhone, Scripted
+from cronproof.services.hosts import HOSTS
+from cronproof.services.openphone import OpenPhone
 from cronproof.services.openphone_errors import BAD_GATEWAY
 from cronproof.services.telegram import Telegram
 
@@ -52,6 +54,8 @@ class Services:
     api_keys: frozenset[str]
     credentials: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The ids of the owners of each key, number and bot."""
+    declared: Sequence[Declaration] = ()
+    """The services that the configuration declares."""
     gate: Gate = field(default_factory=OpenGate)
     messages: list[Message] = field(default_factory=list)
     blocked_calls: list[BlockedCall] = field(default_factory=list)
@@ -66,21 +70,53 @@ class Services:
         self.openphone = OpenPhone(self.api_keys, scripted=refuses, envelope=openphone.envelope)
         self.telegram = Telegram()
         self.ghl = GoHighLevel()
+        of_declared = (given or ServicesGiven()).services
+        self._declared = {
+            one.name: Declared(
+                one,
+                [
+                    Scripted(refusal.error, refusal.to, refusal.times)
+                    for refusal in (of_declared[one.name].refuses if one.name in of_declared else ())
+                ],
+            )
+            for one in self.declared
+        }
+        # In the order of `ServicesGiven.refusals`.
+        self._refusing: list[OpenPhone | Declared] = [
+            self.openphone,
+            *(self._declared[name] for name in of_declared if name in self._declared),
+        ]
+        self._counts = [len(refusing.scripted) for refusing in self._refusing]
         self.messages, self.blocked_calls = [], []
 
     def recover(self) -> None:
         """Stops refusing valid messages, and lets rate limits expire. What was sent stays sent."""
-        self.openphone.scripted = ()
+        for refusing in self._refusing:
+            refusing.scripted = ()
         self._let_pass(LONG_ENOUGH)
 
     @property
     def met_refusals(self) -> frozenset[int]:
         """The positions of the given refusals with which a service has answered."""
-        return self.openphone.met_refusals
+        met, before = set[int](), 0
+        for refusing, count in zip(self._refusing, self._counts, strict=True):
+            met |= {before + position for position in refusing.met_refusals}
+            before += count
+        return frozenset(met)
 
     @property
-    def _apis(self) -> Mapping[ServiceName, Api]:
-        return {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl}
+    def names(self) -> list[str]:
+        """The names of all services."""
+        return list(self._apis)
+
+    @property
+    def hosts(self) -> Mapping[str, str]:
+        """The service at each host."""
+        return HOSTS | {host: one.name for one in self.declared for host in one.hosts}
+
+    @property
+    def _apis(self) -> Mapping[str, Api]:
+        return {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl, **self._declared}
 
     def _let_pass(self, time: timedelta) -> None:
         for api in self._apis.values():
@@ -91,9 +127,7 @@ class Services:
         self.openphone.shift_time(time)
         self._let_pass(time)
 
-    async def exchange(
-        self, instance: str, service: ServiceName, request: Request, *, cron: str | None = None
-    ) -> Response:
+    async def exchange(self, instance: str, service: str, request: Request, *, cron: str | None = None) -> Response:
         """Answers a call. The caller can be held before the service acts and before the answer.
 
         Raises:
@@ -115,9 +149,7 @@ class Services:
         known = [self.credentials[one] for one in tried.credentials if one is not None and one in self.credentials]
         return frozenset.intersection(*known) if known else None
 
-    def _handle(
-        self, release: Release, service: ServiceName, request: Request, cron: str | None
-    ) -> Response | NoAnswer:
+    def _handle(self, release: Release, service: str, request: Request, cron: str | None) -> Response | NoAnswer:
         def log(tried: Attempt) -> None:
             message = Message(
                 **vars(tried) | {"credentials": ()},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 
-from cronproof.standins.hosts import CERTIFIED
+from cronproof.services.hosts import HOSTS
+from cronproof.standins.hosts import find_certified
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,14 @@ class Authority:
     """The certificate for all hosts with stand-ins, and its key."""
 
     @classmethod
-    def made(cls, folder: Path) -> Authority:
-        """Creates an authority and its certificate in a folder."""
+    def made(cls, folder: Path, hosts: Mapping[str, str] = HOSTS) -> Authority:
+        """Creates an authority and its certificate in a folder. `hosts`: the service at each."""
         authority = trustme.CA(organization_name="cronproof")
         made = cls(folder / "authority.pem", folder / "certificate.pem")
         authority.cert_pem.write_to_path(str(made.bundle))
-        authority.issue_cert(*CERTIFIED, "localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
-            str(made.certificate)
-        )
+        authority.issue_cert(
+            *find_certified(hosts), "localhost", "127.0.0.1"
+        ).private_key_and_cert_chain_pem.write_to_path(str(made.certificate))
         return made
 
     def context(self) -> ssl.SSLContext:

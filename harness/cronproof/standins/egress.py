@@ -8,7 +8,7 @@ import contextlib
 import functools
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -27,6 +27,8 @@ class EgressProxy:
 
     tls_port: int
     refused: Callable[[str], None]
+    hosts: Mapping[str, str]
+    """The service at each host."""
     port: int = 0
     activity: int = 0
     """Increases with everything that arrives, from either side."""
@@ -74,7 +76,7 @@ class EgressProxy:
             return
         host, _, port = target.rpartition(":")
         host = host.strip("[]")
-        if stand_in(host) is None or port != str(HTTPS_PORT):
+        if stand_in(host, self.hosts) is None or port != str(HTTPS_PORT):
             self._refuse(writer, f"https://{host}" if port == str(HTTPS_PORT) else f"tcp://{target}")
             return
         upstream = await asyncio.open_connection("127.0.0.1", self.tls_port)
@@ -93,7 +95,7 @@ class EgressProxy:
     ) -> None:
         """Forwards a request with an absolute URL, which some clients send even for https."""
         host = _host(target)
-        if not target.startswith("https:") or host is None or stand_in(host) is None:
+        if not target.startswith("https:") or host is None or stand_in(host, self.hosts) is None:
             self._refuse(writer, target)
             return
         upstream = await asyncio.open_connection("127.0.0.1", self.tls_port, ssl=_trusting())

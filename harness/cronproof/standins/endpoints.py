@@ -17,15 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from cronproof.cleanup import MARK
 from cronproof.domain.message import BlockedCall
-from cronproof.domain.service_names import SERVICE_NAMES, ServiceName
 from cronproof.gate.gate import SHARED, AbandonedError
 from cronproof.services.exchange import NoAnswer, Request, Response, not_found
-from cronproof.services.hosts import HOSTS
 from cronproof.services.http_server import BREAK, serving
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.egress import EgressProxy
-from cronproof.standins.hosts import SUPABASE, StandIn, stand_in
+from cronproof.standins.hosts import SUPABASE, stand_in
 from cronproof.standins.supabase.rest import Rest, RestRequest
 
 PRELOAD = Path(__file__).with_name("preload.cjs")
@@ -48,7 +46,7 @@ class InstanceEndpoints:
     _exchanged: int = field(default=0, init=False)
 
     def __post_init__(self, proxy_port: int) -> None:
-        self.proxy = EgressProxy(0, self._refused, proxy_port)
+        self.proxy = EgressProxy(0, self._refused, self.services.hosts, proxy_port)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -68,7 +66,7 @@ class InstanceEndpoints:
                 finally:
                     await self.rest.close()
 
-    def url(self, service: ServiceName | None = None) -> str:
+    def url(self, service: str | None = None) -> str:
         """Returns the plain HTTP URL of a service, or of Supabase."""
         return url(self.http_port, service)
 
@@ -88,7 +86,7 @@ class InstanceEndpoints:
             "NEXT_TELEMETRY_DISABLED": "1",  # https://nextjs.org/telemetry: it would be refused, and fail egress
         }
         interception = {
-            "hosts": list(HOSTS),
+            "hosts": list(self.services.hosts),
             "domain": SUPABASE,
             "tlsPort": self.tls_port,
             "proxyPort": self.proxy.port,
@@ -106,7 +104,7 @@ class InstanceEndpoints:
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, rest = scope["path"].removeprefix("/").partition("/")
-        service = next((service for service in SERVICE_NAMES if service == name), None)
+        service = name if name in self.services.names else None
         if service is None:
             await self._answer("supabase", scope["path"], scope, receive, send)
         else:
@@ -114,9 +112,9 @@ class InstanceEndpoints:
 
     async def _intercepted(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope.get("headers", []) if name == b"host"), b"").decode("latin-1")
-        await self._answer(stand_in(host.partition(":")[0]), scope["path"], scope, receive, send)
+        await self._answer(stand_in(host.partition(":")[0], self.services.hosts), scope["path"], scope, receive, send)
 
-    async def _answer(self, service: StandIn | None, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, service: str | None, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # a WebSocket: closing before accepting is a 403
             await send({"type": "websocket.close"})
             return
@@ -156,13 +154,13 @@ class InstanceEndpoints:
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         await send({"type": "http.response.body", "body": response.body})
 
-    async def _exchange(self, service: ServiceName | None, request: Request) -> Response:
+    async def _exchange(self, service: str | None, request: Request) -> Response:
         if service is None:
             return not_found(request)
         return await self.services.exchange(self.instance, service, request)
 
 
-def url(http_port: int, service: ServiceName | None = None) -> str:
+def url(http_port: int, service: str | None = None) -> str:
     """Returns the URL of a service, or of Supabase, at an instance's HTTP port."""
     return f"http://127.0.0.1:{http_port}" + (f"/{service}" if service else "")
 

@@ -1,23 +1,20 @@
 """The hosts that have a stand-in."""
 
-from typing import Literal
-
-from cronproof.domain.service_names import ServiceName
-from cronproof.services.hosts import HOSTS
-
-StandIn = ServiceName | Literal["supabase"]
+from collections.abc import Mapping, Sequence
 
 SUPABASE = "supabase.co"
 """A Supabase project is at <reference>.supabase.co: https://supabase.com/docs/guides/api."""
 
-CERTIFIED = (*HOSTS, f"*.{SUPABASE}")
-"""The host names in the stand-ins' certificate."""
+
+def find_certified(hosts: Mapping[str, str]) -> Sequence[str]:
+    """Returns the host names in the stand-ins' certificate, given the service at each host."""
+    return (*hosts, f"*.{SUPABASE}")
 
 
-def stand_in(host: str) -> StandIn | None:
-    """Returns the stand-in of a host; None if it has none and is refused."""
+def stand_in(host: str, hosts: Mapping[str, str]) -> str | None:
+    """Returns the stand-in of a host; None if it has none and is refused. `hosts`: the service at each."""
     host = host.lower().rstrip(".")
-    if host in HOSTS:
-        return HOSTS[host]
+    if host in hosts:
+        return hosts[host]
     project, _, domain = host.partition(".")
     return "supabase" if project and domain == SUPABASE else None

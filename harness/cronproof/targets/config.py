@@ -31,7 +31,7 @@ IN_PROCESSES_ONLY = frozenset[Placeholder](
 """The placeholders that an application in this process has no value for: it has no port, and no REST API."""
 PORTS_OF_AN_INSTANCE = 10
 """The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy."""
-_FIELD = re.compile(r"\{(\w+)\}")
+_FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.url)\}")
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -83,7 +83,7 @@ class TargetConfig(ConfigTable):
         texts = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value or []
         for text in texts:
             for name in _FIELD.findall(text):
-                if name not in known:
+                if name not in known and "." not in name:  # of which service is known to the whole file
                     raise ValueError(f"there is no placeholder {{{name}}}{nearest(name, list(known))}")
         return value
 
@@ -121,6 +121,12 @@ class TargetConfig(ConfigTable):
         if "{cron}" not in self.path:
             raise ValueError("`path` says where a cron is; it must contain {cron}")
         return self
+
+    @property
+    def services(self) -> set[str]:
+        """The services whose address its environment or command has."""
+        names = [name for text in (*self.env.values(), *(self.command or ())) for name in _FIELD.findall(text)]
+        return {name.split(".")[1] for name in names if "." in name}
 
     @property
     def is_external(self) -> bool:

@@ -86,7 +86,7 @@ class External:
     async def running(self) -> AsyncIterator[None]:
         """Stops every process and its children when the block ends."""
         with guarded() as self._guard:
-            self._authority = Authority.made(self._guard.folder)
+            self._authority = Authority.made(self._guard.folder, self._services.hosts)
             async with self._open, httpcore.AsyncConnectionPool(max_connections=None) as self._http:
                 try:
                     yield
@@ -301,7 +301,7 @@ class External:
             "port": str(port),
             "app_url": f"http://127.0.0.1:{port}" if self._config.url is None else self._config.url[self._place(name)],
             "database_url": database_url,
-            **placeholders.fill_in(functools.partial(url, http_port), api_key(name)),
+            **placeholders.fill_in(functools.partial(url, http_port), api_key(name), self._services.names),
             "supabase_url": url(http_port),
             "supabase_anon_key": keys.key_of("anon"),
             "supabase_service_role_key": keys.key_of(role),

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import respx
 from asgi_lifespan import LifespanManager, LifespanNotSupported
 from psycopg_pool import PoolTimeout
 from starlette.types import ASGIApp
@@ -59,11 +58,11 @@ class InProcess:
         self._database = database
         self._running = contextlib.AsyncExitStack()
         self._apps: dict[tuple[str, Role], ASGIApp] = {}
+        self._services = services
         self._role: Role = "service_role"
         self._time: datetime | None = None
         self._calls: dict[str, asyncio.Task[Any]] = {}
-        self._router = respx.MockRouter(assert_all_called=False)
-        in_process.install(self._router, services)
+        self._router = in_process.Router(services)
         self._router.route(url__regex=rf"^{APPS}/(?P<instance>\w+)/").mock(side_effect=self._call_of_an_app)
         in_process.refuse_the_rest(self._router, services)
 
@@ -168,7 +167,7 @@ class InProcess:
             "app_url": f"{APPS}/{name}",
             "instance": name,
             **SHARED_VALUES,
-            **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY),
+            **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY, self._services.names),
         }
         app = self._factory(values, lambda: self._time or datetime.now(UTC))
         try:

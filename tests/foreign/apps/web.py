@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 WRONG = os.environ.get("WRONG") == "1"
-DATABASE_URL, SMS_URL, SMS_KEY = (os.environ[name] for name in ("DATABASE_URL", "SMS_URL", "SMS_KEY"))
+DATABASE_URL = os.environ["DATABASE_URL"]
 Database = psycopg.AsyncConnection[dict[str, Any]]
 LEASE_MINUTES = 5
 
@@ -19,9 +19,8 @@ async def send(to: str, text: str) -> None:
     """Sends a text message."""
     async with httpx.AsyncClient() as http:
         response = await http.post(
-            f"{SMS_URL}/v1/messages",
-            headers={"authorization": SMS_KEY},
-            json={"from": "+12125550100", "to": [to], "content": text},
+            "https://api.texts.example/v2/senders/12125550100/messages",
+            json={"recipients": [{"phone": to}], "body": text},
         )
     response.raise_for_status()
 

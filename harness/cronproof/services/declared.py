@@ -1,0 +1,199 @@
+"""A service as `cronproof.toml` declares it: what in a request is the message, and what the service answers.
+
+What is said of a request is JMESPath (https://jmespath.org) over its parsed body, besides which there are
+`headers`, `query`, `path` (the parts of the path that have names) and `body` (where it is no object).
+"""
+
+import functools
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from cronproof.domain.message import Attempt
+from cronproof.domain.service_names import ErrorName
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Scripted
+from cronproof.services.openphone_errors import ERRORS
+
+_PART = re.compile(r"\{(\w+)\}")
+_NAMESPACE = uuid.UUID("6f1c2f5e-6d0f-4d5f-9d44-9a1d6f0f2c11")
+_RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response. In texts of its body `{uuid}`, `{number}` and fields of the message are filled in."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    def response(self, values: Mapping[str, Any]) -> Response:
+        """Builds the response, given what is filled in."""
+        content = _filled(self.body, values)
+        if content is None:
+            return Response(self.status, b"", self.headers)
+        return Response.of_json(self.status, content, self.headers)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request that the service knows: its method, its path, and what in it is the message, if it sends one."""
+
+    method: str
+    path: str
+    answer: Answer
+    message: Mapping[str, str] | None = None
+    """Fields of the message as JMESPath: `to`, `text`, further ones, and `key`, by which it is known again."""
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches the path."""
+        parts = _PART.split(self.path)
+        texts, names = map(re.escape, parts[::2]), parts[1::2]
+        groups = [f"(?P<{name}>[^/]+)" for name in names] + [""]
+        return re.compile("".join(text + group for text, group in zip(texts, groups, strict=True)) + "/?")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A service: its name, its hosts, and what it answers."""
+
+    name: str
+    hosts: Sequence[str]
+    routes: Sequence[Route]
+    errors: Mapping[ErrorName, Answer] = field(default_factory=dict)
+    requests: int | None = None
+    """How many requests it takes in `seconds`."""
+    seconds: float = 1.0
+
+
+@dataclass
+class Declared:
+    """The service while it is called."""
+
+    declaration: Declaration
+    scripted: Sequence[Scripted] = ()
+    clock: CallClock = field(default_factory=CallClock)
+    _accepted: int = 0
+    _by_key: dict[str, Response] = field(default_factory=dict)
+    _answered: dict[int, int] = field(default_factory=dict)
+    """How often each scripted error has answered, by its position."""
+    _rate: RateLimit | None = None
+
+    def __post_init__(self) -> None:
+        if self.declaration.requests is not None:
+            self._rate = RateLimit(self.declaration.requests, self.declaration.seconds)
+
+    def refusal(self, name: ErrorName) -> Response:
+        """Builds its response for an error."""
+        if name in self.declaration.errors:
+            return self.declaration.errors[name].response({})
+        headers = {"retry-after": str(_RETRY_SECONDS)} if name == "rate-limited" else {}
+        return Response.of_json(ERRORS[name].status, {"error": ERRORS[name].title}, headers)
+
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
+        if self._rate is not None and self._rate.left("", self.clock()) < 0:
+            refusal = refusal or self.refusal("rate-limited")
+        for route in self.declaration.routes:
+            if request.method == route.method and (path := route.pattern.fullmatch(request.path)):
+                return self._answer(route, _read(request, path.groupdict()), log, refusal)
+        return refusal or self.refusal("not-found")
+
+    def _answer(self, route: Route, content: Mapping[str, Any], log: Log, refusal: Response | None) -> Response:
+        if route.message is None:
+            return refusal or route.answer.response(self._values({}))
+        found = {name: _find(expression, content) for name, expression in route.message.items()}
+        key = found.pop("key", None)
+        if refusal is None and key is not None and str(key) in self._by_key:
+            return self._by_key[str(key)]  # the message that was accepted with this key
+        recipients = found["to"] if isinstance(found["to"], list) else [found["to"]]
+        refusal = refusal or self._find_scripted(recipients)
+        if refusal is None and (not recipients or any(to in (None, "") for to in recipients)):
+            refusal = self.refusal("invalid-request")
+        fields = {name: "" if value is None else str(value) for name, value in found.items() if name != "to"}
+        if refusal is None:
+            self._accepted += 1
+        values = self._values(fields | {"to": recipients[0] if recipients else ""})
+        response = refusal or route.answer.response(values)
+        for to in recipients or [None]:
+            text = fields.get("text", "")
+            more = {name: value for name, value in fields.items() if name != "text"}
+            message_id = None if refusal is not None else values["uuid"]
+            log(Attempt("" if to is None else str(to), text, response.status, message_id, more=more))
+        if refusal is None and key is not None:
+            self._by_key[str(key)] = response
+        return response
+
+    @property
+    def met_refusals(self) -> frozenset[int]:
+        """The positions of the scripted errors that have answered a message."""
+        return frozenset(self._answered)
+
+    def _find_scripted(self, recipients: Sequence[Any]) -> Response | None:
+        """Returns the first scripted error that matches a message, if any is left."""
+        for position, one in enumerate(self.scripted):
+            answered = self._answered.get(position, 0)
+            if one.to in (None, *recipients) and (one.times is None or answered < one.times):
+                self._answered[position] = answered + 1
+                return self.refusal(one.error)
+        return None
+
+    def _values(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        number = self._accepted
+        made = str(uuid.uuid5(_NAMESPACE, f"{self.declaration.name} {number}"))
+        return {**fields, "number": number, "uuid": made}
+
+
+def compile_expression(expression: str) -> None:
+    """Checks an expression about requests.
+
+    Raises:
+        ValueError: it is no JMESPath.
+    """
+    try:
+        jmespath.compile(expression)
+    except JMESPathError as error:
+        raise ValueError(f"{expression!r} is no JMESPath: {str(error).splitlines()[0]}") from None
+
+
+def _read(request: Request, path: Mapping[str, str]) -> Mapping[str, Any]:
+    """Returns what expressions are about."""
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        body: Any = request.form()
+    else:
+        try:
+            body = request.json() if request.body else {}
+        except ValueError:
+            body = {}
+    fields = body if isinstance(body, dict) else {"body": body}
+    query = {name: values[0] for name, values in request.query.items()}
+    return {**fields, "headers": dict(request.headers), "query": query, "path": path}
+
+
+def _find(expression: str, content: Mapping[str, Any]) -> Any:
+    try:
+        return jmespath.search(expression, content)
+    except JMESPathError:  # a function that does not take what the request has
+        return None
+
+
+def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+    """Returns a value as in JSON, with what stands in braces filled in."""
+    match value:
+        case str():
+            whole = _PART.fullmatch(value)
+            if whole is not None and whole[1] in values:
+                return values[whole[1]]
+            return _PART.sub(lambda part: str(values.get(part[1], part[0])), value)
+        case Mapping():
+            return {name: _filled(one, values) for name, one in value.items()}
+        case list():
+            return [_filled(one, values) for one in value]
+        case _:
+            return value
