@@ -41,6 +41,20 @@ def test_a_wrong_worker_fails(name: str, finding: str, cronproof: Cronproof, tmp
     assert finding in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("target", "exit_code", "finding"),
+    [
+        ("right-command", 0, "PASS  status         2 × 0"),
+        pytest.param("wrong-command", 1, "FAIL  no-duplicate   email", marks=[pytest.mark.slow]),
+    ],
+)
+def test_a_command_is_verified(target: str, exit_code: int, finding: str, cronproof: Cronproof, tmp_path: Path) -> None:
+    done = cronproof("verify", "scenarios/commands", "--target", target, "--out", str(tmp_path), folder=APPS)
+
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    assert finding in done.stdout
+
+
 @pytest.mark.slow
 def test_the_package_alone_verifies_in_another_folder(tmp_path: Path) -> None:
     """The wheel holds cronproof and nothing else of this repository."""

@@ -67,7 +67,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ('[targets.app]\ncommandd = ["x"]', 2, 1, "unknown word 'commandd'; did you mean 'command'?"),
         ('[targets.a]\ncommand = ["x"]\n[target.b]\n', 3, 1, "unknown word 'target'; did you mean 'targets'?"),
         ('[targets.app]\nurl = ["http://x"]', 1, 1, "servers that run already need `ports` for their addresses"),
-        ("[targets.app]\nready = '/'", 1, 1, "a target has one of `command`, `url` and `asgi`"),
+        ("[targets.app]\nready = '/'", 1, 1, "a target has one of `command`, `run`, `url` and `asgi`"),
         ("[targets.app]\ncommand = []", 2, 1, "command: list should have at least 1 item after validation, not 0"),
         (
             '[targets.app]\nurl = ["localhost"]',
@@ -125,6 +125,8 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             1,
             "unknown word 'cron'; did you mean 'crons'?",
         ),
+        ('[targets.app]\nrun = ["x", "{crn}"]', 2, 1, "there is no placeholder {crn}; did you mean 'cron'?"),
+        ('[targets.app]\nrun = ["x"]\nready = "/"', 1, 1, "`ready` and `cron_secret` are about servers"),
         ('[targets.app]\nasgi = "my app"', 2, 1, "'my app' names no application; write `package.module:name`"),
         ('[targets.app]\nasgi = "a:b"\nrestart = true', 1, 1, "`restart`, `copy_cwd` and `ready` are about processes"),
         (

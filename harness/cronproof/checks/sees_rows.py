@@ -22,7 +22,7 @@ class SeesRows(StrictModel, Check):
             return failed("the service role saw no rows: nothing was sent")
         for response in evidence.responses:
             succeeded = isinstance(response.body, dict) and response.body.get("success") is True
-            if response.status < 400 or succeeded:
+            if not response.is_refused or succeeded:
                 body = json.dumps(response.body, ensure_ascii=False)
                 return failed(
                     f"as {evidence.role}, {response.instance} answered {response.status} {body} instead of failing"

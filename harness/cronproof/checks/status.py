@@ -1,4 +1,4 @@
-"""status: the HTTP status of every response."""
+"""status: the status of every response."""
 
 import json
 from typing import Annotated, ClassVar
@@ -12,8 +12,8 @@ from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 BODY_CHARACTERS = 160
 
 
-class Status(RootModel[Annotated[int, Field(ge=100, le=599, strict=True)]], Check):
-    """Every response has this HTTP status."""
+class Status(RootModel[Annotated[int, Field(ge=0, le=599, strict=True)]], Check):
+    """Every response has this HTTP status or, of a command, this exit status."""
 
     id: ClassVar[str] = "status"
 

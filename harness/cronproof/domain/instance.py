@@ -30,6 +30,18 @@ class CronResponse:
     instance: str
     status: int
     body: Any
+    is_exit: bool = False
+    """Whether the status is an exit status, where 0 is success, and the body is what was written."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the call has failed on the side of the cron."""
+        return self.status != 0 if self.is_exit else self.status >= 500
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it answers with an error of any kind."""
+        return self.status != 0 if self.is_exit else self.status >= 400
 
 
 @dataclass(frozen=True)

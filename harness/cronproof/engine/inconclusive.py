@@ -63,6 +63,6 @@ def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
     reached |= {proxy.instance for proxy in rig.proxies if proxy.used}
     reached |= {call.instance for call in rig.services.blocked_calls}
     # A cron that contacts nothing but answers with an error is judged by its answer.
-    loud = {response.instance for response in responses if response.status >= 400}
+    loud = {response.instance for response in responses if response.is_refused}
     idle = [] if SHARED in reached else [name for name in names if name not in reached | loud]
     return f"{' and '.join(idle)} contacted neither the database nor a service" if idle else None

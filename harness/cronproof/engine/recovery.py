@@ -121,5 +121,5 @@ async def _call_each_cron(rig: Rig, instances: Sequence[Instance]) -> bool:
         async with asyncio.timeout(CALL_SECONDS):
             with rig.gated_by(OpenGate(instance.name)):
                 response = await rig.target.call(instance, method="GET", secret=rig.target.secret)
-        succeeded &= response is not None and response.status < 500
+        succeeded &= response is not None and not response.has_failed
     return succeeded

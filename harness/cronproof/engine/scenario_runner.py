@@ -332,6 +332,7 @@ class ScenarioRunner:
         if spec.apart:
             await self.rig.database.inside.install()
         if execution.inconclusive_reason is None:
+            await self.rig.target.begin(self.instances)
             await execution.run(policy)
         return execution
 

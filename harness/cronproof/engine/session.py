@@ -32,6 +32,7 @@ from cronproof.scenario.rows import Seed, inserts, tables
 from cronproof.scenario.work_mistakes import find_work_mistakes
 from cronproof.services.services import Services
 from cronproof.targets import imported
+from cronproof.targets.commands import Commands
 from cronproof.targets.external import External
 from cronproof.targets.in_process import InProcess
 from cronproof.targets.secrets import DATABASE_PASSWORD
@@ -82,7 +83,8 @@ async def _target(plan: Plan, database: Database, services: Services) -> AsyncIt
     """Makes the target of a plan. Its instances end with the block."""
     config = plan.target_config
     if config.is_external:
-        external = External(plan.target, config, database, services, plan.logs)
+        kind = Commands if config.run is not None else External
+        external = kind(plan.target, config, database, services, plan.logs)
         async with external.running():
             yield external
     else:

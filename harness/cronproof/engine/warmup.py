@@ -43,7 +43,7 @@ async def warm_up(rig: Rig, instance: Instance, method: str) -> bool:
     async def call() -> None:
         nonlocal succeeded
         response = await rig.target.call(instance, method=method, secret=rig.target.secret)
-        succeeded = response is not None and response.status < 500
+        succeeded = response is not None and not response.has_failed
 
     with rig.gated_by(executor):
         executor.prepare({instance.name: call})

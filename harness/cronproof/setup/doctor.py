@@ -139,11 +139,11 @@ def _of_cron(cron: str, run: Evidence) -> Finding:
     points = Counter(step.point.label for step in run.steps if step.point.kind in {"statement", "call"})
     reached = ", ".join(f"{label} ({count} times)" if count > 1 else label for label, count in points.items())
     answered = f"{cron}: {run.responses[0].status}" if run.responses else f"{cron}: no response"
-    if run.responses and run.responses[0].status in {404, 405}:
+    if run.responses and run.responses[0].status in {404, 405} and not run.responses[0].is_exit:
         return Finding("absent", f"{answered}; no such cron")
     if run.inconclusive_reason is not None:
         return Finding("missing", f"{cron}: {run.inconclusive_reason}")
-    if run.responses[0].status >= 400:
+    if run.responses[0].is_refused:
         return Finding("missing", f"{answered} {str(run.responses[0].body)[:200]}; reached: {reached or 'nothing'}")
     return Finding("ok", f"{answered}; reached: {reached}")
 

@@ -43,9 +43,12 @@ class InstanceEndpoints:
     tls_port: int = 0
     proxy_port: InitVar[int] = 0
     proxy: EgressProxy = field(init=False)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set unless whoever calls is kept waiting."""
     _exchanged: int = field(default=0, init=False)
 
     def __post_init__(self, proxy_port: int) -> None:
+        self.opened.set()
         self.proxy = EgressProxy(0, self._refused, self.services.hosts, proxy_port)
 
     @contextlib.asynccontextmanager
@@ -128,6 +131,7 @@ class InstanceEndpoints:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
+        await self.opened.wait()
         query = scope["query_string"].decode("latin-1")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:

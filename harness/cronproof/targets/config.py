@@ -50,6 +50,8 @@ class TargetConfig(ConfigTable):
     """An application in this process, or what makes it: `package.module:name`. Made once for each instance."""
     command: Annotated[list[str] | None, Field(min_length=1)] = None
     """Started once for each instance. Placeholders are filled in."""
+    run: Annotated[list[str] | None, Field(min_length=1)] = None
+    """Started once for each call; `{cron}` is the cron. Its exit status and output are the response."""
     url: Annotated[list[str] | None, Field(min_length=1)] = None
     """Servers that run already, one for each instance."""
     ports: Annotated[int | None, Field(ge=1024, le=65000)] = None
@@ -76,10 +78,10 @@ class TargetConfig(ConfigTable):
     env: dict[str, str] = {}
     """Placeholders are filled in."""
 
-    @field_validator("command", "path", "env", mode="after")
+    @field_validator("command", "run", "path", "env", mode="after")
     @classmethod
     def _placeholders(cls, value: Any, info: Any) -> Any:
-        known = [*PLACEHOLDERS, "cron"] if info.field_name == "path" else PLACEHOLDERS
+        known = [*PLACEHOLDERS, "cron"] if info.field_name in {"path", "run"} else PLACEHOLDERS
         texts = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value or []
         for text in texts:
             for name in _FIELD.findall(text):
@@ -104,8 +106,10 @@ class TargetConfig(ConfigTable):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if sum(way is not None for way in (self.command, self.url, self.asgi)) != 1:
-            raise ValueError("a target has one of `command`, `url` and `asgi`")
+        if sum(way is not None for way in (self.command, self.run, self.url, self.asgi)) != 1:
+            raise ValueError("a target has one of `command`, `run`, `url` and `asgi`")
+        if self.run is not None and (self.ready or self.cron_secret):
+            raise ValueError("`ready` and `cron_secret` are about servers; a `run` command is none")
         if (self.url is None) != (self.ports is None):
             raise ValueError(
                 "servers that run already need `ports` for their addresses: the first of them, for instance 55400"
@@ -125,7 +129,9 @@ class TargetConfig(ConfigTable):
     @property
     def services(self) -> set[str]:
         """The services whose address its environment or command has."""
-        names = [name for text in (*self.env.values(), *(self.command or ())) for name in _FIELD.findall(text)]
+        names = [
+            name for text in (*self.env.values(), *(self.command or self.run or ())) for name in _FIELD.findall(text)
+        ]
         return {name.split(".")[1] for name in names if "." in name}
 
     @property
@@ -139,7 +145,7 @@ class TargetConfig(ConfigTable):
 
     def arguments(self, values: Mapping[str, str]) -> list[str]:
         """Returns the command of an instance, given the values of the placeholders."""
-        return [fill_placeholders(word, values) for word in self.command or ()]
+        return [fill_placeholders(word, values) for word in self.command or self.run or ()]
 
     def shared_environment(self, values: Mapping[str, str]) -> dict[str, str]:
         """Returns the part of the environment that every instance has."""

@@ -151,6 +151,9 @@ class External:
         await self._start([server for _, server in ended])
         return [name for (name, role), _ in ended if role == self._role]
 
+    async def begin(self, instances: Sequence[Instance]) -> None:
+        """Does nothing: instances run."""
+
     async def call(self, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
         """Calls the instance's cron."""
         headers: list[tuple[bytes | str, bytes | str]] = []
@@ -277,6 +280,7 @@ class External:
             environment={**inherited, **given, **ours},
             port=port,
             log=log,
+            stdout=None if self._config.run is None else log.with_suffix(".out"),
         )
         return Server(f"http://127.0.0.1:{port}", endpoints, process, proxy.port)
 

@@ -113,6 +113,9 @@ class InProcess:
         """Returns none: instances run as long as this process does."""
         return []
 
+    async def begin(self, instances: Sequence[Instance]) -> None:
+        """Does nothing: instances run."""
+
     async def kill(self, name: str) -> None:
         """Cancels the instance's call. Nothing that it still does gets out."""
         self._calls[name].cancel()

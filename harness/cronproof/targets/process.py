@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from cronproof.errors import EnvironmentFailed
+from cronproof.targets.config import fill_placeholders
 from cronproof.targets.sharing import Sharing
 
 POLL_SECONDS = 0.02
@@ -37,6 +38,8 @@ class Process:
     port: int
     log: Path
     """The file that gets all its output."""
+    stdout: Path | None = None
+    """The file that gets its standard output, if not the log."""
     _process: asyncio.subprocess.Process | None = None
     sharing: Sharing | None = None
     """What it shares with others; None where that cannot be seen."""
@@ -46,8 +49,8 @@ class Process:
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
 
-    async def start(self) -> None:
-        """Starts it in a new session, so that Ctrl-C does not reach it.
+    async def start(self, values: Mapping[str, str] | None = None) -> None:
+        """Starts it in a new session, so that Ctrl-C does not reach it. `values`: of further placeholders.
 
         Raises:
             EnvironmentFailed: there is no such command.
@@ -55,21 +58,23 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
         self._heard_bytes, self._is_ended_here = 0, False
-        with self.log.open("wb") as output:
+        command = [fill_placeholders(word, values or {}) for word in self.command]
+        with self.log.open("wb") as output, (self.stdout or self.log).open("ab") as stdout:
+            stdout.truncate(0)
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *self.command,
+                    *command,
                     cwd=self.cwd,
                     env=self.environment,
                     stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
+                    stdout=stdout,
                     stderr=output,
                     start_new_session=True,
                 )
             except OSError as error:
                 raise EnvironmentFailed(
                     f"instance {self.instance} does not start: {self.command[0]!r} cannot be run in {self.cwd}: "
-                    f"{error.strerror}; is `command` right, and is the program on the PATH?"
+                    f"{error.strerror}; is the command right, and is the program on the PATH?"
                 ) from None
 
     async def ready(self, path: str | None, *, seconds: float) -> None:
@@ -120,6 +125,25 @@ class Process:
     def exit_code(self) -> int | None:
         """Its exit code; None while it runs."""
         return None if self._process is None else self._process.returncode
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it was ever started."""
+        return self._process is not None
+
+    @property
+    def is_ended_here(self) -> bool:
+        """Whether it was ended by this object."""
+        return self._is_ended_here
+
+    async def wait(self) -> int:
+        """Waits for its end, and returns its exit code, or a negative signal."""
+        assert self._process is not None  # noqa: S101  (for the type checker: it was started)
+        return await self._process.wait()
+
+    def read_output(self) -> str:
+        """Returns what it has written to standard output, where that has a file of its own."""
+        return "" if self.stdout is None else self.stdout.read_text(encoding="utf-8", errors="replace")
 
     @property
     def is_interrupted(self) -> bool:

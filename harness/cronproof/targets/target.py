@@ -66,6 +66,9 @@ class Target(Protocol):
             EnvironmentFailed: an instance does not start.
         """
 
+    async def begin(self, instances: Sequence[Instance]) -> None:
+        """Prepares for the calls of an execution, after the rows were reset."""
+
     async def kill(self, name: str) -> None:
         """Kills an instance at once, a process by SIGKILL. It may end after this returns."""
 

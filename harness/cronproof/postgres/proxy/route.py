@@ -1,5 +1,6 @@
 """What all connections of an instance share."""
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,12 @@ class Connections(Protocol):
 
     async def restart(self) -> None:
         """Ends the connections of every instance, as a restart of the server does."""
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass(eq=False)
@@ -46,6 +53,8 @@ class Route:
     errors: list[SqlError] = field(default_factory=list)
     ran_out: list[str] = field(default_factory=list)
     """What the server said when a timeout ended a statement that was held inside."""
+    opened: asyncio.Event = field(default_factory=_set_event)
+    """Set unless whoever connects is kept waiting."""
     used: bool = False
     """Whether the instance has used the database."""
     activity: int = 0

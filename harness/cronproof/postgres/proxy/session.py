@@ -88,6 +88,7 @@ class ProxySession:
         try:
             with contextlib.suppress(ConnectionError, ssl.SSLError, wire.ProtocolError):
                 startup = await self._startup()
+                await self.route.opened.wait()
                 await self.route.upstream.connect(self.server)
                 self.server.write(startup.packet)
                 if startup.code == wire.CANCEL_REQUEST:
