@@ -26,7 +26,7 @@ def test_scenarios_are_tests() -> None:
 
 
 def test_a_failure_names_the_check_the_job_and_the_steps() -> None:
-    done = run(RACE, "--target", "legacy")
+    done = run(RACE, "--cronproof-target", "legacy")
 
     assert done.returncode == 1
     assert "Two instances of post-job-followup at once claim job 32 once" in done.stdout
@@ -37,7 +37,7 @@ def test_a_failure_names_the_check_the_job_and_the_steps() -> None:
 
 
 def test_an_environment_that_fails_is_one_line() -> None:
-    done = run(RACE, "--postgres", "host=127.0.0.1 port=1")
+    done = run(RACE, "--cronproof-postgres", "host=127.0.0.1 port=1")
 
     assert done.returncode == 1
     assert "no Postgres answers at given 127.0.0.1:1" in done.stdout

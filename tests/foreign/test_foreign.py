@@ -1,5 +1,6 @@
 """Workers on tables of their own, in a folder that is not this repository: right ones pass, wrong ones fail."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -57,28 +58,28 @@ def test_a_command_is_verified(target: str, exit_code: int, finding: str, cronpr
 
 @pytest.mark.slow
 def test_the_package_alone_verifies_in_another_folder(tmp_path: Path) -> None:
-    """The wheel holds cronproof and nothing else of this repository."""
+    """The wheel holds cronproof and nothing else of this repository, and its plugin collects scenarios."""
+    elsewhere, installed = tmp_path / "elsewhere", tmp_path / "installed"
+    shutil.copytree(APPS, elsewhere)
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert {name.partition("/")[0] for name in archive.namelist() if ".dist-info" not in name} == {"cronproof"}
-        archive.extractall(tmp_path / "installed")
-    environment = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": "/usr/bin:/bin"}
-    where = [sys.executable, "-c", "import cronproof; print(cronproof.__file__)"]
-    found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert found.stdout.startswith(str(tmp_path / "installed"))
+        archive.extractall(installed)
 
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "cronproof",
-        "verify",
-        "scenarios/races/digests.yaml",
-        "--out",
-        str(tmp_path),
-    ]
-    done = subprocess.run(command, cwd=APPS, env=environment, capture_output=True, text=True, check=False)
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin"}
+        command = [sys.executable, "-P", *arguments]
+        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert run("-c", "import cronproof; print(cronproof.__file__)").stdout.startswith(str(installed))
+    verified = run("-m", "cronproof", "verify", "scenarios/races/digests.yaml")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    tested = run("-m", "pytest", "-q", "scenarios/races/tasks.yaml", "race_tests.py")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "2 passed" in tested.stdout
+    failed = run("-m", "pytest", "-q", "race_tests.py", "--cronproof-target", "wrong")
+    assert failed.returncode == 1
+    assert "FAIL  no-duplicate: email 1: ********0132 got 2 messages" in failed.stdout
+    assert "the shortest schedule:" in failed.stdout
