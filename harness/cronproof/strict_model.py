@@ -1,4 +1,4 @@
-"""The base of all models of scenario files."""
+"""The bases of all models of scenario files and of configurations."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -7,3 +7,9 @@ class StrictModel(BaseModel):
     """A model that forbids unknown keys, type coercion and later changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ConfigTable(BaseModel):
+    """A table of a configuration. Unknown keys are forbidden; TOML has the types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

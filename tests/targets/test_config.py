@@ -99,8 +99,13 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             1,
             "api.quo.com is a host of openphone already; each has one service",
         ),
-        ('[targets.app]\nasgi = "a:b"\n[services.mail]\nhosts = []', 3, 1, "'routes' is missing"),
-        ('[targets.app]\nasgi = "a:b"\n[services.mail]\nroutes = []', 4, 1, "routes: list should have at least 1 item"),
+        (
+            '[targets.app]\nasgi = "a:b"\n[services.mail]\nhosts = []',
+            3,
+            1,
+            "mail has no routes, and no service of this name is bundled; ",
+        ),
+        ('[targets.app]\nasgi = "a:b"\n[services.mail]\nroutes = []', 3, 1, "mail has no routes"),
         (
             '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "to[" }',
             5,
@@ -117,7 +122,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\n[work.x.message]\nservice = "mail"\nmatch = { to = "a" }',
             7,
             1,
-            "there is no service 'mail'; one of: openphone, telegram, ghl",
+            "there is no service 'mail'; one of: openphone, telegram, ghl, resend, sendgrid, slack, stripe, twilio",
         ),
         (
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\ncron = ["c"]',

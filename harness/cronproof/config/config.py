@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from cronproof.domain.application import Alias, Application
 from cronproof.domain.owners import Owners
-from cronproof.domain.service_names import SERVICE_NAMES, ErrorName
+from cronproof.domain.service_names import SERVICE_NAMES
 from cronproof.domain.work import OwedMessage, Work
 from cronproof.errors import nearest
-from cronproof.services.declared import Answer, Declaration, Route, compile_expression
+from cronproof.services.bundled import BUNDLED, load_bundled
+from cronproof.services.declared import Declaration
 from cronproof.services.hosts import HOSTS
-from cronproof.targets.config import ConfigTable, TargetConfig
+from cronproof.services.service_config import ServiceConfig
+from cronproof.strict_model import ConfigTable
+from cronproof.targets.config import TargetConfig
 
 SUPABASE = "supabase"
 """The name of the stand-in for the REST API, which no service may have."""
@@ -79,71 +82,6 @@ class WorkConfig(ConfigTable):
             removes=self.removes or self.claimed is None,
             message=None if self.message is None else self.message.owed(),
             key=self.key,
-        )
-
-
-class AnswerConfig(ConfigTable):
-    """What a service answers. In texts of the body `{uuid}`, `{number}` and fields of the message are filled in."""
-
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    headers: dict[str, str] = {}
-    body: Any = None
-
-    def answer(self) -> Answer:
-        """Returns the answer as data."""
-        return Answer(self.status, {name.lower(): value for name, value in self.headers.items()}, self.body)
-
-
-class RouteConfig(ConfigTable):
-    """A request that a service knows."""
-
-    request: Annotated[str, Field(pattern=r"^[A-Z]+ /\S*$")]
-    """The method and the path, whose parts may have names: `POST /accounts/{account}/messages`."""
-    message: dict[str, str] | None = None
-    """What in the request is the message, as JMESPath: `to`, `text`, further fields, and `key`."""
-    answer: AnswerConfig = AnswerConfig()
-
-    @field_validator("message", mode="after")
-    @classmethod
-    def _expressions(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        for expression in (value or {}).values():
-            compile_expression(expression)
-        if value is not None and "to" not in value:
-            raise ValueError("a message has a recipient; say what it is: `to`")
-        return value
-
-    def route(self) -> Route:
-        """Returns the route as data."""
-        method, _, path = self.request.partition(" ")
-        return Route(method, path, self.answer.answer(), self.message)
-
-
-class LimitConfig(ConfigTable):
-    """How many requests a service takes."""
-
-    requests: Annotated[int, Field(ge=1)]
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-
-
-class ServiceConfig(ConfigTable):
-    """An HTTP API outside: where it is, and what it answers."""
-
-    hosts: list[str] = []
-    """Where it really is. Calls of these hosts are led to the stand-in."""
-    routes: Annotated[list[RouteConfig], Field(min_length=1)]
-    errors: dict[ErrorName, AnswerConfig] = {}
-    """How it refuses, where that differs from `{"error": …}` with the usual status."""
-    limit: LimitConfig | None = None
-
-    def declaration(self, name: str) -> Declaration:
-        """Returns the service as data."""
-        return Declaration(
-            name,
-            [host.lower() for host in self.hosts],
-            [route.route() for route in self.routes],
-            {error: answer.answer() for error, answer in self.errors.items()},
-            None if self.limit is None else self.limit.requests,
-            1.0 if self.limit is None else self.limit.seconds,
         )
 
 
@@ -223,14 +161,16 @@ class Config(ConfigTable):
 
     def find_contradictions(self) -> Iterator[tuple[Sequence[str], str]]:
         """Yields what does not fit together: the keys that lead to it, and what is wrong."""
-        known = [*SERVICE_NAMES, *self.services]
-        of_host = dict(HOSTS)
+        known = list(dict.fromkeys([*SERVICE_NAMES, *BUNDLED, *self.services]))
         for name, service in self.services.items():
-            if name in {*SERVICE_NAMES, SUPABASE}:
+            if name in {*SERVICE_NAMES, SUPABASE} or (name in BUNDLED and service != ServiceConfig()):
                 yield ["services", name], f"{name} is there already; give your own service another name"
-            for host in service.hosts:
-                if (other := of_host.setdefault(host.lower(), name)) != name:
-                    yield ["services", name, "hosts"], f"{host} is a host of {other} already; each has one service"
+            elif name not in BUNDLED and not service.routes:
+                yield (
+                    ["services", name],
+                    f"{name} has no routes, and no service of this name is bundled{nearest(name, BUNDLED)}",
+                )
+        yield from self._contested_hosts()
         for name, work in self.work.items():
             if work.message is not None and work.message.service not in known:
                 said = f"there is no service {work.message.service!r}{nearest(work.message.service, known)}"
@@ -239,10 +179,20 @@ class Config(ConfigTable):
             for unknown in sorted(target.services - set(known)):
                 yield ["targets", name, "env"], f"there is no service {unknown!r}{nearest(unknown, known)}"
 
+    def _contested_hosts(self) -> Iterator[tuple[Sequence[str], str]]:
+        of_host = HOSTS | {host: name for name in BUNDLED for host in load_bundled(name).hosts}
+        for name, service in self.services.items():
+            for host in service.hosts:
+                if (other := of_host.setdefault(host.lower(), name)) != name:
+                    yield ["services", name, "hosts"], f"{host} is a host of {other} already; each has one service"
+
     @property
     def declarations(self) -> list[Declaration]:
-        """The services as data."""
-        return [service.declaration(name) for name, service in self.services.items()]
+        """The services as data: those that are declared, and the bundled ones that are named anywhere."""
+        named = {work.message.service for work in self.work.values() if work.message is not None}
+        named |= {service for target in self.targets.values() for service in target.services} | self.services.keys()
+        own = [service.declaration(name) for name, service in self.services.items() if service.routes]
+        return [*own, *(load_bundled(name) for name in BUNDLED if name in named)]
 
     @property
     def application(self) -> Application:

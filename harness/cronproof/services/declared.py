@@ -26,7 +26,9 @@ _RETRY_SECONDS = 1
 
 @dataclass(frozen=True)
 class Answer:
-    """A response. In texts of its body `{uuid}`, `{number}` and fields of the message are filled in."""
+    """A response. In texts of its body and headers `{uuid}`, `{hex}`, `{number}` and fields of the message are filled in.
+    A body that is a text is no JSON.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -34,10 +36,12 @@ class Answer:
 
     def response(self, values: Mapping[str, Any]) -> Response:
         """Builds the response, given what is filled in."""
-        content = _filled(self.body, values)
+        content, headers = _filled(self.body, values), {k: str(_filled(v, values)) for k, v in self.headers.items()}
         if content is None:
-            return Response(self.status, b"", self.headers)
-        return Response.of_json(self.status, content, self.headers)
+            return Response(self.status, b"", headers)
+        if isinstance(content, str):
+            return Response(self.status, content.encode(), {"content-type": "text/plain; charset=utf-8", **headers})
+        return Response.of_json(self.status, content, headers)
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ class Declared:
     def _values(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         number = self._accepted
         made = str(uuid.uuid5(_NAMESPACE, f"{self.declaration.name} {number}"))
-        return {**fields, "number": number, "uuid": made}
+        return {**fields, "number": number, "uuid": made, "hex": made.replace("-", "")}
 
 
 def compile_expression(expression: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cronproof.errors import nearest
 from cronproof.services.placeholders import ServicePlaceholder
+from cronproof.strict_model import ConfigTable
 
 Placeholder = Literal[
     "port",
@@ -33,12 +34,6 @@ PORTS_OF_AN_INSTANCE = 10
 """The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy."""
 _FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.url)\}")
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-class ConfigTable(BaseModel):
-    """A table of the file. Unknown keys are forbidden; TOML has the types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TargetConfig(ConfigTable):
