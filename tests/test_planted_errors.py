@@ -71,6 +71,7 @@ SUPABASE_URL = "{{supabase_url}}"
 SUPABASE_SERVICE_ROLE_KEY = "{{supabase_service_role_key}}"
 """
     + "\n".join(f'{name} = "{value}"' for name, value in ENV.items())
+    + "\n"
     + reference.WORK
 )
 VARYING = re.compile(
@@ -162,7 +163,8 @@ def test_an_error_in_any_function_that_nobody_awaits_ends_the_run(
     for name, (when, target) in RUNS.items():
         file = tmp_path / f"{name}.yaml"
         file.write_text(SCENARIO.format(title=name, when=when))
-        command = partial(cronproof, "verify", str(file), "--config", str(config), "--out", str(tmp_path), *target)
+        described = [] if target == IN_PROCESS else ["--config", str(config)]
+        command = partial(cronproof, "verify", str(file), "--out", str(tmp_path), *described, *target)
         whole, counting = command(), Sweep()
         assert whole.returncode in WITH_A_VERDICT, whole
         assert verdicts(counting.run(command)) == verdicts(whole)

@@ -21,7 +21,7 @@ from cronproof.gate.trace import Trace
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.services.exchange import CallClock, Scripted
-from fixtures import hardened
+from fixtures import hardened, legacy
 from fixtures.crons import app
 from tests.support import reference
 from tests.support.database import Await
@@ -117,7 +117,7 @@ def opened(
 ) -> Iterator[type[Machine]]:
     """The machine with its own session on a built-in target. `crons`: most instances."""
     stack, clock = contextlib.AsyncExitStack(), Clock()
-    crons_of = {"reference": app.CRONS, "hardened": hardened.CRONS}[target]
+    crons_of = {"reference": app.CRONS, "legacy": legacy.CRONS, "hardened": hardened.CRONS}[target]
     plan = reference.plan(
         target, factory=lambda values, _: app.create_app(reference.make_settings(values), crons_of, clock)
     )

@@ -35,7 +35,9 @@ TIMES = REPLAYS or 2
 def test_a_wrong_claim_fails_and_its_counterexample_fails_again(
     saboteur: Saboteur, await_: Await, postgres: Server, tmp_path: Path
 ) -> None:
-    plan = replace(plan_of(subject_of(saboteur), DECLARED.course, tmp_path), postgres=postgres.conninfo)
+    plan = replace(
+        plan_of(subject_of(saboteur), DECLARED.course, tmp_path), postgres=postgres.conninfo, seeks_failures=False
+    )
     (file,) = reader.read_scenarios(saboteur.scenarios)
 
     async def verified() -> ScenarioResult:

@@ -40,8 +40,8 @@ def test_each_cron_is_called_once_and_told_with_what_it_reached(
 
 
 @pytest.mark.slow
-def test_hosts_that_were_refused_are_told(await_: Await, tmp_path: Path) -> None:
-    lines = told(outside(target("phones-home"), tmp_path), await_)
+def test_hosts_that_were_refused_are_told(await_: Await, tmp_path: Path, scenario_files: list[ScenarioFile]) -> None:
+    lines = told(outside(target("phones-home"), tmp_path), await_, scenario_files)
 
     assert lines[-1].startswith("absent refused: https://telemetry.example.com, ")
 
