@@ -29,7 +29,11 @@ class _Direct(Database):
 async def serial_rate(opened: Session, stage: ScenarioRunner) -> tuple[float, float]:
     """Runs a second: of the instances one after the other with a reset before, and of their statements alone."""
     target = in_process.InProcess(
-        "direct", imported.find_factory(opened.plan.target_config), _Direct(opened.database), opened.services
+        "direct",
+        imported.find_factory(opened.plan.target_config),
+        _Direct(opened.database),
+        opened.services,
+        opened.plan.target_config,
     )
     async with target.running():
         await target.prepare({proxy.instance: proxy for proxy in stage.rig.proxies}, "service_role")

@@ -25,7 +25,7 @@ from tests.support.evidence import (
         (OnlyEligible(units=[32]), RUN, "PASS", "job 34 untouched"),
         (OnlyEligible(units=[34]), RUN, "FAIL", "job 32 is not eligible, but ********0132 got #1 by A (post-job-followup) 'Hi!'"),
         (OnlyEligible(units=[32]), run(after=after(RUN.after["jobs"][0], job(34, BEN, status="cancelled"))), "FAIL", "job 34 is not eligible, but its row was changed (status)"),
-        (OnlyEligible(units=[32]), run(sent=[sent("+12125550199")]), "FAIL", "no job of the scenario is not eligible"),
+        (OnlyEligible(units=[32]), run(sent=[sent("+12125550199")]), "FAIL", "no job of the scenario is owed it, but"),
         (OnlyEligible(units=[32]), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: not eligible, but deleted"),
         (OnlyEligible(units=[32], skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "no message to anybody else"),
     ],

@@ -67,8 +67,12 @@ def test_units_are_by_default_those_that_were_due() -> None:
 
 
 def test_a_message_is_for_the_work_of_its_cron_by_the_service_that_owes_it() -> None:
-    assert RUN.work_of(sent(ADA)) == FOLLOWUP
-    assert RUN.work_of(lead("Hi")) is None
+    assert RUN.works_for(sent(ADA)) == [FOLLOWUP]
+    assert RUN.works_for(lead("Hi")) == []
+    assert (
+        replace(RUN, application=replace(RUN.application, works=[replace(FOLLOWUP, message=None)])).works_for(sent(ADA))
+        == []
+    )
     assert RUN.units_for(FOLLOWUP, sent(BEN)) == [34]
 
 

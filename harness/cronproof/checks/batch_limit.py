@@ -1,12 +1,12 @@
 """batch-limit: a call claims at most so many units, the oldest ones."""
 
 from collections import Counter
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.domain.work import Unit, UnitId, Work, in_order, several
+from cronproof.domain.work import UnitId, Work, in_order, several
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.strict_model import StrictModel
@@ -46,16 +46,12 @@ class BatchLimit(StrictModel, Check):
 def _find_passed_over(evidence: Evidence, work: Work, ids: set[tuple[str, UnitId]]) -> str | None:
     """Describes an older eligible unit that the execution did not claim, if there is one."""
     units = evidence.units.get(work.name, {})
-    claimed = [units[unit] for name, unit in ids if name == work.name and unit in units]
-    if work.since is None or not claimed:
+    claimed = {unit for name, unit in ids if name == work.name}
+    known = [units[unit] for unit in claimed if unit in units and units[unit].since is not None]
+    if work.since is None or not known:
         return None
-    newest = max(claimed, key=_since)
-    left = evidence.claimed(work) - {unit.id for unit in claimed}
-    for unit in (units[unit] for unit in in_order(left)):
-        if _since(unit) < _since(newest):
+    newest = max(known, key=lambda unit: unit.since)
+    for unit in (units[unit] for unit in in_order(evidence.claimed(work) - claimed)):
+        if unit.since is not None and unit.since < newest.since:
             return f"{work.unit} {unit.id} was passed over, though it was due before {work.unit} {newest.id}"
     return None
-
-
-def _since(unit: Unit) -> tuple[bool, Any]:
-    return unit.since is not None, unit.since

@@ -38,30 +38,28 @@ class ClaimsAgree(StrictModel, Check):
         return failed(disagreement) if disagreement else passed("set exactly where a message was accepted")
 
     def _disagreement(self, evidence: Evidence, accepted: Sequence[SentMessage], *, recovered: bool) -> str | None:
-        for work in evidence.application.works:
-            if work.message is None:
-                continue
-            messages = evidence.messages_for(work, accepted)
-            now = {unit: evidence.state_of(work, unit, recovered=recovered) for unit in evidence.units[work.name]}
-            gone = in_order(unit for unit, state in now.items() if state is None)
+        states = {
+            (work, unit): evidence.state_of(work, unit, recovered=recovered)
+            for work in evidence.application.works
+            if work.message is not None
+            for unit in evidence.units[work.name]
+        }
+        done = {one for one, state in states.items() if (one[0].removes if state is None else state.done)}
+        owed = [one for one in states if not evidence.units[one[0].name][one[1]].done]
+        # If units are owed messages that look alike, these are attributed to units that are done first.
+        messaged = evidence.assign(accepted, sorted(owed, key=lambda one: one not in done))
+        for work in dict.fromkeys(work for work, _ in states):
+            gone = in_order(unit for (of, unit), state in states.items() if of == work and state is None)
             if gone and not work.removes:
                 return f"{name_units(work.unit, gone)}: deleted"
-            # If units are owed messages that look alike, these are attributed to units that are done first.
-            for unit, state in sorted(now.items(), key=lambda item: not (item[1] is None or item[1].done)):
-                before, is_done = evidence.units[work.name][unit], state is None or state.done
-                mine = next((sent for sent in messages if unit in evidence.units_for(work, sent)), None)
-                was_messaged = not before.done and mine is not None
-                if was_messaged and mine is not None:
-                    messages.remove(mine)
-                was_decided = unit in self.skipped and work in evidence.works
-                if problem := _problem(before, work, is_done=is_done, messaged=was_messaged, decided=was_decided):
-                    return f"{work.unit} {unit} {problem}"
-                if (
-                    before.done
-                    and state is not None
-                    and (column := _changed(evidence, work, unit, recovered=recovered))
-                ):
-                    return f"{work.unit} {unit} was {_word(work)} before ({work.name}), and its {column} has changed"
+        for one in sorted(states, key=lambda one: one not in done):
+            work, unit = one
+            before, decided = evidence.units[work.name][unit], unit in self.skipped and work in evidence.works
+            problem = _problem(before, work, is_done=one in done, messaged=one in messaged, decided=decided)
+            if problem:
+                return f"{work.unit} {unit} {problem}"
+            if before.done and states[one] is not None and (column := _changed(evidence, *one, recovered=recovered)):
+                return f"{work.unit} {unit} was {_word(work)} before ({work.name}), and its {column} has changed"
         return None
 
 

@@ -8,9 +8,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cronproof.checks.check import Check, as_list
 from cronproof.checks.known_limit import KnownLimit
-from cronproof.domain.work import UnitId
+from cronproof.domain.work import UnitId, name_units
 from cronproof.evidence.evidence import Evidence
-from cronproof.evidence.finding import Finding, failed, passed
+from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.evidence.message_outcome import Anomaly, Delivered, ExpectedMessage, MessageOutcome
 from cronproof.evidence.message_outcomes import find_message_outcomes
 from cronproof.gate.fault import FaultName
@@ -93,6 +93,8 @@ class Delivery(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Counts each message. A known limit passes."""
+        if unknown := evidence.find_unknown(self.units):
+            return inconclusive(f"there is no {name_units(evidence.word, unknown)}")
         reasons: list[str] = []
         shown = ""
         for one in self.message_outcomes(evidence):

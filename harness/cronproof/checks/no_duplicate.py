@@ -1,6 +1,7 @@
 """no-duplicate: no unit's message is accepted twice."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import ClassVar
 
 from cronproof.checks.check import Check
@@ -24,18 +25,39 @@ class NoDuplicate(StrictModel, Check):
     needs_recovery: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Compares the number of messages with that of the claimed units that are owed such a one."""
+        """Assigns each message to a claimed unit that is owed it. One that is left over is a duplicate."""
         if not evidence.delivered:
             return inconclusive("no message was accepted, so none could be a duplicate")
-        received: dict[tuple[Work | None, tuple[UnitId, ...], str, str], list[SentMessage]] = defaultdict(list)
-        for sent in evidence.delivered:
-            work = evidence.work_of(sent)
-            units = () if work is None else tuple(evidence.units_for(work, sent))
-            text = "" if units else sent.message.content
-            received[work if units else None, units, sent.message.to, text].append(sent)
-        for (work, units, to, text), messages in received.items():
-            claimed = set[UnitId]() if work is None else evidence.claimed(work).intersection(units)
-            if len(messages) > (count_requests(evidence, to, text) if work is None else max(len(claimed), 1)):
-                what = "" if work is None else f"{name_units(work.unit, in_order(claimed) or list(units))}: "
-                return failed(f"{what}{masked(to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
+        taken = [(work, unit) for work in evidence.application.works for unit in in_order(evidence.taken(work))]
+        assigned = set(evidence.assign(evidence.delivered, taken).values())
+        unclaimed: set[tuple[tuple[Work, UnitId], ...]] = set()
+        by_text: dict[tuple[str, str], list[SentMessage]] = defaultdict(list)
+        for number, sent in enumerate(evidence.delivered):
+            fitting = _fitting(evidence, sent)
+            if not fitting:
+                by_text[sent.message.to, sent.message.content].append(sent)
+            elif number in assigned:
+                continue
+            elif set(fitting).isdisjoint(taken) and fitting not in unclaimed:
+                unclaimed.add(fitting)  # nobody claimed its unit: the first is none too many
+            else:
+                return failed(_describe(evidence, fitting, taken))
+        for (to, text), messages in by_text.items():
+            if len(messages) > count_requests(evidence, to, text):
+                return failed(f"{masked(to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
         return passed(f"{len(evidence.delivered)} accepted, none twice")
+
+
+def _fitting(evidence: Evidence, sent: SentMessage) -> tuple[tuple[Work, UnitId], ...]:
+    """Returns the units that are owed such a message."""
+    return tuple((work, unit) for work in evidence.works_for(sent) for unit in evidence.units_for(work, sent))
+
+
+def _describe(evidence: Evidence, fitting: Sequence[tuple[Work, UnitId]], taken: Sequence[tuple[Work, UnitId]]) -> str:
+    """Describes the messages that were sent for units, of which one is too many."""
+    among = [one for one in fitting if one in taken] or list(fitting)
+    work = among[0][0]
+    units = in_order({unit for other, unit in among if other == work})
+    messages = [sent for sent in evidence.delivered if not set(_fitting(evidence, sent)).isdisjoint(fitting)]
+    people = " and ".join(dict.fromkeys(masked(sent.message.to) for sent in messages))
+    return f"{name_units(work.unit, units)}: {people} got {len(messages)} messages: {' and '.join(map(str, messages))}"

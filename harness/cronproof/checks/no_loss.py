@@ -26,33 +26,26 @@ class NoLoss(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Matches each unit with an accepted message that it is owed. None is matched twice."""
-        asked = [(work, evidence.choose(work, self.units)) for work in evidence.works if work.message is not None]
-        if not any(units for _, units in asked):
+        works = [work for work in evidence.works if work.message is not None]
+        asked = [(work, unit) for work in works for unit in evidence.choose(work, self.units)]
+        if unknown := evidence.find_unknown(self.units or ()):
+            return inconclusive(f"there is no {name_units(evidence.word, unknown)}")
+        if not asked:
             return inconclusive(f"no {evidence.word} was due, so none could be lost")
-        unreachable = [
-            (work, unit)
-            for work, units in asked
-            for unit in units
-            if None in evidence.units[work.name][unit].match.values()
-        ]
-        if unreachable:
+        if unreachable := [(work, unit) for work, unit in asked if not evidence.units[work.name][unit].is_owed_message]:
             work, _ = unreachable[0]
             units = [unit for other, unit in unreachable if other == work]
             return inconclusive(f"{name_units(work.unit, units)}: no recipient, so no message can be expected")
-        for work, units in asked:
-            lost, arrived = (
-                [],
-                [sent for sent in evidence.messages_for(work, evidence.accepted) if evidence.is_in_own_name(sent)],
-            )
-            for unit in units:
-                mine = next((sent for sent in arrived if unit in evidence.units_for(work, sent)), None)
-                if mine is None:
-                    lost.append(unit)
-                else:
-                    arrived.remove(mine)
-            if lost:
+        arrived = [sent for sent in evidence.accepted if evidence.is_in_own_name(sent)]
+        assigned = evidence.assign(arrived, asked)
+        for work in works:
+            if lost := [unit for other, unit in asked if other == work and (work, unit) not in assigned]:
                 return failed(self._describe(evidence, work, lost))
-        named = "; ".join(name_units(work.unit, units) for work, units in asked if units)
+        named = "; ".join(
+            name_units(work.unit, units)
+            for work in works
+            if (units := [unit for other, unit in asked if other == work])
+        )
         return passed(f"{named}: message accepted")
 
     def _describe(self, evidence: Evidence, work: Work, lost: Sequence[UnitId]) -> str:

@@ -43,8 +43,9 @@ class OnlyEligible(StrictModel, Check):
             owed = {work.name: evidence.units_for(work, sent) for work in evidence.works}
             if all(eligible[name].isdisjoint(units) for name, units in owed.items()):
                 wrong = next(((work, owed[work.name][0]) for work in evidence.works if owed[work.name]), None)
-                whose = f"no {evidence.word} of the scenario" if wrong is None else f"{wrong[0].unit} {wrong[1]}"
-                return f"{whose} is not eligible, but {to} got {sent}"
+                if wrong is None:
+                    return f"no {evidence.word} of the scenario is owed it, but {to} got {sent}"
+                return f"{wrong[0].unit} {wrong[1]} is not eligible, but {to} got {sent}"
             if not evidence.is_in_own_name(sent):
                 word = evidence.application.owners.word if evidence.application.owners else "owner"
                 return f"{to} got {sent}, with the key or from the number of another {word}"

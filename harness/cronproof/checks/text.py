@@ -26,7 +26,7 @@ class Text(RootModel[Annotated[dict[UnitId, list[str]], Field(min_length=1)]], C
         seen = 0
         for unit, words in self.root.items():
             for work in (work for work in evidence.works if unit in evidence.units.get(work.name, ())):
-                for sent in evidence.messages_for(work, evidence.accepted):
+                for sent in evidence.accepted:
                     if unit not in evidence.units_for(work, sent):
                         continue
                     seen += 1

@@ -73,6 +73,11 @@ class Unit:
         """The recipient of its message, if that is known."""
         return self.match.get("to")
 
+    @property
+    def is_owed_message(self) -> bool:
+        """Whether a message could fit it: everything that is declared of it has a value."""
+        return None not in {*self.match.values(), *self.contains.values()}
+
 
 Units = Mapping[UnitId, Unit]
 
@@ -99,7 +104,9 @@ def name_units(word: str, ids: Sequence[UnitId]) -> str:
 
 def several(word: str) -> str:
     """Returns the plural of a word for units."""
-    return word if word.endswith("s") else f"{word}s"
+    if word.endswith("s"):
+        return word
+    return f"{word}es" if word.endswith(("x", "ch", "sh")) else f"{word}s"
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from cronproof.domain.database import Function, Role, Rows, SqlError
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.message import BlockedCall, SentMessage
 from cronproof.domain.work import Unit, UnitId, Units, Work
+from cronproof.evidence.assignment import assign
 from cronproof.evidence.finding import Finding
 from cronproof.evidence.message_outcome import MessageOutcome
 from cronproof.gate.fault import DIES
@@ -113,6 +114,11 @@ class Evidence:
         units = self.units.get(work.name, {})
         return [one for one in units if units[one].due] if ids is None else [one for one in ids if one in units]
 
+    def find_unknown(self, ids: Collection[UnitId]) -> list[UnitId]:
+        """Returns which of these units no work of the called crons has."""
+        known = {unit for work in self.works for unit in self.units.get(work.name, ())}
+        return [one for one in ids if one not in known]
+
     def state_of(self, work: Work, unit: UnitId, *, recovered: bool = False) -> Unit | None:
         """Returns the state of a unit after the execution or, if `recovered`, after any recovery. None: its row
         is gone.
@@ -172,24 +178,38 @@ class Evidence:
             )
         }
 
-    def work_of(self, sent: SentMessage) -> Work | None:
-        """Returns the work that a message is for: one that its cron does, and that owes such a message."""
-        possible = [
+    def taken(self, work: Work) -> set[UnitId]:
+        """Returns the units that were not done, and claimed at some time, if only for a time."""
+        units = self.units.get(work.name, {})
+        return {unit for unit, before in units.items() if before.claimed and not before.done} | self.claimed(work)
+
+    def works_for(self, sent: SentMessage) -> list[Work]:
+        """Returns the works that a message may be for: its cron does them, and they owe one by its service."""
+        return [
             work
             for work in self.application.works
             if sent.cron in work.crons and work.message is not None and work.message.service == sent.message.service
         ]
-        return next((work for work in possible if self.units_for(work, sent)), next(iter(possible), None))
 
     def units_for(self, work: Work, sent: SentMessage) -> list[UnitId]:
         """Returns the units for which a message may have been sent: those that are owed such a one."""
+        if work not in self.works_for(sent):
+            return []
         return [unit.id for unit in self.units.get(work.name, {}).values() if _is_for(sent.message.fields, unit)]
 
-    def messages_for(self, work: Work, accepted: Iterable[SentMessage]) -> list[SentMessage]:
-        """Returns which messages are for a work."""
-        return [sent for sent in accepted if self.work_of(sent) == work]
+    def assign(
+        self, messages: Sequence[SentMessage], owed: Sequence[tuple[Work, UnitId]]
+    ) -> dict[tuple[Work, UnitId], int]:
+        """Assigns messages, by number, to units that are owed them, each to one. Units that come first are served first."""
+        fitting: dict[tuple[Work, UnitId], list[int]] = {one: [] for one in owed}
+        for number, sent in enumerate(messages):
+            for work in self.works_for(sent):
+                for unit in self.units_for(work, sent):
+                    if (work, unit) in fitting:
+                        fitting[work, unit].append(number)
+        return assign(owed, fitting)
 
 
 def _is_for(fields: Mapping[str, str], unit: Unit) -> bool:
-    equal = all(fields.get(name) == value for name, value in unit.match.items())
+    equal = all(value is not None and fields.get(name) == value for name, value in unit.match.items())
     return equal and all(value is not None and value in fields.get(name, "") for name, value in unit.contains.items())

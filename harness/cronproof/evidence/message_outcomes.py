@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from cronproof.domain.message import SentMessage
-from cronproof.domain.work import UnitId, in_order
+from cronproof.domain.work import UnitId, Work, in_order
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.message_outcome import Delivered, ExpectedMessage, MessageOutcome, RowState
 
@@ -29,26 +29,32 @@ _Counted = tuple[str, str, Sequence[SentMessage], bool]
 
 
 def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_Counted]:
-    for work in evidence.works:
+    works = [work for work in evidence.works if work.message is not None]
+    every = [(work, unit) for work in works for unit in in_order(evidence.units.get(work.name, {}))]
+    claimed = {(work, unit): evidence.is_claimed(work, unit, recovered=True) for work, unit in every}
+    shares = _share(evidence, every, claimed)
+    for work in works:
         crons = sorted({instance.cron for instance in evidence.instances if instance.cron in work.crons})
         among = in_order(evidence.units.get(work.name, {})) if units is None else evidence.choose(work, units)
-        claimed = {unit: evidence.is_claimed(work, unit, recovered=True) for unit in among}
-        sent = evidence.messages_for(work, evidence.accepted)
-        alike: dict[Any, list[UnitId]] = {}
         for unit in among:
-            owed = evidence.units[work.name][unit]
-            alike.setdefault((*sorted(owed.match.items()), *sorted(owed.contains.items())), []).append(unit)
-        messages = {
-            unit: share
-            for group in alike.values()
-            for unit, share in _share_out(
-                _of_own_name(evidence, [one for one in sent if group[0] in evidence.units_for(work, one)]),
-                group,
-                claimed,
-            )
-        }
-        for unit in among:
-            yield " and ".join(crons), f"{work.unit} {unit}", messages[unit], claimed[unit]
+            messages = _of_own_name(evidence, shares[work, unit])
+            yield " and ".join(crons), f"{work.unit} {unit}", messages, claimed[work, unit]
+
+
+def _share(
+    evidence: Evidence, every: Sequence[tuple[Work, UnitId]], claimed: Mapping[tuple[Work, UnitId], bool]
+) -> Mapping[tuple[Work, UnitId], Sequence[SentMessage]]:
+    """Shares messages out among the units that are owed them: each gets one if it can, claimed ones first. What is
+    left over goes to the first whom it fits.
+    """
+    ordered = sorted(every, key=lambda one: not claimed[one])
+    owner = {number: one for one, number in evidence.assign(evidence.accepted, ordered).items()}
+    shares: dict[tuple[Work, UnitId], list[SentMessage]] = {one: [] for one in every}
+    for number, sent in enumerate(evidence.accepted):
+        fitting = (one for one in ordered if one[1] in evidence.units_for(one[0], sent))
+        if (one := owner.get(number) or next(fitting, None)) is not None:
+            shares[one].append(sent)
+    return shares
 
 
 def _of_expected(evidence: Evidence, expected: Sequence[ExpectedMessage]) -> Iterator[_Counted]:
