@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -29,7 +30,8 @@ def written(folder: Path, files: Mapping[str, str], asgi: str) -> TargetConfig:
 
 
 def made(config: TargetConfig, values: Mapping[str, str] = VALUES, clock: Callable[[], datetime] = now) -> Any:
-    return find_factory(config)(values, clock)
+    with mock.patch.dict(os.environ, config.environment(values)):
+        return find_factory(config)(values, clock)
 
 
 def test_each_instance_has_modules_of_its_own_with_its_environment(tmp_path: Path) -> None:
@@ -71,6 +73,22 @@ def test_a_module_in_the_place_of_one_that_is_imported_is_the_applications(tmp_p
     with importing(config):
         assert made(config) == "of the application"
     assert sys.modules["tests"] is outer
+
+
+def test_what_leads_to_another_database_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = {
+        "DATABASE_URL": "postgres://real",
+        "PGHOST": "real",
+        "WHERE": "of the shell",
+        "MONGO": "mongodb://real",
+    }
+    for variable, value in elsewhere.items():
+        monkeypatch.setenv(variable, value)
+    config = written(tmp_path, {}, "nowhere:app")
+
+    with importing(config):
+        assert not elsewhere.keys() & os.environ.keys()
+    assert elsewhere.items() <= os.environ.items()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Targets in this process."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from cronproof.domain.database import SqlError
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.errors import EnvironmentFailed
 from cronproof.services.services import Services
+from cronproof.targets.config import TargetConfig
 from cronproof.targets.in_process import Clock, InProcess
 from cronproof.targets.secrets import CRON_SECRET
 
+CONFIG = TargetConfig(asgi="some.module:application", env={"WHERE": "{database_url}"})
 A = Instance("A", "post-job-followup")
 NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 
@@ -52,7 +55,7 @@ async def prepared(make: Callable[[Mapping[str, str], Clock], Starlette]) -> Asy
     """The instances A and B of an application, each at a database port of its own."""
     services = Services(frozenset())
     database: Any = SimpleNamespace(url=lambda port, role: f"postgresql://{role}@127.0.0.1:{port}")
-    target = InProcess("test", make, database, services)
+    target = InProcess("test", make, database, services, CONFIG)
     proxies: Any = {name: SimpleNamespace(port=port, errors=[]) for name, port in (("A", 1), ("B", 2))}
     async with target.running():
         await target.prepare(proxies, "service_role")
@@ -138,6 +141,26 @@ def test_a_killed_instance_does_not_answer_and_the_other_goes_on() -> None:
     with_target(test)
 
 
+def test_an_application_has_its_environment_while_it_starts() -> None:
+    seen: list[str | None] = []
+
+    def reads(values: Mapping[str, str], clock: Clock) -> Starlette:
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            seen.append(os.environ.get("WHERE"))
+            yield
+
+        return Starlette(lifespan=lifespan)
+
+    async def main() -> None:
+        async with prepared(reads):
+            seen.append(os.environ.get("WHERE"))
+
+    asyncio.run(main())
+
+    assert seen == ["postgresql://service_role@127.0.0.1:1", "postgresql://service_role@127.0.0.1:2", None]
+
+
 def test_an_instance_that_gets_no_connection_is_told_with_the_servers_words() -> None:
     def fails(values: Mapping[str, str], clock: Clock) -> Starlette:
         @asynccontextmanager
@@ -148,7 +171,7 @@ def test_an_instance_that_gets_no_connection_is_told_with_the_servers_words() ->
         return Starlette(lifespan=lifespan)
 
     async def main(errors: list[SqlError]) -> None:
-        target = InProcess("test", fails, SimpleNamespace(url=lambda *_: ""), Services(frozenset()))  # type: ignore[arg-type]
+        target = InProcess("test", fails, SimpleNamespace(url=lambda *_: ""), Services(frozenset()), CONFIG)  # type: ignore[arg-type]
         async with target.running():
             await target.prepare({"A": SimpleNamespace(port=1, errors=errors)}, "anon")  # type: ignore[dict-item]
 

@@ -18,7 +18,8 @@ class Egress(StrictModel, Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Fails if a call was blocked, and names the host of the first one."""
         for call in evidence.blocked_calls:
-            host = urlsplit(call.url).netloc
+            parts = urlsplit(call.url)
+            host = parts.hostname or parts.netloc
             return failed(
                 f"{call.instance or 'an instance'} called {host}; the call was refused. "
                 f'To answer it, declare it: [services.NAME] hosts = ["{host}"]'

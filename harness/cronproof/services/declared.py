@@ -143,7 +143,7 @@ class Declared:
         """Returns the first scripted error that matches a message, if any is left."""
         for position, one in enumerate(self.scripted):
             answered = self._answered.get(position, 0)
-            if one.to in (None, *recipients) and (one.times is None or answered < one.times):
+            if one.to in (None, *map(str, recipients)) and (one.times is None or answered < one.times):
                 self._answered[position] = answered + 1
                 return self.refusal(one.error)
         return None

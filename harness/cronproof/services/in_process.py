@@ -49,7 +49,9 @@ def address(instance: str, service: str) -> str:
 def install(router: respx.MockRouter, services: Services) -> None:
     """Adds the services' routes, for all instances, to a router."""
     for name in services.names:
-        router.route(url__regex=rf"^{ORIGIN}/(?P<instance>\w+)/{name}/").mock(side_effect=_exchange(services, name))
+        router.route(url__regex=rf"^{ORIGIN}/(?P<instance>\w+)/{name}(?:/|$)").mock(
+            side_effect=_exchange(services, name)
+        )
     for host, name in services.hosts.items():
         router.route(host=host).mock(side_effect=_exchange_at_host(services, name))
 

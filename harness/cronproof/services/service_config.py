@@ -1,5 +1,6 @@
 """A service as a configuration, or a file of the package, describes it."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -30,6 +31,16 @@ class RouteConfig(ConfigTable):
     """What in the request is the message, as JMESPath: `to`, `text`, further fields, and `key`."""
     answer: AnswerConfig = AnswerConfig()
 
+    @field_validator("request", mode="after")
+    @classmethod
+    def _path(cls, value: str) -> str:
+        names = re.findall(r"\{(\w+)\}", value)
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{{{repeated}}} is there twice")
+        if numbered := next((name for name in names if name[0].isdigit()), None):
+            raise ValueError(f"{{{numbered}}} is no name; it begins with a digit")
+        return value
+
     @field_validator("message", mode="after")
     @classmethod
     def _expressions(cls, value: dict[str, str] | None) -> dict[str, str] | None:
@@ -55,7 +66,7 @@ class LimitConfig(ConfigTable):
 class ServiceConfig(ConfigTable):
     """An HTTP API outside: where it is, and what it answers."""
 
-    hosts: list[str] = []
+    hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]] = []
     """Where it really is. Calls of these hosts are led to the stand-in."""
     routes: list[RouteConfig] = []
     errors: dict[ErrorName, AnswerConfig] = {}

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from cronproof.gate.gate import AbandonedError
+from cronproof.internal_errors import reporting
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -47,6 +48,7 @@ async def request(app: ASGIApp, method: str, path: str, headers: Headers) -> Res
     status, of_response, body = 0, [], b""
     sent, complete = False, asyncio.Event()
 
+    @reporting()
     async def receive() -> MutableMapping[str, Any]:
         nonlocal sent
         if sent:  # asked again, for a disconnect
@@ -55,10 +57,11 @@ async def request(app: ASGIApp, method: str, path: str, headers: Headers) -> Res
         sent = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
+    @reporting()
     async def send(message: MutableMapping[str, Any]) -> None:
         nonlocal status, of_response, body
-        if message["type"] == "http.response.start":
-            status, of_response = message["status"], list(message.get("headers", []))
+        if message.get("type") == "http.response.start":
+            status, of_response = message.get("status", 500), list(message.get("headers", []))
         else:
             body += message.get("body", b"")
             if not message.get("more_body", False):

@@ -71,6 +71,7 @@ class Commands(External):
         process = self._process_of(instance.name)
         self._set_held(instance.name, held=False)
         code = await process.wait()
+        await process.kill()  # what it has started ends with it
         await self._database.end(list(self._proxies[instance.name].pids))
         if process.is_ended_here or code == -signal.SIGKILL:
             return None

@@ -151,6 +151,14 @@ class TargetConfig(ConfigTable):
         }
 
 
+_DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
+
+
+def leads_elsewhere(variable: str, value: str) -> bool:
+    """Whether a variable of our environment configures another database."""
+    return variable.startswith("PG") or _DATABASE_URL.match(value) is not None
+
+
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """Replaces the placeholders in a text. Other braces stay."""
     for placeholder, value in ({"python": sys.executable} | dict(values)).items():

@@ -5,7 +5,6 @@ import contextlib
 import functools
 import json
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,13 +28,12 @@ from cronproof.standins.endpoints import InstanceEndpoints, url
 from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
-from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig
+from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig, leads_elsewhere
 from cronproof.targets.process import Process
 from cronproof.targets.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
 from cronproof.targets.target import IsIdle
 
 NAMES = [chr(ord("A") + number) for number in range(MAX_INSTANCES)]
-_DATABASE_URL = re.compile(r"^(postgres|postgresql|mysql|mongodb)(\+\w+)?://")
 HTTP_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 LOOKS = 50
 NOT_COPIED = shutil.ignore_patterns(".git", ".next")
@@ -270,7 +268,7 @@ class External:
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
         values = self._values(name, port, self._database.url(proxy.port, role), endpoints.http_port, role)
         given = self._config.environment(values)
-        inherited = {variable: value for variable, value in os.environ.items() if not _leads_elsewhere(variable, value)}
+        inherited = {variable: value for variable, value in os.environ.items() if not leads_elsewhere(variable, value)}
         ours = endpoints.environment({**inherited, **given}) | self._guard.marked()
         log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
         process = Process(
@@ -361,11 +359,6 @@ class External:
 
 def _has_ended(server: Server) -> bool:
     return server.process is not None and server.process.exit_code is not None
-
-
-def _leads_elsewhere(variable: str, value: str) -> bool:
-    """Whether a variable of our environment configures another database."""
-    return variable.startswith("PG") or _DATABASE_URL.match(value) is not None
 
 
 def _copy(source: str, copy: str) -> str:

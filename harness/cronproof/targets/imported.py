@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import cronproof
 from cronproof.errors import EnvironmentFailed
-from cronproof.targets.config import TargetConfig
+from cronproof.targets.config import TargetConfig, leads_elsewhere
 from cronproof.targets.in_process import SHARED_VALUES, Clock, Factory
 
 PACKAGE = Path(cronproof.__file__).parent
@@ -28,16 +28,16 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 def find_factory(config: TargetConfig) -> Factory:
     """Returns what makes the application of an instance of a target with `asgi`.
 
-    The module is imported anew for each instance, with every other module below `cwd`, in the instance's environment.
+    The module is imported anew for each instance, with every other module below `cwd`. Its environment is that of the
+    instance then.
     """
 
-    def make(values: Mapping[str, str], clock: Clock) -> ASGIApp:
-        module, _, name = str(config.asgi).partition(":")
+    def make(_: Mapping[str, str], clock: Clock) -> ASGIApp:
+        module, name = str(config.asgi).split(":")
         try:
-            with mock.patch.dict(os.environ, config.environment(values)), _own_modules(config.cwd):
-                imported = importlib.import_module(module)
-                return _call(getattr(imported, name), clock)
-        except Exception as error:
+            with _own_modules(config.cwd):
+                return _call(getattr(importlib.import_module(module), name), clock)
+        except (Exception, SystemExit) as error:
             raise EnvironmentFailed(f"{config.asgi} cannot be imported: {type(error).__name__}: {error}") from error
 
     return make
@@ -46,9 +46,15 @@ def find_factory(config: TargetConfig) -> Factory:
 @contextlib.contextmanager
 def importing(config: TargetConfig) -> Iterator[None]:
     """Lets an application import modules of its folder while the block runs, and read the variables of
-    its environment that are the same for every instance.
+    its environment that are the same for every instance. Variables that lead to another database, and those that
+    each instance has for itself, are not there.
     """
-    with mock.patch.dict(os.environ, config.shared_environment(SHARED_VALUES)):
+    shared = config.shared_environment(SHARED_VALUES)
+    with mock.patch.dict(os.environ, shared):
+        for variable in [name for name, value in os.environ.items() if leads_elsewhere(name, value)]:
+            del os.environ[variable]
+        for variable in config.env.keys() - shared.keys():
+            os.environ.pop(variable, None)
         sys.path.insert(0, str(config.cwd))
         try:
             yield

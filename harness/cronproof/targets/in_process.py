@@ -7,9 +7,11 @@ cancelled. From outside, that looks like a killed process.
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from unittest import mock
 
 import httpx
 from asgi_lifespan import LifespanManager, LifespanNotSupported
@@ -20,12 +22,13 @@ from cronproof.domain.database import Role
 from cronproof.domain.instance import CronResponse, Instance, Output
 from cronproof.errors import EnvironmentFailed
 from cronproof.gate.gate import AbandonedError
-from cronproof.internal_errors import reporting
+from cronproof.internal_errors import reporting, reporting_call
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.services import in_process, placeholders
 from cronproof.services.services import Services
 from cronproof.targets import asgi_call
+from cronproof.targets.config import TargetConfig
 from cronproof.targets.secrets import API_KEY, CRON_SECRET
 from cronproof.targets.target import IsIdle
 
@@ -33,7 +36,6 @@ Clock = Callable[[], datetime]
 Factory = Callable[[Mapping[str, str], Clock], ASGIApp]
 """Makes the application of an instance, given the values of the placeholders and its clock."""
 APPS = "http://apps.cronproof.invalid"
-PATH = "/api/cron/{cron}"
 
 
 START_SECONDS = 60
@@ -51,10 +53,12 @@ class InProcess:
     restarts = False
     is_shared = False
 
-    def __init__(self, name: str, factory: Factory, database: Database, services: Services, path: str = PATH) -> None:
+    def __init__(
+        self, name: str, factory: Factory, database: Database, services: Services, config: TargetConfig
+    ) -> None:
         self.name = name
         self._factory = factory
-        self._path = path
+        self._config = config
         self._database = database
         self._running = contextlib.AsyncExitStack()
         self._apps: dict[tuple[str, Role], ASGIApp] = {}
@@ -150,7 +154,7 @@ class InProcess:
         self._calls[instance.name] = task
         headers = [] if secret is None else [(b"authorization", f"Bearer {secret}".encode())]
         app = self._apps[instance.name, self._role]
-        path = self._path.replace("{cron}", instance.cron)
+        path = self._config.path.replace("{cron}", instance.cron)
         response = await asgi_call.request(app, method, path, headers)
         try:
             body = json.loads(response.body)
@@ -160,9 +164,14 @@ class InProcess:
 
     def _cron_at(self, path: str) -> str:
         """Returns the cron that answers at a path; its last part if that is none."""
-        before, _, after = self._path.partition("{cron}")
+        before, _, after = self._config.path.partition("{cron}")
         has_cron = path.startswith(before) and path.endswith(after)
         return path[len(before) : len(path) - len(after)] if has_cron else path.rpartition("/")[2]
+
+    @reporting_call
+    def _tell_time(self) -> datetime:
+        """Returns the time that the crons see."""
+        return self._time or datetime.now(UTC)
 
     async def _start(self, name: str, proxy: Proxy, role: Role) -> ASGIApp:
         values = {
@@ -172,7 +181,14 @@ class InProcess:
             **SHARED_VALUES,
             **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY, self._services.names),
         }
-        app = self._factory(values, lambda: self._time or datetime.now(UTC))
+        in_process.caller.set(name)
+        # An application reads its environment when it is imported, when it is made, or when it starts.
+        with mock.patch.dict(os.environ, self._config.environment(values)):
+            app = self._factory(values, self._tell_time)
+            return await self._begin(name, app, proxy)
+
+    async def _begin(self, name: str, app: ASGIApp, proxy: Proxy) -> ASGIApp:
+        """Lets an application start, if it has anything to do then."""
         try:
             return (await self._running.enter_async_context(LifespanManager(app, START_SECONDS, START_SECONDS))).app
         except LifespanNotSupported:

@@ -44,6 +44,8 @@ class Process:
     sharing: Sharing | None = None
     """What it shares with others; None where that cannot be seen."""
     _heard_bytes: int = 0
+    _is_gone: bool = False
+    """Whether nothing of it is left, so that its number may be somebody else's."""
     _is_ended_here: bool = False
     """Whether it was ended by this object."""
 
@@ -57,7 +59,7 @@ class Process:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
-        self._heard_bytes, self._is_ended_here = 0, False
+        self._heard_bytes, self._is_ended_here, self._is_gone = 0, False, False
         command = [fill_placeholders(word, values or {}) for word in self.command]
         with self.log.open("wb") as output, (self.stdout or self.log).open("ab") as stdout:
             stdout.truncate(0)
@@ -175,6 +177,8 @@ class Process:
 
     async def kill(self) -> None:
         """Kills it at once, with all its children."""
+        if self._is_gone:
+            return
         self._is_ended_here |= not self._is_dead
         if self._process is not None:
             for process in self._process_tree():
@@ -183,10 +187,11 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
+            self._is_gone = True
 
     async def stop(self) -> None:
         """Asks it to end, and kills what has not ended after three seconds."""
-        if self._process is None:
+        if self._process is None or self._is_gone:
             return
         self._is_ended_here |= not self._is_dead
         with contextlib.suppress(ProcessLookupError):
