@@ -94,6 +94,20 @@ def reporting(*expected: type[Exception]) -> Callable[[Function[P, Result]], Fun
     return decorate
 
 
+def reporting_call(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Decorates a function, which is no coroutine function, whose caller would hide what it raises: reports it."""
+
+    @functools.wraps(function)
+    def reports(*arguments: P.args, **named: P.kwargs) -> Result:
+        try:
+            return function(*arguments, **named)
+        except Exception as error:
+            report(error)
+            raise
+
+    return reports
+
+
 async def _reported(running: Coroutine[Any, Any, Result], expected: tuple[type[Exception], ...]) -> Result:
     try:
         return await running

@@ -18,8 +18,8 @@ from cronproof.services.service_config import ServiceConfig
 from cronproof.strict_model import ConfigTable
 from cronproof.targets.config import TargetConfig
 
-SUPABASE = "supabase"
-"""The name of the stand-in for the REST API, which no service may have."""
+RESERVED = frozenset({"supabase", "rest", "auth", "storage", "functions", "realtime"})
+"""Names that no service may have: the first parts of paths of the stand-in for Supabase."""
 
 
 class ContainedConfig(ConfigTable):
@@ -72,7 +72,7 @@ class WorkConfig(ConfigTable):
         """Returns the work as data."""
         return Work(
             name=name,
-            table=self.table,
+            table=self.table.removeprefix("public."),
             crons=self.crons,
             unit=self.unit or self.table.rpartition(".")[2],
             claimed=self.claimed,
@@ -163,7 +163,7 @@ class Config(ConfigTable):
         """Yields what does not fit together: the keys that lead to it, and what is wrong."""
         known = list(dict.fromkeys([*SERVICE_NAMES, *BUNDLED, *self.services]))
         for name, service in self.services.items():
-            if name in {*SERVICE_NAMES, SUPABASE} or (name in BUNDLED and service != ServiceConfig()):
+            if name in {*SERVICE_NAMES, *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
                 yield ["services", name], f"{name} is there already; give your own service another name"
             elif name not in BUNDLED and not service.routes:
                 yield (
@@ -171,6 +171,11 @@ class Config(ConfigTable):
                     f"{name} has no routes, and no service of this name is bundled{nearest(name, BUNDLED)}",
                 )
         yield from self._contested_hosts()
+        if self.prove is not None and self.prove.target not in self.targets:
+            yield (
+                ["prove", "target"],
+                f"there is no target {self.prove.target!r}{nearest(self.prove.target, list(self.targets))}",
+            )
         for name, work in self.work.items():
             if work.message is not None and work.message.service not in known:
                 said = f"there is no service {work.message.service!r}{nearest(work.message.service, known)}"

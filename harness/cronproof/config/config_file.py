@@ -146,7 +146,8 @@ def _words_at(path: Sequence[str]) -> list[str]:
     schema = Config.model_json_schema()
     place = schema
     for part in path:
-        place = place.get("properties", {}).get(part) or place.get("additionalProperties", {})
+        more = place.get("additionalProperties")
+        place = place.get("properties", {}).get(part) or (more if isinstance(more, dict) else {})
         references = [one for one in (place, *place.get("anyOf", ())) if "$ref" in one]
         place = schema["$defs"][references[0]["$ref"].rpartition("/")[2]] if references else place
     return list(place.get("properties", {}))

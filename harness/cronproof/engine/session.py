@@ -13,6 +13,7 @@ from cronproof.config.config_file import ConfigFile
 from cronproof.domain.application import Application
 from cronproof.domain.choice import Data
 from cronproof.domain.database import ROLES, Role
+from cronproof.domain.message import BlockedCall
 from cronproof.engine.plan import Plan
 from cronproof.engine.preparation import Preparation, Setting
 from cronproof.engine.rig import Rig
@@ -30,8 +31,9 @@ from cronproof.scenario.choices import alternatives, apply_choice
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.scenario.rows import Seed, inserts, tables
 from cronproof.scenario.work_mistakes import find_work_mistakes
+from cronproof.services.in_process import caller
 from cronproof.services.services import Services
-from cronproof.targets import imported
+from cronproof.targets import imported, network
 from cronproof.targets.commands import Commands
 from cronproof.targets.external import External
 from cronproof.targets.in_process import InProcess
@@ -89,8 +91,12 @@ async def _target(plan: Plan, database: Database, services: Services) -> AsyncIt
             yield external
     else:
         factory = plan.factory or imported.find_factory(config)
-        in_process = InProcess(plan.target, factory, database, services, config.path)
-        with imported.importing(config):
+        in_process = InProcess(plan.target, factory, database, services, config)
+
+        def refused(url: str) -> None:
+            services.blocked_calls.append(BlockedCall(caller.get(), url))
+
+        with imported.importing(config), network.confined(refused):
             async with in_process.running():
                 yield in_process
 

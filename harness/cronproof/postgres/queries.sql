@@ -1,3 +1,5 @@
 -- name: ask
 -- The rows of a query as JSON.
-select coalesce(json_agg(answer), '[]') from ({query}) as answer
+select coalesce(json_agg(answer), '[]') from (
+{query}
+) as answer

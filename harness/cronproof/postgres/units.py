@@ -21,9 +21,21 @@ from cronproof.sql_files import load_queries
 
 _SQL = load_queries(__file__)
 _OF_SESSIONS = frozenset(
-    {"pg_backend_pid", "current_setting", "pg_my_temp_schema", "txid_current", "pg_current_xact_id"}
+    {
+        "pg_backend_pid",
+        "current_setting",
+        "pg_my_temp_schema",
+        "txid_current",
+        "pg_current_xact_id",
+        "current_user",
+        "inet_client_addr",
+        "inet_client_port",
+    }
 )
 """Functions, besides those that are volatile, whose result differs from session to session."""
+_OF_USERS = frozenset(
+    {"SVFOP_CURRENT_ROLE", "SVFOP_CURRENT_USER", "SVFOP_USER", "SVFOP_SESSION_USER", "SVFOP_CURRENT_SCHEMA"}
+)
 _CONDITIONS = ("claimed", "done", "due")
 
 
@@ -96,7 +108,8 @@ class _Watched:
             "due": work.due or "true",
         }
         of_claim = await self._find_read(table, conditions["claimed"], ["claimed"])
-        read = {*of_claim, *await self._find_read(table, conditions["done"], ["done"])}
+        of_done = await self._find_read(table, conditions["done"], ["done"]) if work.done is not None else of_claim
+        read = {*of_claim, *of_done}
         view = await self._create_view(table, key, conditions)
         others = list(dict.fromkeys(other for other, _ in of_claim if other != table))
         work = replace(
@@ -105,7 +118,13 @@ class _Watched:
             columns=[column for column in self._catalog.kinds[table] if (table, column) in read],
             is_claimed_elsewhere=bool(others),
         )
-        await self._create_trigger(table, work, [column for of, column in of_claim if of == table])
+        of_table = [column for of, column in of_claim if of == table]
+        if not (of_table or others or work.removes):
+            path = ["work", work.name, "claimed"]
+            raise InvalidDeclarationError(
+                path, "it names no column, so no claim could be seen; name those that are written"
+            )
+        await self._create_trigger(table, work, of_table)
         if others:
             await self._create_comparison(table, others, work, view)
         return WorkView(work, self._query(view, key, work))
@@ -133,7 +152,7 @@ class _Watched:
     async def _check(self, table: Table, path: Sequence[str], expression: str) -> None:
         """Refuses an expression that is none, or whose result depends on the session or on chance."""
         try:
-            tree = pglast.parse_sql(f"select ({expression})")
+            tree = pglast.parse_sql(f"select ({expression}\n)")
         except pglast.parser.ParseError as error:
             raise InvalidDeclarationError(path, str(error.args[0])) from None
         names = _Names()
@@ -163,8 +182,6 @@ class _Watched:
     async def _create_view(self, table: Table, key: Sequence[str], conditions: Mapping[str, str]) -> sql.Identifier:
         """Creates the view. Its columns are those of the key, the conditions, and the fields of the message."""
         work, message = self._work, self._work.message
-        for name, condition in conditions.items():
-            await self._refuse_wrong_type(table, name, condition)
         fields = [] if message is None else [*message.match.items(), *message.contains.items()]
         for column in key:
             if column not in self._catalog.kinds[table]:
@@ -184,15 +201,16 @@ class _Watched:
                 for number, (_, text) in enumerate(fields)
             ),
         ]
-        return await self._create(table, columns, ["table"])
+        view = await self._create(table, columns, ["table"])
+        await self._refuse_wrong_types(view)
+        return view
 
-    async def _refuse_wrong_type(self, table: Table, name: str, condition: str) -> None:
-        view = await self._create(table, [sql.SQL("({}) as condition").format(_raw(condition))], [name])
-        query = sql.SQL(_SQL["type"]).format(view=sql.Literal(view.as_string()), column=sql.Literal("condition"))
-        ((kind,),) = await (await self._control.execute(query)).fetchall()
-        await self._control.execute(sql.SQL("drop view {}").format(view))
-        if kind != "boolean":
-            raise InvalidDeclarationError(["work", self._work.name, name], f"it is {kind}, not boolean")
+    async def _refuse_wrong_types(self, view: sql.Identifier) -> None:
+        """Refuses conditions that are no booleans."""
+        query = sql.SQL(_SQL["types"]).format(view=sql.Literal(view.as_string()))
+        for name, kind in await (await self._control.execute(query)).fetchall():
+            if name in _CONDITIONS and kind not in {"boolean", "unknown"}:
+                raise InvalidDeclarationError(["work", self._work.name, name], f"it is {kind}, not boolean")
 
     async def _create(self, table: Table, columns: Sequence[sql.Composable], path: Sequence[str]) -> sql.Identifier:
         name = sql.Identifier("cronproof", f"work_{self._number}")
@@ -301,6 +319,10 @@ class _Names(Visitor):
     def visit_FuncCall(self, _: object, node: Any) -> None:  # noqa: N802  (pglast's name)
         self.functions.add(node.funcname[-1].sval)
 
+    def visit_SQLValueFunction(self, _: object, node: Any) -> None:  # noqa: N802  (as above)
+        if node.op.name in _OF_USERS:
+            self.functions.add("current_user")
+
     def visit_RangeVar(self, _: object, node: Any) -> None:  # noqa: N802  (as above)
         if node.relname.startswith(("pg_stat", "pg_locks", "pg_prepared", "pg_cursors", "pg_settings")):
             self.relations.add(node.relname)
@@ -311,7 +333,7 @@ class _Names(Visitor):
 
 def _raw(expression: str) -> sql.SQL:
     """Returns what was declared as a part of a statement. It was parsed before, and is nothing but an expression."""
-    return sql.SQL(expression)
+    return sql.SQL(f"{expression}\n")  # it may end with a comment
 
 
 def _alias(table: Table) -> sql.Identifier:

@@ -7,9 +7,9 @@ select array(
 )
 from pg_index as i where i.indrelid = {table}::regclass and i.indisprimary
 
--- name: type
--- The type of a column of a view.
-select format_type(atttypid, atttypmod) from pg_attribute where attrelid = {view}::regclass and attname = {column}
+-- name: types
+-- The types of the columns of a view.
+select attname::text, format_type(atttypid, atttypmod) from pg_attribute where attrelid = {view}::regclass and attnum > 0
 
 -- name: read
 -- The tables and columns that a view reads.
@@ -46,7 +46,8 @@ create view {view} as select {columns} from {table} as {alias}
 
 -- name: function
 -- Logs that a unit was claimed or given back. A row that is gone was claimed, if nothing else says so.
-create function {function}() returns trigger language plpgsql security definer set search_path from current as $function$
+create function {function}() returns trigger language plpgsql security definer
+set search_path from current set timezone from current set datestyle from current as $function$
 #variable_conflict use_column
 declare
     was_claimed boolean := false;
@@ -79,7 +80,8 @@ execute function {function}()
 -- name: compare
 -- Logs which units are claimed, or are no more, since a statement on another table. What the owner's
 -- own connection puts there is given.
-create function {function}() returns trigger language plpgsql security definer set search_path from current as $function$
+create function {function}() returns trigger language plpgsql security definer
+set search_path from current set timezone from current set datestyle from current as $function$
 #variable_conflict use_column
 begin
     if pg_backend_pid() = {control} then

@@ -55,6 +55,9 @@ def read_declared(file: ConfigFile) -> Declared:
     prove = file.prove
     if prove is None:
         raise UsageError(f"{file.file} has no [prove], which says what to try; docs/proof.md explains it")
+    for path in (*prove.copied, prove.functions, *map(Path, prove.files)):
+        if not (file.folder / path).exists():
+            raise UsageError(f"[prove] in {file.file} names {path}, which is not there")
     equivalent = _read_equivalent(file.folder / prove.equivalent)
     course = Course(
         folder=file.folder,
@@ -132,7 +135,7 @@ def _mutants(
 ) -> Iterator[Subject]:
     cron_of = {cron.claims_by: name for name, cron in crons.items() if cron.claims_by is not None}
     for mutant in sql_mutants.mutants((folder / prove.functions).read_text(encoding="utf-8"), prove.marks):
-        concerned = [cron_of[mutant.function]] if mutant.function else list(cron_of.values())
+        concerned = [cron_of[mutant.function]] if mutant.function in cron_of else list(cron_of.values())
         sources = {str(prove.functions): mutant.text}
         yield Subject(mutant.name, "mutant", sources, concerned, prove.target, is_explained=mutant.name in equivalent)
     for name, concerned in prove.files.items():
