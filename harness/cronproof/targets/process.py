@@ -61,7 +61,8 @@ class Process:
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
         self._heard_bytes, self._is_ended_here, self._is_gone = 0, False, False
         command = [fill_placeholders(word, values or {}) for word in self.command]
-        with self.log.open("wb") as output, (self.stdout or self.log).open("ab") as stdout:
+        # Appended, as both may be one file: neither writes over the other.
+        with self.log.open("ab") as output, (self.stdout or self.log).open("ab") as stdout:
             stdout.truncate(0)
             try:
                 self._process = await asyncio.create_subprocess_exec(
