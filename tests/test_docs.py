@@ -70,7 +70,7 @@ def test_your_own_app_is_verified_as_the_readme_says(tmp_path: Path) -> None:
         words = shlex.split(command.replace("../my-app", str(app)))
         words[0] = str(ROOT / words[0])
         out = [] if words[1] == "init" else ["--out", str(tmp_path / "reports")]
-        if words[1] == "verify":
+        if words[1] == "doctor":
             (declared,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
             config = app / "cronproof.toml"
             config.write_text(config.read_text() + declared)
