@@ -8,16 +8,27 @@ import typer
 
 from cronproof.cli.console import Console
 from cronproof.config.config_file import ConfigFile
+from cronproof.setup.example import write_example
 from cronproof.setup.init import write_config
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The application's folder.", show_default=".")] = Path(),
+    *,
+    example: Annotated[
+        bool, typer.Option("--example", help="Write a small application to try: an outbox that sends an email twice.")
+    ] = False,
 ) -> None:
     """Write a cronproof.toml for an application, after looking at what is there."""
+    say = Console().say
+    if example:
+        say(f"Wrote {', '.join(map(str, write_example(folder)))}: an outbox that sends an email twice. See how:")
+        if folder != Path():
+            say(f"  cd {shlex.quote(str(folder))}")
+        say("  cronproof verify")
+        say("  cronproof verify --target claims    # the same after the fix, which is in app.py, too")
+        return
     file, found = write_config(folder)
-    console = Console()
-    say = console.say
     (name,) = ConfigFile(file).targets
     crons = f", crons: {', '.join(found.crons)}" if found.crons else ""
     say(f"{found.kind} application{crons}")

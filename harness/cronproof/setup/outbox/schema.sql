@@ -1,0 +1,7 @@
+create table outbox (
+    id bigint generated always as identity primary key,
+    recipient text not null,
+    subject text not null,
+    created_at timestamptz not null default now(),
+    sent_at timestamptz
+);
