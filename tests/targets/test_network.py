@@ -46,3 +46,13 @@ def test_this_machine_can_be_reached_and_afterwards_everybody() -> None:
     with pytest.raises(OSError, match="timed out|unreachable|refused"):
         socket.create_connection((AWAY, 80), timeout=0.001)
     assert refused == []
+
+
+def test_the_machine_of_the_database_can_be_reached() -> None:
+    refused: list[str] = []
+    with (
+        confined(refused.append, hosts={AWAY}),
+        pytest.raises(OSError, match="timed out|unreachable|refused"),
+    ):
+        socket.create_connection((AWAY, 80), timeout=0.001)
+    assert refused == []

@@ -96,7 +96,7 @@ async def _target(plan: Plan, database: Database, services: Services) -> AsyncIt
         def refused(url: str) -> None:
             services.blocked_calls.append(BlockedCall(caller.get(), url))
 
-        with imported.importing(config), network.confined(refused):
+        with imported.importing(config), network.confined(refused, database.hosts):
             async with in_process.running():
                 yield in_process
 

@@ -86,6 +86,11 @@ class Database:
         return Upstream(host=info.hostaddr or info.host, port=info.port)
 
     @property
+    def hosts(self) -> set[str]:
+        """The names and addresses of the server's machine."""
+        return {self._control.info.host, self._control.info.hostaddr}
+
+    @property
     def conninfo(self) -> str:
         """The owner's connection string, without the password."""
         parts = conninfo_to_dict(self._server.conninfo) | {"dbname": self.name}

@@ -1,4 +1,4 @@
-"""Keeps this process from reaching anything but this machine while an application runs in it.
+"""Keeps this process from reaching anything but this machine and its Postgres while an application runs in it.
 
 Calls by httpx are answered before they get here (`services/in_process.py`). Whatever else connects, or looks a name up, is
 refused and noted. Python tells of both by audit events; uvloop, which connects by itself, is asked before.
@@ -7,21 +7,32 @@ refused and noted. Python tells of both by audit events; uvloop, which connects 
 import contextlib
 import ipaddress
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
 import uvloop
 
 _LOCAL = frozenset({"localhost", "", None})
-_REFUSERS: list[Callable[[str], None]] = []
-"""Whom to tell of what is refused, while anything is. The last one is told."""
 _INSTALLED: list[bool] = []
 
 
+@dataclass(frozen=True)
+class _Confinement:
+    refused: Callable[[str], None]
+    hosts: Collection[str]
+
+
+_CONFINEMENTS: list[_Confinement] = []
+"""Those in force. The last one counts."""
+
+
 @contextlib.contextmanager
-def confined(refused: Callable[[str], None]) -> Iterator[None]:
-    """Refuses connections to other machines while the block runs. `refused` is called with the address of each."""
+def confined(refused: Callable[[str], None], hosts: Collection[str] = ()) -> Iterator[None]:
+    """Refuses connections to other machines but `hosts` while the block runs. `refused` is called with the address of
+    each.
+    """
     if not _INSTALLED:
         _INSTALLED.append(True)
         sys.addaudithook(_audit)  # it stays as long as the process
@@ -31,17 +42,18 @@ def confined(refused: Callable[[str], None]) -> Iterator[None]:
         _refuse_elsewhere(host, port)
         return await connect(loop, factory, host, port, **others)
 
-    _REFUSERS.append(refused)
+    confinement = _Confinement(refused, hosts)
+    _CONFINEMENTS.append(confinement)
     try:
         with mock.patch.object(uvloop.Loop, "create_connection", create_connection):
             yield
     finally:
-        _REFUSERS.remove(refused)
+        _CONFINEMENTS.remove(confinement)
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     """Refuses what leaves: https://docs.python.org/3/library/audit_events.html."""
-    if not _REFUSERS:
+    if not _CONFINEMENTS:
         return
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         _refuse_elsewhere(*arguments[1][:2])
@@ -50,10 +62,13 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _refuse_elsewhere(host: Any, port: Any) -> None:
-    if not _REFUSERS or _is_here(host):
+    if not _CONFINEMENTS or _is_here(host):
         return
+    confinement = _CONFINEMENTS[-1]
     name = host.decode(errors="replace") if isinstance(host, bytes) else str(host)
-    _REFUSERS[-1](f"tcp://{name}:{port}")
+    if name in confinement.hosts:
+        return
+    confinement.refused(f"tcp://{name}:{port}")
     raise ConnectionRefusedError(f"{name} cannot be reached from here")
 
 
