@@ -10,6 +10,8 @@ class StrictModel(BaseModel):
 
 
 class ConfigTable(BaseModel):
-    """A table of a configuration. Unknown keys are forbidden; TOML has the types."""
+    """A table of a configuration. Unknown keys are forbidden; TOML has the types. What is written below a field
+    describes it to editors.
+    """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

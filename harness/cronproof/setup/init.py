@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cronproof.config.config import Config
 from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.errors import UsageError
 from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
@@ -34,6 +35,7 @@ _NOT_SOURCES = frozenset(
 )
 _MIGRATIONS = ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*", "drizzle", "sql")
 _SEEDS = ("seed.yaml", "seed.yml")
+SCHEMA = Path("cronproof.schema.json")
 PATH = "/api/cron/{cron}"
 _MAX_SOURCE_BYTES = 500_000
 
@@ -53,7 +55,7 @@ class Found:
 
 
 def write_config(folder: Path) -> tuple[Path, Found]:
-    """Writes the file, and returns it with what was found.
+    """Writes the file, and its JSON Schema beside it for editors. Returns it with what was found.
 
     Raises:
         UsageError: there is no such folder, or it has a configuration already.
@@ -66,6 +68,8 @@ def write_config(folder: Path) -> tuple[Path, Found]:
     try:
         with file.open("x", encoding="utf-8") as output:
             output.write(render_config(name, found))
+        schema = json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+        file.with_name(SCHEMA.name).write_text(schema, encoding="utf-8")
     except FileExistsError:
         raise UsageError(f"{file} is there already; edit it, or remove it first") from None
     except OSError as error:
@@ -106,6 +110,8 @@ def find_application(folder: Path) -> Found:
 def render_config(name: str, found: Found) -> str:
     """Renders the configuration, with optional settings as comments."""
     lines = [
+        f"#:schema ./{SCHEMA.name}",
+        "",
         "# What cronproof verifies. The format is https://toml.io; docs/your-app.md has the settings.",
         f"[targets.{name}]",
         "# Started once for each instance, in `cwd` (this file's folder unless you say otherwise).",
