@@ -1,7 +1,7 @@
 """The evidence of one execution: plain data that checks examine."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -193,9 +193,26 @@ class Evidence:
 
     def units_for(self, work: Work, sent: SentMessage) -> list[UnitId]:
         """Returns the units for which a message may have been sent: those that are owed such a one."""
-        if work not in self.works_for(sent):
+        if work not in self.works_for(sent) or work.name not in self._units_by_match:
             return []
-        return [unit.id for unit in self.units.get(work.name, {}).values() if _is_for(sent.message.fields, unit)]
+        names, units = self._units_by_match[work.name]
+        fields = sent.message.fields
+        return [unit.id for unit in units.get(tuple(map(fields.get, names)), ()) if _contains(fields, unit)]
+
+    @cached_property
+    def _units_by_match(self) -> dict[str, tuple[Sequence[str], dict[tuple[str | None, ...], list[Unit]]]]:
+        """The fields that messages of each work must equal, and the units by the values of these: a check asks for
+        every message.
+        """
+        found = dict[str, tuple[Sequence[str], dict[tuple[str | None, ...], list[Unit]]]]()
+        for work, units in self.units.items():
+            fields = list(next(iter(units.values())).match) if units else []
+            by_values: defaultdict[tuple[str | None, ...], list[Unit]] = defaultdict(list)
+            for unit in units.values():
+                if unit.is_owed_message:
+                    by_values[tuple(unit.match[name] for name in fields)].append(unit)
+            found[work] = fields, by_values
+        return found
 
     def assign(
         self, messages: Sequence[SentMessage], owed: Sequence[tuple[Work, UnitId]]
@@ -210,6 +227,5 @@ class Evidence:
         return assign(owed, fitting)
 
 
-def _is_for(fields: Mapping[str, str], unit: Unit) -> bool:
-    equal = all(value is not None and fields.get(name) == value for name, value in unit.match.items())
-    return equal and all(value is not None and value in fields.get(name, "") for name, value in unit.contains.items())
+def _contains(fields: Mapping[str, str], unit: Unit) -> bool:
+    return all(value is not None and value in fields.get(name, "") for name, value in unit.contains.items())
