@@ -1,5 +1,6 @@
 """The digest: a hash of the rows that an execution has left, equal for equal rows."""
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,7 @@ def digest_query(catalog: Catalog, ignored: Collection[tuple[str, str]] = ()) ->
     return _composable("digest").format(_array(tables)).as_bytes()
 
 
+@functools.cache  # asked again for every scenario
 def _value(column: str, kind: str) -> sql.Composable:
     """Builds the expression for the part of a value that equivalent executions share."""
     if kind == "uuid":

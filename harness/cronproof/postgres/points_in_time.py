@@ -5,6 +5,7 @@ seconds, milliseconds or microseconds; a text does if it is an ISO 8601 time. No
 for one: no other numbers of a schema are likely to lie there.
 """
 
+import functools
 import json
 import re
 import time
@@ -96,6 +97,7 @@ def without_time(kind: str, value: Any) -> Any:
     return is_time or value
 
 
+@functools.cache
 def _family(kind: str) -> str | None:
     """Returns what values of a type are, if they can be points in time or hold some."""
     return next((family for family, names in _FAMILIES.items() if re.fullmatch(names, kind)), None)
