@@ -144,6 +144,8 @@ class Sweep:
         return done
 
 
+EVERY = 2
+"""One place in so many is tried: all of them take four minutes of a processor."""
 PARTS = 2
 """The sweep is this many tests, which two processes can share."""
 
@@ -175,7 +177,7 @@ def test_an_error_in_any_function_that_nobody_awaits_ends_the_run(
         assert verdicts(counting.run(command)) == verdicts(whole)
         new = sorted(place for place in counting.calls if place not in known)
         known.update(new)
-        for number, place in enumerate(new):
+        for number, place in enumerate(new[::EVERY]):
             count = counting.calls[place]
             call = 1 if number % 2 == 0 else count // 2 + 1  # a run takes half a second: one for each function
             if number // 2 % PARTS != part:
