@@ -20,7 +20,9 @@ from cronproof.gate.fault import FaultName, Faults, channel_of, is_fault
 from cronproof.gate.trace import Trace
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
-from cronproof.services.exchange import CallClock, Scripted
+from cronproof.services.exchange import CallClock
+from cronproof.services.given import Refusal
+from cronproof.services.script import Script
 from fixtures import hardened, legacy
 from fixtures.crons import app
 from tests.support import reference
@@ -89,7 +91,8 @@ class Machine(RuleBasedStateMachine):
         async def main() -> tuple[int, str | None]:
             await self._reconnect(runner)
             before = len(self.opened.services.messages)
-            self.opened.services.openphone.scripted = [Scripted("rate-limited", number) for number in refused]
+            refusals = [Refusal(error="rate-limited", to=number) for number in refused]
+            self.opened.services.openphone.script = Script(refusals)
             execution = await runner.execute(policy, replace(runner.spec, faults=faults))
             return before, execution.inconclusive_reason
 

@@ -16,8 +16,9 @@ from jmespath.exceptions import JMESPathError
 
 from cronproof.domain.message import Attempt
 from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Scripted
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response
 from cronproof.services.openphone_errors import ERRORS
+from cronproof.services.script import Script
 
 _PART = re.compile(r"\{(\w+)\}")
 _NAMESPACE = uuid.UUID("6f1c2f5e-6d0f-4d5f-9d44-9a1d6f0f2c11")
@@ -81,12 +82,10 @@ class Declared:
     """The service while it is called."""
 
     declaration: Declaration
-    scripted: Sequence[Scripted] = ()
+    script: Script = field(default_factory=Script)
     clock: CallClock = field(default_factory=CallClock)
     _accepted: int = 0
     _by_key: dict[str, Response] = field(default_factory=dict)
-    _answered: dict[int, int] = field(default_factory=dict)
-    """How often each scripted error has answered, by its position."""
     _rate: RateLimit | None = None
 
     def __post_init__(self) -> None:
@@ -117,7 +116,8 @@ class Declared:
         if refusal is None and key is not None and str(key) in self._by_key:
             return self._by_key[str(key)]  # the message that was accepted with this key
         recipients = found["to"] if isinstance(found["to"], list) else [found["to"]]
-        refusal = refusal or self._find_scripted(recipients)
+        if refusal is None and (error := self.script.find([str(to) for to in recipients])) is not None:
+            refusal = self.refusal(error)
         if refusal is None and (not recipients or any(to in (None, "") for to in recipients)):
             refusal = self.refusal("invalid-request")
         fields = {name: "" if value is None else str(value) for name, value in found.items() if name != "to"}
@@ -133,20 +133,6 @@ class Declared:
         if refusal is None and key is not None:
             self._by_key[str(key)] = response
         return response
-
-    @property
-    def met_refusals(self) -> frozenset[int]:
-        """The positions of the scripted errors that have answered a message."""
-        return frozenset(self._answered)
-
-    def _find_scripted(self, recipients: Sequence[Any]) -> Response | None:
-        """Returns the first scripted error that matches a message, if any is left."""
-        for position, one in enumerate(self.scripted):
-            answered = self._answered.get(position, 0)
-            if one.to in (None, *map(str, recipients)) and (one.times is None or answered < one.times):
-                self._answered[position] = answered + 1
-                return self.refusal(one.error)
-        return None
 
     def _values(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         number = self._accepted

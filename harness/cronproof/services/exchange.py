@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import ErrorName
 
 
 def parse_json(body: bytes) -> Any:
@@ -121,15 +120,6 @@ class RateLimit:
         """Returns in how many seconds a request is allowed again."""
         recent = self._recent.setdefault(key, deque())
         return max(recent[0] + self.seconds - now, 0.0) if len(recent) >= self.requests else 0.0
-
-
-@dataclass(frozen=True)
-class Scripted:
-    """An error in place of the usual answer, to messages for `to` (None: any), `times` times."""
-
-    error: ErrorName
-    to: str | None = None
-    times: int | None = None
 
 
 Log = Callable[[Attempt], None]

@@ -6,15 +6,16 @@ its order. Nothing is idempotent: the same request twice is two messages.
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cronproof.domain.message import Attempt
 from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, Scripted, not_found
+from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, not_found
 from cronproof.services.openphone_errors import ERRORS, Envelope, error_response
+from cronproof.services.script import Script
 
 REQUESTS_PER_SECOND = 10
 _E164 = re.compile(r"^\+[1-9]\d{1,14}$")
@@ -38,10 +39,9 @@ class OpenPhone:
     api_keys: frozenset[str]
     phone_number: str = "+12125550100"
     envelope: Envelope = "flat"
-    scripted: Sequence[Scripted] = ()
+    script: Script = field(default_factory=Script)
     clock: CallClock = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
-    _answered: dict[int, int] = field(default_factory=dict)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(REQUESTS_PER_SECOND, 1))
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
@@ -59,11 +59,6 @@ class OpenPhone:
             return replace(refusal, headers={**refusal.headers, **headers})
         response = self._answer(request, key, limit, log)
         return replace(response, headers={**response.headers, **headers})
-
-    @property
-    def met_refusals(self) -> frozenset[int]:
-        """The positions of the scripted errors that have answered a message."""
-        return frozenset(self._answered)
 
     def refusal(self, name: ErrorName) -> Response:
         """Builds the API's response for an error."""
@@ -110,12 +105,8 @@ class OpenPhone:
             first = errors[0]
             text = f"{first['path']}: {first['message']}"
             return ERRORS["invalid-request"].response(self.envelope, message=text, errors=errors)
-        for position, scripted in enumerate(self.scripted):
-            answered = self._answered.get(position, 0)
-            if scripted.to in (None, to) and (scripted.times is None or answered < scripted.times):
-                self._answered[position] = answered + 1
-                return error_response(scripted.error, self.envelope)
-        return None
+        error = self.script.find([to])
+        return None if error is None else error_response(error, self.envelope)
 
     def _accepted(self, body: dict[str, Any]) -> dict[str, Any]:
         sender, number = body["from"], len(self.sent) + 1

@@ -1,8 +1,9 @@
-"""Dispatches calls to the three mocked services, with scheduling points and a log of messages."""
+"""Dispatches calls to the mocked services, with scheduling points and a log of messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Protocol
 
 from cronproof.domain.message import Attempt, BlockedCall, Message
@@ -13,12 +14,13 @@ from cronproof.gate.footprint import Footprint
 from cronproof.gate.gate import Gate, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.services.declared import Declaration, Declared
-from cronproof.services.exchange import CallClock, Log, NoAnswer, Request, Response, Scripted
+from cronproof.services.exchange import CallClock, Log, NoAnswer, Request, Response
 from cronproof.services.ghl import GoHighLevel
-from cronproof.services.given import ServicesGiven
+from cronproof.services.given import ServiceGiven, ServicesGiven
 from cronproof.services.hosts import HOSTS
 from cronproof.services.openphone import OpenPhone
 from cronproof.services.openphone_errors import BAD_GATEWAY
+from cronproof.services.script import Script
 from cronproof.services.telegram import Telegram
 
 
@@ -65,43 +67,35 @@ class Services:
 
     def reset(self, given: ServicesGiven | None = None) -> None:
         """Resets all services to the behaviour that a scenario gives."""
-        openphone = (given or ServicesGiven()).openphone
-        refuses = [Scripted(refusal.error, refusal.to, refusal.times) for refusal in openphone.refuses]
-        self.openphone = OpenPhone(self.api_keys, scripted=refuses, envelope=openphone.envelope)
+        behaviour = given or ServicesGiven()
+        script = Script(behaviour.openphone.refuses)
+        self.openphone = OpenPhone(self.api_keys, script=script, envelope=behaviour.openphone.envelope)
         self.telegram = Telegram()
         self.ghl = GoHighLevel()
-        of_declared = (given or ServicesGiven()).services
         self._declared = {
-            one.name: Declared(
-                one,
-                [
-                    Scripted(refusal.error, refusal.to, refusal.times)
-                    for refusal in (of_declared[one.name].refuses if one.name in of_declared else ())
-                ],
-            )
+            one.name: Declared(one, Script(behaviour.services.get(one.name, ServiceGiven()).refuses))
             for one in self.declared
         }
         # In the order of `ServicesGiven.refusals`.
         self._refusing: list[OpenPhone | Declared] = [
             self.openphone,
-            *(self._declared[name] for name in of_declared if name in self._declared),
+            *(self._declared[name] for name in behaviour.services if name in self._declared),
         ]
-        self._counts = [len(refusing.scripted) for refusing in self._refusing]
         self.messages, self.blocked_calls = [], []
 
     def recover(self) -> None:
         """Stops refusing valid messages, and lets rate limits expire. What was sent stays sent."""
         for refusing in self._refusing:
-            refusing.scripted = ()
+            refusing.script.is_over = True
         self._let_pass(LONG_ENOUGH)
 
     @property
     def met_refusals(self) -> frozenset[int]:
         """The positions of the given refusals with which a service has answered."""
         met, before = set[int](), 0
-        for refusing, count in zip(self._refusing, self._counts, strict=True):
-            met |= {before + position for position in refusing.met_refusals}
-            before += count
+        for refusing in self._refusing:
+            met |= {before + position for position in refusing.script.met}
+            before += len(refusing.script.refusals)
         return frozenset(met)
 
     @property
@@ -109,7 +103,7 @@ class Services:
         """The names of all services."""
         return list(self._apis)
 
-    @property
+    @cached_property
     def hosts(self) -> Mapping[str, str]:
         """The service at each host."""
         return HOSTS | {host: one.name for one in self.declared for host in one.hosts}
