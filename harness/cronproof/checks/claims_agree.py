@@ -81,8 +81,5 @@ def _problem(before: Unit, work: Work, *, is_done: bool, messaged: bool, decided
 def _changed(evidence: Evidence, work: Work, unit: UnitId, *, recovered: bool) -> str | None:
     """Returns the first column that has changed of those that tell whether a unit is claimed or done."""
     after = evidence.recovered if recovered and evidence.recovered else evidence.after
-    (before, now) = (
-        next((row for row in rows.get(work.table, ()) if work.id_of(row) == unit), {})
-        for rows in (evidence.before, after)
-    )
+    before, now = (work.rows_by_id(rows).get(unit, {}) for rows in (evidence.before, after))
     return next((column for column in work.columns if before.get(column) != now.get(column)), None)

@@ -33,7 +33,7 @@ class NoDuplicate(StrictModel, Check):
         unclaimed: set[tuple[tuple[Work, UnitId], ...]] = set()
         by_text: dict[tuple[str, str], list[SentMessage]] = defaultdict(list)
         for number, sent in enumerate(evidence.delivered):
-            fitting = _fitting(evidence, sent)
+            fitting = tuple(evidence.owed(sent))
             if not fitting:
                 by_text[sent.message.to, sent.message.content].append(sent)
             elif number in assigned:
@@ -48,16 +48,11 @@ class NoDuplicate(StrictModel, Check):
         return passed(f"{len(evidence.delivered)} accepted, none twice")
 
 
-def _fitting(evidence: Evidence, sent: SentMessage) -> tuple[tuple[Work, UnitId], ...]:
-    """Returns the units that are owed such a message."""
-    return tuple((work, unit) for work in evidence.works_for(sent) for unit in evidence.units_for(work, sent))
-
-
 def _describe(evidence: Evidence, fitting: Sequence[tuple[Work, UnitId]], taken: Sequence[tuple[Work, UnitId]]) -> str:
     """Describes the messages that were sent for units, of which one is too many."""
     among = [one for one in fitting if one in taken] or list(fitting)
     work = among[0][0]
     units = in_order({unit for other, unit in among if other == work})
-    messages = [sent for sent in evidence.delivered if not set(_fitting(evidence, sent)).isdisjoint(fitting)]
+    messages = [sent for sent in evidence.delivered if not set(evidence.owed(sent)).isdisjoint(fitting)]
     people = " and ".join(dict.fromkeys(masked(sent.message.to) for sent in messages))
     return f"{name_units(work.unit, units)}: {people} got {len(messages)} messages: {' and '.join(map(str, messages))}"

@@ -60,10 +60,8 @@ class OnlyEligible(StrictModel, Check):
     def _wrong_row(self, evidence: Evidence) -> str | None:
         for work in _of_tables(evidence.works):
             outside = self._outside(evidence, work)
-            before, after = (
-                {work.id_of(row): row for row in rows.get(work.table, ())}
-                for rows in (evidence.before, evidence.recovered or evidence.after)
-            )
+            before = work.rows_by_id(evidence.before)
+            after = work.rows_by_id(evidence.recovered or evidence.after)
             if gone := in_order(outside - after.keys()):
                 return f"{name_units(work.unit, gone)}: not eligible, but deleted"
             for unit, row in after.items():

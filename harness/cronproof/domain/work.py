@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cronproof.domain.database import Rows
+
 UnitId = int | str
 """The key of a unit as in JSON: a number, or text. Keys of several columns are joined: `7/2026-11`."""
 
@@ -51,6 +53,10 @@ class Work:
     def id_of(self, row: Mapping[str, Any]) -> UnitId:
         """Returns the id of a unit, given its row as in JSON."""
         return join_key([row[column] for column in self.key])
+
+    def rows_by_id(self, rows: Rows) -> dict[UnitId, Mapping[str, Any]]:
+        """Returns the rows of the work's table by the ids of their units."""
+        return {self.id_of(row): row for row in rows.get(self.table, ())}
 
 
 @dataclass(frozen=True)

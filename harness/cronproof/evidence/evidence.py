@@ -191,13 +191,19 @@ class Evidence:
             if sent.cron in work.crons and work.message is not None and work.message.service == sent.message.service
         ]
 
-    def units_for(self, work: Work, sent: SentMessage) -> list[UnitId]:
-        """Returns the units for which a message may have been sent: those that are owed such a one."""
-        if work not in self.works_for(sent) or work.name not in self._units_by_match:
-            return []
-        names, units = self._units_by_match[work.name]
+    def owed(self, sent: SentMessage) -> list[tuple[Work, UnitId]]:
+        """Returns the units for which a message may have been sent, each with its work: those that are owed such a one."""
+        found: list[tuple[Work, UnitId]] = []
         fields = sent.message.fields
-        return [unit.id for unit in units.get(tuple(map(fields.get, names)), ()) if _contains(fields, unit)]
+        for work in self.works_for(sent):
+            names, units = self._units_by_match.get(work.name, ((), {}))
+            fitting = units.get(tuple(map(fields.get, names)), ())
+            found += [(work, unit.id) for unit in fitting if _contains(fields, unit)]
+        return found
+
+    def units_for(self, work: Work, sent: SentMessage) -> list[UnitId]:
+        """Returns the units of one work for which a message may have been sent."""
+        return [unit for of, unit in self.owed(sent) if of == work]
 
     @cached_property
     def _units_by_match(self) -> dict[str, tuple[Sequence[str], dict[tuple[str | None, ...], list[Unit]]]]:
@@ -220,10 +226,9 @@ class Evidence:
         """Assigns messages, by number, to units that are owed them, each to one. Units that come first are served first."""
         fitting: dict[tuple[Work, UnitId], list[int]] = {one: [] for one in owed}
         for number, sent in enumerate(messages):
-            for work in self.works_for(sent):
-                for unit in self.units_for(work, sent):
-                    if (work, unit) in fitting:
-                        fitting[work, unit].append(number)
+            for one in self.owed(sent):
+                if one in fitting:
+                    fitting[one].append(number)
         return assign(owed, fitting)
 
 

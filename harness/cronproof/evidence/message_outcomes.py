@@ -51,7 +51,8 @@ def _share(
     owner = {number: one for one, number in evidence.assign(evidence.accepted, ordered).items()}
     shares: dict[tuple[Work, UnitId], list[SentMessage]] = {one: [] for one in every}
     for number, sent in enumerate(evidence.accepted):
-        fitting = (one for one in ordered if one[1] in evidence.units_for(one[0], sent))
+        owed = set(evidence.owed(sent))
+        fitting = (one for one in ordered if one in owed)
         if (one := owner.get(number) or next(fitting, None)) is not None:
             shares[one].append(sent)
     return shares
