@@ -26,6 +26,14 @@ def test_units_that_are_given_are_known() -> None:
     assert mistakes([{"no-loss": {"units": ["7/2026-11"]}}], DIGESTS, "send-digests") == []
 
 
+def test_keys_of_repeated_rows_are_those_that_are_inserted() -> None:
+    by_phone = Work("text", "people", ["send-texts"], "text", key=["phone"])
+    people = {"people": [{"repeat": 2, "row": {"phone": "+12125550132"}}]}
+
+    assert mistakes([{"no-loss": {"units": ["+12125550133"]}}], people, "send-texts", by_phone) == []
+    assert len(mistakes([{"no-loss": {"units": ["+12125550134"]}}], people, "send-texts", by_phone)) == 1
+
+
 def test_where_the_database_makes_up_keys_any_may_be_meant() -> None:
     assert mistakes([{"no-loss": {"units": [1]}}], {"outbox": [{"state": "new"}]}) == []
 

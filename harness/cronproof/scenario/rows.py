@@ -213,14 +213,19 @@ def _value(
         back = sql.Literal(f"{repetition} minutes")
         return sql.SQL("{} {} {}::interval - {}::interval").format(now, sign, sql.Literal(amount), back)
     if column == names.column:
-        value = names.ids.get(str(value), value)
-    elif isinstance(value, dict | list):
-        value = json.dumps(value, default=str)
-    elif repetition and isinstance(value, int) and (column == "id" or column.endswith("_id")):
-        value += repetition
-    elif repetition and isinstance(value, str) and _PHONE.match(value):
-        value = f"+{int(value) + repetition}"
-    return sql.Literal(value)
+        return sql.Literal(names.ids.get(str(value), value))
+    if isinstance(value, dict | list):
+        return sql.Literal(json.dumps(value, default=str))
+    return sql.Literal(repeat_value(column, value, repetition))
+
+
+def repeat_value(column: str, value: Any, repetition: int) -> Any:
+    """Returns what a value is in a repeated row: keys and phone numbers go up by one."""
+    if repetition and isinstance(value, int) and (column == "id" or column.endswith("_id")):
+        return value + repetition
+    if repetition and isinstance(value, str) and _PHONE.match(value):
+        return f"+{int(value) + repetition}"
+    return value
 
 
 def _is_date(value: str) -> bool:

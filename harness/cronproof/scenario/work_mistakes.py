@@ -1,12 +1,12 @@
 """Finds what a scenario asks for and no declared work can answer."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from cronproof.checks.delivery import Delivery
 from cronproof.domain.application import Application
 from cronproof.domain.work import UnitId, Work, in_order, join_key, several
 from cronproof.scenario.given import FilePlace, rows_of
+from cronproof.scenario.rows import repeat_value
 from cronproof.scenario.scenario import Scenario
 
 
@@ -52,12 +52,5 @@ def _find_ids(scenario: Scenario, works: Sequence[Work]) -> set[UnitId] | None:
         for _, repetition, row in rows_of(scenario.given.rows.get(work.table, [])):
             if not all(column in row for column in work.key):
                 return None
-            found.add(join_key([_repeated(column, row[column], repetition) for column in work.key]))
+            found.add(join_key([repeat_value(column, row[column], repetition) for column in work.key]))
     return found
-
-
-def _repeated(column: str, value: Any, repetition: int) -> Any:
-    """Returns the value in a repeated row: keys go up by one."""
-    if isinstance(value, int) and not isinstance(value, bool) and (column == "id" or column.endswith("_id")):
-        return value + repetition
-    return value
