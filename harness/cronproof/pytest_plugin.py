@@ -176,11 +176,7 @@ class Exploration:
             InvalidScenario: this is no scenario.
         """
         __tracebackhide__ = True  # the failure is the test's
-        from pydantic import ValidationError  # noqa: PLC0415  (see the module)
-
-        from cronproof.errors import InvalidScenario, Mistake  # noqa: PLC0415  (see the module)
-        from cronproof.scenario.reader import ScenarioFile, Source  # noqa: PLC0415  (see the module)
-        from cronproof.scenario.scenario import Scenario  # noqa: PLC0415  (see the module)
+        from cronproof.scenario.reader import Source, make_scenario  # noqa: PLC0415  (see the module)
 
         crons = self._when["call"] if isinstance(self._when["call"], str) else " and ".join(self._when["call"])
         root = {
@@ -191,15 +187,10 @@ class Exploration:
             "when": self._when,
             "then": list(checks),
         }
-        try:
-            scenario = Scenario.model_validate(root)
-        except ValidationError as invalid:
-            first = invalid.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InvalidScenario([Mistake(self._test, 1, 1, f"{where}: {first['msg']}")]) from None
-        result = _find_session(self._config).verify(ScenarioFile(scenario, Source(self._test, root)))
+        file = make_scenario(Source(self._test, root))
+        result = _find_session(self._config).verify(file)
         if result.verdict != "PASS":
-            raise NotPassedError(scenario.title, result)
+            raise NotPassedError(file.scenario.title, result)
         return result
 
 

@@ -232,3 +232,16 @@ def test_a_path_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
 def test_a_folder_without_scenarios_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^no scenario files \(\*.yaml\) in "):
         reader.find_files([tmp_path])
+
+
+def test_what_a_test_in_python_says_is_checked_like_a_file(tmp_path: Path) -> None:
+    root = {
+        "title": "t",
+        "why": "w",
+        "test": "race",
+        "when": {"call": "send-emails", "each_pair": True},
+        "then": ["no-loss"],
+    }
+
+    with pytest.raises(InvalidScenario, match="test_mail.py:1:1: name three crons under `call`"):
+        reader.make_scenario(reader.Source(tmp_path / "test_mail.py", root))

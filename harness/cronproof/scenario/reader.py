@@ -183,8 +183,17 @@ def read_scenario(file: Path) -> ScenarioFile:
     source = Source(file, data, hashlib.sha256(content).hexdigest(), node)
     if not isinstance(data, dict):
         raise InvalidScenario([Mistake(file, 1, 1, "a scenario begins with `title:`; this file has none")])
+    return make_scenario(source)
+
+
+def make_scenario(source: Source) -> ScenarioFile:
+    """Makes the scenario of what was read, or of what a test in Python says.
+
+    Raises:
+        InvalidScenario: with every mistake of it.
+    """
     try:
-        scenario = Scenario.model_validate(data)
+        scenario = Scenario.model_validate(source.root)
     except ValidationError as invalid:
         raise InvalidScenario([_mistake(source, error) for error in invalid.errors()]) from None
     found = [source.mistake(path, message) for path, message in find_contradictions(scenario)]
