@@ -49,12 +49,13 @@ def risks(
     if not files:
         raise UsageError(f"no scenario of {(paths or [SCENARIOS])[0]} is one of the remaining crons")
     ensure_writable(out / RISKS, "--out")
-    targets = target or list(find_config(config).targets)
+    configuration = find_config(config)
+    targets = target or list(configuration.targets)
     for name in targets:
         ensure_writable(out / name / ".writable", "--out")
     found: dict[str, Document] = {}
     for name in targets:
-        plan = Plan.from_options(name, config, None, postgres=postgres, logs=out / name / folder.LOGS)
+        plan = Plan.for_target(configuration, name, postgres=postgres, logs=out / name / folder.LOGS)
         plan = replace(plan, workers=count_processes(plan, files))
         counting = _Counter(name, len(files))
         results = run_async(verify_scenarios(plan, files, budget_seconds=None, report=counting))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cronproof.config.config import CronConfig
-from cronproof.config.config_file import find_config
+from cronproof.config.config_file import ConfigFile, find_config
 from cronproof.domain.application import Application
 from cronproof.services.declared import Declaration
 from cronproof.targets.config import TargetConfig
@@ -54,15 +54,25 @@ class Plan:
     def from_options(
         cls, target: str | None, config: Path | None, migrations: Sequence[Path] | None, **others: Any
     ) -> Self:
-        """Makes a plan for a target of a configuration, by default its first. The configuration is by default
-        that of the working directory.
+        """Makes a plan from command-line options. The configuration is by default that of the working directory.
+
+        Raises:
+            InvalidConfig: with every mistake of the configuration.
+            UsageError: there is no such configuration or target, or a file of it is missing.
+        """
+        return cls.for_target(find_config(config), target, migrations, **others)
+
+    @classmethod
+    def for_target(
+        cls, file: ConfigFile, target: str | None = None, migrations: Sequence[Path] | None = None, **others: Any
+    ) -> Self:
+        """Makes a plan for a target of a configuration, by default its first.
 
         Given migrations replace those that the target declares replaceable.
 
         Raises:
-            UsageError: there is no such configuration or target, or a file of it is missing.
+            UsageError: there is no such target, or a file of it is missing.
         """
-        file = find_config(config)
         name = target or next(iter(file.targets))
         target_config = file.find_target(name)
         schema, replaceable = file.find_migrations(name)

@@ -61,7 +61,7 @@ def read_declared(file: ConfigFile) -> Declared:
     equivalent = _read_equivalent(file.folder / prove.equivalent)
     course = Course(
         folder=file.folder,
-        plans={name: Plan.from_options(name, file.file, None) for name in file.targets},
+        plans={name: Plan.for_target(file, name) for name in file.targets},
         copied=prove.copied,
         served=prove.served,
         files=reader.read_scenarios(reader.find_files([file.folder / prove.scenarios])),
