@@ -95,7 +95,7 @@ def reporting(*expected: type[Exception]) -> Callable[[Function[P, Result]], Fun
 
 
 def reporting_call(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Decorates a function, which is no coroutine function, whose caller would hide what it raises: reports it."""
+    """Decorates a plain function: reports what it raises, which its caller may hide."""
 
     @functools.wraps(function)
     def reports(*arguments: P.args, **named: P.kwargs) -> Result:

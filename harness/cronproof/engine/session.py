@@ -143,19 +143,12 @@ class Session:
         Raises:
             InvalidScenario: with every mistake of every file.
         """
-        mistakes = [
-            mistake
-            for file in files
-            for mistake in (
-                *self._unknown_crons(file),
-                *self._unknown_services(file),
-                *(
-                    file.source.mistake(path, said)
-                    for path, said in find_work_mistakes(file.scenario, self.application)
-                ),
-            )
-        ]
+        mistakes: list[Mistake] = []
         for file in files:
+            mistakes += self._unknown_crons(file)
+            mistakes += self._unknown_services(file)
+            found = find_work_mistakes(file.scenario, self.application)
+            mistakes += [file.source.mistake(path, message) for path, message in found]
             mistakes += await self._refused_queries(file)
             for data in alternatives(file.scenario):
                 mistakes += await self._mistakes(replace(file, scenario=apply_choice(file.scenario, data)))

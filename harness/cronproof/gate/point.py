@@ -26,6 +26,11 @@ _REQUEST = re.compile(r"/\* ([A-Z]+ /\S+) \*/ ")
 _VALUE = re.compile(r"'(?:[^']|'')*'|\b\d+\b")
 
 
+def without_comments(statement: str) -> str:
+    """Returns a statement without its comments."""
+    return _COMMENT.sub(" ", statement)
+
+
 @dataclass(frozen=True)
 class Point:
     """What an instance is about to do.
@@ -47,7 +52,7 @@ class Point:
         """The point on one line. If a statement begins with a request comment, the request."""
         if request := _REQUEST.match(self.text):
             return request[1]
-        text = " ".join(_COMMENT.sub(" ", self.text).split())
+        text = " ".join(without_comments(self.text).split())
         if len(text) > _LABEL_CHARACTERS:
             is_named_later = self.claims is not None and self.claims in text[_LABEL_CHARACTERS:]
             text = text[: _LABEL_CHARACTERS - 2] + " …" + (f" {self.claims} …" if is_named_later else "")

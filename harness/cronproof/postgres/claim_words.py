@@ -4,9 +4,8 @@ import functools
 import re
 from collections.abc import Iterable
 
+from cronproof.gate.point import without_comments
 from cronproof.postgres.functions import Functions
-
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 class ClaimWords:
@@ -23,7 +22,7 @@ class ClaimWords:
     def _find(self, statement: str) -> str | None:
         if self._table is None:
             return None
-        text = _COMMENT.sub(" ", statement)
+        text = without_comments(statement)
         if named := self._table.search(text):
             return named.group()
         called = self._functions.called_by(text)

@@ -191,8 +191,8 @@ class _Watched:
                 )
         columns = [
             *(
-                sql.SQL("{}.{} as {}").format(_alias(table), sql.Identifier(column), sql.Identifier(f"key_{number}"))
-                for number, column in enumerate(key)
+                sql.SQL("{}.{} as {}").format(_alias(table), sql.Identifier(column), name)
+                for name, column in zip(_key_columns(key), key, strict=True)
             ),
             *(sql.SQL("({}) as {}").format(_raw(text), sql.Identifier(name)) for name, text in conditions.items()),
             sql.SQL("({}) as since").format(_raw(work.since or "null")),
@@ -251,14 +251,12 @@ class _Watched:
         )
         await self._control.execute(
             sql.SQL(_SQL["function"]).format(
-                **{
-                    "function": function,
-                    "was": of_old,
-                    "is": of_new,
-                    "old_key": old_key,
-                    "new_key": new_key,
-                    "work": sql.Literal(work.name),
-                }
+                function=function,
+                of_old=of_old,
+                of_new=of_new,
+                old_key=old_key,
+                new_key=new_key,
+                work=sql.Literal(work.name),
             )
         )
         await self._control.execute(
@@ -274,8 +272,7 @@ class _Watched:
     async def _create_comparison(self, table: Table, others: Sequence[Table], work: Work, view: sql.Identifier) -> None:
         """Creates the triggers that log claims by the rows of other tables."""
         function = sql.Identifier("cronproof", f"compare_claims_{self._number}")
-        keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(work.key)]
-        units = sql.SQL(_SQL["keyed"]).format(key=sql.SQL(", ").join(keys), view=view)
+        units = sql.SQL(_SQL["keyed"]).format(key=sql.SQL(", ").join(_key_columns(work.key)), view=view)
         await self._control.execute(
             sql.SQL(_SQL["compare"]).format(
                 function=function,
@@ -295,7 +292,7 @@ class _Watched:
             )
 
     def _query(self, view: sql.Identifier, key: Sequence[str], work: Work) -> sql.Composed:
-        keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(key)]
+        keys = _key_columns(key)
         match = [] if work.message is None else [*work.message.match]
         contains = [] if work.message is None else [*work.message.contains]
         return sql.SQL(_SQL["units"]).format(
@@ -334,6 +331,11 @@ class _Names(Visitor):
 def _raw(expression: str) -> sql.SQL:
     """Returns what was declared as a part of a statement. It was parsed before, and is nothing but an expression."""
     return sql.SQL(f"{expression}\n")  # it may end with a comment
+
+
+def _key_columns(key: Sequence[str]) -> list[sql.Identifier]:
+    """Returns the view's columns of a key."""
+    return [sql.Identifier(f"key_{number}") for number, _ in enumerate(key)]
 
 
 def _alias(table: Table) -> sql.Identifier:

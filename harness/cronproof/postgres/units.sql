@@ -54,12 +54,12 @@ declare
     is_claimed boolean := false;
 begin
     if tg_op <> 'INSERT' then
-        {was}
+        {of_old}
     end if;
     if tg_op = 'DELETE' then
         is_claimed := true;
     else
-        {is}
+        {of_new}
     end if;
     if not (was_claimed or is_claimed) and (tg_op = 'UPDATE' or not exists (
         select from cronproof.claim_writes as w where w.work = {work} and w.unit = {new_key}

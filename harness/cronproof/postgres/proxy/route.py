@@ -23,12 +23,6 @@ class Connections(Protocol):
         """Ends the connections of every instance, as a restart of the server does."""
 
 
-def _set_event() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
-
-
 @dataclass(eq=False)
 class Route:
     """What all connections of an instance share."""
@@ -53,9 +47,12 @@ class Route:
     errors: list[SqlError] = field(default_factory=list)
     ran_out: list[str] = field(default_factory=list)
     """What the server said when a timeout ended a statement that was held inside."""
-    opened: asyncio.Event = field(default_factory=_set_event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set unless whoever connects is kept waiting."""
     used: bool = False
     """Whether the instance has used the database."""
     activity: int = 0
     """Increases with everything that arrives, from either side."""
+
+    def __post_init__(self) -> None:
+        self.opened.set()
