@@ -54,3 +54,12 @@ def test_rows_of_two_things_are_known_only_where_both_are() -> None:
     assert (keyed("read", "1") | keyed("write", "2")).rows == {"jobs": {"1", "2"}}
     assert (keyed("read", "1") | Footprint({"tenants": "read"})).rows == {"jobs": {"1"}}
     assert (keyed("read", "1") | Footprint({"jobs": "read"})).rows == {}
+
+
+def test_changes_that_an_invariant_can_see_meet() -> None:
+    jobs, tenants = Footprint({"jobs": "write"}), Footprint({"tenants": "write"})
+
+    assert jobs.shown_to(["jobs", "tenants"]).conflicts(tenants.shown_to(["jobs", "tenants"]))
+    assert jobs.shown_to(None).conflicts(tenants.shown_to(None))
+    assert jobs.shown_to(["jobs"]).conflicts(tenants.shown_to(["jobs"])) is False
+    assert Footprint({"jobs": "lock"}).shown_to(["jobs"]) == Footprint({"jobs": "lock"})

@@ -42,6 +42,11 @@ class Check(ABC):
         """The queries whose rows it examines."""
         return []
 
+    @property
+    def invariants(self) -> list[str]:
+        """The queries that must find no row after any commit."""
+        return []
+
     @abstractmethod
     def examine(self, evidence: Evidence) -> Finding:
         """Decides whether the property held in this execution."""

@@ -59,6 +59,7 @@ async def collect(
         units=before.units,
         units_after=units_after,
         answers={query: await rig.database.ask(query) for query in before.queries},
+        violations=dict(execution.invariants.violations),
         comparable=rig.database.comparable(after),
         functions=rig.database.catalog.functions,
         inconclusive_reason=execution.inconclusive_reason,
@@ -96,6 +97,7 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
         "waits": sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
         "errors": [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],
         "refused calls": [[call.instance, call.url] for call in rig.services.blocked_calls],
+        "violations": {query: found.rows for query, found in execution.invariants.violations.items()},
         "faults": [str(fault) for fault in find_injected_faults(trace.steps)],
     }
     parts = mask(execution.outcome, rig.varying) if rig.varying else execution.outcome

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg
 from cronproof.domain.database import ROLES
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.engine.inconclusive import find_hit, find_reason, find_shared
+from cronproof.engine.invariants import Invariants
 from cronproof.engine.rig import Rig
 from cronproof.explore.circumstances import Direction
 from cronproof.explore.execution_spec import ExecutionSpec
@@ -38,6 +40,7 @@ class Execution(Environment):
         when: When,
         spec: ExecutionSpec,
         *,
+        invariants: Sequence[str] = (),
         before_step: BeforeStep | None = None,
         after_step: AfterStep | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class Execution(Environment):
         self._rig = rig
         self._when = when
         self._spec = spec
+        self.invariants = Invariants(rig.database, invariants)
         self._before_step = before_step
         self._after_step = after_step
 
@@ -74,7 +78,8 @@ class Execution(Environment):
     async def run(self, policy: Policy) -> None:
         """Calls the instances and lets the policy decide. Afterwards nothing of it still runs."""
         rig = self._rig
-        executor = Executor(self, self._spec, probe=rig.probe if rig.has_channels else None)
+        spec = replace(self._spec, invariants_read=await self.invariants.find_read())
+        executor = Executor(self, spec, probe=rig.probe if rig.has_channels else None)
         self.trace = executor.trace
         with rig.gated_by(executor):
             executor.prepare({one.name: functools.partial(self._call, one) for one in self.instances})
@@ -166,6 +171,7 @@ class Execution(Environment):
     async def after_step(self, trace: Trace) -> None:
         """Awaits the hook. Without one, records who claimed what on a shared server."""
         self._rig.look_for_shared(trace.steps[-1].instance)
+        await self.invariants.look(trace.steps[-1])
         if self._after_step is not None:
             await self._after_step(self)
         elif self._rig.target.is_shared:

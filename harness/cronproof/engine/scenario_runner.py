@@ -92,6 +92,11 @@ class ScenarioRunner:
         return list(dict.fromkeys(query for check in self.checks for query in check.queries))
 
     @cached_property
+    def invariants(self) -> list[str]:
+        """The queries that must find no row after any commit, each once."""
+        return list(dict.fromkeys(query for check in self.checks for query in check.invariants))
+
+    @cached_property
     def spec(self) -> ExecutionSpec:
         """The settings of every execution."""
         return ExecutionSpec(
@@ -327,7 +332,9 @@ class ScenarioRunner:
         after_step: AfterStep | None = None,
     ) -> Execution:
         """Calls the instances on the current rows, and lets the policy decide."""
-        execution = Execution(self.rig, self.when, spec, before_step=before_step, after_step=after_step)
+        execution = Execution(
+            self.rig, self.when, spec, invariants=self.invariants, before_step=before_step, after_step=after_step
+        )
         execution.inconclusive_reason = self.preparation.fault
         if spec.apart:
             await self.rig.database.inside.install()

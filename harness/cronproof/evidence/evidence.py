@@ -33,6 +33,15 @@ class ClaimWrite:
 
 
 @dataclass(frozen=True)
+class Violation:
+    """What an invariant's query found while the instances ran."""
+
+    after: str
+    """The step after which it found it, as one can read it."""
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The evidence of one execution of a scenario's instances, in one order and on fresh rows.
 
@@ -64,6 +73,8 @@ class Evidence:
     units_recovered: Mapping[str, Units] = field(default_factory=dict)
     answers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """The rows that queries of checks have found after the execution, by query."""
+    violations: Mapping[str, Violation] = field(default_factory=dict)
+    """The first violation of each invariant that is asked after every commit, by query."""
     still_tried: Collection[tuple[str, str]] = ()
     """The messages, by recipient and text, that even the recovery's last call tried in vain."""
     functions: Sequence[Function] = ()

@@ -1,6 +1,6 @@
 """The settings of an execution."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -30,5 +30,7 @@ class ExecutionSpec:
     """How long a slow call is really slow, so that the timers of its instance can act."""
     known: Sequence[Footprint] = ()
     """The footprints of the first decisions, from an execution with the same beginning."""
+    invariants_read: Collection[str] | None = ()
+    """The tables that invariants read which are asked after every commit; None if they may read any."""
     apart: Apart = field(default_factory=dict)
     """The statements that are taken apart."""

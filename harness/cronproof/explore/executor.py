@@ -315,7 +315,7 @@ class Executor:
         elif somebody_waited or self._rest.waiting or (point.kind in {"statement", "inside"} and not self._touched):
             footprint = EVERYTHING  # an instance may have continued or stopped in mid-statement
         else:
-            footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING)
+            footprint = functools.reduce(Footprint.__or__, self._touched, NOTHING).shown_to(self._spec.invariants_read)
         self.trace.steps[-1] = replace(self.trace.steps[-1], footprint=footprint, results=tuple(self._results))
 
     def _ended(self, instance: str, _: object) -> None:

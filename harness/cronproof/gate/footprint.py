@@ -8,8 +8,8 @@ footprint may contain too much but never too little, so independence is never cl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Access = Literal["read", "look", "lock", "write"]
@@ -30,6 +30,9 @@ _CONFLICTS: dict[Access, frozenset[Access]] = {
     "write": frozenset({"read", "look", "lock", "write"}),
 }
 _CHANGING: frozenset[Access] = frozenset({"lock", "write"})
+
+INVARIANTS = "the invariants"
+"""The object that stands for all that invariants say."""
 
 Keys = frozenset[str]
 """Primary keys of rows, as text."""
@@ -67,6 +70,13 @@ class Footprint:
         if mine is None or theirs is None or not mine.isdisjoint(theirs):
             return False
         return not _CHANGING.issuperset((self.accesses[name], other.accesses[name]))
+
+    def shown_to(self, tables: Collection[str] | None) -> Footprint:
+        """Returns the footprint of a step after which invariants are asked that read these tables, None if
+        any: changes that they can see conflict with each other.
+        """
+        seen = any(access == "write" and (tables is None or name in tables) for name, access in self.accesses.items())
+        return replace(self, accesses={**self.accesses, INVARIANTS: "write"}) if seen else self
 
     def __or__(self, other: Footprint) -> Footprint:
         """Returns the union of two footprints."""

@@ -1,5 +1,6 @@
 """The catalog of a migrated database: tables, sequences, functions and who may execute them."""
 
+import functools
 import graphlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,3 +184,11 @@ def _groups(references: Mapping[Table, set[Table]]) -> Iterator[tuple[Table, ...
             of |= dict.fromkeys(circle, circle)
         else:
             return
+
+
+@functools.lru_cache(maxsize=256)
+def rows_query(tables: tuple[Table, ...]) -> bytes:
+    """Builds the query for the rows of tables, with one JSON column for each table."""
+    part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from {} as t)")
+    parts = [part.format(table.identifier) for table in tables]
+    return sql.SQL("select {}").format(sql.SQL(", ").join(parts)).as_bytes()

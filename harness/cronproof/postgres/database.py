@@ -23,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cronproof.domain.database import ROLES, Role, Rows
 from cronproof.domain.work import Units, Work, join_key
 from cronproof.errors import EnvironmentFailed, UsageError
-from cronproof.postgres.catalog import Catalog, Table, read_catalog
+from cronproof.postgres.catalog import Catalog, read_catalog, rows_query
 from cronproof.postgres.claim_words import ClaimWords
 from cronproof.postgres.connect import connect, is_superuser, one_line
 from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
@@ -32,7 +32,7 @@ from cronproof.postgres.kept_rows import keep_rows
 from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
-from cronproof.postgres.queries import ask
+from cronproof.postgres.queries import ask, find_read
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS
 from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
 from cronproof.postgres.row_locks import RowLocks
@@ -69,6 +69,7 @@ class Database:
         self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
+        self._read: dict[str, Collection[str]] = {}
         self.inside = Inside(control)
         self.works: Sequence[WorkView] = ()
         """The declared work, with what the catalog says of it."""
@@ -226,20 +227,32 @@ class Database:
         """Returns the rows of the tables as JSON, in a fixed order."""
         if not tables:
             return {}
-        fetched = await self.fetch(_rows_of(tuple(map(self.catalog.by_title.__getitem__, tables))))
+        fetched = await self.fetch(rows_query(tuple(map(self.catalog.by_title.__getitem__, tables))))
         return dict(zip(tables, fetched[0], strict=True))
 
     async def units(self) -> Mapping[str, Units]:
         """Returns the units of each work, by its name."""
         return await read_units(self._control, self.works)
 
-    async def ask(self, query: str) -> list[dict[str, Any]]:
+    async def ask(self, query: str, *, waits: bool = True) -> list[dict[str, Any]]:
         """Returns the rows of a query as JSON. It cannot write.
 
         Raises:
+            psycopg.errors.LockNotAvailable: an instance has locked a whole table, and it does not wait.
             psycopg.Error: the database refuses it.
         """
-        return await ask(self._control, query)
+        return await ask(self._control, query, waits=waits)
+
+    async def find_read(self, query: str) -> Collection[str] | None:
+        """Returns the tables that a query reads, named as in footprints; None if it may read any.
+
+        A function may read what it did not read this time.
+        """
+        if self.inside.functions.calls_any(query):
+            return None
+        if query not in self._read:
+            self._read[query] = await find_read(self._control, query, self._locks)
+        return self._read[query]
 
     async def blockers(self, pids: Sequence[int], interesting: Sequence[int]) -> list[int]:
         """Returns which `interesting` backends hold a lock that one of `pids` waits for.
@@ -382,11 +395,3 @@ class Database:
     async def fetch(self, query: Any, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Runs a query as the owner, and returns its rows."""
         return await (await self._control.execute(query, parameters)).fetchall()
-
-
-@functools.lru_cache(maxsize=256)
-def _rows_of(tables: tuple[Table, ...]) -> bytes:
-    """Builds the query for the rows of tables, with one JSON column for each table."""
-    part = sql.SQL("(select coalesce(json_agg(to_jsonb(t) order by to_jsonb(t)), '[]') from {} as t)")
-    parts = [part.format(table.identifier) for table in tables]
-    return sql.SQL("select {}").format(sql.SQL(", ").join(parts)).as_bytes()

@@ -1,24 +1,48 @@
 """Queries of scenarios, which may look at everything and change nothing."""
 
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection, sql
 
+from cronproof.postgres.proxy.footprints import Lock
 from cronproof.sql_files import load_queries
 
 _SQL = load_queries(__file__)
+_BEGIN = "set transaction read only"
+_BEGIN_WITHOUT_WAITING = f"{_BEGIN}; set local lock_timeout = 1"  # ms
 
 
-async def ask(control: AsyncConnection, query: str) -> list[dict[str, Any]]:
+async def ask(control: AsyncConnection, query: str, *, waits: bool = True) -> list[dict[str, Any]]:
     """Returns the rows of a query as JSON.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: somebody has locked a whole table, and it does not wait.
+        psycopg.Error: the database refuses it, or it would write.
+    """
+    async with _asked(control, query, waits=waits) as rows:
+        return rows
+
+
+async def find_read(
+    control: AsyncConnection, query: str, fetch_locks: Callable[[int], Awaitable[Sequence[Lock]]]
+) -> Collection[str]:
+    """Returns the tables that a query reads: those that it has locked.
 
     Raises:
         psycopg.Error: the database refuses it, or it would write.
     """
+    async with _asked(control, query, waits=True):
+        locks = await fetch_locks(control.info.backend_pid)
+    return {name for lock_type, _, name, _ in locks if lock_type == "relation" and name}
+
+
+@contextlib.asynccontextmanager
+async def _asked(control: AsyncConnection, query: str, *, waits: bool) -> AsyncIterator[list[dict[str, Any]]]:
     text = sql.SQL(query.strip().rstrip(";"))
     async with control.transaction():
-        await control.execute("set transaction read only")
+        await control.execute(_BEGIN if waits else _BEGIN_WITHOUT_WAITING)
         cursor = await control.execute(sql.SQL(_SQL["ask"]).format(query=text), prepare=True)
         ((answer,),) = await cursor.fetchall()
-    rows: list[dict[str, Any]] = answer
-    return rows
+        yield answer
