@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import cronproof
-from cronproof.domain.service_names import SERVICE_NAMES
+from cronproof.services.api import find_installed
 from cronproof.services.placeholders import TITLES
 from tests.support.paths import ROOT
 from tests.support.reference import CLAIM_FUNCTIONS, CRONS, SENT_COLUMNS
@@ -20,7 +20,7 @@ NAMES = {
     *SENT_COLUMNS.values(),
     *CLAIM_FUNCTIONS.values(),
     *CRONS,
-    *SERVICE_NAMES,
+    *find_installed(),
     *re.split(r", | and ", TITLES),
     "completed_at",
     "phone_number",

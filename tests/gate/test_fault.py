@@ -2,7 +2,7 @@
 
 import pytest
 
-from cronproof.domain.service_names import REFUSALS
+from cronproof.domain.service_names import OF_EVERY_SERVICE, REFUSALS
 from cronproof.gate.fault import (
     DESCRIPTIONS,
     DIES,
@@ -19,7 +19,7 @@ from cronproof.gate.fault import (
 )
 from cronproof.gate.point import Point
 
-SENDS = Point("call", "openphone POST /v1/messages")
+SENDS = Point("call", "mail POST /v1/messages", refusals=REFUSALS)
 
 
 @pytest.mark.parametrize("fault", [None, *FAULT_NAMES])
@@ -57,7 +57,7 @@ def test_at_a_point_only_what_makes_sense_there(point: Point, faults: set[str]) 
 
 
 def test_what_only_asks_cannot_be_accepted_and_lost() -> None:
-    wants_footprint = set(possible_faults(Point("call", "openphone GET /v1/messages")))
+    wants_footprint = set(possible_faults(Point("call", "mail GET /v1/messages", refusals=OF_EVERY_SERVICE)))
 
     assert not wants_footprint & {
         "timeout-after",

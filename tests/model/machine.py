@@ -73,7 +73,7 @@ class Machine(RuleBasedStateMachine):
             self.opened.services.api_keys = frozenset({"key"})
             self.opened.services.reset()
             # The time between messages is random here, so slow calls keep rate limits out of play.
-            self.opened.services.telegram.clock = CallClock(seconds_per_call=2)
+            self.opened.services.apis["telegram"].clock = CallClock(seconds_per_call=2)
 
         self.await_(main())
 
@@ -92,7 +92,7 @@ class Machine(RuleBasedStateMachine):
             await self._reconnect(runner)
             before = len(self.opened.services.messages)
             refusals = [Refusal(error="rate-limited", to=number) for number in refused]
-            self.opened.services.openphone.script = Script(refusals)
+            self.opened.services.apis["openphone"].script = Script(refusals)
             execution = await runner.execute(policy, replace(runner.spec, faults=faults))
             return before, execution.inconclusive_reason
 

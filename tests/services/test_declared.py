@@ -14,6 +14,7 @@ from cronproof.services.declared import Answer, Declaration, Declared, Route, co
 from cronproof.services.exchange import Request, Response
 from cronproof.services.given import ServicesGiven
 from cronproof.services.services import Services
+from tests.support.services import api_of
 
 SEND = Route(
     "POST",
@@ -140,7 +141,7 @@ def test_what_a_scenario_has_refused_is_refused_as_often_as_it_says() -> None:
     )
     services = Services(frozenset(), declared=[MAIL])
     services.reset(given)
-    service: Any = services._apis["mail"]
+    service = api_of(services, "mail", Declared)
 
     other = asked(service, {**EMAIL, "to": [{"email": "ben@example.com"}]})[0]
     statuses = [asked(service)[0] for _ in range(2)]
@@ -148,7 +149,7 @@ def test_what_a_scenario_has_refused_is_refused_as_often_as_it_says() -> None:
     assert (other, statuses, services.met_refusals) == (201, [404, 201], frozenset({1}))
     services.reset(given)
     services.recover()
-    assert asked(services._apis["mail"])[0] == 201  # type: ignore[arg-type]
+    assert asked(api_of(services, "mail", Declared))[0] == 201
 
 
 def test_a_form_is_read_as_well() -> None:

@@ -24,6 +24,7 @@ from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
 from tests.support.rest import NO_DATABASE
+from tests.support.services import HOSTS, openphone_of
 
 KEY = "key-of-northside"
 FROM = "PN0000000001"
@@ -74,7 +75,7 @@ async def _in_process(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 @contextlib.asynccontextmanager
 async def _over_http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     with tempfile.TemporaryDirectory() as folder:
-        door = InstanceEndpoints("A", services, Authority.made(Path(folder)), NO_DATABASE)
+        door = InstanceEndpoints("A", services, Authority.made(Path(folder), HOSTS), NO_DATABASE)
         async with door.open(), httpx.AsyncClient(base_url=door.url("openphone")) as client:
             yield client
 
@@ -238,7 +239,7 @@ def test_invalid_messages_do_not_use_up_a_scripted_error(call: Call, services: S
 
 
 def test_ten_requests_a_second_for_each_key(call: Call, services: Services) -> None:
-    services.openphone.clock = CallClock(seconds_per_call=0.05)
+    openphone_of(services).clock = CallClock(seconds_per_call=0.05)
 
     responses = [call("POST", "/v1/messages", json=SEND) for _ in range(12)]
 
@@ -322,7 +323,7 @@ def test_any_json_is_either_accepted_or_refused_with_a_reason(body: dict[str, An
         "POST", "/v1/messages", {}, {"authorization": KEY}, httpx.Request("POST", "http://a", json=body).content
     )
 
-    response = OpenPhone(frozenset({KEY})).handle(request, logged.append)
+    response = OpenPhone(api_keys=frozenset({KEY})).handle(request, logged.append)
 
     assert response.status in (202, 400)
     assert [tried.accepted for tried in logged] == [response.status == 202]

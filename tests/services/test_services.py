@@ -23,6 +23,7 @@ from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
 from tests.support.rest import NO_DATABASE
+from tests.support.services import HOSTS, openphone_of
 from tests.support.waiting import DEADLINE_SECONDS, wait_for
 
 Address = Callable[[str, str], str]
@@ -34,7 +35,7 @@ async def reachable(
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Address]]:
     """A client, and a function for the address of a service for an instance."""
     if transport == "over HTTP":
-        authority = Authority.made(folder)
+        authority = Authority.made(folder, HOSTS)
         doors = {name: InstanceEndpoints(name, services, authority, NO_DATABASE) for name in ("A", "B")}
         async with httpx.AsyncClient() as client, contextlib.AsyncExitStack() as stack:
             for door in doors.values():
@@ -202,10 +203,10 @@ def test_the_other_services_refuse_in_their_own_words(tmp_path: Path) -> None:
 def test_when_time_passes_messages_are_older(tmp_path: Path) -> None:
     response, services, _ = asyncio.run(sent("in process", "slow-after", tmp_path))
 
-    before = services.openphone.sent[0]["createdAt"]
+    before = openphone_of(services).sent[0]["createdAt"]
     services.shift_time(timedelta(minutes=15))
     assert response is not None
-    aged = datetime.fromisoformat(services.openphone.sent[0]["createdAt"])
+    aged = datetime.fromisoformat(openphone_of(services).sent[0]["createdAt"])
     assert datetime.fromisoformat(before) - aged == timedelta(minutes=15)
 
 

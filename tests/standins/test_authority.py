@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cronproof.standins.authority import Authority
+from tests.support.services import HOSTS
 
 
 async def greeted(server: Authority, trusts: Authority, name: str) -> bytes:
@@ -29,7 +30,7 @@ async def greeted(server: Authority, trusts: Authority, name: str) -> bytes:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority.made(tmp_path)
+    return Authority.made(tmp_path, HOSTS)
 
 
 @pytest.mark.parametrize("name", ["api.openphone.com", "abcdef.supabase.co", "localhost"])
@@ -46,4 +47,4 @@ def test_the_authority_of_another_run_is_not_trusted(authority: Authority, tmp_p
     (tmp_path / "other").mkdir()
 
     with pytest.raises(ssl.SSLCertVerificationError):
-        asyncio.run(greeted(authority, Authority.made(tmp_path / "other"), "localhost"))
+        asyncio.run(greeted(authority, Authority.made(tmp_path / "other", HOSTS), "localhost"))

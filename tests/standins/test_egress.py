@@ -12,12 +12,13 @@ from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
 from tests.support.database import Await
 from tests.support.rest import NO_DATABASE
+from tests.support.services import HOSTS
 
 BODY = {"content": "Hi!", "from": "PN1", "to": ["+12125550132"]}
 
 
 async def behind(folder: Path, services: Services, method: str, url: str) -> httpx.Response:
-    authority = Authority.made(folder)
+    authority = Authority.made(folder, HOSTS)
     door = InstanceEndpoints("A", services, authority, NO_DATABASE)
     async with door.open():
         trust = ssl.create_default_context(cafile=str(authority.bundle))
@@ -67,7 +68,7 @@ def test_a_client_that_sends_whole_urls_is_answered_too(tmp_path: Path) -> None:
     )
 
     async def main() -> bytes:
-        door = InstanceEndpoints("A", services, Authority.made(tmp_path), NO_DATABASE)
+        door = InstanceEndpoints("A", services, Authority.made(tmp_path, HOSTS), NO_DATABASE)
         async with door.open():
             reader, writer = await asyncio.open_connection("127.0.0.1", door.proxy.port)
             writer.write(head.encode() + body)
@@ -95,7 +96,7 @@ LINES = [
 @pytest.mark.parametrize("line", LINES)
 def test_the_way_out_refuses_and_notes_what_it_cannot_read(line: bytes, tmp_path: Path, await_: Await) -> None:
     services = Services(frozenset())
-    door = InstanceEndpoints("A", services, Authority.made(tmp_path), NO_DATABASE)
+    door = InstanceEndpoints("A", services, Authority.made(tmp_path, HOSTS), NO_DATABASE)
 
     async def main() -> bytes:
         async with door.open():

@@ -16,11 +16,12 @@ from cronproof.standins.endpoints import InstanceEndpoints
 from tests.support.database import Await
 from tests.support.hostile import BODIES
 from tests.support.rest import NO_DATABASE
+from tests.support.services import HOSTS
 
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[InstanceEndpoints]:
-    endpoints = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder), NO_DATABASE)
+    endpoints = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder, HOSTS), NO_DATABASE)
     async with endpoints.open():
         yield endpoints
 
@@ -85,7 +86,7 @@ TYPES = ("application/json", "application/x-www-form-urlencoded")
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
 def test_a_service_answers_whatever_it_is_sent(path: str, tmp_path: Path, await_: Await) -> None:
     services = Services(frozenset(KEYS))
-    door = InstanceEndpoints("A", services, Authority.made(tmp_path), NO_DATABASE)
+    door = InstanceEndpoints("A", services, Authority.made(tmp_path, HOSTS), NO_DATABASE)
 
     async def main() -> set[int]:
         statuses = set()

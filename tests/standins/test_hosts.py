@@ -2,8 +2,8 @@
 
 import pytest
 
-from cronproof.services.hosts import HOSTS
 from cronproof.standins.hosts import stand_in
+from tests.support.services import HOSTS
 
 
 @pytest.mark.parametrize(

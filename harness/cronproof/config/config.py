@@ -8,12 +8,11 @@ from pydantic import Field
 
 from cronproof.domain.application import Alias, Application
 from cronproof.domain.owners import Owners
-from cronproof.domain.service_names import SERVICE_NAMES
 from cronproof.domain.work import OwedMessage, Work
 from cronproof.errors import nearest
+from cronproof.services.api import find_installed
 from cronproof.services.bundled import BUNDLED, load_bundled
 from cronproof.services.declared import Declaration
-from cronproof.services.hosts import HOSTS
 from cronproof.services.service_config import ServiceConfig
 from cronproof.strict_model import ConfigTable
 from cronproof.targets.config import TargetConfig
@@ -161,9 +160,9 @@ class Config(ConfigTable):
 
     def find_contradictions(self) -> Iterator[tuple[Sequence[str], str]]:
         """Yields what does not fit together: the keys that lead to it, and what is wrong."""
-        known = list(dict.fromkeys([*SERVICE_NAMES, *BUNDLED, *self.services]))
+        known = list(dict.fromkeys([*find_installed(), *BUNDLED, *self.services]))
         for name, service in self.services.items():
-            if name in {*SERVICE_NAMES, *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
+            if name in {*find_installed(), *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
                 yield ["services", name], f"{name} is there already; give your own service another name"
             elif name not in BUNDLED and not service.routes:
                 yield (
@@ -185,7 +184,8 @@ class Config(ConfigTable):
                 yield ["targets", name, "env"], f"there is no service {unknown!r}{nearest(unknown, known)}"
 
     def _contested_hosts(self) -> Iterator[tuple[Sequence[str], str]]:
-        of_host = HOSTS | {host: name for name in BUNDLED for host in load_bundled(name).hosts}
+        of_host = {host: name for name, api in find_installed().items() for host in api.hosts}
+        of_host |= {host: name for name in BUNDLED for host in load_bundled(name).hosts}
         for name, service in self.services.items():
             for host in service.hosts:
                 if (other := of_host.setdefault(host.lower(), name)) != name:

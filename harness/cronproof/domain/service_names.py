@@ -1,9 +1,6 @@
-"""The names of the messaging services, and the errors with which they can refuse a call."""
+"""The errors with which services can refuse a call."""
 
 from typing import Literal, get_args
-
-SERVICE_NAMES = ("openphone", "telegram", "ghl")
-"""The bundled services."""
 
 ErrorName = Literal[
     "invalid-request",
@@ -21,9 +18,5 @@ ErrorName = Literal[
 ]
 
 REFUSALS: tuple[ErrorName, ...] = get_args(ErrorName)
-_OF_EVERY_SERVICE: tuple[ErrorName, ...] = ("unauthorized", "rate-limited", "unknown-error", "bad-gateway")
-
-
-def refusals_of(service: str, *, sends: bool) -> tuple[ErrorName, ...]:
-    """Returns the errors with which a service can refuse a call. `sends`: it sends a message."""
-    return REFUSALS if sends and service == "openphone" else _OF_EVERY_SERVICE
+OF_EVERY_SERVICE: tuple[ErrorName, ...] = ("unauthorized", "rate-limited", "unknown-error", "bad-gateway")
+"""Those that every service has, also for calls that send nothing."""

@@ -174,11 +174,11 @@ class Session:
                 yield file.source.mistake(["when", "call", number], f"{cron!r} is not known{nearest(cron, known)}")
 
     def _unknown_services(self, file: ScenarioFile) -> Iterator[Mistake]:
-        """Yields the services that a scenario has behave in some way, and that are not declared."""
-        known = [service.name for service in self.plan.services]
+        """Yields the services that a scenario has behave in some way, and that there are not."""
+        known = self.services.names
         for name in file.scenario.given.services:
             if name not in known:
-                message = f"there is no declared service {name!r}{nearest(name, known)}"
+                message = f"there is no service {name!r}{nearest(name, known)}"
                 yield file.source.mistake(["given", "services", name], message)
 
     async def _mistakes(self, file: ScenarioFile) -> list[Mistake]:

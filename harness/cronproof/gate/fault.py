@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cronproof.domain.service_names import REFUSALS, ErrorName, refusals_of
+from cronproof.domain.service_names import REFUSALS, ErrorName
 from cronproof.gate.point import Point
 
 SqlFault = Literal["sql-error", "connection-lost-before", "connection-lost-after", "database-restarts"]
@@ -22,6 +22,8 @@ LOST_CALLS: tuple[LostCall, ...] = get_args(LostCall)
 LOST_ANSWERS: tuple[LostAnswer, ...] = get_args(LostAnswer)
 SLOWNESS: tuple[Slowness, ...] = get_args(Slowness)
 DIES: Literal["dies"] = "dies"
+ONLY_READ = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods of calls that have no effect."""
 FAULT_NAMES: tuple[FaultName, ...] = (*SQL_FAULTS, *REFUSALS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES)
 
 DESCRIPTIONS: Mapping[FaultName, str] = {
@@ -87,9 +89,9 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
             # A rollback cannot fail. It can only be lost.
             yield from SQL_FAULTS[1:] if _TAKES_BACK.match(point.text) else SQL_FAULTS
         case "call":
-            service, method, _ = point.text.split(" ", 2)
-            sends = method == "POST"
-            yield from refusals_of(service, sends=sends)
+            _, method, _ = point.text.split(" ", 2)
+            sends = method not in ONLY_READ
+            yield from point.refusals
             yield from LOST_CALLS
             # A call that only reads has no effect, so losing its answer is like losing the call.
             yield from LOST_ANSWERS if sends else LOST_ANSWERS[-2:]

@@ -1,9 +1,11 @@
 """Scheduling points: the moments at which the harness can hold an instance."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from cronproof.domain.service_names import ErrorName
 
 Kind = Literal["start", "statement", "inside", "call", "answer"]
 
@@ -46,6 +48,8 @@ class Point:
     text: str = ""
     claims: str | None = field(default=None, compare=False)
     """The word by which a statement works on units of work: their table, or a function that does."""
+    refusals: Sequence[ErrorName] = field(default=(), compare=False)
+    """The errors with which a service can refuse a call."""
 
     @property
     def label(self) -> str:

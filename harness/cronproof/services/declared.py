@@ -15,10 +15,10 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response
+from cronproof.domain.service_names import OF_EVERY_SERVICE, REFUSALS, ErrorName
+from cronproof.services.api import Api
+from cronproof.services.exchange import Log, RateLimit, Request, Response
 from cronproof.services.openphone_errors import ERRORS
-from cronproof.services.script import Script
 
 _PART = re.compile(r"\{(\w+)\}")
 _NAMESPACE = uuid.UUID("6f1c2f5e-6d0f-4d5f-9d44-9a1d6f0f2c11")
@@ -78,12 +78,10 @@ class Declaration:
 
 
 @dataclass
-class Declared:
+class Declared(Api):
     """The service while it is called."""
 
     declaration: Declaration
-    script: Script = field(default_factory=Script)
-    clock: CallClock = field(default_factory=CallClock)
     _accepted: int = 0
     _by_key: dict[str, Response] = field(default_factory=dict)
     _rate: RateLimit | None = None
@@ -91,6 +89,11 @@ class Declared:
     def __post_init__(self) -> None:
         if self.declaration.requests is not None:
             self._rate = RateLimit(self.declaration.requests, self.declaration.seconds)
+
+    @property
+    def refusals(self) -> Sequence[ErrorName]:
+        """Those of every service, and those that it declares."""
+        return [name for name in REFUSALS if name in OF_EVERY_SERVICE or name in self.declaration.errors]
 
     def refusal(self, name: ErrorName) -> Response:
         """Builds its response for an error."""

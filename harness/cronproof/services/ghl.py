@@ -4,12 +4,14 @@ Limits are 100 requests in ten seconds and 200,000 a day. Each response says wha
 https://help.gohighlevel.com/support/solutions/articles/48001060529-highlevel-api.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
 from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, not_found
+from cronproof.services.api import Api
+from cronproof.services.exchange import Log, RateLimit, Request, Response, not_found
 from cronproof.services.openphone_errors import ERRORS
 
 VERSION = "2021-04-15"
@@ -19,10 +21,10 @@ _TYPES = frozenset({"SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Li
 
 
 @dataclass
-class GoHighLevel:
+class GoHighLevel(Api):
     """One location."""
 
-    clock: CallClock = field(default_factory=CallClock)
+    hosts: ClassVar[Sequence[str]] = ("services.leadconnectorhq.com",)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_REQUESTS, BURST_SECONDS))
     _requests: int = 0
@@ -66,6 +68,8 @@ class GoHighLevel:
         fields = body if isinstance(body, dict) else {}
         contact, text = str(fields.get("contactId") or ""), str(fields.get("message") or "")
         mistakes = _mistakes(fields)
+        if refusal is None and not mistakes and (error := self.script.find([contact])) is not None:
+            refusal = self.refusal(error)
         if refusal is not None or mistakes:
             refusal = refusal or _unprocessable(mistakes)
             log(Attempt(contact, text, refusal.status))

@@ -1,8 +1,9 @@
 """`given`: how the services behave during an execution."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cronproof.domain.service_names import ErrorName
 from cronproof.services.openphone_errors import Envelope
@@ -27,7 +28,7 @@ class OpenPhoneGiven(StrictModel):
 
 
 class ServiceGiven(StrictModel):
-    """How a declared service behaves during the execution. In the recovery it refuses only what is invalid."""
+    """How a service behaves during the execution. In the recovery it refuses only what is invalid."""
 
     refuses: Annotated[list[Refusal], Field(description="The first that matches a message answers it.")] = []
 
@@ -35,12 +36,22 @@ class ServiceGiven(StrictModel):
 class ServicesGiven(StrictModel):
     """How each service behaves."""
 
-    services: Annotated[
-        dict[str, ServiceGiven], Field(description="How the services behave that the configuration declares, by name.")
-    ] = {}
+    services: Annotated[dict[str, ServiceGiven], Field(description="How other services behave, by name.")] = {}
     openphone: Annotated[OpenPhoneGiven, Field(description="How the SMS API behaves.")] = OpenPhoneGiven()
+
+    @field_validator("services", mode="after")
+    @classmethod
+    def _once(cls, value: dict[str, ServiceGiven]) -> dict[str, ServiceGiven]:
+        if "openphone" in value:
+            raise ValueError("`openphone` has a place of its own: `given: {openphone: …}`")
+        return value
+
+    @property
+    def of_services(self) -> Mapping[str, ServiceGiven | OpenPhoneGiven]:
+        """How each service behaves, by its name, in the order of the file."""
+        return {"openphone": self.openphone, **self.services}
 
     @property
     def refusals(self) -> list[Refusal]:
         """The refusals, in the order of the file."""
-        return [*self.openphone.refuses, *(one for given in self.services.values() for one in given.refuses)]
+        return [one for given in self.of_services.values() for one in given.refuses]

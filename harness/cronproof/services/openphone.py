@@ -6,16 +6,16 @@ its order. Nothing is idempotent: the same request twice is two messages.
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response, not_found
+from cronproof.domain.service_names import REFUSALS, ErrorName
+from cronproof.services.api import Api
+from cronproof.services.exchange import Log, RateLimit, Request, Response, not_found
 from cronproof.services.openphone_errors import ERRORS, Envelope, error_response
-from cronproof.services.script import Script
 
 REQUESTS_PER_SECOND = 10
 _E164 = re.compile(r"^\+[1-9]\d{1,14}$")
@@ -33,14 +33,11 @@ _MAX_RESULTS = range(1, 101)
 
 
 @dataclass
-class OpenPhone:
+class OpenPhone(Api):
     """One workspace: the keys it accepts, its number, what it has sent."""
 
-    api_keys: frozenset[str]
+    hosts: ClassVar[Sequence[str]] = ("api.openphone.com", "api.quo.com")  # https://www.quo.com/docs serves v1 at both
     phone_number: str = "+12125550100"
-    envelope: Envelope = "flat"
-    script: Script = field(default_factory=Script)
-    clock: CallClock = field(default_factory=CallClock)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(REQUESTS_PER_SECOND, 1))
 
@@ -64,8 +61,19 @@ class OpenPhone:
         """Builds the API's response for an error."""
         return error_response(name, self.envelope)
 
+    @property
+    def refusals(self) -> Sequence[ErrorName]:
+        """All: the API documents them."""
+        return REFUSALS
+
+    @property
+    def envelope(self) -> Envelope:
+        """The form of its errors."""
+        return self.script.envelope
+
     def shift_time(self, time: timedelta) -> None:
         """Moves what was sent into the past."""
+        super().shift_time(time)
         for message in self.sent:
             message |= {name: _iso(datetime.fromisoformat(message[name]) - time) for name in ("createdAt", "updatedAt")}
 

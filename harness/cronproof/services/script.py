@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cronproof.domain.service_names import ErrorName
 from cronproof.services.given import Refusal
+from cronproof.services.openphone_errors import Envelope
 
 
 @dataclass
@@ -13,6 +14,8 @@ class Script:
     """The refusals of one service, of which the first that matches a message answers it."""
 
     refusals: Sequence[Refusal] = ()
+    envelope: Envelope = "flat"
+    """The form of errors, of a service that has two."""
     is_over: bool = False
     """Whether no message is refused any more."""
     _answered: Counter[int] = field(default_factory=Counter)

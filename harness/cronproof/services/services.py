@@ -1,40 +1,23 @@
 """Dispatches calls to the mocked services, with scheduling points and a log of messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
-from typing import Protocol
+from functools import cached_property, partial
 
 from cronproof.domain.message import Attempt, BlockedCall, Message
-from cronproof.domain.service_names import REFUSALS, ErrorName
+from cronproof.domain.service_names import OF_EVERY_SERVICE, REFUSALS
 from cronproof.gate import fault as faulty
-from cronproof.gate.fault import FaultName
+from cronproof.gate.fault import ONLY_READ, FaultName
 from cronproof.gate.footprint import Footprint
 from cronproof.gate.gate import Gate, OpenGate, Release
 from cronproof.gate.point import Point
+from cronproof.services.api import Api, find_installed
 from cronproof.services.declared import Declaration, Declared
-from cronproof.services.exchange import CallClock, Log, NoAnswer, Request, Response
-from cronproof.services.ghl import GoHighLevel
-from cronproof.services.given import ServiceGiven, ServicesGiven
-from cronproof.services.hosts import HOSTS
-from cronproof.services.openphone import OpenPhone
+from cronproof.services.exchange import NoAnswer, Request, Response
+from cronproof.services.given import OpenPhoneGiven, ServiceGiven, ServicesGiven
 from cronproof.services.openphone_errors import BAD_GATEWAY
 from cronproof.services.script import Script
-from cronproof.services.telegram import Telegram
-
-
-class Api(Protocol):
-    """One of the mocked APIs."""
-
-    clock: CallClock
-
-    def refusal(self, name: ErrorName) -> Response:
-        """Builds its response for an error."""
-
-    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
-        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
-
 
 LONG_ENOUGH = timedelta(minutes=1)
 """Longer than the window of any rate limit."""
@@ -68,58 +51,56 @@ class Services:
     def reset(self, given: ServicesGiven | None = None) -> None:
         """Resets all services to the behaviour that a scenario gives."""
         behaviour = given or ServicesGiven()
-        script = Script(behaviour.openphone.refuses)
-        self.openphone = OpenPhone(self.api_keys, script=script, envelope=behaviour.openphone.envelope)
-        self.telegram = Telegram()
-        self.ghl = GoHighLevel()
-        self._declared = {
-            one.name: Declared(one, Script(behaviour.services.get(one.name, ServiceGiven()).refuses))
-            for one in self.declared
+        self._given = behaviour.of_services
+        self.apis = {
+            name: make(api_keys=self.api_keys, script=self._script(name)) for name, make in self._makers.items()
         }
-        # In the order of `ServicesGiven.refusals`.
-        self._refusing: list[OpenPhone | Declared] = [
-            self.openphone,
-            *(self._declared[name] for name in behaviour.services if name in self._declared),
-        ]
         self.messages, self.blocked_calls = [], []
 
     def recover(self) -> None:
         """Stops refusing valid messages, and lets rate limits expire. What was sent stays sent."""
-        for refusing in self._refusing:
-            refusing.script.is_over = True
-        self._let_pass(LONG_ENOUGH)
+        for api in self.apis.values():
+            api.script.is_over = True
+            api.clock.shift_time(LONG_ENOUGH)
 
     @property
     def met_refusals(self) -> frozenset[int]:
         """The positions of the given refusals with which a service has answered."""
         met, before = set[int](), 0
-        for refusing in self._refusing:
-            met |= {before + position for position in refusing.script.met}
-            before += len(refusing.script.refusals)
+        for name, given in self._given.items():
+            met |= {before + position for position in self.apis[name].script.met}
+            before += len(given.refuses)
         return frozenset(met)
 
     @property
     def names(self) -> list[str]:
         """The names of all services."""
-        return list(self._apis)
+        return list(self._makers)
 
     @cached_property
     def hosts(self) -> Mapping[str, str]:
         """The service at each host."""
-        return HOSTS | {host: one.name for one in self.declared for host in one.hosts}
+        of_installed = {host: name for name, api in find_installed().items() for host in api.hosts}
+        return of_installed | {host: one.name for one in self.declared for host in one.hosts}
 
-    @property
-    def _apis(self) -> Mapping[str, Api]:
-        return {"openphone": self.openphone, "telegram": self.telegram, "ghl": self.ghl, **self._declared}
+    @cached_property
+    def _makers(self) -> Mapping[str, Callable[..., Api]]:
+        """What makes each service, by its name."""
+        return {**find_installed(), **{one.name: partial(Declared, one) for one in self.declared}}
 
-    def _let_pass(self, time: timedelta) -> None:
-        for api in self._apis.values():
-            api.clock.shift_time(time)
+    def _script(self, name: str) -> Script:
+        match self._given.get(name):
+            case OpenPhoneGiven(refuses=refusals, envelope=envelope):
+                return Script(refusals, envelope)
+            case ServiceGiven(refuses=refusals):
+                return Script(refusals)
+            case _:
+                return Script()
 
     def shift_time(self, time: timedelta) -> None:
         """Lets time pass: what was sent moves into the past, also for rate limits."""
-        self.openphone.shift_time(time)
-        self._let_pass(time)
+        for api in self.apis.values():
+            api.shift_time(time)
 
     async def exchange(self, instance: str, service: str, request: Request, *, cron: str | None = None) -> Response:
         """Answers a call. The caller can be held before the service acts and before the answer.
@@ -127,11 +108,11 @@ class Services:
         Raises:
             NoAnswer: a fault prevents an answer.
         """
-        text = f"{service} {request.method} {request.path}"
-        if service == "telegram":  # the path holds the bot's token
-            text = f"{service} {request.method} {request.path.rpartition('/')[2]}"
+        api = self.apis[service]
+        text = f"{service} {request.method} {api.show_path(request.path)}"
+        refusals = OF_EVERY_SERVICE if request.method in ONLY_READ else api.refusals
         call = _Call(request.body)
-        release = await self.gate.arrive(instance, Point("call", text), call)
+        release = await self.gate.arrive(instance, Point("call", text, refusals=refusals), call)
         response = self._handle(release, service, request, cron)
         self.gate.record_footprint(Footprint({service: "write"}))
         if isinstance(response, NoAnswer):
@@ -155,7 +136,7 @@ class Services:
             )
             self.messages.append(message)
 
-        api = self._apis[service]
+        api = self.apis[service]
         if release.fault in faulty.LOST_CALLS:
             return NoAnswer(hangs=release.fault == "timeout-before")
         if release.fault == "bad-gateway":

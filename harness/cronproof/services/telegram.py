@@ -6,12 +6,14 @@ bursts to a chat are allowed; their length is not documented.
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
 from cronproof.domain.service_names import ErrorName
-from cronproof.services.exchange import CallClock, Log, RateLimit, Request, Response
+from cronproof.services.api import Api
+from cronproof.services.exchange import Log, RateLimit, Request, Response
 from cronproof.services.openphone_errors import ERRORS
 
 _PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
@@ -25,10 +27,10 @@ BURST = 10
 
 
 @dataclass
-class Telegram:
+class Telegram(Api):
     """All bots. Any well-formed token is accepted."""
 
-    clock: CallClock = field(default_factory=CallClock)
+    hosts: ClassVar[Sequence[str]] = ("api.telegram.org",)
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(MESSAGES_PER_SECOND, 1))
     _rate_of_chat: RateLimit = field(default_factory=lambda: RateLimit(BURST, BURST))
@@ -39,6 +41,10 @@ class Telegram:
         if name != "rate-limited":
             return _error(status, ERRORS[name].title)
         return _too_many(RETRY_SECONDS)
+
+    def show_path(self, path: str) -> str:
+        """Returns the method: what is before it holds the bot's token."""
+        return path.rpartition("/")[2]
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
@@ -57,6 +63,10 @@ class Telegram:
         if mistake is not None:
             log(Attempt(chat_id, text, 400, None, (path[1],)))
             return _error(400, mistake)
+        if (error := self.script.find([chat_id])) is not None:
+            refusal = self.refusal(error)
+            log(Attempt(chat_id, text, refusal.status, None, (path[1],)))
+            return refusal
         message = {
             "message_id": len(self.sent) + 1,
             "from": {"id": int(path[1].split(":")[0]), "is_bot": True, "first_name": "bot"},

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import trustme
 
-from cronproof.services.hosts import HOSTS
 from cronproof.standins.hosts import find_certified
 
 
@@ -22,7 +21,7 @@ class Authority:
     """The certificate for all hosts with stand-ins, and its key."""
 
     @classmethod
-    def made(cls, folder: Path, hosts: Mapping[str, str] = HOSTS) -> Authority:
+    def made(cls, folder: Path, hosts: Mapping[str, str]) -> Authority:
         """Creates an authority and its certificate in a folder. `hosts`: the service at each."""
         authority = trustme.CA(organization_name="cronproof")
         made = cls(folder / "authority.pem", folder / "certificate.pem")

@@ -18,6 +18,7 @@ from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.standins.authority import Authority
 from tests.support.database import Await
 from tests.support.proxies import Turnstile, connected, proxied
+from tests.support.services import HOSTS
 
 pytestmark = pytest.mark.postgres
 
@@ -224,7 +225,7 @@ def test_the_service_role_may_become_the_others_and_anon_may_not(database: Datab
 
 
 def test_a_client_that_insists_on_tls_gets_it(database: Database, await_: Await, tmp_path: Path) -> None:
-    authority = Authority.made(tmp_path)
+    authority = Authority.made(tmp_path, HOSTS)
 
     async def main() -> tuple[str, bool]:
         proxy = Proxy("A", database.upstream, OpenGate(), tls=authority.context())

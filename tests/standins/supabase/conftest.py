@@ -27,6 +27,7 @@ from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from tests.support import reference
 from tests.support.database import Await
+from tests.support.services import HOSTS
 from tests.support.waiting import DEADLINE_SECONDS
 
 LITE = Path(__file__).parent / "lite"
@@ -129,7 +130,7 @@ def api(await_: Await, postgres: Server, tmp_path_factory: pytest.TempPathFactor
             proxy = Proxy("A", database.upstream, OpenGate())
             async with proxy.listening():
                 rest = Rest(lambda role: database.url(proxy.port, role), await schema.read_schema(database.fetch))
-                door = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder), rest)
+                door = InstanceEndpoints("A", Services(frozenset()), Authority.made(folder, HOSTS), rest)
                 async with door.open():
                     yield Api(database, proxy, door.url(), script, await_)
 

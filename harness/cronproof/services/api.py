@@ -1,0 +1,78 @@
+"""What a service is, while it is called. Those with rules that a declaration cannot say are classes of Python.
+
+A package offers one by an entry point of the group `cronproof.services`: its name is the service's name, and it leads
+to a subclass of `Api`. docs/services.md has an example.
+"""
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib.metadata import EntryPoint, entry_points
+from typing import ClassVar
+
+from cronproof.domain.service_names import OF_EVERY_SERVICE, ErrorName
+from cronproof.errors import UsageError
+from cronproof.services.exchange import CallClock, Log, Request, Response
+from cronproof.services.script import Script
+
+GROUP = "cronproof.services"
+
+
+@dataclass(kw_only=True)
+class Api(ABC):
+    """A mocked API. Made anew for each execution."""
+
+    hosts: ClassVar[Sequence[str]] = ()
+    """Where it really is. Calls of these hosts are led to it."""
+    api_keys: frozenset[str] = frozenset()
+    """The keys that it accepts, if it looks at them."""
+    script: Script = field(default_factory=Script)
+    """The refusals that the scenario gives."""
+    clock: CallClock = field(default_factory=CallClock)
+    """The time, for limits of its rate."""
+
+    @property
+    def refusals(self) -> Sequence[ErrorName]:
+        """The errors with which it can refuse a message: the faults that are tried at such a call."""
+        return OF_EVERY_SERVICE
+
+    @abstractmethod
+    def refusal(self, name: ErrorName) -> Response:
+        """Builds its response for an error."""
+
+    @abstractmethod
+    def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
+        """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
+
+    def show_path(self, path: str) -> str:
+        """Returns the path as reports show it: without secrets, and the same in every execution."""
+        return path
+
+    def shift_time(self, time: timedelta) -> None:
+        """Lets time pass: what was sent moves into the past, also for limits of its rate."""
+        self.clock.shift_time(time)
+
+
+@functools.cache
+def find_installed() -> Mapping[str, type[Api]]:
+    """Returns the services in Python that this package and others offer, by name.
+
+    Raises:
+        UsageError: one cannot be imported, or is no service.
+    """
+    return {point.name: _load(point) for point in sorted(entry_points(group=GROUP))}
+
+
+def _load(point: EntryPoint) -> type[Api]:
+    offered = (
+        f"the service {point.name}, which {point.dist.name if point.dist else 'a package'} offers as {point.value},"
+    )
+    try:
+        found = point.load()
+    except Exception as error:  # noqa: BLE001  (it is somebody else's code)
+        raise UsageError(f"{offered} cannot be imported: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, Api)):
+        raise UsageError(f"{offered} is no subclass of cronproof.services.api.Api")
+    return found
