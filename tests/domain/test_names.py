@@ -20,7 +20,7 @@ NAMES = {
     *SENT_COLUMNS.values(),
     *CLAIM_FUNCTIONS.values(),
     *CRONS,
-    *find_installed(),
+    *(find_installed().keys() - {"smtp"}),  # which is a protocol
     *re.split(r", | and ", TITLES),
     "completed_at",
     "phone_number",

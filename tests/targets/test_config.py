@@ -122,7 +122,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\n[work.x.message]\nservice = "mail"\nmatch = { to = "a" }',
             7,
             1,
-            "there is no service 'mail'; one of: ghl, openphone, telegram, resend, sendgrid, slack, stripe, twilio",
+            "there is no service 'mail'; one of: ghl, openphone, smtp, telegram, resend, sendgrid, slack, stripe, twilio",
         ),
         (
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\ncron = ["c"]',

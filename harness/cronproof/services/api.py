@@ -15,6 +15,7 @@ from typing import ClassVar
 from cronproof.domain.service_names import OF_EVERY_SERVICE, ErrorName
 from cronproof.errors import UsageError
 from cronproof.services.exchange import CallClock, Log, Request, Response
+from cronproof.services.openphone_errors import BAD_GATEWAY
 from cronproof.services.script import Script
 
 GROUP = "cronproof.services"
@@ -41,6 +42,10 @@ class Api(ABC):
     @abstractmethod
     def refusal(self, name: ErrorName) -> Response:
         """Builds its response for an error."""
+
+    def refuse(self, name: ErrorName) -> Response:
+        """Builds the response for an error, also of a gateway before it."""
+        return BAD_GATEWAY if name == "bad-gateway" else self.refusal(name)
 
     @abstractmethod
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:

@@ -16,7 +16,6 @@ from cronproof.services.api import Api, find_installed
 from cronproof.services.declared import Declaration, Declared
 from cronproof.services.exchange import NoAnswer, Request, Response
 from cronproof.services.given import OpenPhoneGiven, ServiceGiven, ServicesGiven
-from cronproof.services.openphone_errors import BAD_GATEWAY
 from cronproof.services.script import Script
 
 LONG_ENOUGH = timedelta(minutes=1)
@@ -139,10 +138,7 @@ class Services:
         api = self.apis[service]
         if release.fault in faulty.LOST_CALLS:
             return NoAnswer(hangs=release.fault == "timeout-before")
-        if release.fault == "bad-gateway":
-            refusal: Response | None = BAD_GATEWAY
-        else:
-            refusal = api.refusal(release.fault) if release.fault in REFUSALS else None
+        refusal = api.refuse(release.fault) if release.fault in REFUSALS else None
         response = api.handle(request, log, refusal)
         return _lost(release.fault, response, api.refusal("unknown-error"))
 

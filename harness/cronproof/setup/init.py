@@ -12,10 +12,9 @@ from cronproof.config.config import Config
 from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.errors import UsageError
 from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
-from cronproof.targets.config import Placeholder
 
 # The first pattern that matches an environment variable's name decides its placeholder.
-_MEANINGS: Sequence[tuple[str, Placeholder]] = (
+_MEANINGS: Sequence[tuple[str, str]] = (
     (r"(^|_)(DATABASE|POSTGRES(QL)?|DB|PG)_?(PRISMA_)?UR[IL]$|^POSTGRES(QL)?_UR[IL]_", "database_url"),
     (r"SUPABASE.*(SERVICE|SECRET).*KEY|SERVICE_ROLE", "supabase_service_role_key"),
     (r"SUPABASE.*(ANON|PUBLISHABLE).*KEY", "supabase_anon_key"),

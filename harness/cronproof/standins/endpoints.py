@@ -42,6 +42,9 @@ class InstanceEndpoints:
     http_port: int = 0
     tls_port: int = 0
     proxy_port: InitVar[int] = 0
+    mail_port: int = 0
+    has_mail: bool = False
+    """Whether the application sends mail."""
     proxy: EgressProxy = field(init=False)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set unless whoever calls is kept waiting."""
@@ -63,11 +66,28 @@ class InstanceEndpoints:
             serving(self._intercepted, port=self.tls_port, certificate=self.authority.certificate) as self.tls_port,
         ):
             self.proxy.tls_port = self.tls_port
-            async with self.proxy.listening():
+            async with self.proxy.listening(), contextlib.AsyncExitStack() as mail:
+                if self.has_mail:
+                    self.mail_port = await mail.enter_async_context(self._serving_mail())
                 try:
                     yield
                 finally:
                     await self.rest.close()
+
+    def _serving_mail(self) -> contextlib.AbstractAsyncContextManager[int]:
+        from cronproof.services.smtp_server import serving_mail  # noqa: PLC0415  (only who sends mail pays for it)
+
+        return serving_mail(
+            self.instance,
+            self.services,
+            port=self.mail_port,
+            opened=self.opened,
+            on_activity=self._note_activity,
+            tls=self.authority.context(),
+        )
+
+    def _note_activity(self) -> None:
+        self._exchanged += 1
 
     def url(self, service: str | None = None) -> str:
         """Returns the plain HTTP URL of a service, or of Supabase."""

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cronproof.errors import nearest
 from cronproof.services.placeholders import ServicePlaceholder
+from cronproof.services.smtp import NAME as SMTP
 from cronproof.strict_model import ConfigTable
 
 Placeholder = Literal[
@@ -31,8 +32,8 @@ IN_PROCESSES_ONLY = frozenset[Placeholder](
 )
 """The placeholders that an application in this process has no value for: it has no port, and no REST API."""
 PORTS_OF_AN_INSTANCE = 10
-"""The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy."""
-_FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.url)\}")
+"""The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy, the fifth mail."""
+_FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.(?:url|host|port))\}")
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -80,7 +81,11 @@ class TargetConfig(ConfigTable):
         texts = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value or []
         for text in texts:
             for name in _FIELD.findall(text):
-                if name not in known and "." not in name:  # of which service is known to the whole file
+                if name.startswith("services."):  # which there are, the whole file says
+                    _, service, attribute = name.split(".")
+                    if attribute != "url" and service != SMTP:
+                        raise ValueError(f"a service has a `url`; {{{name}}} is there for {SMTP} alone")
+                elif name not in known:
                     raise ValueError(f"there is no placeholder {{{name}}}{nearest(name, list(known))}")
         return value
 

@@ -23,6 +23,7 @@ from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.services import placeholders
 from cronproof.services.services import Services
+from cronproof.services.smtp import NAME as SMTP
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints, url
 from cronproof.standins.supabase import keys, schema
@@ -266,7 +267,9 @@ class External:
                 )
             return Server(self._config.url[self._place(name)].rstrip("/"), endpoints)
         port: int = ephemeral_port_reserve.reserve("127.0.0.1")
-        values = self._values(name, port, self._database.url(proxy.port, role), endpoints.http_port, role)
+        values = self._values(
+            name, port, self._database.url(proxy.port, role), endpoints.http_port, endpoints.mail_port, role
+        )
         given = self._config.environment(values)
         inherited = {variable: value for variable, value in os.environ.items() if not leads_elsewhere(variable, value)}
         ours = endpoints.environment({**inherited, **given}) | self._guard.marked()
@@ -287,23 +290,29 @@ class External:
             self._schema = await schema.read_schema(self._database.fetch)
         rest = Rest(functools.partial(self._database.url, proxy.port), self._schema)
         first = self.database_port(name) if name != SHARED else self._config.ports or 0
-        http, tls, way_out = (first + 1, first + 2, first + 3) if first else (0, 0, 0)
-        endpoints = InstanceEndpoints(name, self._services, self._authority, rest, http, tls, way_out)
+        http, tls, way_out, mail = range(first + 1, first + 5) if first else (0, 0, 0, 0)
+        has_mail = SMTP in self._config.services
+        endpoints = InstanceEndpoints(
+            name, self._services, self._authority, rest, http, tls, way_out, mail, has_mail=has_mail
+        )
         try:
             await self._open.enter_async_context(endpoints.open())
         except OSError as error:
             raise EnvironmentFailed(
-                f"one of the ports {http} to {way_out} of instance {name} cannot be used: {error.strerror or error}; "
+                f"one of the ports {http} to {mail} of instance {name} cannot be used: {error.strerror or error}; "
                 "choose others by `ports`, or end what uses it"
             ) from None
         return endpoints
 
-    def _values(self, name: str, port: int, database_url: str, http_port: int, role: Role) -> Mapping[str, str]:
+    def _values(
+        self, name: str, port: int, database_url: str, http_port: int, mail_port: int, role: Role
+    ) -> Mapping[str, str]:
         values: Mapping[str, str] = {
             "port": str(port),
             "app_url": f"http://127.0.0.1:{port}" if self._config.url is None else self._config.url[self._place(name)],
             "database_url": database_url,
             **placeholders.fill_in(functools.partial(url, http_port), api_key(name), self._services.names),
+            **placeholders.fill_in_mail(mail_port),
             "supabase_url": url(http_port),
             "supabase_anon_key": keys.key_of("anon"),
             "supabase_service_role_key": keys.key_of(role),
@@ -325,7 +334,7 @@ class External:
         """Returns the environment that a server running as `name` must have been started with."""
         port = self.database_port(name)
         database_url = f"postgresql://cronproof:{DATABASE_PASSWORD}@127.0.0.1:{port}/cronproof?sslmode=disable"
-        values = self._values(name, 0, database_url, port + 1, "service_role")
+        values = self._values(name, 0, database_url, port + 1, port + 4, "service_role")
         return self._config.environment(values)
 
     async def _start(self, servers: Sequence[Server]) -> None:

@@ -27,6 +27,7 @@ from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.services import in_process, placeholders
 from cronproof.services.services import Services
+from cronproof.services.smtp import NAME as SMTP
 from cronproof.targets import asgi_call
 from cronproof.targets.config import TargetConfig
 from cronproof.targets.secrets import API_KEY, CRON_SECRET
@@ -181,6 +182,11 @@ class InProcess:
             **SHARED_VALUES,
             **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY, self._services.names),
         }
+        if SMTP in self._config.services:
+            from cronproof.services.smtp_server import serving_mail  # noqa: PLC0415  (only who sends mail pays for it)
+
+            serving = serving_mail(name, self._services)
+            values |= placeholders.fill_in_mail(await self._running.enter_async_context(serving))
         in_process.caller.set(name)
         # An application reads its environment when it is imported, when it is made, or when it starts.
         with mock.patch.dict(os.environ, self._config.environment(values)):

@@ -4,6 +4,7 @@ Calls by httpx are answered before they get here (`services/in_process.py`). Wha
 refused and noted. Python tells of both by audit events; uvloop, which connects by itself, is asked before.
 """
 
+import asyncio
 import contextlib
 import ipaddress
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 from unittest import mock
 
 import uvloop
+
+from cronproof.services.smtp import PORTS
 
 _LOCAL = frozenset({"localhost", "", None})
 _INSTALLED: list[bool] = []
@@ -57,6 +60,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         _refuse_elsewhere(*arguments[1][:2])
+        _refuse_to_block(*arguments[1][:2])
     elif event == "socket.getaddrinfo":
         _refuse_elsewhere(*arguments[:2])
 
@@ -70,6 +74,13 @@ def _refuse_elsewhere(host: Any, port: Any) -> None:
         return
     confinement.refused(f"tcp://{name}:{port}")
     raise ConnectionRefusedError(f"{name} cannot be reached from here")
+
+
+def _refuse_to_block(host: str, port: int) -> None:
+    """Refuses a client that is not asynchronous where the server is in the same event loop: both would wait for ever."""
+    if port in PORTS and asyncio._get_running_loop() is not None:  # noqa: SLF001  (the other way raises an error)
+        _CONFINEMENTS[-1].refused(f"tcp://{host}:{port}")
+        raise ConnectionRefusedError("the mail server cannot be reached from here by a client that is not asynchronous")
 
 
 def _is_here(host: Any) -> bool:

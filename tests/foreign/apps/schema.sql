@@ -1,4 +1,4 @@
--- Five ways to remember what is to be done. None of them is that of the reference crons.
+-- Some ways to remember what is to be done. None of them is that of the reference crons.
 create table outbox (
     id bigint generated always as identity primary key,
     recipient text not null,
@@ -24,3 +24,5 @@ create table digests_sent (account_id int references accounts, day date);
 
 create table products (sku text primary key, stock int not null);
 create table orders (id int primary key, sku text not null references products, quantity int not null, is_packed boolean not null default false);
+
+create table letters (id int primary key, recipient text not null, subject text not null, is_posted boolean not null default false);
