@@ -105,6 +105,12 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             1,
             "mail has no routes, and no service of this name is bundled; ",
         ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[services.mail]\nopenapi = "mail.yaml"',
+            4,
+            1,
+            "there is no file ",
+        ),
         ('[targets.app]\nasgi = "a:b"\n[services.mail]\nroutes = []', 3, 1, "mail has no routes"),
         (
             '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "to[" }',

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -164,6 +164,8 @@ class Config(ConfigTable):
         for name, service in self.services.items():
             if name in {*find_installed(), *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
                 yield ["services", name], f"{name} is there already; give your own service another name"
+            elif service.openapi is not None:
+                yield from ((["services", name, *keys], message) for keys, message in service.find_mistakes())
             elif name not in BUNDLED and not service.routes:
                 yield (
                     ["services", name],
@@ -187,16 +189,30 @@ class Config(ConfigTable):
         of_host = {host: name for name, api in find_installed().items() for host in api.hosts}
         of_host |= {host: name for name in BUNDLED for host in load_bundled(name).hosts}
         for name, service in self.services.items():
-            for host in service.hosts:
+            if any(service.find_mistakes()):
+                continue
+            for host in service.declaration(name).hosts:
                 if (other := of_host.setdefault(host.lower(), name)) != name:
                     yield ["services", name, "hosts"], f"{host} is a host of {other} already; each has one service"
+
+    def with_paths(self, folder: Path) -> Self:
+        """Returns it with paths of documents that are relative to a folder resolved."""
+        services = {
+            name: service
+            if service.openapi is None
+            else service.model_copy(update={"openapi": (folder / service.openapi).resolve()})
+            for name, service in self.services.items()
+        }
+        return self.model_copy(update={"services": services})
 
     @property
     def declarations(self) -> list[Declaration]:
         """The services as data: those that are declared, and the bundled ones that are named anywhere."""
         named = {work.message.service for work in self.work.values() if work.message is not None}
         named |= {service for target in self.targets.values() for service in target.services} | self.services.keys()
-        own = [service.declaration(name) for name, service in self.services.items() if service.routes]
+        own = [
+            service.declaration(name) for name, service in self.services.items() if service.routes or service.openapi
+        ]
         return [*own, *(load_bundled(name) for name in BUNDLED if name in named)]
 
     @property

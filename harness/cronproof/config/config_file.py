@@ -46,6 +46,7 @@ class ConfigFile:
             raise InvalidConfig([_mistake(file, text, error) for error in invalid.errors()]) from None
         except (RecursionError, ValueError) as error:  # nested too deep, or a number of too many digits
             raise InvalidConfig([Mistake(file, 1, 1, f"not TOML: {error}")]) from None
+        config = config.with_paths(self.folder)
         if mistakes := [self.mistake(path, message) for path, message in config.find_contradictions()]:
             raise InvalidConfig(mistakes)
         self.targets: Mapping[str, TargetConfig] = config.targets

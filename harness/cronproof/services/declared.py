@@ -7,7 +7,7 @@ What is said of a request is JMESPath (https://jmespath.org) over its parsed bod
 import functools
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Invalid:
+    """What is wrong with a request."""
+
+    error: ErrorName
+    reason: str
+
+
+@dataclass(frozen=True)
 class Route:
     """A request that the service knows: its method, its path, and what in it is the message, if it sends one."""
 
@@ -72,6 +80,8 @@ class Declaration:
     hosts: Sequence[str]
     routes: Sequence[Route]
     errors: Mapping[ErrorName, Answer] = field(default_factory=dict)
+    find_invalid: Callable[[Request], Invalid | None] = lambda _: None
+    """Tells what is wrong with a request to one of its routes."""
     requests: int | None = None
     """How many requests it takes in `seconds`."""
     seconds: float = 1.0
@@ -108,8 +118,19 @@ class Declared(Api):
             refusal = refusal or self.refusal("rate-limited")
         for route in self.declaration.routes:
             if request.method == route.method and (path := route.pattern.fullmatch(request.path)):
+                refusal = refusal or self._refuse_invalid(request)
                 return self._answer(route, _read(request, path.groupdict()), log, refusal)
         return refusal or self.refusal("not-found")
+
+    def _refuse_invalid(self, request: Request) -> Response | None:
+        """Refuses a request that is not as it is described."""
+        invalid = self.declaration.find_invalid(request)
+        if invalid is None:
+            return None
+        if invalid.error in self.declaration.errors:
+            return self.refusal(invalid.error)
+        error = ERRORS[invalid.error]
+        return Response.of_json(error.status, {"error": error.title, "message": invalid.reason})
 
     def _answer(self, route: Route, content: Mapping[str, Any], log: Log, refusal: Response | None) -> Response:
         if route.message is None:

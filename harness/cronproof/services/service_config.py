@@ -1,13 +1,22 @@
 """A service as a configuration, or a file of the package, describes it."""
 
+from __future__ import annotations
+
 import re
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator
 
 from cronproof.domain.service_names import ErrorName
+from cronproof.errors import nearest
 from cronproof.services.declared import Answer, Declaration, Route, compile_expression
 from cronproof.strict_model import ConfigTable
+
+if TYPE_CHECKING:
+    from cronproof.services.openapi import Document
 
 
 class AnswerConfig(ConfigTable):
@@ -29,7 +38,8 @@ class RouteConfig(ConfigTable):
     """The method and the path, whose parts may have names: `POST /accounts/{account}/messages`."""
     message: dict[str, str] | None = None
     """What in the request is the message, as JMESPath: `to`, `text`, further fields, and `key`."""
-    answer: AnswerConfig = AnswerConfig()
+    answer: AnswerConfig | None = None
+    """By default that of the OpenAPI document, or an empty 200."""
 
     @field_validator("request", mode="after")
     @classmethod
@@ -53,7 +63,7 @@ class RouteConfig(ConfigTable):
     def route(self) -> Route:
         """Returns the route as data."""
         method, _, path = self.request.partition(" ")
-        return Route(method, path, self.answer.answer(), self.message)
+        return Route(method, path, (self.answer or AnswerConfig()).answer(), self.message)
 
 
 class LimitConfig(ConfigTable):
@@ -68,6 +78,8 @@ class ServiceConfig(ConfigTable):
 
     hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]] = []
     """Where it really is. Calls of these hosts are led to the stand-in."""
+    openapi: Path | None = None
+    """A document that says where it is, what it answers, and which requests are valid; relative to the file."""
     routes: list[RouteConfig] = []
     errors: dict[ErrorName, AnswerConfig] = {}
     """How it refuses, where that differs from `{"error": …}` with the usual status."""
@@ -75,11 +87,63 @@ class ServiceConfig(ConfigTable):
 
     def declaration(self, name: str) -> Declaration:
         """Returns the service as data."""
-        return Declaration(
+        limit = LimitConfig(requests=1) if self.limit is None else self.limit
+        said = Declaration(
             name,
             [host.lower() for host in self.hosts],
             [route.route() for route in self.routes],
             {error: answer.answer() for error, answer in self.errors.items()},
-            None if self.limit is None else self.limit.requests,
-            1.0 if self.limit is None else self.limit.seconds,
+            requests=None if self.limit is None else limit.requests,
+            seconds=limit.seconds,
         )
+        document = self._read_openapi()
+        if document is None:
+            return said
+        described = {(route.method, _nameless(route.path)): route for route in document.routes}
+        routes = [
+            replace(route, answer=described[route.method, _nameless(route.path)].answer)
+            if given.answer is None
+            else route
+            for given, route in zip(self.routes, said.routes, strict=True)
+        ]
+        return replace(
+            said,
+            hosts=said.hosts or document.hosts,
+            routes=[*routes, *document.routes],
+            errors={**document.errors, **said.errors},
+            find_invalid=document.find_invalid,
+        )
+
+    def find_mistakes(self) -> Iterator[tuple[Sequence[str], str]]:
+        """Yields what is wrong with its OpenAPI document, or does not fit it: the keys that lead there, and what it is."""
+        try:
+            document = self._read_openapi()
+        except ValueError as error:
+            yield ["openapi"], str(error)
+            return
+        known = [] if document is None else [f"{route.method} {route.path}" for route in document.routes]
+        for number, route in enumerate(self.routes if document is not None else ()):
+            if _nameless(route.request) not in map(_nameless, known):
+                yield (
+                    ["routes", str(number), "request"],
+                    f"{route.request} is no operation of it{nearest(route.request, known)}",
+                )
+
+    def _read_openapi(self) -> Document | None:
+        """Reads the document, if there is one.
+
+        Raises:
+            ValueError: it cannot be read, or is not valid.
+        """
+        if self.openapi is None:
+            return None
+        try:
+            from cronproof.services.openapi import read_openapi  # noqa: PLC0415  (an extra, and slow to import)
+        except ImportError:
+            raise ValueError("OpenAPI documents need `pip install cronproof[openapi]`") from None
+        return read_openapi(self.openapi)
+
+
+def _nameless(path: str) -> str:
+    """Returns a path without the names of its parts."""
+    return re.sub(r"\{\w+\}", "{}", path)
