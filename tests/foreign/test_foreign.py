@@ -43,14 +43,21 @@ def test_a_wrong_worker_fails(name: str, finding: str, cronproof: Cronproof, tmp
 
 
 @pytest.mark.parametrize(
-    ("target", "exit_code", "finding"),
+    ("name", "target", "exit_code", "finding"),
     [
-        ("right-command", 0, "PASS  status         2 × 0"),
-        pytest.param("wrong-command", 1, "FAIL  no-duplicate   email", marks=[pytest.mark.slow]),
+        ("mail", "right-command", 0, "PASS  status         2 × 0"),
+        pytest.param("mail", "wrong-command", 1, "FAIL  no-duplicate   email", marks=[pytest.mark.slow]),
+        pytest.param("post", "right-command", 0, "PASS  no-loss        letters 1 and 2", marks=[pytest.mark.slow]),
+        ("post", "wrong-command", 1, "FAIL  no-duplicate   letters 1: ***********.com got 2 messages"),
+        pytest.param("ended", "right-command", 0, "exactly once under 9 faults", marks=[pytest.mark.slow]),
+        ("ended", "wrong-command", 1, "letters 1, sigterm at A: answer smtp DATA mail: its message was accepted twice"),
     ],
 )
-def test_a_command_is_verified(target: str, exit_code: int, finding: str, cronproof: Cronproof, tmp_path: Path) -> None:
-    done = cronproof("verify", "scenarios/commands", "--target", target, "--out", str(tmp_path), folder=APPS)
+def test_a_command_is_verified(
+    name: str, target: str, exit_code: int, finding: str, cronproof: Cronproof, tmp_path: Path
+) -> None:
+    arguments = ["verify", f"scenarios/commands/{name}.yaml", "--target", target, "--out", str(tmp_path)]
+    done = cronproof(*arguments, folder=APPS)
 
     assert done.returncode == exit_code, done.stdout + done.stderr
     assert finding in done.stdout

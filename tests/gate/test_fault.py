@@ -8,6 +8,7 @@ from cronproof.gate.fault import (
     DIES,
     FAULT_NAMES,
     LOST_ANSWERS,
+    SIGTERM,
     SLOWNESS,
     SQL_FAULTS,
     Faults,
@@ -46,10 +47,10 @@ def test_every_fault_is_described_and_can_happen_somewhere() -> None:
     ("point", "faults"),
     [
         (Point("start"), set()),
-        (Point("answer", "openphone POST /v1/messages"), {DIES}),
-        (Point("statement", "COMMIT"), {*SQL_FAULTS, DIES}),
-        (Point("statement", " ROLLBACK to s"), {*SQL_FAULTS, DIES} - {"sql-error"}),
-        (SENDS, {*REFUSALS, *LOST_ANSWERS, *SLOWNESS, "timeout-before", "reset-before", DIES}),
+        (Point("answer", "openphone POST /v1/messages"), {DIES, SIGTERM}),
+        (Point("statement", "COMMIT"), {*SQL_FAULTS, DIES, SIGTERM}),
+        (Point("statement", " ROLLBACK to s"), {*SQL_FAULTS, DIES, SIGTERM} - {"sql-error"}),
+        (SENDS, {*REFUSALS, *LOST_ANSWERS, *SLOWNESS, "timeout-before", "reset-before", DIES, SIGTERM}),
     ],
 )
 def test_at_a_point_only_what_makes_sense_there(point: Point, faults: set[str]) -> None:

@@ -11,7 +11,7 @@ from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy
 from cronproof.explore.schedule import ExecutedSchedule
 from cronproof.explore.strategy import Strategy
-from cronproof.gate.fault import Faults
+from cronproof.gate.fault import FaultName, Faults
 from cronproof.gate.footprint import Access, Footprint
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Trace
@@ -50,8 +50,9 @@ class Machine(Environment):
     def names(self) -> list[str]:
         return [chr(ord("A") + number) for number in range(len(self.programs))]
 
-    async def kill(self, instance: str) -> None:
+    async def end(self, instance: str, fault: FaultName) -> bool:
         self.calls[instance].cancel()
+        return True
 
     async def call(self, name: str, program: Program) -> None:
         task = asyncio.current_task()

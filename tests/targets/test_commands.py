@@ -43,6 +43,10 @@ match sys.argv[1]:
     case "leaves-open":
         psycopg.connect(os.environ["DATABASE_URL"]).execute("select pg_advisory_xact_lock(5)")
         os._exit(0)
+    case "goes-on":
+        signal.signal(signal.SIGTERM, lambda *_: print("asked", file=sys.stderr, flush=True))
+        print("ready", file=sys.stderr, flush=True)
+        time.sleep(60)
     case "waits":
         time.sleep(60)
 """
@@ -136,6 +140,30 @@ def test_a_killed_process_gives_no_response_and_the_next_one_runs(run: Callable[
         assert await waiting is None
         assert target.find_interrupted() is None
         assert await answer(target, "answers") is not None
+
+    run(test)
+
+
+def test_a_process_that_ends_by_sigterm_gives_no_response(run: Callable[[Test], None]) -> None:
+    async def test(_: Session, target: Commands) -> None:
+        waiting = asyncio.create_task(answer(target, "waits"))
+        await wait_for(lambda: target._process_of("A").last_lines() == ["begun"])
+        assert await target.terminate("A")
+        assert await waiting is None
+
+    run(test)
+
+
+def test_a_process_that_handles_sigterm_goes_on(run: Callable[[Test], None]) -> None:
+    async def test(_: Session, target: Commands) -> None:
+        waiting = asyncio.create_task(answer(target, "goes-on"))
+        process = target._process_of("A")
+        await wait_for(lambda: process.last_lines() == ["begun", "ready"])
+        assert not await target.terminate("A")
+        await wait_for(lambda: process.last_lines() == ["begun", "ready", "asked"])
+        assert not waiting.done()
+        await target.kill("A")
+        assert await waiting is None
 
     run(test)
 

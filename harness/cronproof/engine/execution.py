@@ -18,13 +18,13 @@ from cronproof.explore.execution_spec import ExecutionSpec
 from cronproof.explore.executor import ActedByTimer, Environment, Executor
 from cronproof.explore.policy import Diverged, NeverReached, Policy
 from cronproof.explore.quiescence import NotAtRest
-from cronproof.gate.fault import DIES, FaultName
+from cronproof.gate.fault import DIES, SIGTERM, FaultName
 from cronproof.gate.point import Point
 from cronproof.gate.trace import Trace
 from cronproof.scenario.when import When
 
 ENDS_CONNECTIONS: frozenset[FaultName] = frozenset(
-    {"connection-lost-before", "connection-lost-after", "database-restarts", DIES}
+    {"connection-lost-before", "connection-lost-after", "database-restarts", DIES, SIGTERM}
 )
 
 BeforeStep = Callable[[str, Point], Awaitable[None]]
@@ -139,15 +139,16 @@ class Execution(Environment):
         """Asks the server which instances hold a lock that this one waits for."""
         return await self._rig.blockers(instance)
 
-    async def kill(self, instance: str) -> None:
-        """Kills the instance's process.
+    async def end(self, instance: str, fault: FaultName) -> bool:
+        """Kills the instance's process, or sends it SIGTERM. Returns whether it has ended.
 
         Raises:
-            ValueError: it cannot be killed.
+            ValueError: it is no process of ours.
         """
-        if not self._rig.target.can_die:
-            await super().kill(instance)
-        await self._rig.kill(instance)
+        target = self._rig.target
+        if not (target.can_die if fault == DIES else target.takes_signals):
+            await super().end(instance, fault)
+        return await self._rig.end(instance, fault)
 
     async def pass_time(self) -> None:
         """Shifts the time of rows and messages by the period.

@@ -10,6 +10,7 @@ from cronproof.domain.application import Application
 from cronproof.domain.database import ROLES, Role
 from cronproof.evidence.variation import Path
 from cronproof.explore.quiescence import IdleProbe, wait_until_quiet
+from cronproof.gate.fault import SIGTERM, FaultName
 from cronproof.gate.gate import SHARED, SOMEBODY_ELSE, Channel, Gate, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.postgres.database import Database
@@ -86,13 +87,18 @@ class Rig:
             found.update(blockers)
         return sorted({owners[pid] for pid in found if pid in owners})
 
-    async def kill(self, name: str) -> None:
-        """Kills an instance, and returns when nothing of it is left in the database."""
+    async def end(self, name: str, fault: FaultName) -> bool:
+        """Kills an instance, or sends it SIGTERM. Returns whether it has ended: then nothing of it is left in the database."""
         proxy = self.proxy_of(name)
         pids = list(proxy.pids)
+        if fault == SIGTERM and not await self.target.terminate(name):
+            if self.probe is not None:
+                await wait_until_quiet(self.probe, name)
+            return False
         await self.target.kill(name)
         await proxy.hang_up()
         await self.database.terminate(pids)  # else its statements could outlast the step
+        return True
 
     async def terminate(self) -> None:
         """Ends the instances' connections to the database."""

@@ -24,7 +24,7 @@ from cronproof.explore.execution_spec import ExecutionSpec
 from cronproof.explore.explorer import policy_for
 from cronproof.explore.policy import Policy, SchedulePolicy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem, abbreviate
-from cronproof.gate.fault import SLOWNESS
+from cronproof.gate.fault import SIGTERM, SLOWNESS, Faults
 from cronproof.gate.names import step_name
 from cronproof.gate.trace import Step
 from cronproof.scenario.scenario import Scenario
@@ -100,10 +100,15 @@ class ScenarioRunner:
     def spec(self) -> ExecutionSpec:
         """The settings of every execution."""
         return ExecutionSpec(
-            faults=self.when.faults_to_inject,
+            faults=self.when.faults_to_inject if self.rig.target.takes_signals else self._faults_without_signals,
             period=self.when.period,
             is_sequential=self.when.strategy == "faults",
         )
+
+    @property
+    def _faults_without_signals(self) -> Faults | None:
+        faults = self.when.faults_to_inject
+        return None if faults is None else replace(faults, names=faults.names - {SIGTERM})
 
     def spec_of(self, item: WorkItem) -> ExecutionSpec:
         """Returns the settings of the executions of an item."""

@@ -29,7 +29,7 @@ from cronproof.explore.pct import PctItem, PctStrategy, shrink
 from cronproof.explore.policy import Policy
 from cronproof.explore.schedule import ExecutedSchedule, WorkItem
 from cronproof.explore.strategy import Strategy
-from cronproof.gate.fault import DIES
+from cronproof.gate.fault import DIES, SIGTERM
 from cronproof.gate.gate import SOMEBODY_ELSE
 from cronproof.scenario.choices import find_choices
 from cronproof.scenario.reader import ScenarioFile
@@ -118,6 +118,8 @@ class Verification:
         faults = when.faults_to_inject
         if faults is not None and DIES in faults.names and not target.can_die:
             self.collector.stop(f"{target.name} is not a process that can be killed: leave `dies` out of `faults`")
+        elif SIGTERM in when.faults and not target.takes_signals:
+            self.collector.stop(f"{target.name} is no command, which a scheduler ends: leave `sigterm` out of `faults`")
         elif when.strategy is not None and not self._is_enough:
             return await self._explore(when.strategy)
         strategy = "orders" if len(when.instance_list) > 1 else "single"

@@ -15,7 +15,7 @@ from cronproof.domain.work import Unit, UnitId, Units, Work
 from cronproof.evidence.assignment import assign
 from cronproof.evidence.finding import Finding
 from cronproof.evidence.message_outcome import MessageOutcome
-from cronproof.gate.fault import DIES
+from cronproof.gate.fault import DIES, SIGTERM
 from cronproof.gate.trace import InjectedFault, Step, Wait, find_injected_faults
 
 
@@ -97,8 +97,10 @@ class Evidence:
 
     @property
     def died(self) -> set[str]:
-        """The instances that were killed. They send no response."""
-        return {fault.instance for fault in self.injected_faults if fault.fault == DIES}
+        """The instances that were killed, or ended by a signal. They send no response."""
+        answered = {response.instance for response in self.responses}
+        ended = {fault.instance for fault in self.injected_faults if fault.fault in (DIES, SIGTERM)}
+        return ended - answered
 
     @cached_property
     def is_inside(self) -> bool:

@@ -18,6 +18,7 @@ from cronproof.explore.quiescence import IdleProbe, NotAtRest, Quiescence
 from cronproof.explore.statements import Statements
 from cronproof.gate.fault import (
     DIES,
+    SIGTERM,
     SLOWNESS,
     FaultName,
     channel_of,
@@ -61,13 +62,14 @@ class Environment:
         """Returns the instances that hold a lock for which this one waits."""
         return ()
 
-    async def kill(self, instance: str) -> None:
-        """Kills an instance. Returns when nothing of it is left, not even in the database.
+    async def end(self, instance: str, fault: FaultName) -> bool:
+        """Kills an instance, or sends it SIGTERM and lets it react. Returns whether it has ended: then nothing of it
+        is left, not even in the database.
 
         Raises:
-            ValueError: it cannot be killed.
+            ValueError: that cannot be done to it.
         """
-        raise ValueError(f"instance {instance} cannot be killed")
+        raise ValueError(f"instance {instance} cannot meet {fault}")
 
     async def pass_time(self) -> None:
         """Shifts time until the crons are due again."""
@@ -248,8 +250,8 @@ class Executor:
         if fault is not None and fault not in possible_faults(point):
             raise ValueError(f"{fault} cannot happen at {point.label!r}")
         self.trace.steps.append(Step(instance, point, channel=parked.number if parked else 1, fault=fault))
-        if fault == DIES:
-            await self._kill(instance)
+        if fault in (DIES, SIGTERM):
+            await self._end(instance, fault)
         elif fault != "slow-before":
             await self._release(instance, point, parked, fault, known)
         if fault is not None:
@@ -322,15 +324,19 @@ class Executor:
         self._rest.disturb(instance)
         self._rest.notify()
 
-    async def _kill(self, instance: str) -> None:
-        self._dead.add(instance)
-        await self._environment.kill(instance)
-        deadline = asyncio.get_running_loop().time() + quiescence.AT_REST_SECONDS
-        while not self.finished(instance):
-            if asyncio.get_running_loop().time() > deadline:
-                raise NotAtRest(f"{instance} was killed, but had not ended after {quiescence.AT_REST_SECONDS:g} s")
-            await self._rest.change_within(quiescence.LAST_QUESTION_SECONDS)
-        self._rest.waiting.pop(instance, None)
+    async def _end(self, instance: str, fault: FaultName) -> None:
+        if fault == DIES:
+            self._dead.add(instance)
+        if await self._environment.end(instance, fault):
+            deadline = asyncio.get_running_loop().time() + quiescence.AT_REST_SECONDS
+            while not self.finished(instance):
+                if asyncio.get_running_loop().time() > deadline:
+                    seconds = quiescence.AT_REST_SECONDS
+                    raise NotAtRest(f"{instance} met {fault}, but had not ended after {seconds:g} s")
+                await self._rest.change_within(quiescence.LAST_QUESTION_SECONDS)
+            self._rest.waiting.pop(instance, None)
+        else:
+            self._rest.disturb(instance)
         await self._rest.settle()
 
     @property

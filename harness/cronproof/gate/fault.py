@@ -15,16 +15,17 @@ SqlFault = Literal["sql-error", "connection-lost-before", "connection-lost-after
 LostCall = Literal["timeout-before", "reset-before"]
 LostAnswer = Literal["timeout-after", "reset-after", "unknown-error-after", "truncated", "not-json"]
 Slowness = Literal["slow-before", "slow-after"]
-FaultName = Literal[SqlFault, ErrorName, LostCall, LostAnswer, Slowness, "dies"]
+FaultName = Literal[SqlFault, ErrorName, LostCall, LostAnswer, Slowness, "dies", "sigterm"]
 
 SQL_FAULTS: tuple[SqlFault, ...] = get_args(SqlFault)
 LOST_CALLS: tuple[LostCall, ...] = get_args(LostCall)
 LOST_ANSWERS: tuple[LostAnswer, ...] = get_args(LostAnswer)
 SLOWNESS: tuple[Slowness, ...] = get_args(Slowness)
 DIES: Literal["dies"] = "dies"
+SIGTERM: Literal["sigterm"] = "sigterm"
 ONLY_READ = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods of calls that have no effect."""
-FAULT_NAMES: tuple[FaultName, ...] = (*SQL_FAULTS, *REFUSALS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES)
+FAULT_NAMES: tuple[FaultName, ...] = (*SQL_FAULTS, *REFUSALS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES, SIGTERM)
 
 DESCRIPTIONS: Mapping[FaultName, str] = {
     "sql-error": "the server answers the statement with an error, and it has no effect",
@@ -42,6 +43,7 @@ DESCRIPTIONS: Mapping[FaultName, str] = {
     "slow-before": "the call reaches the service only when the cron was due again and the others have run",
     "slow-after": "the service has accepted the message, but answers only when the cron was due again and the others have run",
     "dies": "the instance is killed, and does nothing more",
+    "sigterm": "the instance gets the signal with which a scheduler asks it to end; what it still does goes on step by step",
 }
 
 _SEPARATOR = "!"
@@ -101,6 +103,7 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
         case "answer":
             pass
     yield DIES
+    yield SIGTERM
 
 
 @dataclass(frozen=True)

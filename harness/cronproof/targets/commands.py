@@ -27,6 +27,7 @@ class Commands(External):
     def __init__(self, name: str, config: TargetConfig, database: Database, services: Services, logs: Path) -> None:
         super().__init__(name, config, database, services, logs)
         self.can_die = self.restarts = True
+        self.takes_signals = Process.can_tell_whether_idle
         self._proxies: dict[str, Proxy] = {}
         self._ahead: set[Instance] = set()
         """The instances whose process was started, and not called yet."""

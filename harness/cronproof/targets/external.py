@@ -64,6 +64,7 @@ class External:
         self.secret = config.cron_secret or CRON_SECRET
         self.api_keys = frozenset(map(api_key, NAMES))
         self.can_die = config.command is not None
+        self.takes_signals = False  # a server is not ended with a call
         self.restarts = config.restart
         self.is_shared = config.url is not None and len(config.url) == 1
         self._config = config
@@ -180,6 +181,12 @@ class External:
         if server.process is not None and server.endpoints is not None:
             await server.process.kill()
             await server.endpoints.rest.close()
+
+    async def terminate(self, name: str) -> bool:
+        """Sends SIGTERM to an instance's process, and returns when it was taken: whether the process has ended."""
+        process = self._servers[name, self._role].process
+        assert process is not None  # noqa: S101  (for the type checker: only those of ours take signals)
+        return await process.terminate()
 
     @property
     def is_idle(self) -> IsIdle | None:

@@ -50,6 +50,7 @@ class InProcess:
     secret = CRON_SECRET
     api_keys = frozenset({API_KEY})
     can_die = True
+    takes_signals = False
     is_external = False
     restarts = False
     is_shared = False
@@ -124,6 +125,10 @@ class InProcess:
     async def kill(self, name: str) -> None:
         """Cancels the instance's call. Nothing that it still does gets out."""
         self._calls[name].cancel()
+
+    async def terminate(self, name: str) -> bool:
+        """Never called: it is no process of its own."""
+        raise NotImplementedError(name)
 
     def find_interrupted(self) -> str | None:
         """Returns None: it ends with the run."""

@@ -19,6 +19,7 @@ from cronproof.targets.config import fill_placeholders
 from cronproof.targets.sharing import Sharing
 
 POLL_SECONDS = 0.02
+POLL_SIGNAL_SECONDS = 0.001
 STOP_SECONDS = 3.0
 DYING_SECONDS = 0.2
 LAST_LINES = 12
@@ -47,7 +48,9 @@ class Process:
     _is_gone: bool = False
     """Whether nothing of it is left, so that its number may be somebody else's."""
     _is_ended_here: bool = False
-    """Whether it was ended by this object."""
+    """Whether it was killed by this object."""
+    _is_asked: bool = False
+    """Whether it was sent SIGTERM."""
 
     can_tell_whether_idle: ClassVar[bool] = sys.platform == "linux"
 
@@ -59,7 +62,7 @@ class Process:
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)  # another run may still be writing one of this name
-        self._heard_bytes, self._is_ended_here, self._is_gone = 0, False, False
+        self._heard_bytes, self._is_ended_here, self._is_asked, self._is_gone = 0, False, False, False
         command = [fill_placeholders(word, values or {}) for word in self.command]
         # Appended, as both may be one file: neither writes over the other.
         with self.log.open("ab") as output, (self.stdout or self.log).open("ab") as stdout:
@@ -137,7 +140,7 @@ class Process:
     @property
     def is_ended_here(self) -> bool:
         """Whether it was ended by this object."""
-        return self._is_ended_here
+        return self._is_ended_here or (self._is_asked and self.exit_code == -signal.SIGTERM)
 
     async def wait(self) -> int:
         """Waits for its end, and returns its exit code, or a negative signal."""
@@ -189,6 +192,20 @@ class Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
             self._is_gone = True
+
+    async def terminate(self) -> bool:
+        """Sends it SIGTERM, and returns when it has taken it: whether it has ended. Its children get none, as with
+        Kubernetes: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination.
+        """
+        if self._process is None or self._is_dead:
+            return True
+        self._is_asked = True
+        self._process.send_signal(signal.SIGTERM)
+        while not self._is_dead:
+            if not _waits_for(self._process.pid, signal.SIGTERM) and self.is_idle:
+                return False
+            await asyncio.sleep(POLL_SIGNAL_SECONDS)
+        return True
 
     async def stop(self) -> None:
         """Asks it to end, and kills what has not ended after three seconds."""
@@ -254,6 +271,15 @@ class Process:
         if self.port in ports or not ports:
             return "; does the command listen on {port}?"
         return f", but on {', '.join(map(str, sorted(ports)))}: give it {{port}}, in `command` or in its environment"
+
+
+def _waits_for(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal was sent to a process and not taken yet: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        pending = (line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:")))
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in pending)
+    return False
 
 
 def _sleeps(pid: str) -> bool:

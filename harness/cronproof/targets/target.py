@@ -23,6 +23,8 @@ class Target(Protocol):
     """The services' API keys in its environment."""
     can_die: bool
     """Whether its instances can be killed."""
+    takes_signals: bool
+    """Whether its instances can be sent SIGTERM."""
 
     is_external: bool
     """Whether its instances are servers that may remember something from call to call."""
@@ -68,6 +70,9 @@ class Target(Protocol):
 
     async def begin(self, instances: Sequence[Instance]) -> None:
         """Prepares for the calls of an execution, after the rows were reset."""
+
+    async def terminate(self, name: str) -> bool:
+        """Sends SIGTERM to an instance, and returns when it was taken: whether the instance has ended."""
 
     async def kill(self, name: str) -> None:
         """Kills an instance at once, a process by SIGKILL. It may end after this returns."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import smtplib
 import sys
 import urllib.request
@@ -44,6 +45,8 @@ def post() -> int:
         query = f"select id, recipient, subject from letters where not is_posted order by id {lock}"
         found = db.execute(query.encode()).fetchall()
         for number, recipient, subject in found:
+            if asked_to_end:
+                break
             letter = EmailMessage()
             letter["From"], letter["To"], letter["Subject"] = "shop@example.com", recipient, subject
             letter.set_content(f"{subject}: see for yourself")
@@ -52,9 +55,14 @@ def post() -> int:
     return len(found)
 
 
+asked_to_end: list[int] = []
+"""The signals that asked it to end: it finishes the letter that it has begun."""
+
 COMMANDS = {"mail": mail, "post": post}
 
 if __name__ == "__main__":
+    if not WRONG:
+        signal.signal(signal.SIGTERM, lambda number, _: asked_to_end.append(number))
     if sys.argv[1] not in COMMANDS:
         sys.exit(f"there is no {sys.argv[1]}")
     print(json.dumps({"sent": COMMANDS[sys.argv[1]]()}))  # noqa: T201  (its response)
