@@ -62,7 +62,9 @@ def short_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_ended_leaves_nothing(number: signal.Signals, short_folder: Path) -> None:
     run = Started(short_folder, *RULES)
     server = run.until_scenarios_run()

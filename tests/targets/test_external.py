@@ -69,7 +69,7 @@ def verify(await_: Await, postgres: Server, tmp_path: Path) -> Verify:
     return of
 
 
-@pytest.mark.parametrize("interleavings", ["", "  interleavings: all\n"])
+@pytest.mark.parametrize("interleavings", ["", pytest.param("  interleavings: all\n", marks=pytest.mark.slow)])
 def test_what_fails_only_in_a_process_that_has_run_before_is_told_as_that(verify: Verify, interleavings: str) -> None:
     result = verify(target("remembers"), interleavings=interleavings)
 
@@ -408,7 +408,7 @@ def test_nothing_that_was_started_is_left(verify: Verify, tmp_path: Path) -> Non
     assert started_by(tmp_path) == []
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_process(ending: signal.Signals, tmp_path: Path) -> None:
     environment = "\n".join(f'{variable} = "{value}"' for variable, value in ENV.items())
     (tmp_path / "cronproof.toml").write_text(
