@@ -8,9 +8,10 @@ LITE := tests/standins/supabase/lite
 NODE_PG := fixtures/targets/node-pg
 NEXTJS := fixtures/targets/nextjs-supabase
 FASTAPI := fixtures/targets/fastapi
+LIBRARIES := fixtures/targets/libraries
 FORMATS := tests/report/formats
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-EXAMPLES := $(NODE_PG)/node_modules/.ready $(NEXTJS)/.next/.ready $(FASTAPI)/.venv/.ready
+EXAMPLES := $(NODE_PG)/node_modules/.ready $(LIBRARIES)/node_modules/.ready $(NEXTJS)/.next/.ready $(FASTAPI)/.venv/.ready
 NPM_CI := npm ci --no-audit --no-fund --silent
 
 # Slow tests wait for other processes now and then: one more of them than there are processors.
@@ -85,7 +86,7 @@ lock: $(READY)  ## pin the newest versions that pyproject.toml allows, for every
 
 clean:  ## remove everything that the other commands have made
 	rm -rf .venv reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(LITE)/node_modules $(FORMATS)/node_modules $(NODE_PG)/node_modules $(NEXTJS)/node_modules $(NEXTJS)/.next $(FASTAPI)/.venv
+	rm -rf $(LITE)/node_modules $(FORMATS)/node_modules $(NODE_PG)/node_modules $(LIBRARIES)/node_modules $(NEXTJS)/node_modules $(NEXTJS)/.next $(FASTAPI)/.venv
 
 bench: $(READY)  ## measure what things cost, each next to a baseline from the same run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement bench/requirements.lock

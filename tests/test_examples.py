@@ -112,3 +112,45 @@ def test_a_development_server_works_as_well(tmp_path: Path) -> None:
     code, document = verify("nextjs-supabase", tmp_path, "--target", "nextjs-supabase-dev", race)
 
     assert (code, document["verdict"]) == (0, "PASS")
+
+
+RACES = {
+    "knex-0.95.11": "rows",
+    "knex-0.95.12": "rows",
+    "knex-3.3.0": "rows",
+    "node-pg-migrate-5.10.0": "status",
+    "node-pg-migrate-6.0.0": None,
+    "sequelize-6.7.0": "status",
+    "sequelize-6.8.0": None,
+}
+"""The check that fails of each release of a library, if one does."""
+
+
+RACES = {
+    "knex-0.95.11": "rows",
+    "knex-0.95.12": "rows",
+    "knex-3.3.0": "rows",
+    "node-pg-migrate-5.10.0": "status",
+    "node-pg-migrate-6.0.0": None,
+    "sequelize-6.7.0": "status",
+    "sequelize-6.8.0": None,
+}
+"""The check that fails of each release of a library, if one does."""
+
+
+def test_what_is_known_of_libraries_is_found_again(tmp_path: Path) -> None:
+    _, document = verify("libraries", tmp_path, str(TARGETS / "libraries" / "scenarios"))
+
+    scenarios = {one["id"].rpartition("/")[2]: one for one in document["scenarios"]}
+    failed = {
+        name: next((check["id"] for check in one["checks"] if check["verdict"] == "FAIL"), None)
+        for name, one in scenarios.items()
+    }
+    assert failed == RACES
+    assert [name for name, one in scenarios.items() if one["exploration"]["exhausted"]] == [
+        name for name, check in RACES.items() if check is None
+    ]
+    inside = scenarios["knex-0.95.12"]
+    assert inside["exploration"]["inside"]["apart"] == {"insert knex_migrations_lock": "pieces"}
+    replayed = cronproof_process("replay", inside["counterexample"], "--times", "5")
+    assert (replayed.returncode, "5 × still fails" in replayed.stdout) == (1, True), replayed

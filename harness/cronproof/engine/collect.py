@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cronproof.domain.choice import Data
 from cronproof.domain.database import Role, Rows
@@ -17,6 +18,8 @@ from cronproof.evidence.evidence import ClaimWrite, Evidence
 from cronproof.evidence.variation import mask
 from cronproof.gate.trace import find_injected_faults
 from cronproof.postgres.digest import Digest
+
+Answers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ async def collect(
     digest = await rig.database.digest()
     after = await rig.database.rows(tables)
     units_after = await rig.database.units()
+    answers = await ask(rig, before.queries)
     return Evidence(
         order=order,
         target=rig.target.name,
@@ -58,14 +62,14 @@ async def collect(
         after=after,
         units=before.units,
         units_after=units_after,
-        answers={query: await rig.database.ask(query) for query in before.queries},
+        answers=answers,
         violations=dict(execution.invariants.violations),
         comparable=rig.database.comparable(after),
         functions=rig.database.catalog.functions,
         inconclusive_reason=execution.inconclusive_reason,
         never_reached=execution.never_reached,
         met_refusals=rig.services.met_refusals,
-        key=find_key(rig, execution, digest, data),
+        key=find_key(rig, execution, digest, answers, data),
     )
 
 
@@ -82,7 +86,12 @@ def collect_sent(rig: Rig, instances: Sequence[Instance], rounds: Sequence[int] 
     ]
 
 
-def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
+async def ask(rig: Rig, queries: Sequence[str]) -> Answers:
+    """Returns the rows that queries find, by query."""
+    return {query: await rig.database.ask(query) for query in queries}
+
+
+def find_key(rig: Rig, execution: Execution, digest: Digest, answers: Answers, data: Data) -> str:
     """Returns a hash of everything that checks and later calls can depend on, and keeps it all."""
     trace = execution.trace
     execution.outcome = {
@@ -97,6 +106,7 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, data: Data) -> str:
         "waits": sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
         "errors": [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],
         "refused calls": [[call.instance, call.url] for call in rig.services.blocked_calls],
+        "answers": answers,
         "violations": {query: found.rows for query, found in execution.invariants.violations.items()},
         "faults": [str(fault) for fault in find_injected_faults(trace.steps)],
     }

@@ -41,7 +41,10 @@ class Preparation:
     @property
     def fault(self) -> str | None:
         """Why the next execution would prove nothing, if so."""
-        return self._hung or self._held
+        lost = self.rig.database.schema_changes.lost
+        return (
+            self._hung or (lost and f"an instance has {lost}: no later call begins as the first one did") or self._held
+        )
 
     async def reset(self, data: Data, *, restart: bool) -> None:
         """Resets rows, services and proxies, and makes sure that the instances run and are warm.
@@ -83,7 +86,9 @@ class Preparation:
 
     async def _set_up(self, data: Data, *, restart: bool) -> None:
         given = self.scenario.given
-        if not restart:  # else no call was made before; a lock would block the reset
+        if restart:  # no call was made before that a session could remember
+            await self.rig.database.schema_changes.undo()
+        else:  # a lock would block the reset
             self._held = await self.rig.end_what_is_held() or self._held
         setting = await self.find_setting(data)
         await self.rig.database.reset(setting.script)

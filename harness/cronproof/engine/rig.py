@@ -15,6 +15,7 @@ from cronproof.gate.gate import SHARED, SOMEBODY_ELSE, Channel, Gate, OpenGate, 
 from cronproof.gate.point import Point
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.postgres.schema_changes import OF_THE_SCHEMA
 from cronproof.services.services import Services
 from cronproof.targets.target import IsIdle, Target
 
@@ -107,6 +108,9 @@ class Rig:
     async def end_what_is_held(self) -> str | None:
         """Ends the sessions if one carries something from call to call. Returns what it is."""
         held = await self.database.find_held()
+        if held and held[0] == OF_THE_SCHEMA:
+            await self.database.schema_changes.undo()
+            held = await self.database.find_held()
         found = held or next(filter(None, (proxy.find_held() for proxy in self.proxies)), None)
         if found is None:
             return None

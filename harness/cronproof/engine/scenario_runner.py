@@ -234,7 +234,8 @@ class ScenarioRunner:
             return await self.summarize(item, attempts - 1)
         if reason := execution.inconclusive_reason or strange:
             return executed, ExecutionSummary.without_evidence(reason)
-        key = collect.find_key(self.rig, execution, await self.rig.database.digest(), item.data)
+        answers = await collect.ask(self.rig, self.queries)
+        key = collect.find_key(self.rig, execution, await self.rig.database.digest(), answers, item.data)
         if key in self._memo.summaries:
             return executed, self._memo.summaries[key]
         return await self._collect_outcome(executed, execution, key, attempts)

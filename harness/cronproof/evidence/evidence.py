@@ -99,8 +99,8 @@ class Evidence:
     def died(self) -> set[str]:
         """The instances that were killed, or ended by a signal. They send no response."""
         answered = {response.instance for response in self.responses}
-        ended = {fault.instance for fault in self.injected_faults if fault.fault in (DIES, SIGTERM)}
-        return ended - answered
+        killed = {fault.instance for fault in self.injected_faults if fault.fault == DIES}
+        return killed | {one.instance for one in self.injected_faults if one.fault == SIGTERM} - answered
 
     @cached_property
     def is_inside(self) -> bool:

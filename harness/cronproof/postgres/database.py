@@ -36,6 +36,7 @@ from cronproof.postgres.queries import ask, find_read
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS
 from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
 from cronproof.postgres.row_locks import RowLocks
+from cronproof.postgres.schema_changes import SchemaChanges
 from cronproof.postgres.server.server import Server
 from cronproof.postgres.time_shift import TimeShift
 from cronproof.postgres.units import WorkView, read_units, watch_works
@@ -63,14 +64,14 @@ class Database:
         self.catalog = Catalog({}, {}, (), (), ())
         self._emptying = Emptying(self.catalog)
         self._digest = b""
-        self._ignored: frozenset[tuple[str, str]] = frozenset()
-        self._scripts = 0
+        self._ignored, self._scripts = frozenset[tuple[str, str]](), 0
         self._reset_at: datetime | None = None
         self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
         self._read: dict[str, Collection[str]] = {}
         self.inside = Inside(control)
+        self.schema_changes = SchemaChanges(control)
         self.works: Sequence[WorkView] = ()
         """The declared work, with what the catalog says of it."""
         self.lockers: list[int] = []
@@ -128,6 +129,7 @@ class Database:
             self.catalog = await read_catalog(self._control, ROLES)
             await self.inside.prepare()
             self.works = await watch_works(self._control, self.catalog, works)
+            await self.schema_changes.watch()
             self.catalog = replace(self.catalog, kept=await keep_rows(self._control, self.catalog))
         except psycopg.Error as error:
             raise UsageError(f"the database that the migrations have made cannot be used: {one_line(error)}") from None
@@ -303,7 +305,8 @@ class Database:
 
     async def find_held(self) -> tuple[int, str] | None:
         """Returns the first backend that keeps something from call to call, and what it does: an
-        advisory lock, an open or prepared transaction, a temporary table. 0 if it is not known.
+        advisory lock, an open or prepared transaction, a temporary table. 0 if it is not known, and
+        `OF_THE_SCHEMA` if instances have changed that.
 
         An open transaction may be about to end, as a connection goes back to its pool.
         """

@@ -23,16 +23,19 @@ where locktype = 'advisory' and pid <> pg_backend_pid()
     and database = (select oid from pg_database where datname = current_database())
 union all
 select 0, format('keeps the temporary table %s', relname), false from pg_class where relpersistence = 't' and relkind = 'r'
+union all
+select -1, 'has changed the schema', false where exists (select from cronproof.schema_changes)
 limit 1
 
 -- name: locks
 -- The locks of a backend. The name is NULL if the object does not matter: indexes, views, temporary
--- tables, our log. It is empty if unknown: changes of system and foreign tables hold no lock here. The
--- locks of points inside statements (`inside.py`) are ours.
+-- tables, our log. It is empty if unknown: changes of system and foreign tables hold no lock here. To read
+-- how the schema is depends on what only unknown steps change. The locks of points inside statements (`inside.py`) are ours.
 select l.locktype, l.mode, case
     when l.locktype = 'advisory' then format('advisory lock %%s/%%s', l.classid, l.objid)
     when l.locktype <> 'relation' then ''
     when n.nspname in ('cronproof', 'pg_toast') or c.relkind in ('i', 'I', 't', 'v', 'c') or c.relpersistence = 't' then null
+    when n.nspname = 'pg_catalog' and l.mode = 'AccessShareLock' then 'the catalog'
     when n.nspname in ('pg_catalog', 'information_schema') or c.relkind = 'f' then ''
     else coalesce(n.nspname || '.' || c.relname, '')
 end, coalesce(c.relkind = 'S', false)

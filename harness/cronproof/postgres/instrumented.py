@@ -17,7 +17,7 @@ from pglast.parser import ParseError, Token
 from pglast.visitors import Visitor
 
 from cronproof.postgres.plpgsql import find_tokens, parse_function, read_word
-from cronproof.postgres.proxy.footprints import HIDES_FROM_LOCKS
+from cronproof.postgres.proxy.footprints import HIDES_FROM_LOCKS, READS_THE_CATALOG
 
 _BEGIN_STATEMENTS = frozenset({";", "begin", "then", "else", "loop"})
 # What follows where a statement could begin, but does not, or begins with others that get their own calls.
@@ -67,7 +67,9 @@ class Function:
         if self.language not in {"plpgsql", "sql"}:
             return True
         text = _without_comments(self.source or self.definition)
-        return any(pattern.search(text) is not None for pattern in (_HIDES_FROM_LOCKS, HIDES_FROM_LOCKS))
+        return any(
+            pattern.search(text) is not None for pattern in (_HIDES_FROM_LOCKS, HIDES_FROM_LOCKS, READS_THE_CATALOG)
+        )
 
     @functools.cached_property
     def listens(self) -> bool:

@@ -28,11 +28,18 @@ from cronproof.postgres.proxy.wire import Execution
 Kind = Literal["dml", "begin", "end", "session", "notify", "other"]
 """What a statement is. What is of the kind `session`, such as a setting, only the session itself notices."""
 
+_OF_THE_CATALOG = r"""
+    pg_ ( am | attrdef | attribute | class | collation | constraint | description | enum | extension | index | indexes | inherits
+        | language | namespace | opclass | operator | proc | range | roles | tables | trigger | type | views
+        | get_ (constraintdef | expr | functiondef | indexdef | serial_sequence | userbyid | viewdef) | \w+ _is_visible )
+    | information_schema | to_reg \w+ | has_ \w+ _privilege
+"""
+READS_THE_CATALOG = re.compile(rf"\b ({_OF_THE_CATALOG}) \b", re.IGNORECASE | re.VERBOSE)
+"""Tables and functions by which a query reads how the schema is, as drivers do. Only unknown steps change that."""
 HIDES_FROM_LOCKS = re.compile(
-    r"""\b (
+    rf"""\b (?! ({_OF_THE_CATALOG}) \b) (
         pg_ (?! (catalog | notify | sleep | temp | trigger_depth | typeof | advisory_xact_lock | advisory_xact_lock_shared) \b) \w+
-        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | information_schema
-        | to_reg \w+ | has_ \w+ _privilege | query_to_xml \w* | ts_stat
+        | lo_ \w+ | dblink \w* | set_config | txid_ \w+ | setval | lastval | query_to_xml \w* | ts_stat
     ) \b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -64,9 +71,11 @@ def kind_of(sql: str) -> Kind:
     try:
         statements = pglast.parse_sql(sql)
     except pglast.parser.ParseError:
+        statements = ()
+    if HIDES_FROM_LOCKS.search(sql) or find_isolation(sql) == "session":
         return "other"
-    if len(statements) != 1 or HIDES_FROM_LOCKS.search(sql) or find_isolation(sql) == "session":
-        return "other"
+    if len(statements) != 1:
+        return "session" if _are_settings(statements) else "other"
     match statements[0].stmt:
         case ast.SelectStmt(intoClause=None) | ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
             return "dml"
@@ -76,6 +85,11 @@ def kind_of(sql: str) -> Kind:
             return _KINDS.get(type(statement), "other")
         case _:
             return "other"
+
+
+def _are_settings(statements: Sequence[ast.RawStmt]) -> bool:
+    """Whether statements that are sent at once only set something, as drivers do when they connect."""
+    return bool(statements) and all(isinstance(raw.stmt, ast.VariableSetStmt) for raw in statements)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -191,12 +205,14 @@ class Observer:
         return "other" if is_opaque or is_heard else kind
 
     def beyond_tables(self, sql: str) -> Footprint:
-        """Returns what a statement depends on that only unknown steps change: functions, and who listens."""
+        """Returns what a statement depends on that only unknown steps change: functions, the catalog, and who listens."""
         accesses: dict[str, Access] = {}
         if kind_of(sql) not in {"dml", "notify"}:
             return NOTHING
         if self.functions.calls_any(sql):
             accesses["functions"] = "read"
+        if READS_THE_CATALOG.search(sql):
+            accesses["the catalog"] = "read"
         if self.functions.notifies(sql):
             accesses["listeners"] = "read"
         return Footprint(accesses)
