@@ -37,6 +37,7 @@ from cronproof.targets import imported, network
 from cronproof.targets.commands import Commands
 from cronproof.targets.external import External
 from cronproof.targets.in_process import InProcess
+from cronproof.targets.schema_command import make_schema
 from cronproof.targets.secrets import DATABASE_PASSWORD
 from cronproof.targets.target import Target
 
@@ -46,7 +47,7 @@ async def open_session(plan: Plan) -> AsyncIterator[Session]:
     """Opens a session for as long as the block runs.
 
     Raises:
-        UsageError: a migration does not apply.
+        UsageError: a migration does not apply, or the command that makes the schema fails.
         EnvironmentFailed: there is no such Postgres.
     """
     async with server.open_server(plan.postgres) as postgres, open_session_on(postgres, plan) as session:
@@ -59,6 +60,7 @@ async def open_session_on(postgres: Server, plan: Plan) -> AsyncIterator[Session
     password = None if plan.target_config.url is None else DATABASE_PASSWORD
     async with lifecycle.create_database(postgres, password=password) as database:
         await database.migrate([*plan.schema, *plan.migrations])
+        await make_schema(plan.target, plan.target_config, database)
         application = await _declare(plan, database)
         services = Services(frozenset(), declared=plan.services)
         async with _target(plan, database, services) as target, contextlib.AsyncExitStack() as proxies:

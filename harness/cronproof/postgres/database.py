@@ -6,7 +6,6 @@
 import asyncio
 import contextlib
 import functools
-import itertools
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +32,7 @@ from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.queries import ask, find_read
-from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS
+from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS, planned
 from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.schema_changes import SchemaChanges
@@ -116,6 +115,15 @@ class Database:
         async with await connect(self._server, dbname=self.name) as connection:
             for file in files:
                 self.applied.append((file, await apply_migration(connection, file)))
+
+    async def let_create(self) -> None:
+        """Lets instances create what an application's own migrations do: tables, schemas, extensions that are trusted."""
+        name = sql.Identifier(self.name)
+        await self._control.execute(
+            sql.SQL(
+                "grant create on schema public to service_role; grant create on database {} to service_role"
+            ).format(name)
+        )
 
     async def prepare(self, works: Sequence[Work] = ()) -> None:
         """Reads the catalog, and creates the triggers that log claims of work.
@@ -342,26 +350,13 @@ class Database:
     @contextlib.asynccontextmanager
     async def planned(self, name: str, tables: Sequence[str]) -> AsyncIterator[None]:
         """Has the statements of new connections planned in another way while the block runs."""
-        known = {setting for (setting,) in await self.fetch("select name from pg_settings where name like 'enable%'")}
-        settings = [setting for setting in DISABLED[name] if setting in known]
-        try:
-            await self._set_for_logins(settings, "set {} = off")
-            if name == NO_STATISTICS:
-                names = [self.catalog.by_title[table].identifier.as_string() for table in tables]
-                await self._control.execute(_SQL["forget_statistics"].encode(), [names])
-            yield
-        finally:
-            await self._set_for_logins(settings, "reset {}")
-            if name == NO_STATISTICS:
-                await self.tidy(tables)
-
-    async def _set_for_logins(self, settings: Sequence[str], action: str) -> None:
-        for login, setting in itertools.product(map(self.login, ROLES), settings):
-            await self._control.execute(
-                sql.SQL("alter role {} {}").format(
-                    sql.Identifier(login), sql.SQL(action).format(sql.Identifier(setting))
-                )
-            )
+        names = [self.catalog.by_title[table].identifier.as_string() for table in tables]
+        async with planned(self._control, name, list(map(self.login, ROLES)), names):
+            try:
+                yield
+            finally:
+                if name == NO_STATISTICS:
+                    await self.tidy(tables)
 
     async def end(self, pids: Sequence[int]) -> None:
         """Terminates the backends, and waits until they and their transactions are gone.

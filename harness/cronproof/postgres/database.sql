@@ -44,14 +44,6 @@ left join pg_class as c on c.oid = l.relation
 left join pg_namespace as n on n.oid = c.relnamespace
 where l.pid = %s and not (l.locktype = 'advisory' and l.classid::bigint between 1668284417 and 1668284421)
 
--- name: forget_statistics
--- Takes away what Postgres knows about tables, as if they had never been analyzed.
-with forgotten as (
-    delete from pg_statistic where starelid = any (select to_regclass(t) from unnest(%s::text[]) as t)
-    returning starelid
-)
-update pg_class set reltuples = -1, relpages = 0 where oid in (select starelid from forgotten)
-
 -- name: grant
 -- Gives the service role every right, unless the migrations have given it any: an application that
 -- does not know it means to be the owner of its tables.

@@ -12,11 +12,12 @@ from cronproof.errors import nearest
 from cronproof.services.placeholders import ServicePlaceholder
 from cronproof.services.smtp import NAME as SMTP
 from cronproof.strict_model import ConfigTable
+from cronproof.targets.database_address import DatabasePlaceholder
 
 Placeholder = Literal[
     "port",
     "app_url",
-    "database_url",
+    DatabasePlaceholder,
     ServicePlaceholder,
     "supabase_url",
     "supabase_anon_key",
@@ -63,6 +64,8 @@ class TargetConfig(ConfigTable):
     path: str = "/api/cron/{cron}"
     migrations: list[str] = []
     """Files and patterns, relative to the file. They make the schema."""
+    migrate: Annotated[list[str] | None, Field(min_length=1)] = None
+    """A command that makes the schema, after `migrations`: that of a framework. It has the environment of an instance."""
     replaceable_migrations: list[str] = []
     """Those that are applied last, unless `--migration` names others."""
     seed: Path | None = None
@@ -74,7 +77,7 @@ class TargetConfig(ConfigTable):
     env: dict[str, str] = {}
     """Placeholders are filled in."""
 
-    @field_validator("command", "run", "path", "env", mode="after")
+    @field_validator("command", "run", "migrate", "path", "env", mode="after")
     @classmethod
     def _placeholders(cls, value: Any, info: Any) -> Any:
         known = [*PLACEHOLDERS, "cron"] if info.field_name in {"path", "run"} else PLACEHOLDERS

@@ -30,6 +30,7 @@ from cronproof.standins.supabase import keys, schema
 from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
 from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig, leads_elsewhere
+from cronproof.targets.database_address import find_parts
 from cronproof.targets.process import Process
 from cronproof.targets.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
 from cronproof.targets.target import IsIdle
@@ -317,7 +318,7 @@ class External:
         values: Mapping[str, str] = {
             "port": str(port),
             "app_url": f"http://127.0.0.1:{port}" if self._config.url is None else self._config.url[self._place(name)],
-            "database_url": database_url,
+            **find_parts(database_url),
             **placeholders.fill_in(functools.partial(url, http_port), api_key(name), self._services.names),
             **placeholders.fill_in_mail(mail_port),
             "supabase_url": url(http_port),

@@ -30,6 +30,7 @@ from cronproof.services.services import Services
 from cronproof.services.smtp import NAME as SMTP
 from cronproof.targets import asgi_call
 from cronproof.targets.config import TargetConfig
+from cronproof.targets.database_address import find_parts
 from cronproof.targets.secrets import API_KEY, CRON_SECRET
 from cronproof.targets.target import IsIdle
 
@@ -181,7 +182,7 @@ class InProcess:
 
     async def _start(self, name: str, proxy: Proxy, role: Role) -> ASGIApp:
         values = {
-            "database_url": self._database.url(proxy.port, role),
+            **find_parts(self._database.url(proxy.port, role)),
             "app_url": f"{APPS}/{name}",
             "instance": name,
             **SHARED_VALUES,
