@@ -8,6 +8,7 @@ import pytest
 from cronproof.config.config_file import ConfigFile
 from cronproof.errors import UsageError
 from cronproof.setup.init import write_config
+from cronproof.setup.sources import Sources
 
 
 def application(folder: Path, files: dict[str, str]) -> Path:
@@ -31,9 +32,9 @@ def test_a_next_js_application_with_supabase(tmp_path: Path) -> None:
         },
     )
 
-    file, found = write_config(folder)
+    file, found = write_config(Sources.read(folder))
 
-    assert (found.kind, found.crons) == ("Next.js", ["post-job-followup"])
+    assert (found.kind, list(found.crons)) == ("Next.js", ["post-job-followup"])
     (target,) = ConfigFile(file).targets.values()
     assert target.command == ["node_modules/.bin/next", "start", "--hostname", "127.0.0.1", "--port", "{port}"]
     assert target.migrations == ["supabase/migrations/*.sql"]
@@ -69,7 +70,7 @@ def test_a_next_js_application_with_supabase(tmp_path: Path) -> None:
     ],
 )
 def test_applications_of_other_kinds(files: dict[str, str], kind: str, command: list[str], tmp_path: Path) -> None:
-    file, found = write_config(application(tmp_path, files))
+    file, found = write_config(Sources.read(application(tmp_path, files)))
 
     (target,) = ConfigFile(file).targets.values()
     assert (found.kind, target.command) == (kind, command)
@@ -91,7 +92,7 @@ def test_applications_of_other_kinds(files: dict[str, str], kind: str, command: 
     ],
 )
 def test_what_a_variable_means(variable: str, value: str | None, tmp_path: Path) -> None:
-    file, _ = write_config(application(tmp_path, {"package.json": "{}", ".env": f"{variable}=x"}))
+    file, _ = write_config(Sources.read(application(tmp_path, {"package.json": "{}", ".env": f"{variable}=x"})))
 
     (target,) = ConfigFile(file).targets.values()
     assert target.env.get(variable) == value
@@ -101,10 +102,10 @@ def test_what_is_there_already_is_kept(tmp_path: Path) -> None:
     (tmp_path / "cronproof.toml").write_text("mine")
 
     with pytest.raises(UsageError, match="is there already; edit it, or remove it first"):
-        write_config(tmp_path)
+        write_config(Sources(tmp_path))
     assert (tmp_path / "cronproof.toml").read_text() == "mine"
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
-        write_config(tmp_path / "nowhere")
+        write_config(Sources(tmp_path / "nowhere"))

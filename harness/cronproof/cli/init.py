@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from cronproof.cli.console import Console
+from cronproof.cli.console import Console, run_async
 from cronproof.config.config_file import ConfigFile
 from cronproof.setup.example import write_example
+from cronproof.setup.guesses import add_guesses
 from cronproof.setup.init import write_config
+from cronproof.setup.sources import Sources
 
 
 def init(
@@ -28,10 +30,13 @@ def init(
         say("  cronproof verify")
         say("  cronproof verify --target claims    # the same after the fix, which is in app.py, too")
         return
-    file, found = write_config(folder)
+    sources = Sources.read(folder) if folder.is_dir() else Sources(folder)
+    file, found = write_config(sources)
     (name,) = ConfigFile(file).targets
     crons = f", crons: {', '.join(found.crons)}" if found.crons else ""
     say(f"{found.kind} application{crons}")
+    for line in run_async(add_guesses(file, found, sources)):
+        say(f"  {line}")
     say(f"Wrote {file}: read it through, then see whether it starts and what it reaches:")
     where = "" if file.parent == Path() else f" --config {shlex.quote(str(file))}"
     say(f"  cronproof doctor --target {name}{where}")

@@ -34,7 +34,8 @@ from cronproof.scenario.choices import name_choice
 from cronproof.scenario.reader import ScenarioFile
 
 MAX_NEAREST_EXECUTIONS = 100
-"""The most schedules to try in order to find one that passes."""
+MAX_NEAREST_SECONDS = 10.0
+"""How much to try in order to find a schedule that passes."""
 WORST = ("no-duplicate", "no-loss", "delivery", "holds")
 
 
@@ -134,13 +135,13 @@ class ExhibitFinder:
 
     async def _nearest_passing(self, failing: ExecutedSchedule) -> Timeline | None:
         """Finds a passing schedule that shares as long a prefix as possible with a failing one."""
-        tried = 0
+        tried, deadline = 0, min(self.deadline, time.monotonic() + MAX_NEAREST_SECONDS)
         for position, decision in reversed(list(enumerate(failing.decisions))):
             for other in decision.enabled:
                 if other == decision.chosen or is_fault(other):
                     continue
                 tried += 1
-                if tried > MAX_NEAREST_EXECUTIONS or time.monotonic() > self.deadline:
+                if tried > MAX_NEAREST_EXECUTIONS or time.monotonic() > deadline:
                     return None
                 schedule = (*failing.schedule[:position], other)
                 spec = self.runner.spec_of(failing.item)

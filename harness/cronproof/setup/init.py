@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from cronproof.config.config import Config
 from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.errors import UsageError
 from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
+from cronproof.setup.sources import Sources
 
 # The first pattern that matches an environment variable's name decides its placeholder.
 _MEANINGS: Sequence[tuple[str, str]] = (
@@ -21,22 +22,19 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     (r"SUPABASE.*JWT", "supabase_jwt_secret"),
     (r"SUPABASE.*URL", "supabase_url"),
     *USUAL_VARIABLES,
+    (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?HOST$", "database_host"),
+    (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?PORT$", "database_port"),
+    (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?(NAME|DB|DATABASE)$", "database_name"),
+    (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?USER(NAME)?$", "database_user"),
+    (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?PASS(WORD)?$", "database_password"),
     (r"CRON.*SECRET", "cron_secret"),
     (r"^PORT$", "port"),
 )
 _OWN_URL = re.compile(r"^(NEXT_PUBLIC_)?(APP|SITE|BASE)_URL$")
-_VARIABLE = re.compile(
-    r"""process\.env\.([A-Z][A-Z0-9_]+)|process\.env\[["']([A-Z][A-Z0-9_]+)|(?:environ(?:\.get)?|getenv)[(\[]["']([A-Z][A-Z0-9_]+)"""
-)
-_SOURCES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".py"})
-_NOT_SOURCES = frozenset(
-    {"node_modules", ".next", ".git", ".venv", "venv", "dist", "build", "tests", "test", "__pycache__"}
-)
 _MIGRATIONS = ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*", "drizzle", "sql")
 _SEEDS = ("seed.yaml", "seed.yml")
 SCHEMA = Path("cronproof.schema.json")
 PATH = "/api/cron/{cron}"
-_MAX_SOURCE_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -45,24 +43,34 @@ class Found:
 
     kind: str
     command: Sequence[str]
-    before: str | None
-    """What must be done before the command runs."""
     variables: Sequence[str]
     migrations: str | None
     seed: str | None
-    crons: Sequence[str]
+    crons: Mapping[str, Path]
+    """The source file of each cron, by its name."""
+    path: str = PATH
+    before: str | None = None
+    """What must be done before the command runs."""
+    migrate: Sequence[str] | None = None
+    """The command that makes the schema."""
+
+    @property
+    def is_run(self) -> bool:
+        """Whether each call is a process."""
+        return any("{cron}" in word for word in self.command)
 
 
-def write_config(folder: Path) -> tuple[Path, Found]:
+def write_config(sources: Sources) -> tuple[Path, Found]:
     """Writes the file, and its JSON Schema beside it for editors. Returns it with what was found.
 
     Raises:
         UsageError: there is no such folder, or it has a configuration already.
     """
+    folder = sources.folder
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
     file = folder / DEFAULT_FILE
-    found = find_application(folder)
+    found = find_application(sources)
     name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-") or "app"
     try:
         with file.open("x", encoding="utf-8") as output:
@@ -76,34 +84,53 @@ def write_config(folder: Path) -> tuple[Path, Found]:
     return file, found
 
 
-def find_application(folder: Path) -> Found:
+def find_application(sources: Sources) -> Found:
     """Detects the application in a folder by its usual files."""
-    crons = _crons(folder)
-    variables = sorted(_variables(folder))
-    migrations = next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None)
-    seed = next((name for name in _SEEDS if (folder / name).is_file()), None)
+    folder = sources.folder
+    prefix, crons = sources.routes()
+    found = Found(
+        "unknown",
+        ["./start-my-server", "{port}"],
+        sorted(sources.variables()),
+        next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None),
+        next((name for name in _SEEDS if (folder / name).is_file()), None),
+        crons,
+        PATH if prefix is None else f"{prefix}{{cron}}",
+    )
     package = _package(folder)
     needed = {**package.get("dependencies", {}), **package.get("devDependencies", {})}
+    migrate = ["npx", "knex", "migrate:latest"] if any(folder.glob("knexfile.*")) else None
     if "next" in needed:
         command = ["node_modules/.bin/next", "start", "--hostname", "127.0.0.1", "--port", "{port}"]
-        return Found("Next.js", command, "npm ci && npm run build", variables, migrations, seed, crons)
+        return replace(found, kind="Next.js", command=command, before="npm ci && npm run build", migrate=migrate)
     if package:
         start = package.get("scripts", {}).get("start", "")
         command = start.split() if re.fullmatch(r"node [\w./-]+", start) else ["npm", "start"]
-        return Found("Node", command, "npm ci", variables, migrations, seed, crons)
-    python = _python_dependencies(folder)
-    if python is not None:
-        server = next((file.stem for file in (folder / "main.py", folder / "app.py") if file.exists()), "main")
-        served = "fastapi" in python or "starlette" in python
-        command = (
-            ["uvicorn", f"{server}:app", "--host", "127.0.0.1", "--port", "{port}"]
-            if served
-            else ["python", f"{server}.py"]
+        return replace(found, kind="Node", command=command, before="npm ci", migrate=migrate)
+    return _of_python(found, sources)
+
+
+def _of_python(found: Found, sources: Sources) -> Found:
+    folder = sources.folder
+    needed = _python_dependencies(folder)
+    place = ".venv/bin/" if (folder / ".venv").is_dir() else ""
+    migrate = [f"{place}alembic", "upgrade", "head"] if (folder / "alembic.ini").is_file() else None
+    if (folder / "manage.py").is_file():
+        manage = [f"{place}python", "manage.py"]
+        return replace(
+            found,
+            kind="Django",
+            command=[*manage, "{cron}"],
+            crons=sources.commands(),
+            migrate=[*manage, "migrate"],
         )
-        if (folder / ".venv").is_dir():
-            command[0] = f".venv/bin/{command[0]}"
-        return Found("Python", command, None, variables, migrations, seed, crons)
-    return Found("unknown", ["./start-my-server", "{port}"], None, variables, migrations, seed, crons)
+    if needed is None:
+        return found
+    server = next((file.stem for file in (folder / "main.py", folder / "app.py") if file.exists()), "main")
+    command = [f"{place}python", f"{server}.py"]
+    if "fastapi" in needed or "starlette" in needed:
+        command = [f"{place}uvicorn", f"{server}:app", "--host", "127.0.0.1", "--port", "{port}"]
+    return replace(found, kind="Python", command=command, migrate=migrate)
 
 
 def render_config(name: str, found: Found) -> str:
@@ -113,23 +140,26 @@ def render_config(name: str, found: Found) -> str:
         "",
         "# What cronproof verifies. The format is https://toml.io; docs/your-app.md has the settings.",
         f"[targets.{name}]",
-        "# Started once for each instance, in `cwd` (this file's folder unless you say otherwise).",
-        *([f"# Before: {found.before}"] if found.before else []),
-        f"command = {json.dumps(list(found.command))}",
-        '# ready = "/healthz"              # a path that answers when the server can be called; else its port must listen',
-        "# ready_timeout = 60              # seconds",
-        f"path = {json.dumps(PATH)}" + (f"       # found: {', '.join(found.crons)}" if found.crons else ""),
+        *_started(found),
     ]
+    if found.migrate:
+        lines.append(f"migrate = {json.dumps(list(found.migrate))}          # makes the schema")
     if found.migrations:
         lines.append(f"migrations = {json.dumps([found.migrations])}")
-    else:
+    elif not found.migrate:
         lines.append('# migrations = ["migrations/*.sql"]  # your schema; without it the database is empty')
     if found.seed:
         lines.append(f"seed = {json.dumps(found.seed)}")
     else:
         lines.append('# seed = "seed.yaml"              # rows that every scenario has')
     lines += [
-        "# restart = true                  # new processes for every execution; slow, for servers that keep state",
+        *(
+            []
+            if found.is_run
+            else [
+                "# restart = true                  # new processes for every execution; slow, for servers that keep state"
+            ]
+        ),
         *(
             ["# copy_cwd = true                 # `next dev` needs a folder of its own for each instance"]
             if found.kind == "Next.js"
@@ -146,10 +176,26 @@ def render_config(name: str, found: Found) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _started(found: Found) -> Iterator[str]:
+    if found.is_run:
+        yield "# Started once for each call, in `cwd` (this file's folder unless you say otherwise). {cron} is the command."
+        yield f"run = {json.dumps(list(found.command))}" + (
+            f"       # found: {', '.join(found.crons)}" if found.crons else ""
+        )
+        return
+    yield "# Started once for each instance, in `cwd` (this file's folder unless you say otherwise)."
+    if found.before:
+        yield f"# Before: {found.before}"
+    yield f"command = {json.dumps(list(found.command))}"
+    yield '# ready = "/healthz"              # a path that answers when the server can be called; else its port must listen'
+    yield "# ready_timeout = 60              # seconds"
+    yield f"path = {json.dumps(found.path)}" + (f"       # found: {', '.join(found.crons)}" if found.crons else "")
+
+
 def _environment(found: Found) -> Iterator[str]:
     given = {"PORT": "{port}", "DATABASE_URL": "{database_url}", "CRON_SECRET": "{cron_secret}"}
-    named = found.variables or list(given)
-    if "CRON_SECRET" not in named:
+    named = found.variables or (["DATABASE_URL"] if found.is_run else list(given))
+    if "CRON_SECRET" not in named and not found.is_run:
         named = [*named, "CRON_SECRET"]
     for variable in named:
         placeholder = next((meant for pattern, meant in _MEANINGS if re.search(pattern, variable)), None)
@@ -181,36 +227,3 @@ def _python_dependencies(folder: Path) -> str | None:
     except (OSError, ValueError):
         pass
     return "\n".join(found).lower() if found else None
-
-
-def _crons(folder: Path) -> list[str]:
-    """Finds the crons that are route handlers of the App Router or the Pages Router of Next.js."""
-    routes = [*folder.glob("app/api/cron/*/route.*"), *folder.glob("src/app/api/cron/*/route.*")]
-    pages = [*folder.glob("pages/api/cron/*.*"), *folder.glob("src/pages/api/cron/*.*")]
-    return sorted({*(route.parent.name for route in routes), *(page.stem for page in pages)})
-
-
-def _variables(folder: Path) -> set[str]:
-    """Finds the environment variables that the sources read or `.env*` files name."""
-    names = set[str]()
-    for file in folder.glob(".env*"):
-        if file.is_file():
-            names |= set(
-                re.findall(
-                    r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]+)\s*=", file.read_text("utf-8", errors="replace"), re.MULTILINE
-                )
-            )
-    for source in _sources(folder):
-        for groups in _VARIABLE.findall(source.read_text("utf-8", errors="replace")):
-            names.update(filter(None, groups))
-    return names
-
-
-def _sources(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink():
-            continue
-        if path.is_dir() and path.name not in _NOT_SOURCES and not path.name.startswith("."):
-            yield from _sources(path)
-        elif path.suffix in _SOURCES and path.is_file() and path.stat().st_size < _MAX_SOURCE_BYTES:
-            yield path

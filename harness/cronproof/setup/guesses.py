@@ -1,0 +1,177 @@
+"""Adds to a new configuration what each cron probably works on, and a first scenario for it, tried on the real schema."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from cronproof.config.config_file import ConfigFile
+from cronproof.engine.plan import Plan
+from cronproof.errors import CronproofError
+from cronproof.postgres import lifecycle
+from cronproof.postgres.connect import one_line
+from cronproof.postgres.database import Database
+from cronproof.postgres.server import server
+from cronproof.scenario import reader
+from cronproof.scenario.rows import Seed, inserts
+from cronproof.services.api import find_installed
+from cronproof.services.bundled import BUNDLED, load_bundled
+from cronproof.services.smtp import NAME as SMTP
+from cronproof.setup.first_scenario import Rows, make_rows, write_scenario
+from cronproof.setup.guess import Guess, guess_work
+from cronproof.setup.init import Found
+from cronproof.setup.schema import Schema, read_schema
+from cronproof.setup.sources import Call, Sources
+from cronproof.targets.schema_command import make_schema
+
+SCENARIOS = Path("scenarios")
+
+
+@dataclass(frozen=True)
+class _Service:
+    """The service by which a cron sends, and what it takes to declare it."""
+
+    name: str
+    declared: Sequence[str] = ()
+    is_known: bool = True
+    """Whether it is known which field of a request is the recipient."""
+
+
+async def add_guesses(file: Path, found: Found, sources: Sources) -> list[str]:
+    """Appends the guesses to the file, and writes the scenarios beside it. Returns what it did, in lines to read."""
+    if not found.crons:
+        return ["No cron was found: declare what yours work on, docs/work.md says how."]
+    config = ConfigFile(file)
+    (name,) = config.targets
+    plan = Plan.for_target(config, name)
+    try:
+        async with server.open_server("embedded") as postgres, lifecycle.create_database(postgres) as database:
+            await database.migrate([*plan.schema, *plan.migrations])
+            await make_schema(name, plan.target_config, database)
+            await database.prepare()
+            return await _guess_each(file, found, sources, database, Seed.read(plan.seed_rows))
+    except CronproofError as error:
+        return [f"What the crons work on could not be guessed: {error}"]
+
+
+async def _guess_each(file: Path, found: Found, sources: Sources, database: Database, seed: Seed) -> list[str]:
+    schema = await read_schema(database)
+    if not schema.tables:
+        return [
+            "The schema is empty, so nothing could be guessed: say `migrations` or `migrate`, docs/your-app.md has both."
+        ]
+    said, guesses = list[str](), list[Guess]()
+    folder = file.parent / SCENARIOS
+    folder.mkdir(exist_ok=True)
+    for cron, source in found.crons.items():
+        guess = guess_work(cron, sources.files[source], schema)
+        if guess is None:
+            said.append(f"{cron}: no table that it names has a column that it writes to say what is done")
+            continue
+        guesses.append(guess)
+        doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, is_run=found.is_run)
+        what = f"{cron} works on {guess.table.name}, where {guess.due}: {SCENARIOS / cron}.yaml"
+        said.append(f"{what}, which is not right yet: {doubt}" if doubt else what)
+    lines = list(_declare_all(guesses, found, sources))
+    with file.open("a", encoding="utf-8") as output:
+        output.write("\n".join(["", *lines]) + "\n" if lines else "")
+    return said
+
+
+def _declare_all(guesses: Sequence[Guess], found: Found, sources: Sources) -> Iterator[str]:
+    """Yields the lines that declare all works. Crons that claim in the same way do the same one."""
+    declared = set[str]()
+    works: dict[tuple[str, str], list[Guess]] = {}
+    for guess in guesses:
+        works.setdefault((guess.table.name, guess.claimed), []).append(guess)
+    for of_work in works.values():
+        guess = min(of_work, key=lambda one: len(one.due))
+        source = found.crons[guess.cron]
+        others = [path for path in sources.files if path != source]
+        service = _find_service([source], sources) or _find_service(others, sources) if guess.recipient else None
+        if service is not None and service.name not in declared:
+            declared.add(service.name)
+            yield from service.declared
+        yield f"# A guess from {source.relative_to(sources.folder)}: read it through. docs/work.md explains each line."
+        yield from _declare(guess, [one.cron for one in of_work], service)
+
+
+def _declare(guess: Guess, crons: Sequence[str], service: _Service | None) -> Iterator[str]:
+    """Yields the lines that declare a work."""
+    name = re.sub(r"[^\w-]", "-", guess.cron)
+    yield f"[work.{name}]"
+    yield f"table = {json.dumps(guess.table.name)}"
+    for key, value in (("due", guess.due), ("since", guess.since), ("claimed", guess.claimed), ("done", guess.done)):
+        if value is not None:
+            yield f"{key} = {json.dumps(value)}"
+    yield f"crons = {json.dumps(list(crons))}"
+    yield ""
+    if guess.recipient is not None and service is not None:
+        mark = "" if service.is_known else "# "
+        yield f"{mark}[work.{name}.message]"
+        yield f"{mark}service = {json.dumps(service.name)}"
+        yield f"{mark}match = {{ to = {json.dumps(guess.recipient)} }}"
+        yield ""
+
+
+def _find_service(files: Sequence[Path], sources: Sources) -> _Service | None:
+    """Finds by which service files send, if they call one."""
+    if sources.sends_mail(files):
+        return _Service(SMTP)
+    of_host = {host: name for name, api in find_installed().items() for host in api.hosts}
+    of_host |= {host: name for name in BUNDLED for host in load_bundled(name).hosts}
+    calls = list(sources.calls(files))
+    known = next((call for call in calls if call.host in of_host), None)
+    if known is not None:
+        return _Service(of_host[known.host])
+    return next(map(_own_service, calls), None)
+
+
+def _own_service(call: Call) -> _Service:
+    labels = [label for label in call.host.split(".")[:-1] if label not in {"api", "www"}]
+    name = re.sub(r"[^a-z0-9-]", "-", labels[-1] if labels else call.host.split(".", maxsplit=1)[0])
+    fields = {"to": call.to, "text": call.text}
+    message = ", ".join(f'{field} = "{found}"' for field, found in fields.items() if found)
+    declared = [
+        f"# A guess from {call.file}: which fields of the request are the message, and what is answered. docs/services.md",
+        f"[services.{name}]",
+        f"hosts = {json.dumps([call.host])}",
+        "",
+        f"[[services.{name}.routes]]",
+        f'request = "{call.method} {call.path}"',
+        f"message = {{ {message} }}" if call.to else '# message = { to = "…", text = "…" }',
+        "",
+    ]
+    return _Service(name, declared, is_known=call.to is not None)
+
+
+async def _write_scenario(
+    file: Path, guess: Guess, schema: Schema, database: Database, seed: Seed, *, is_run: bool
+) -> str | None:
+    """Writes the scenario of a cron unless it is there, and tries its rows. Returns what is wrong with them."""
+    if file.exists():
+        return None
+    rows = make_rows(guess, schema.tables, seed.rows)
+    status = 0 if is_run else 200
+    file.write_text(write_scenario(guess, rows, status=status, doubt=None), encoding="utf-8")
+    doubt = await _find_doubt(file, guess, rows, database, seed)
+    if doubt is not None:
+        file.write_text(write_scenario(guess, rows, status=status, doubt=doubt), encoding="utf-8")
+    return doubt
+
+
+async def _find_doubt(file: Path, guess: Guess, rows: Rows, database: Database, seed: Seed) -> str | None:
+    try:
+        read = reader.read_scenario(file)
+        await database.script([row.statement for row in inserts(read, seed, database.catalog, None)])
+        query = f"select count(*) from {guess.table.name} where {guess.due}"  # noqa: S608  (our own guess, in a database of ours)
+        ((due,),) = await database.fetch(query.encode())
+    except psycopg.Error as error:
+        return one_line(error)
+    except CronproofError as error:
+        return str(error)
+    given = len(rows[guess.table.name])
+    return None if due >= given else f"of its {given} rows, {due} are due"
