@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from cronproof.checks.holds_in_python import Invariant
     from cronproof.engine.plan import Plan
     from cronproof.engine.results import ScenarioResult
     from cronproof.engine.session import Session
     from cronproof.scenario.reader import ScenarioFile
+    from cronproof.targets.functions import Function
 
 FOLDER = "scenarios"
 CONFIG = "cronproof.toml"
@@ -62,19 +65,31 @@ class WarmSession:
     def __init__(self, plan: Plan) -> None:
         import uvloop  # noqa: PLC0415  (see the module)
 
-        from cronproof.engine.session import open_session  # noqa: PLC0415  (see the module)
+        from cronproof.postgres.server import server  # noqa: PLC0415  (see the module)
 
+        self._plan = plan
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._open = contextlib.AsyncExitStack()
-        self._session: Session = self._runner.run(self._open.enter_async_context(open_session(plan)))
+        self._server = self._runner.run(self._open.enter_async_context(server.open_server(plan.postgres)))
+        self._sessions: dict[tuple[Function, ...], Session] = {}
 
-    def verify(self, file: ScenarioFile) -> ScenarioResult:
-        """Verifies one scenario."""
+    def verify(self, file: ScenarioFile, functions: Sequence[Function] = ()) -> ScenarioResult:
+        """Verifies one scenario, of the target or of functions in its place."""
         from cronproof.engine.verification import verify_scenario  # noqa: PLC0415  (see the module)
         from cronproof.internal_errors import until_error  # noqa: PLC0415  (see the module)
 
-        self._runner.run(self._session.compile([file]))
-        return self._runner.run(until_error(verify_scenario(self._session, file)))
+        session = self._session(tuple(functions))
+        self._runner.run(session.compile([file]))
+        return self._runner.run(until_error(verify_scenario(session, file)))
+
+    def _session(self, functions: tuple[Function, ...]) -> Session:
+        from cronproof.engine.session import open_session_on  # noqa: PLC0415  (see the module)
+
+        if functions not in self._sessions:
+            plan = self._plan.of_functions(functions) if functions else self._plan
+            opened = self._open.enter_async_context(open_session_on(self._server, plan))
+            self._sessions[functions] = self._runner.run(opened)
+        return self._sessions[functions]
 
     def close(self) -> None:
         """Stops and removes everything."""
@@ -160,22 +175,32 @@ class ScenarioItem(pytest.Item):
 class Exploration:
     """Calls of crons that are not made yet: what must hold decides what is looked at."""
 
-    def __init__(self, config: pytest.Config, test: Path, given: Mapping[str, Any], when: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        test: Path,
+        given: Mapping[str, Any],
+        when: Mapping[str, Any],
+        functions: Sequence[Function],
+    ) -> None:
         self._config = config
+        self._functions = functions
         self._test = test
         self._given = given
         self._when = when
 
-    def must(self, *checks: str | Mapping[str, Any]) -> ScenarioResult:
+    def must(self, *checks: str | Mapping[str, Any] | Invariant) -> ScenarioResult:
         """Explores all schedules, and returns the result if the checks hold in all of them.
 
-        A check is its name, or a mapping of its name to its parameters, as in a scenario file.
+        A check is its name, or a mapping of its name to its parameters, as in a scenario file; or a function that gets
+        a connection (psycopg, rows as dictionaries) after each execution, and asserts or returns violations as rows.
 
         Raises:
             NotPassedError: a check failed, or proved nothing; with the shortest schedule.
             InvalidScenario: this is no scenario.
         """
         __tracebackhide__ = True  # the failure is the test's
+        from cronproof.checks.holds_in_python import HoldsInPython  # noqa: PLC0415  (see the module)
         from cronproof.scenario.reader import Source, make_scenario  # noqa: PLC0415  (see the module)
 
         crons = self._when["call"] if isinstance(self._when["call"], str) else " and ".join(self._when["call"])
@@ -185,10 +210,12 @@ class Exploration:
             "test": "race",
             "given": self._given,
             "when": self._when,
-            "then": list(checks),
+            "then": [check for check in checks if not callable(check)] or ["no-deadlock"],
         }
         file = make_scenario(Source(self._test, root))
-        result = _find_session(self._config).verify(file)
+        invariants = [HoldsInPython(check) for check in checks if callable(check)]
+        file = replace(file, scenario=file.scenario.with_checks(invariants))
+        result = _find_session(self._config).verify(file, self._functions)
         if result.verdict != "PASS":
             raise NotPassedError(file.scenario.title, result)
         return result
@@ -203,7 +230,7 @@ class Cronproof:
 
     def explore(
         self,
-        call: str | Sequence[str],
+        call: str | Function | Sequence[str | Function],
         *,
         rows: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         instances: int | None = None,
@@ -211,13 +238,19 @@ class Cronproof:
     ) -> Exploration:
         """Prepares calls of a cron by several instances at once, or of several crons, on these rows.
 
+        A cron is its name or, in place of the target, an async function: it gets the values of the placeholders by
+        name (`database_url`, `services.mail.url`), each instance its own, and its name is the cron's.
+
         `when`: the words of a scenario's `when`; by default all interleavings are explored.
         """
         several = {} if instances is None else {"instances": instances}
-        calls = call if isinstance(call, str) else list(call)
+        listed = list(call) if isinstance(call, Sequence) and not isinstance(call, str) else [call]
+        functions = list(dict.fromkeys(one for one in listed if not isinstance(one, str)))
+        names = [one if isinstance(one, str) else one.__name__ for one in listed]
+        calls = names[0] if len(names) == 1 else names
         given = {"rows": {table: list(of_table) for table, of_table in (rows or {}).items()}}
         words = {"call": calls, "orders": ["one-after-the-other"], "interleavings": "all", **several, **when}
-        return Exploration(self._config, self._test, given, words)
+        return Exploration(self._config, self._test, given, words, functions)
 
 
 @pytest.fixture

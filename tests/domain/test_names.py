@@ -12,7 +12,8 @@ from tests.support.paths import ROOT
 from tests.support.reference import CLAIM_FUNCTIONS, CRONS, SENT_COLUMNS
 
 PACKAGE = Path(cronproof.__file__).parent
-ROOMS = (PACKAGE / "services", PACKAGE / "domain" / "service_names.py")
+ROOMS = (PACKAGE / "services", PACKAGE / "domain" / "service_names.py", PACKAGE / "setup" / "sources.py")
+"""Where services are described, and the words that paths of many applications have."""
 TABLES = set(re.findall(r"create table (?:if not exists )?public\.(\w+)", (ROOT / "sql" / "02-schema.sql").read_text()))
 NAMES = {
     *(TABLES - {"messages"}),  # also a word of the package

@@ -1,12 +1,15 @@
 """The base of all checks. A check has parameters from the scenario file and examines evidence."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, inconclusive
 from cronproof.evidence.message_outcome import MessageOutcome
+
+Query = str | Callable[[Any], Any]
+"""A query in SQL, or a function over a connection that returns rows."""
 
 
 class Check(ABC):
@@ -38,7 +41,7 @@ class Check(ABC):
         return []
 
     @property
-    def queries(self) -> list[str]:
+    def queries(self) -> list[Query]:
         """The queries whose rows it examines."""
         return []
 

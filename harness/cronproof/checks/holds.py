@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from cronproof.checks.check import Check
+from cronproof.checks.check import Check, Query
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, passed
 from cronproof.strict_model import StrictModel
@@ -26,7 +26,7 @@ class Holds(StrictModel, Check):
     always: Annotated[bool, Field(description="It holds after every commit, not only in the end.")] = False
 
     @property
-    def queries(self) -> list[str]:
+    def queries(self) -> list[Query]:
         """The query."""
         return [self.sql]
 
@@ -39,11 +39,12 @@ class Holds(StrictModel, Check):
         """Fails if the query has found rows, and shows the first ones."""
         violation = evidence.violations.get(self.sql)
         if violation is not None:
-            return failed(f"not {self.name} after {violation.after}: {_show(violation.rows)}")
+            return failed(f"not {self.name} after {violation.after}: {show_rows(violation.rows)}")
         rows = evidence.answers[self.sql]
-        return failed(f"not {self.name}: {_show(rows)}") if rows else passed(self.name)
+        return failed(f"not {self.name}: {show_rows(rows)}") if rows else passed(self.name)
 
 
-def _show(rows: Sequence[Mapping[str, Any]]) -> str:
+def show_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Shows the first rows in one line."""
     shown = ", ".join(json.dumps(row, ensure_ascii=False) for row in rows[:SHOWN_ROWS])
     return f"{shown} and {len(rows) - SHOWN_ROWS} more" if len(rows) > SHOWN_ROWS else shown

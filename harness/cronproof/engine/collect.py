@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cronproof.checks.check import Query
 from cronproof.domain.choice import Data
 from cronproof.domain.database import Role, Rows
 from cronproof.domain.instance import Instance
@@ -19,7 +20,7 @@ from cronproof.evidence.variation import mask
 from cronproof.gate.trace import find_injected_faults
 from cronproof.postgres.digest import Digest
 
-Answers = Mapping[str, Sequence[Mapping[str, Any]]]
+Answers = Mapping[Any, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Before:
 
     rows: Rows
     units: Mapping[str, Units]
-    queries: Sequence[str] = ()
+    queries: Sequence[Query] = ()
     """The queries to ask after the execution."""
 
 
-async def look(rig: Rig, tables: Sequence[str], queries: Sequence[str]) -> Before:
+async def look(rig: Rig, tables: Sequence[str], queries: Sequence[Query]) -> Before:
     """Looks at the rows of tables and at all units, before an execution."""
     return Before(await rig.database.rows(tables), await rig.database.units(), queries)
 
@@ -86,7 +87,7 @@ def collect_sent(rig: Rig, instances: Sequence[Instance], rounds: Sequence[int] 
     ]
 
 
-async def ask(rig: Rig, queries: Sequence[str]) -> Answers:
+async def ask(rig: Rig, queries: Sequence[Query]) -> Answers:
     """Returns the rows that queries find, by query."""
     return {query: await rig.database.ask(query) for query in queries}
 
@@ -106,7 +107,7 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, answers: Answers, d
         "waits": sorted([wait.instance, wait.point.text, *wait.blockers] for wait in trace.waits),
         "errors": [[error.instance, error.sqlstate] for proxy in rig.proxies for error in proxy.errors],
         "refused calls": [[call.instance, call.url] for call in rig.services.blocked_calls],
-        "answers": answers,
+        "answers": list(answers.values()),
         "violations": {query: found.rows for query, found in execution.invariants.violations.items()},
         "faults": [str(fault) for fault in find_injected_faults(trace.steps)],
     }

@@ -1,7 +1,7 @@
 """What to verify, and on what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from cronproof.config.config_file import ConfigFile, find_config
 from cronproof.domain.application import Application
 from cronproof.services.declared import Declaration
 from cronproof.targets.config import TargetConfig
+from cronproof.targets.functions import PATH, Function, make_factory
 from cronproof.targets.in_process import Factory
 
 
@@ -49,6 +50,18 @@ class Plan:
     """The file that describes the target."""
     shows_data: bool = False
     """Whether phone numbers and texts may be shown."""
+
+    def of_functions(self, functions: Sequence[Function]) -> Self:
+        """Returns the plan for functions in place of the target, with its schema."""
+        config = TargetConfig(asgi="a.test:functions", path=PATH, cwd=self.target_config.cwd)
+        kept = {"migrate": self.target_config.migrate, "env": self.target_config.env}
+        return replace(
+            self,
+            target="functions",
+            target_config=config.model_copy(update=kept),
+            crons={},
+            factory=make_factory(functions),
+        )
 
     @classmethod
     def from_options(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from cronproof.checks.check import Check
+from cronproof.checks.check import Check, Query
 from cronproof.domain.choice import Data
 from cronproof.domain.database import Rows
 from cronproof.domain.instance import Instance
@@ -87,7 +87,7 @@ class ScenarioRunner:
         return self.scenario.checks
 
     @cached_property
-    def queries(self) -> list[str]:
+    def queries(self) -> list[Query]:
         """The queries of the checks, each once."""
         return list(dict.fromkeys(query for check in self.checks for query in check.queries))
 

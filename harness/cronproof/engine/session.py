@@ -161,7 +161,7 @@ class Session:
         """Returns the queries of checks that the database refuses."""
         found = []
         for number, check in enumerate(file.scenario.checks):
-            for query in check.queries:
+            for query in filter(lambda one: isinstance(one, str), check.queries):
                 try:
                     await self.database.ask(query)
                 except psycopg.Error as error:

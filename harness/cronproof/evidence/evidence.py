@@ -71,7 +71,7 @@ class Evidence:
     """The units of each work, by its name, before the execution."""
     units_after: Mapping[str, Units] = field(default_factory=dict)
     units_recovered: Mapping[str, Units] = field(default_factory=dict)
-    answers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    answers: Mapping[Any, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """The rows that queries of checks have found after the execution, by query."""
     violations: Mapping[str, Violation] = field(default_factory=dict)
     """The first violation of each invariant that is asked after every commit, by query."""

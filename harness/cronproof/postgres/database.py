@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from cronproof.postgres.kept_rows import keep_rows
 from cronproof.postgres.migration import apply_migration
 from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
-from cronproof.postgres.queries import ask, find_read
+from cronproof.postgres.queries import ask, ask_function, find_read
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS, planned
 from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
 from cronproof.postgres.row_locks import RowLocks
@@ -244,13 +244,15 @@ class Database:
         """Returns the units of each work, by its name."""
         return await read_units(self._control, self.works)
 
-    async def ask(self, query: str, *, waits: bool = True) -> list[dict[str, Any]]:
-        """Returns the rows of a query as JSON. It cannot write.
+    async def ask(self, query: str | Callable[[Any], Any], *, waits: bool = True) -> list[dict[str, Any]]:
+        """Returns the rows of a query, or of a function over a connection, as JSON. It cannot write.
 
         Raises:
             psycopg.errors.LockNotAvailable: an instance has locked a whole table, and it does not wait.
             psycopg.Error: the database refuses it.
         """
+        if not isinstance(query, str):
+            return await asyncio.to_thread(ask_function, make_conninfo(self._server.conninfo, dbname=self.name), query)
         return await ask(self._control, query, waits=waits)
 
     async def find_read(self, query: str) -> Collection[str] | None:

@@ -1,10 +1,13 @@
 """Queries of scenarios, which may look at everything and change nothing."""
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
-from psycopg import AsyncConnection, sql
+import psycopg
+from psycopg import AsyncConnection, Connection, sql
+from psycopg.rows import dict_row
 
 from cronproof.postgres.proxy.footprints import Lock
 from cronproof.sql_files import load_queries
@@ -23,6 +26,17 @@ async def ask(control: AsyncConnection, query: str, *, waits: bool = True) -> li
     """
     async with _asked(control, query, waits=waits) as rows:
         return rows
+
+
+def ask_function(conninfo: str, function: Callable[[Connection[Any]], Any]) -> list[dict[str, Any]]:
+    """Returns the rows that a function finds; what it asserts in vain is one. It cannot write."""
+    with psycopg.connect(conninfo, row_factory=dict_row) as connection:
+        connection.read_only = True
+        try:
+            found = function(connection)
+        except AssertionError as error:
+            return [{"assertion": str(error).splitlines()[0] if str(error) else "it is false"}]
+    return json.loads(json.dumps(list(found or ()), default=str))  # type: ignore[no-any-return]  # as rows of SQL are
 
 
 async def find_read(

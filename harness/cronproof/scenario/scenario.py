@@ -3,9 +3,10 @@
 The JSON Schema that editors use is made from these classes: their docstrings and descriptions are what an editor shows.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from cronproof.checks.check import Check
 from cronproof.scenario.given import Given
@@ -30,10 +31,18 @@ class Scenario(StrictModel):
     when: Annotated[When | None, Field(description="The calls; none for checks of the database alone.")] = None
     then: Annotated[list[Expectation], Field(min_length=1, description="What must hold, in every order.")]
 
+    _in_python: tuple[Check, ...] = PrivateAttr(())
+
+    def with_checks(self, checks: Sequence[Check]) -> "Scenario":
+        """Returns it with further checks, which a file could not say."""
+        more = self.model_copy()
+        more._in_python = tuple(checks)  # noqa: SLF001  (its own class)
+        return more
+
     @property
     def checks(self) -> list[Check]:
         """The checks with their parameters, in the order of the file."""
         return [
             BY_NAME[item]() if isinstance(item, str) else getattr(item, next(iter(item.model_fields_set)))
             for item in self.then
-        ]
+        ] + list(self._in_python)

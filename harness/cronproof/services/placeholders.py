@@ -17,6 +17,8 @@ USUAL_VARIABLES: Sequence[tuple[str, str]] = (
     (r"(^|_)(SMTP|MAILER)_(URL|DSN)$", f"services.{NAME}.url"),
 )
 """Patterns of environment variables, each with the placeholder for their value."""
+API_KEY = "openphone_api_key"
+"""The placeholder for a key that services accept."""
 TITLES = "OpenPhone, Telegram and GoHighLevel"
 """The services' names, for a sentence."""
 EXAMPLE_HOST = "api.openphone.com"
@@ -36,7 +38,7 @@ def fill_in(address: Callable[[str], str], api_key: str, names: Iterable[str]) -
     return {
         **{f"services.{name}.url": address(name) for name in names},
         "openphone_url": address("openphone"),
-        "openphone_api_key": api_key,
+        API_KEY: api_key,
         "telegram_url": address("telegram"),
         "ghl_url": address("ghl"),
     }

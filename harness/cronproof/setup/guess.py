@@ -1,6 +1,6 @@
 """Guesses which rows a cron works on, and how they say so, from its source and the schema.
 
-It goes by names: a column `status` or `sent_at`, a table that the source names. So it is told to be a guess.
+It goes by names: a column that is called as a status or a time is, a table that the source names. So it is told to be a guess.
 """
 
 import re
@@ -18,7 +18,7 @@ _LEASE = re.compile(r"^(locked|leased|lease|claimed|reserved|hidden|invisible)_(
 _DUE_AT = re.compile(
     r"^(run|due|send|process|deliver|publish|available|next_attempt|next_run|scheduled)_(at|on|for|after)$"
 )
-_RECIPIENT = re.compile(r"(^|_)(e?mail|phone|phone_number|mobile|recipient|to_address|address|chat_id|msisdn)$|^to$")
+_RECIPIENT = re.compile(r"(^|_)(e?mail|phone(_num(ber)?)?|mobile|recipient|to_address|address|chat_id|msisdn)$|^to$")
 _WAITING = ("pending", "queued", "new", "open", "waiting", "scheduled", "ready", "todo", "created", "unsent")
 _BUSY = ("processing", "running", "sending", "in_progress", "claimed", "locked", "working", "started")
 _FINISHED = (

@@ -41,7 +41,7 @@ APPS = "http://apps.cronproof.invalid"
 
 
 START_SECONDS = 60
-SHARED_VALUES: Mapping[str, str] = {"cron_secret": CRON_SECRET, "openphone_api_key": API_KEY}
+SHARED_VALUES: Mapping[str, str] = {"cron_secret": CRON_SECRET, placeholders.API_KEY: API_KEY}
 """The placeholders whose value every instance shares."""
 
 
