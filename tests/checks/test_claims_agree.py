@@ -3,6 +3,7 @@
 import pytest
 
 from cronproof.checks.claims_agree import ClaimsAgree
+from cronproof.checks.only_eligible import OnlyEligible
 from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     ADA,
@@ -38,3 +39,18 @@ def test_finding(check: ClaimsAgree, evidence: Evidence, verdict: str, message: 
 
 def test_without_a_unit_that_can_be_claimed_nothing_is_shown() -> None:
     assert_finding(ClaimsAgree(), run(before={}, after={}), "INCONCLUSIVE", "there is no job that could be claimed")
+
+
+def test_where_the_message_of_a_claimed_unit_cannot_be_told_nothing_is_shown() -> None:
+    """Its phone number is NULL, and a message came that nobody else is owed."""
+    evidence = run(before=after(job(32, None)), after=after(job(32, None, followup_sent_at=SET)))
+
+    message = "job 32 is claimed, and `to` of [work.followup.message] is NULL for it: whether #1 by A"
+    assert_finding(ClaimsAgree(), evidence, "INCONCLUSIVE", message)
+    assert_finding(OnlyEligible(), evidence, "INCONCLUSIVE", message)
+    assert_finding(
+        ClaimsAgree(),
+        run(before=after(job(32, None)), after=after(job(32, None, followup_sent_at=SET)), sent=[]),
+        "FAIL",
+        "job 32 is claimed (followup), though no",
+    )

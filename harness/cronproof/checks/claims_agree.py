@@ -35,6 +35,8 @@ class ClaimsAgree(StrictModel, Check):
         disagreement = self._disagreement(evidence, during, recovered=False)
         if disagreement is None and evidence.units_recovered:
             disagreement = self._disagreement(evidence, evidence.accepted, recovered=True)
+        if disagreement is not None and (unmatched := evidence.find_unmatched()):
+            return inconclusive(unmatched)
         return failed(disagreement) if disagreement else passed("set exactly where a message was accepted")
 
     def _disagreement(self, evidence: Evidence, accepted: Sequence[SentMessage], *, recovered: bool) -> str | None:

@@ -28,7 +28,8 @@ class OnlyEligible(StrictModel, Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Checks who got a message, then the rows of all other units."""
         if problem := self._wrong_message(evidence) or self._wrong_row(evidence):
-            return failed(problem)
+            unmatched = evidence.find_unmatched()
+            return failed(problem) if unmatched is None else inconclusive(unmatched)
         outside = [(work, units) for work in _of_tables(evidence.works) if (units := self._outside(evidence, work))]
         if outside:
             return passed("; ".join(f"{name_units(work.unit, in_order(units))} untouched" for work, units in outside))

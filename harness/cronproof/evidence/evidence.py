@@ -214,6 +214,21 @@ class Evidence:
             found += [(work, unit.id) for unit in fitting if _contains(fields, unit)]
         return found
 
+    def find_unmatched(self) -> str | None:
+        """Returns why it cannot be told whose a message was, if so: nobody is owed it, and what is declared of the message
+        of a claimed unit has no value.
+        """
+        for sent in (one for one in self.accepted if not self.owed(one)):
+            for work in self.works_for(sent):
+                for unit in self.units.get(work.name, {}).values():
+                    lacking = [name for name, value in {**unit.match, **unit.contains}.items() if value is None]
+                    if lacking and self.is_claimed(work, unit.id):
+                        return (
+                            f"{work.unit} {unit.id} is claimed, and `{lacking[0]}` of [work.{work.name}.message] is NULL "
+                            f"for it: whether {sent} was its message cannot be told"
+                        )
+        return None
+
     def units_for(self, work: Work, sent: SentMessage) -> list[UnitId]:
         """Returns the units of one work for which a message may have been sent."""
         return [unit for of, unit in self.owed(sent) if of == work]
