@@ -12,8 +12,12 @@ OVERSOLD = Holds(name="no product is oversold", sql="select sku, stock from prod
     ("rows", "verdict", "message"),
     [
         ([], "PASS", "no product is oversold"),
-        ([{"sku": "a", "stock": -1}], "FAIL", 'not no product is oversold: {"sku": "a", "stock": -1}'),
-        ([{"n": n} for n in range(5)], "FAIL", 'not no product is oversold: {"n": 0}, {"n": 1}, {"n": 2} and 2 more'),
+        ([{"sku": "a", "stock": -1}], "FAIL", 'violated: no product is oversold: {"sku": "a", "stock": -1}'),
+        (
+            [{"n": n} for n in range(5)],
+            "FAIL",
+            'violated: no product is oversold: {"n": 0}, {"n": 1}, {"n": 2} and 2 more',
+        ),
     ],
 )
 def test_finding(rows: list[dict[str, object]], verdict: str, message: str) -> None:

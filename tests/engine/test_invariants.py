@@ -102,5 +102,5 @@ def test_commits_to_different_tables_are_tried_in_both_orders(calls: Sequence[st
 
     message = next(check.message for check in result.checks if check.verdict == "FAIL")
     marks = "AB"[calls.index(FIRST)]
-    assert message == f"""not no draft after {marks}: update jobs set status = 'cancelled': {{"job": 1}}"""
+    assert message == f"""violated: no draft, after {marks}: update jobs set status = 'cancelled': {{"job": 1}}"""
     assert result.counterexample is not None

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cronproof.domain.instance import CronResponse, Instance
 from cronproof.postgres.server.server import Server
+from cronproof.targets.in_process import InProcess
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context
 from fixtures.crons.tenants import active_tenants
@@ -135,3 +137,23 @@ def test_a_cron_that_does_nothing_when_called_too_soon_loses_nothing(
 
     verdicts = {check.id: check.verdict for check in result.checks}
     assert verdicts["no-loss"] == "PASS"
+
+
+def test_the_crons_are_called_again_by_the_method_of_the_scenario(
+    tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods: list[str] = []
+    call = InProcess.call
+
+    async def noted(self: InProcess, instance: Instance, *, method: str, secret: str | None) -> CronResponse | None:
+        methods.append(method)
+        return await call(self, instance, method=method, secret=secret)
+
+    monkeypatch.setattr(InProcess, "call", noted)
+    file = overlapping("one-after-the-other", tmp_path)
+    file.write_text(file.read_text().replace("  instances: 2", "  instances: 2\n  method: POST"))
+
+    (result,) = verify(CRONS["post-job-followup"], [file], postgres, await_)
+
+    assert (result.verdict, set(methods)) == ("PASS", {"POST"})
+    assert len(methods) > 2

@@ -22,7 +22,7 @@ WRONG = {
     "tasks": ("no-duplicate", "task 6f1c2f5e-0000-4000-8000-000000000001: ********0132 got 2 messages"),
     "queue": ("no-duplicate", "notice"),
     "digests": ("exclusive", "account 1 was claimed by A and by B (digest)"),
-    "pack": ("holds", 'not what is packed is gone from the stock: {"sku": "lamp", "stock": 0}'),
+    "pack": ("holds", 'violated: what is packed is gone from the stock: {"sku": "lamp", "stock": 0}'),
 }
 """What is found of the wrong version of each worker: the check, and its message."""
 

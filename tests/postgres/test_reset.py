@@ -144,3 +144,32 @@ def test_rows_of_the_migrations_are_put_back_in_every_schema(postgres: Server, t
         kept = [(1, "cron", 4), (2, "other", 5), (3, "third", 5)]
         replaced = [(2, "other", 5), (3, "cron", 4), (4, "third", 5)]
         assert await_(main(database)) == [kept, 3, [(1,), (2,)], replaced, 4, [(1,), (2,)]]
+
+
+def test_the_planner_sees_the_same_table_however_often_it_was_reset(
+    postgres: Server, tmp_path: Path, await_: Await
+) -> None:
+    """A table that has grown by a page would have twice as many rows to it, and be read by another plan."""
+    file = tmp_path / "01.sql"
+    file.write_text("create table notices (id int primary key, state text, note text);")
+    rows = [f"insert into notices values ({number}, 'new', '{'x' * 300}')".encode() for number in (1, 2)]
+    join = (
+        b"explain update notices set state = 'sent' where id in (select id from notices where state = 'new' for update)"
+    )
+
+    async def main(database: Database) -> tuple[set[int], set[str]]:
+        script = await database.script(rows)
+        await database.tidy(["notices"])
+        sizes, plans = set[int](), set[str]()
+        for _ in range(200):
+            await database.reset(script)
+            await database._control.execute("update notices set state = 'sent'")
+            await database.reset(script)
+            plans.add("\n".join(line for (line,) in await database.fetch(join)))
+            ((size,),) = await database.fetch("select pg_relation_size('notices')")
+            sizes.add(size)
+        return sizes, plans
+
+    with database_with([file], await_, postgres) as database:
+        sizes, plans = await_(main(database))
+        assert (sizes, len(plans)) == ({8192}, 1)

@@ -182,3 +182,13 @@ def test_its_host_is_led_to_it_in_this_process() -> None:
     assert [(message.service, message.instance, message.to) for message in services.messages] == [
         ("mail", "B", "ada@example.com")
     ]
+
+
+def test_a_request_that_is_no_route_proves_nothing() -> None:
+    unknown = Declared(MAIL).find_unknown(Request("POST", "/v2/emails"))
+
+    assert unknown == (
+        "mail was asked POST /v2/emails, and has only POST /accounts/{account}/emails, GET /accounts/{account}/emails: "
+        'declare it, `[[services.mail.routes]]` with `request = "POST /v2/emails"`'
+    )
+    assert Declared(MAIL).find_unknown(Request("GET", "/accounts/7/emails")) is None

@@ -25,7 +25,7 @@ def test_a_next_js_application_with_supabase(tmp_path: Path) -> None:
         {
             "package.json": json.dumps({"dependencies": {"next": "16"}}),
             "app/api/cron/post-job-followup/route.ts": "process.env.CRON_SECRET; process.env.SUPABASE_SERVICE_ROLE_KEY!",
-            "src/lib/db.ts": 'process.env.NEXT_PUBLIC_SUPABASE_URL; process.env["OPENPHONE_API_KEY"]; process.env.STRIPE_KEY',
+            "src/lib/db.ts": 'process.env.NEXT_PUBLIC_SUPABASE_URL; process.env["OPENPHONE_API_KEY"]; process.env.STRIPE_KEY; process.env.STRIPE_REGION',
             "node_modules/next/index.js": "process.env.DATABASE_URL",
             "supabase/migrations/0001.sql": "",
             ".env.example": "NEXT_PUBLIC_SUPABASE_ANON_KEY=\nSITE_URL=http://localhost:3000\n",
@@ -44,9 +44,10 @@ def test_a_next_js_application_with_supabase(tmp_path: Path) -> None:
         "NEXT_PUBLIC_SUPABASE_URL": "{supabase_url}",
         "OPENPHONE_API_KEY": "{openphone_api_key}",
         "SITE_URL": "http://127.0.0.1:{port}",
+        "STRIPE_KEY": "made-up",
         "SUPABASE_SERVICE_ROLE_KEY": "{supabase_service_role_key}",
     }
-    assert '# STRIPE_KEY = ""' in file.read_text()
+    assert '# STRIPE_REGION = ""' in file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -86,9 +87,9 @@ def test_applications_of_other_kinds(files: dict[str, str], kind: str, command: 
         ("SUPABASE_URL", "{supabase_url}"),
         ("SUPABASE_SECRET_KEY", "{supabase_service_role_key}"),
         ("QUO_API_KEY", "{openphone_api_key}"),
-        ("QUOTE_API_KEY", None),
+        ("QUOTE_API_KEY", "made-up"),
         ("MONGODB_URL", None),
-        ("OPENPHONE_WEBHOOK_KEY", None),
+        ("OPENPHONE_WEBHOOK_KEY", "made-up"),
     ],
 )
 def test_what_a_variable_means(variable: str, value: str | None, tmp_path: Path) -> None:

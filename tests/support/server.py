@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import signal
+import smtplib
 import socket
 import sys
 import threading
@@ -115,6 +116,9 @@ def follow_up() -> dict[str, object]:
                     print(error, flush=True)  # noqa: T201  (what it writes is a part of the test)
             if MISTAKE == "dies":
                 os._exit(7)
+            if MISTAKE == "mails":
+                with smtplib.SMTP(os.environ["MAIL_HOST"], int(os.environ["MAIL_PORT"])) as server:
+                    server.sendmail("crons@example.com", ["ada@example.com"], "Subject: Hi\r\n\r\nHi!")
             with renewed(job_id) if MISTAKE == "renews" else contextlib.nullcontext():
                 response = httpx.post(
                     f"{os.environ.get('OPENPHONE_API_URL', 'https://api.openphone.com')}/v1/messages",

@@ -18,6 +18,7 @@ from cronproof.engine.results import ScenarioResult
 from cronproof.engine.session import open_session_on
 from cronproof.engine.verification import verify_scenario
 from cronproof.errors import EnvironmentFailed
+from cronproof.gate.names import step_name
 from cronproof.postgres.server.server import Server
 from cronproof.report.views import fault_matrix
 from cronproof.scenario import reader
@@ -106,6 +107,14 @@ def test_a_server_that_is_none_of_ours_proves_nothing(verify: Verify) -> None:
 
     assert result.verdict == "INCONCLUSIVE"
     assert f"A is connected to 127.0.0.1:{port}, which is none of cronproof's" in str(result.reason)
+
+
+def test_the_mail_server_is_one_of_ours(verify: Verify) -> None:
+    mail = {"MAIL_HOST": "{services.smtp.host}", "MAIL_PORT": "{services.smtp.port}"}
+    result = verify(target("mails", env={**ENV, **mail}))
+
+    assert (result.verdict, result.reason) == ("PASS", None)
+    assert "call smtp DATA mail" in {step_name(step.point) for step in result.evidence[0].steps}
 
 
 def test_a_file_that_is_locked_in_a_call_proves_nothing(verify: Verify) -> None:

@@ -39,9 +39,9 @@ class Holds(StrictModel, Check):
         """Fails if the query has found rows, and shows the first ones."""
         violation = evidence.violations.get(self.sql)
         if violation is not None:
-            return failed(f"not {self.name} after {violation.after}: {show_rows(violation.rows)}")
+            return failed(f"violated: {self.name}, after {violation.after}: {show_rows(violation.rows)}")
         rows = evidence.answers[self.sql]
-        return failed(f"not {self.name}: {show_rows(rows)}") if rows else passed(self.name)
+        return failed(f"violated: {self.name}: {show_rows(rows)}") if rows else passed(self.name)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -34,4 +34,4 @@ class HoldsInPython(Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Fails if the function has found violations, and shows the first ones."""
         rows = evidence.answers[self._invariant]
-        return failed(f"not {self._name}: {show_rows(rows)}") if rows else passed(self._name)
+        return failed(f"violated: {self._name}: {show_rows(rows)}") if rows else passed(self._name)

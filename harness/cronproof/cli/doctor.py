@@ -8,6 +8,7 @@ import typer
 from cronproof.cli.console import Console, run_async
 from cronproof.cli.options import REPORTS, Config, Postgres
 from cronproof.cli.selection import SCENARIOS
+from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.engine.plan import Plan
 from cronproof.report import folder
 from cronproof.scenario import reader
@@ -29,7 +30,8 @@ def doctor(
             findings = examine_machine(postgres)
         else:
             plan = Plan.from_options(target, config, None, postgres=postgres, logs=out / folder.LOGS)
-            examples = reader.find_files([SCENARIOS]) if SCENARIOS.is_dir() else []
+            beside = (config or DEFAULT_FILE).parent / SCENARIOS
+            examples = reader.find_files([beside]) if any(beside.rglob("*.yaml")) else []
             findings = examine_target(plan, reader.read_scenarios(examples))
         async for finding in findings:
             missing |= finding.state == "missing"

@@ -48,6 +48,8 @@ def find_reason(rig: Rig, when: When, executed: Executed) -> str | None:
     """Returns why it is inconclusive: ambiguous, no response, misconfigured, or no contact."""
     if executed.trace.was_ambiguous:
         return AMBIGUOUS
+    for unknown in rig.services.unknown_requests:
+        return unknown
     steps, responses = executed.trace.steps, executed.ordered_responses()
     names = [instance.name for instance in executed.instances]
     hit = find_hit(steps, executed.instances)  # these need not respond

@@ -62,6 +62,7 @@ async def _recover(
             rig,
             when.instance_list,
             evidence.after,
+            method=when.method,
             period=period,
             elapsed=elapsed,
             only_written=only_written,

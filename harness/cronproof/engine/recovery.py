@@ -43,6 +43,7 @@ async def recover(
     instances: Sequence[Instance],
     rows: Rows,
     *,
+    method: str,
     period: timedelta,
     elapsed: timedelta,
     counts_attempts: bool = False,
@@ -76,7 +77,7 @@ async def recover(
         tried = len(rig.services.messages)
         rounds.append(tried)
         # A broken connection makes only the first round fail. Later failures are accepted.
-        succeeded = await _call_each_cron(rig, instances) or round_number > 0
+        succeeded = await _call_each_cron(rig, instances, method) or round_number > 0
         rows = await rig.database.rows(list(rows))
         now = catalog.without_times(rows)
         sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
@@ -114,12 +115,12 @@ def _count_rows(rows: Rows) -> Counter[str]:
     )
 
 
-async def _call_each_cron(rig: Rig, instances: Sequence[Instance]) -> bool:
+async def _call_each_cron(rig: Rig, instances: Sequence[Instance], method: str) -> bool:
     """Calls each cron once. Returns whether all calls succeeded."""
     succeeded = True
     for instance in {instance.cron: instance for instance in instances}.values():
         async with asyncio.timeout(CALL_SECONDS):
             with rig.gated_by(OpenGate(instance.name)):
-                response = await rig.target.call(instance, method="GET", secret=rig.target.secret)
+                response = await rig.target.call(instance, method=method, secret=rig.target.secret)
         succeeded &= response is not None and not response.has_failed
     return succeeded

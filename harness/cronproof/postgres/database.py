@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cronproof.domain.database import ROLES, Role, Rows
 from cronproof.domain.work import Units, Work, join_key
 from cronproof.errors import EnvironmentFailed, UsageError
-from cronproof.postgres.catalog import Catalog, read_catalog, rows_query
+from cronproof.postgres.catalog import Catalog, Table, read_catalog, rows_query
 from cronproof.postgres.claim_words import ClaimWords
 from cronproof.postgres.connect import connect, is_superuser, one_line
 from cronproof.postgres.digest import Digest, LoggedWrite, digest_query
@@ -33,7 +34,7 @@ from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.queries import ask, ask_function, find_read
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS, planned
-from cronproof.postgres.reset import Emptying, Script, find_several, next_numbers
+from cronproof.postgres.reset import Emptying, Script, find_refused, find_several, next_numbers, truncation
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.schema_changes import SchemaChanges
 from cronproof.postgres.server.server import Server
@@ -68,6 +69,7 @@ class Database:
         self._clock: datetime | None = None
         self._reset_by: str | None = None
         self._uuids: list[UUID] = []
+        self._has_other_plans = False
         self._read: dict[str, Collection[str]] = {}
         self.inside = Inside(control)
         self.schema_changes = SchemaChanges(control)
@@ -168,17 +170,26 @@ class Database:
         if not script.has_function:
             await self._control.execute(script.function)
             script.has_function = True
-        self._reset_at, self._reset_by, is_disordered = await self._call(script)
-        if is_disordered:
-            with contextlib.suppress(psycopg.Error):  # a trigger may forbid it: then they lie as they lie
-                await self._control.execute(script.truncation)
-            self._reset_at, self._reset_by, _ = await self._call(script)
+        self._reset_at, self._reset_by, is_disordered, sizes = await self._call(script)
+        grown = [size > before for size, before in zip(sizes, script.sizes or sizes, strict=True)]
+        script.sizes = script.sizes or sizes
+        if is_disordered or any(grown):
+            grown_tables = list(itertools.compress(self.catalog.deletable, grown))
+            await self._make_anew(script, list(dict.fromkeys([*script.sorted, *grown_tables])))
         self._uuids = script.uuids
         self._clock = script.clock or self._reset_at
 
-    async def _call(self, script: Script) -> tuple[datetime | None, str | None, bool]:
+    async def _make_anew(self, script: Script, tables: Sequence[Table]) -> None:
+        """Has the rows of tables lie as they did at first, and the planner know them as it did."""
+        with contextlib.suppress(psycopg.Error):  # a trigger may forbid it: then they lie as they lie
+            await self._control.execute(truncation(tables))
+        self._reset_at, self._reset_by, _, _ = await self._call(script)
+        if not self._has_other_plans:
+            await self.tidy([table.title for table in tables])
+
+    async def _call(self, script: Script) -> tuple[datetime | None, str | None, bool, Sequence[int]]:
         cursor = await self._control.execute(script.call, prepare=True)
-        return await cursor.fetchone() or (None, None, False)
+        return await cursor.fetchone() or (None, None, False, ())
 
     async def digest(self) -> Digest:
         """Returns the digest of the rows since the last reset, and the log of claim writes."""
@@ -217,21 +228,7 @@ class Database:
             pass
         else:
             return []
-        refused = []
-        async with self._control.transaction(force_rollback=True):
-            await self._control.execute(self._emptying.text)
-            for position, statement in enumerate(inserts):
-                try:
-                    async with self._control.transaction():
-                        await self._control.execute(statement)
-                except psycopg.Error as error:
-                    refused.append((position, str(error.diag.message_primary or error)))
-            if inserts and not refused:  # then it is what is checked at the end of the transaction
-                try:
-                    await self._control.execute("set constraints all immediate")
-                except psycopg.Error as error:
-                    refused.append((len(inserts) - 1, str(error.diag.message_primary or error)))
-        return refused
+        return await find_refused(self._control, self._emptying, inserts)
 
     async def rows(self, tables: Sequence[str]) -> Rows:
         """Returns the rows of the tables as JSON, in a fixed order."""
@@ -354,9 +351,11 @@ class Database:
         """Has the statements of new connections planned in another way while the block runs."""
         names = [self.catalog.by_title[table].identifier.as_string() for table in tables]
         async with planned(self._control, name, list(map(self.login, ROLES)), names):
+            self._has_other_plans = True
             try:
                 yield
             finally:
+                self._has_other_plans = False
                 if name == NO_STATISTICS:
                     await self.tidy(tables)
 

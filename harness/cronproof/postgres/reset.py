@@ -4,7 +4,8 @@ DELETE is cheaper than TRUNCATE for small tables, since it creates no files. Tab
 references form a cycle are truncated together.
 
 Once in a hundred times or so, the space that deleted rows leave would have the new ones lie in another
-order, which `limit` and locks depend on where a statement does not sort. Then the tables are truncated.
+order, which `limit` and locks depend on where a statement does not sort; or a table has grown by a page, from
+which the planner infers that it has more rows, and takes another plan. Then the tables are truncated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg import sql
+import psycopg
+from psycopg import AsyncConnection, sql
 
 from cronproof.postgres.catalog import Catalog, NumberSequence, Table
 from cronproof.sql_files import load_queries
@@ -38,6 +40,8 @@ class Script:
     clock: datetime | None = None
     """The time from which times in the rows count; None for the server's."""
     has_function: bool = False
+    sizes: Sequence[int] = ()
+    """The size of each table in bytes, after the first reset."""
     sorted: Sequence[Table] = ()
     """The tables in which several rows must lie in the order of their inserts."""
 
@@ -64,16 +68,13 @@ class Script:
 
     @functools.cached_property
     def call(self) -> bytes:
-        """The statement that calls the function, and returns the time, the transaction's id, and whether
-        rows lie in another order than they were inserted in.
+        """The statement that calls the function, and returns the time, the transaction's id, whether
+        rows lie in another order than they were inserted in, and the size of each table in bytes.
         """
-        call = sql.SQL("select now(), pg_current_xact_id()::xid, cronproof.{}()")
-        return call.format(sql.Identifier(self.name)).as_bytes()
-
-    @property
-    def truncation(self) -> bytes:
-        """The statement after which rows lie in the order in which they are inserted."""
-        return _truncated(_names(self.sorted)).as_bytes()
+        call = sql.SQL("select now(), pg_current_xact_id()::xid, cronproof.{}(), array[{}]::bigint[]")
+        tables = [sql.Literal(table.identifier.as_string()) for table in self.emptying.catalog.deletable]
+        sizes = sql.SQL(", ").join(map(sql.SQL("pg_relation_size({}::regclass)").format, tables))
+        return call.format(sql.Identifier(self.name), sizes).as_bytes()
 
     def _joined(self, calling: bytes, emptying: bytes) -> bytes:
         """Joins the statements. `calling` is the keyword for calls: select or perform."""
@@ -125,6 +126,11 @@ def _emptied(names: Sequence[sql.Identifier]) -> sql.Composed:
     return sql.SQL("delete from {}").format(*names) if len(names) == 1 else _truncated(names)
 
 
+def truncation(tables: Sequence[Table]) -> bytes:
+    """Builds the statement after which rows of these tables lie in the order in which they are inserted, from the first page on."""
+    return _truncated(_names(tables)).as_bytes()
+
+
 def _truncated(names: Sequence[sql.Identifier]) -> sql.Composed:
     return sql.SQL("truncate {} cascade").format(sql.SQL(", ").join(names))
 
@@ -147,3 +153,22 @@ def _next_number(sequence: NumberSequence) -> str:
     if sequence.table is None:
         return str(sequence.start)
     return _SQL["next_number"].format(**vars(sequence))  # these are SQL identifiers
+
+
+async def find_refused(control: AsyncConnection, emptying: Emptying, inserts: Sequence[bytes]) -> list[tuple[int, str]]:
+    """Returns which statements an empty database refuses: their position, and the reason. Nothing is left of them."""
+    refused = []
+    async with control.transaction(force_rollback=True):
+        await control.execute(emptying.text)
+        for position, statement in enumerate(inserts):
+            try:
+                async with control.transaction():
+                    await control.execute(statement)
+            except psycopg.Error as error:
+                refused.append((position, str(error.diag.message_primary or error)))
+        if inserts and not refused:  # then it is what is checked at the end of the transaction
+            try:
+                await control.execute("set constraints all immediate")
+            except psycopg.Error as error:
+                refused.append((len(inserts) - 1, str(error.diag.message_primary or error)))
+    return refused

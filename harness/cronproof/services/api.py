@@ -51,6 +51,10 @@ class Api(ABC):
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
 
+    def find_unknown(self, request: Request) -> str | None:  # noqa: ARG002  (most answer as the real one does)
+        """Returns why nothing is proven by a request: it is not known what the real service does with it."""
+        return None
+
     def show_path(self, path: str) -> str:
         """Returns the path as reports show it: without secrets, and the same in every execution."""
         return path

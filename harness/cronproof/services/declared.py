@@ -122,6 +122,17 @@ class Declared(Api):
                 return self._answer(route, _read(request, path.groupdict()), log, refusal)
         return refusal or self.refusal("not-found")
 
+    def find_unknown(self, request: Request) -> str | None:
+        """Returns why nothing is proven by a request: it is none of the routes that are declared."""
+        routes = self.declaration.routes
+        if any(route.method == request.method and route.pattern.fullmatch(request.path) for route in routes):
+            return None
+        known = ", ".join(f"{route.method} {route.path}" for route in routes)
+        return (
+            f"{self.declaration.name} was asked {request.method} {request.path}, and has only {known}: declare it, "
+            f'`[[services.{self.declaration.name}.routes]]` with `request = "{request.method} {request.path}"`'
+        )
+
     def _refuse_invalid(self, request: Request) -> Response | None:
         """Refuses a request that is not as it is described."""
         invalid = self.declaration.find_invalid(request)

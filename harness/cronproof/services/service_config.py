@@ -39,7 +39,7 @@ class RouteConfig(ConfigTable):
     message: dict[str, str] | None = None
     """What in the request is the message, as JMESPath: `to`, `text`, further fields, and `key`."""
     answer: AnswerConfig | None = None
-    """By default that of the OpenAPI document, or an empty 200."""
+    """By default that of the OpenAPI document, or 200 with an id."""
 
     @field_validator("request", mode="after")
     @classmethod
@@ -63,7 +63,8 @@ class RouteConfig(ConfigTable):
     def route(self) -> Route:
         """Returns the route as data."""
         method, _, path = self.request.partition(" ")
-        return Route(method, path, (self.answer or AnswerConfig()).answer(), self.message)
+        usual = AnswerConfig(body={} if self.message is None else {"id": "{uuid}"})
+        return Route(method, path, (self.answer or usual).answer(), self.message)
 
 
 class LimitConfig(ConfigTable):

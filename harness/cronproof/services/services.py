@@ -43,6 +43,8 @@ class Services:
     gate: Gate = field(default_factory=OpenGate)
     messages: list[Message] = field(default_factory=list)
     blocked_calls: list[BlockedCall] = field(default_factory=list)
+    unknown_requests: list[str] = field(default_factory=list)
+    """The requests to declared services that are none of their routes, with what to do about it."""
 
     def __post_init__(self) -> None:
         self.reset()
@@ -54,7 +56,7 @@ class Services:
         self.apis = {
             name: make(api_keys=self.api_keys, script=self._script(name)) for name, make in self._makers.items()
         }
-        self.messages, self.blocked_calls = [], []
+        self.messages, self.blocked_calls, self.unknown_requests = [], [], []
 
     def recover(self) -> None:
         """Stops refusing valid messages, and lets rate limits expire. What was sent stays sent."""
@@ -138,6 +140,8 @@ class Services:
         api = self.apis[service]
         if release.fault in faulty.LOST_CALLS:
             return NoAnswer(hangs=release.fault == "timeout-before")
+        if unknown := api.find_unknown(request):
+            self.unknown_requests.append(unknown)
         refusal = api.refuse(release.fault) if release.fault in REFUSALS else None
         response = api.handle(request, log, refusal)
         return _lost(release.fault, response, api.refusal("unknown-error"))

@@ -5,11 +5,11 @@ import platform
 import shlex
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cronproof.domain.instance import NAMES
 from cronproof.engine.plan import Plan
@@ -24,6 +24,7 @@ from cronproof.scenario.scenario import Scenario
 from cronproof.targets.external import External
 
 MINIMUM_PYTHON = (3, 11)
+NOT_ALLOWED = 405
 
 
 @dataclass(frozen=True)
@@ -113,19 +114,29 @@ def _called(file: ScenarioFile) -> Sequence[str]:
 
 
 async def _call_once(session: Session, cron: str, example: ScenarioFile | None) -> Evidence:
-    """Calls a cron once, on the rows of an example or, if the schema does not fit them, on none."""
-    for given in ({} if example is None else {"rows": example.source.root.get("given", {}).get("rows", {})}, {}):
+    """Calls a cron once, on the rows of an example or, if the schema does not fit them, on none. One that takes no GET
+    gets a POST.
+    """
+    given = {} if example is None else {"rows": example.source.root.get("given", {}).get("rows", {})}
+    run = await _play(session, cron, given, "GET")
+    if run.responses and run.responses[0].status == NOT_ALLOWED and not run.responses[0].is_exit:
+        return await _play(session, cron, given, "POST")
+    return run
+
+
+async def _play(session: Session, cron: str, given: Mapping[str, Any], method: str) -> Evidence:
+    for attempt in (given, {}):
         scenario = Scenario.model_validate(
             {
                 "title": cron,
                 "why": "to see",
                 "test": "responses",
-                "given": given,
-                "when": {"call": cron},
+                "given": attempt,
+                "when": {"call": cron, "method": method},
                 "then": ["egress"],
             }
         )
-        file = ScenarioFile(scenario, Source(Path(cron), {"given": given}))
+        file = ScenarioFile(scenario, Source(Path(cron), {"given": attempt}))
         try:
             runner = await session.prepare(file)
             with session.target.isolated():
@@ -139,7 +150,11 @@ def _of_cron(cron: str, run: Evidence) -> Finding:
     points = Counter(step.point.label for step in run.steps if step.point.kind in {"statement", "call"})
     reached = ", ".join(f"{label} ({count} times)" if count > 1 else label for label, count in points.items())
     answered = f"{cron}: {run.responses[0].status}" if run.responses else f"{cron}: no response"
-    if run.responses and run.responses[0].status in {404, 405} and not run.responses[0].is_exit:
+    if run.responses and run.responses[0].status == NOT_ALLOWED and not run.responses[0].is_exit:
+        return Finding(
+            "missing", f"{answered}: the route is there; say `method: POST`, or GET, in its scenario's `when`"
+        )
+    if run.responses and run.responses[0].status == 404 and not run.responses[0].is_exit:
         return Finding("absent", f"{answered}; no such cron")
     if run.inconclusive_reason is not None:
         return Finding("missing", f"{cron}: {run.inconclusive_reason}")
@@ -154,8 +169,8 @@ def _of_all(runs: list[Evidence]) -> Iterator[Finding]:
     services = Counter(sent.message.service for run in runs for sent in run.sent)
     sent = ", ".join(f"{service} {count}" for service, count in services.items())
     answers = {run.responses[0].status for run in runs if run.responses}
-    if answers and answers <= {404, 405}:
-        yield Finding("missing", f"every cron answers {min(answers)}: is the target's `path` right?")
+    if answers == {404}:
+        yield Finding("missing", "every cron answers 404: is the target's `path` right?")
     elif answers and answers <= {401, 403}:
         return
     elif statements == 0:

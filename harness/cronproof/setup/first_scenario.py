@@ -47,7 +47,7 @@ def _add(
     for column in table.columns:
         if column.refers_to is not None:
             parent = tables[column.refers_to[0]]
-            leads_to_recipient = table is guess.table and place is not None and place[0] == parent.name
+            leads_to_recipient = place is not None and _leads_to(parent, place[0])
             if parent is not table and (column.is_required or leads_to_recipient):
                 row[column.name] = _add(parent, number, person, guess, tables, seed, made)[column.refers_to[1]]
         elif column.name in due:
@@ -62,6 +62,11 @@ def _add(
             row[column.name] = _value(column, number, person, ago="90 days" if is_old else "1 day")
     made.setdefault(table.name, []).append(row)
     return row
+
+
+def _leads_to(table: Table, name: str) -> bool:
+    """Whether a table is the one of this name, or refers to it."""
+    return name in {table.name, *(column.refers_to[0] for column in table.columns if column.refers_to is not None)}
 
 
 def _says_when(column: Column, table: Table, guess: Guess) -> bool:
@@ -99,8 +104,8 @@ def _text(column: Column, number: int, person: str) -> str:
     return f"{column.name} {number}" if column.is_key else person.capitalize()
 
 
-def write_scenario(guess: Guess, rows: Rows, *, status: int, doubt: str | None) -> str:
-    """Writes the scenario file."""
+def write_scenario(guess: Guess, rows: Rows, *, method: str | None, doubt: str | None) -> str:
+    """Writes the scenario file. A command has no `method`."""
     lines = [
         f"# A first scenario, which is a guess: rows that {guess.cron} acts on, and two instances at once.",
         *([f"# It is not right yet: {doubt}"] if doubt else []),
@@ -113,8 +118,10 @@ def write_scenario(guess: Guess, rows: Rows, *, status: int, doubt: str | None) 
     for name, of_table in rows.items():
         lines.append(f"    {name}:")
         lines += [f"      - {json.dumps(row, ensure_ascii=False)}" for row in of_table]
-    lines += ["when:", f"  call: {guess.cron}", "  instances: 2", "  interleavings: all", "then:", "  - exclusive"]
+    lines += ["when:", f"  call: {guess.cron}", "  instances: 2", "  interleavings: all"]
+    lines += ["  method: POST"] if method == "POST" else []
+    lines += ["then:", "  - exclusive"]
     if guess.recipient is not None:
         lines += ["  - no-duplicate", "  - no-loss"]
-    lines += ["  - claims-agree", f"  - status: {status}", "  - egress"]
+    lines += ["  - claims-agree", f"  - status: {0 if method is None else 200}", "  - egress"]
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from cronproof.setup.schema import Column, Schema, Table
 
 STATUS = re.compile(r"(^|_)(status|state|phase)$")
 _MARK = re.compile(
-    r"(sent|send|notified|processed|delivered|completed|finished|done|posted|published|claimed|handled|reminded)"
+    r"(sent|send|mailed|texted|notified|processed|delivered|completed|finished|done|posted|published|claimed|handled|reminded)"
 )
 _LEASE = re.compile(r"^(locked|leased|lease|claimed|reserved|hidden|invisible)_(until|expires_at)$|^lease_expires_at$")
 _DUE_AT = re.compile(
@@ -75,9 +75,19 @@ def guess_work(cron: str, source: str, schema: Schema) -> Guess | None:
 
 def _join(conditions: Sequence[str], due: str) -> str:
     """Joins the conditions by which rows are picked with what was guessed, each once."""
-    parts = [*conditions, *due.split(" and ")]
+    known = set(_WORD.findall(" ".join(conditions)))
+    more = [
+        part for part in due.split(" and ") if not known & set(_WORD.findall(part)) - {"is", "null", "not", "or", "now"}
+    ]
+    parts = [*conditions, *more]
     same = {re.sub(r"\W+", " ", part.lower()).strip(): part for part in reversed(parts)}
-    return " and ".join(reversed(list(same.values())))
+    return " and ".join(map(_in_parentheses, reversed(list(same.values()))))
+
+
+def _in_parentheses(condition: str) -> str:
+    """Puts a condition that would fall apart beside others in parentheses."""
+    falls_apart = re.search(r"\bor\b", condition.lower()) is not None and not condition.startswith("(")
+    return f"({condition})" if falls_apart else condition
 
 
 def _written(text: str) -> set[str]:
@@ -180,17 +190,34 @@ def _with_recipient(guess: Guess, tables: Mapping[str, Table]) -> Guess:
 
 
 def _recipients(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yields columns with a recipient, as SQL over a row: its own, then those of rows to which it leads in one step or two."""
     for column in table.columns:
         if _RECIPIENT.search(column.name) and column.refers_to is None:
             yield _quoted(column.name), (table.name, column.name)
     here = table.name.rpartition(".")[2]
+    parents = list(_parents(table, tables))
+    for name, one, key in parents:
+        for found in one.columns:
+            if _RECIPIENT.search(found.name):
+                yield (
+                    f"(select r.{_quoted(found.name)} from {one.name} as r where r.{key} = {here}.{name})",  # noqa: S608  (names of the catalog)
+                    (one.name, found.name),
+                )
+    for name, one, key in parents:
+        for next_name, two, next_key in _parents(one, tables):
+            joined = (
+                f"{one.name} as o join {two.name} as r on r.{next_key} = o.{next_name} where o.{key} = {here}.{name}"
+            )
+            for found in two.columns:
+                if _RECIPIENT.search(found.name):
+                    yield f"(select r.{_quoted(found.name)} from {joined})", (two.name, found.name)  # noqa: S608  (the same)
+
+
+def _parents(table: Table, tables: Mapping[str, Table]) -> Iterator[tuple[str, Table, str]]:
+    """Yields the tables to which rows of a table refer: by which column, and to which."""
     for column in table.columns:
-        other = tables.get(column.refers_to[0]) if column.refers_to else None
-        for theirs in other.columns if other is not None and column.refers_to is not None else ():
-            if _RECIPIENT.search(theirs.name) and other is not None and column.refers_to is not None:
-                key = _quoted(column.refers_to[1])
-                expression = f"(select r.{_quoted(theirs.name)} from {other.name} as r where r.{key} = {here}.{_quoted(column.name)})"  # noqa: S608  (names of the catalog)
-                yield expression, (other.name, theirs.name)
+        if column.refers_to is not None and column.refers_to[0] in tables:
+            yield _quoted(column.name), tables[column.refers_to[0]], _quoted(column.refers_to[1])
 
 
 def _is_one_of(name: str, words: Sequence[str]) -> str:

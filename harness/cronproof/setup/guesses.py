@@ -24,7 +24,7 @@ from cronproof.setup.first_scenario import Rows, make_rows, write_scenario
 from cronproof.setup.guess import Guess, guess_work
 from cronproof.setup.init import Found
 from cronproof.setup.schema import Schema, read_schema
-from cronproof.setup.sources import Call, Sources
+from cronproof.setup.sources import Call, Sources, find_calls, sends_mail
 from cronproof.targets.schema_command import make_schema
 
 SCENARIOS = Path("scenarios")
@@ -65,14 +65,15 @@ async def _guess_each(file: Path, found: Found, sources: Sources, database: Data
         ]
     said, guesses = list[str](), list[Guess]()
     folder = file.parent / SCENARIOS
-    folder.mkdir(exist_ok=True)
     for cron, source in found.crons.items():
-        guess = guess_work(cron, sources.files[source], schema)
+        guess = guess_work(cron, sources.code_of(cron, source), schema)
         if guess is None:
             said.append(f"{cron}: no table that it names has a column that it writes to say what is done")
             continue
         guesses.append(guess)
-        doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, is_run=found.is_run)
+        folder.mkdir(exist_ok=True)
+        method = None if found.is_run else sources.method_of(cron, source)
+        doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, method)
         what = f"{cron} works on {guess.table.name}, where {guess.due}: {SCENARIOS / cron}.yaml"
         said.append(f"{what}, which is not right yet: {doubt}" if doubt else what)
     lines = list(_declare_all(guesses, found, sources))
@@ -90,12 +91,13 @@ def _declare_all(guesses: Sequence[Guess], found: Found, sources: Sources) -> It
     for of_work in works.values():
         guess = min(of_work, key=lambda one: len(one.due))
         source = found.crons[guess.cron]
-        others = [path for path in sources.files if path != source]
-        service = _find_service([source], sources) or _find_service(others, sources) if guess.recipient else None
+        codes = (sources.code_of(guess.cron, source), "\n".join(sources.files.values()))
+        label = source.relative_to(sources.folder)
+        service = next(filter(None, (_find_service(code, label) for code in codes)), None) if guess.recipient else None
         if service is not None and service.name not in declared:
             declared.add(service.name)
             yield from service.declared
-        yield f"# A guess from {source.relative_to(sources.folder)}: read it through. docs/work.md explains each line."
+        yield f"# A guess from {label}: read it through. docs/work.md explains each line."
         yield from _declare(guess, [one.cron for one in of_work], service)
 
 
@@ -104,6 +106,7 @@ def _declare(guess: Guess, crons: Sequence[str], service: _Service | None) -> It
     name = re.sub(r"[^\w-]", "-", guess.cron)
     yield f"[work.{name}]"
     yield f"table = {json.dumps(guess.table.name)}"
+    yield f"unit = {json.dumps(_singular(guess.table.name))}"
     for key, value in (("due", guess.due), ("since", guess.since), ("claimed", guess.claimed), ("done", guess.done)):
         if value is not None:
             yield f"{key} = {json.dumps(value)}"
@@ -117,49 +120,58 @@ def _declare(guess: Guess, crons: Sequence[str], service: _Service | None) -> It
         yield ""
 
 
-def _find_service(files: Sequence[Path], sources: Sources) -> _Service | None:
-    """Finds by which service files send, if they call one."""
-    if sources.sends_mail(files):
+def _singular(table: str) -> str:
+    """Returns the word for a row of a table: the last one of its name."""
+    word = re.split(r"[._]", table.replace('"', ""))[-1]
+    return f"{word[:-3]}y" if word.endswith("ies") else word if word.endswith("ss") else word.removesuffix("s")
+
+
+def _find_service(code: str, source: Path) -> _Service | None:
+    """Finds by which service code sends, if it calls one."""
+    if sends_mail(code):
         return _Service(SMTP)
     of_host = {host: name for name, api in find_installed().items() for host in api.hosts}
     of_host |= {host: name for name in BUNDLED for host in load_bundled(name).hosts}
-    calls = list(sources.calls(files))
+    calls = list(find_calls(code))
     known = next((call for call in calls if call.host in of_host), None)
     if known is not None:
         return _Service(of_host[known.host])
-    return next(map(_own_service, calls), None)
+    return next((_own_service(call, source) for call in calls), None)
 
 
-def _own_service(call: Call) -> _Service:
+def _own_service(call: Call, source: Path) -> _Service:
     labels = [label for label in call.host.split(".")[:-1] if label not in {"api", "www"}]
     name = re.sub(r"[^a-z0-9-]", "-", labels[-1] if labels else call.host.split(".", maxsplit=1)[0])
     fields = {"to": call.to, "text": call.text}
     message = ", ".join(f'{field} = "{found}"' for field, found in fields.items() if found)
+    answer = ", ".join(f'{field} = "{{uuid}}"' for field in call.answered or ["id"])
     declared = [
-        f"# A guess from {call.file}: which fields of the request are the message, and what is answered. docs/services.md",
+        f"# A guess from {source}: which fields of the request are the message, and what is answered. docs/services.md",
         f"[services.{name}]",
         f"hosts = {json.dumps([call.host])}",
         "",
         f"[[services.{name}.routes]]",
         f'request = "{call.method} {call.path}"',
         f"message = {{ {message} }}" if call.to else '# message = { to = "…", text = "…" }',
+        f"answer = {{ status = 200, body = {{ {answer} }} }}",
         "",
     ]
     return _Service(name, declared, is_known=call.to is not None)
 
 
 async def _write_scenario(
-    file: Path, guess: Guess, schema: Schema, database: Database, seed: Seed, *, is_run: bool
+    file: Path, guess: Guess, schema: Schema, database: Database, seed: Seed, method: str | None
 ) -> str | None:
-    """Writes the scenario of a cron unless it is there, and tries its rows. Returns what is wrong with them."""
+    """Writes the scenario of a cron unless it is there, and tries its rows. Returns what is wrong with them. A command has no
+    `method`.
+    """
     if file.exists():
         return None
     rows = make_rows(guess, schema.tables, seed.rows)
-    status = 0 if is_run else 200
-    file.write_text(write_scenario(guess, rows, status=status, doubt=None), encoding="utf-8")
+    file.write_text(write_scenario(guess, rows, method=method, doubt=None), encoding="utf-8")
     doubt = await _find_doubt(file, guess, rows, database, seed)
     if doubt is not None:
-        file.write_text(write_scenario(guess, rows, status=status, doubt=doubt), encoding="utf-8")
+        file.write_text(write_scenario(guess, rows, method=method, doubt=doubt), encoding="utf-8")
     return doubt
 
 

@@ -27,9 +27,10 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?(NAME|DB|DATABASE)$", "database_name"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?USER(NAME)?$", "database_user"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?PASS(WORD)?$", "database_password"),
-    (r"CRON.*SECRET", "cron_secret"),
+    (r"(CRON|SCHEDULER|JOB|TASK).*(SECRET|TOKEN|KEY)", "cron_secret"),
     (r"^PORT$", "port"),
 )
+_SECRET = re.compile(r"_(KEY|TOKEN|SECRET|PASSWORD)$")
 _OWN_URL = re.compile(r"^(NEXT_PUBLIC_)?(APP|SITE|BASE)_URL$")
 _MIGRATIONS = ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*", "drizzle", "sql")
 _SEEDS = ("seed.yaml", "seed.yml")
@@ -126,8 +127,9 @@ def _of_python(found: Found, sources: Sources) -> Found:
         )
     if needed is None:
         return found
-    server = next((file.stem for file in (folder / "main.py", folder / "app.py") if file.exists()), "main")
-    command = [f"{place}python", f"{server}.py"]
+    servers = ("main.py", "app.py", "app/main.py", "src/main.py")
+    server = next((name[:-3].replace("/", ".") for name in servers if (folder / name).is_file()), "main")
+    command = [f"{place}python", f"{server.replace('.', '/')}.py"]
     if "fastapi" in needed or "starlette" in needed:
         command = [f"{place}uvicorn", f"{server}:app", "--host", "127.0.0.1", "--port", "{port}"]
     return replace(found, kind="Python", command=command, migrate=migrate)
@@ -195,7 +197,7 @@ def _started(found: Found) -> Iterator[str]:
 def _environment(found: Found) -> Iterator[str]:
     given = {"PORT": "{port}", "DATABASE_URL": "{database_url}", "CRON_SECRET": "{cron_secret}"}
     named = found.variables or (["DATABASE_URL"] if found.is_run else list(given))
-    if "CRON_SECRET" not in named and not found.is_run:
+    if not found.is_run and not any(re.search(_MEANINGS[-2][0], variable) for variable in named):
         named = [*named, "CRON_SECRET"]
     for variable in named:
         placeholder = next((meant for pattern, meant in _MEANINGS if re.search(pattern, variable)), None)
@@ -206,6 +208,8 @@ def _environment(found: Found) -> Iterator[str]:
             yield f'{variable} = "{{{placeholder}}}"'
         elif _OWN_URL.match(variable):
             yield f'{variable} = "http://127.0.0.1:{{port}}"'
+        elif _SECRET.search(variable):
+            yield f'{variable} = "made-up"'
         elif variable not in {"NODE_ENV", "PATH", "HOME"}:
             yield f'# {variable} = ""'
 

@@ -1,5 +1,6 @@
 """What the sources of an application show: its crons, the variables that it reads, the hosts that it calls."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,14 @@ _METHOD = re.compile(r"""(?:method:\s*["']|\.|method=["'])(post|put|patch|POST|P
 _MAIL = re.compile(
     r"\b(smtplib|aiosmtplib|nodemailer|send_mail|EmailMessage|EmailMultiAlternatives|ActionMailer|SmtpClient)\b"
 )
+_AFTER_BASE = re.compile(r"""(?:\}|["'`]\s*\+\s*["'`])(/[\w./${}-]+)""")
+_ANSWER = re.compile(r"""(\w+)\s*=\s*\(?\s*(?:await\s+)?\(?(?:await\s+)?[\w.]+(?:\([^()]*\))?\.json\(\)""")
+_DEFINED = re.compile(
+    r"^(?:export\s+)?(?:default\s+)?(?:async\s+)?(?:def|function)\s+(\w+)|^(?:export\s+)?(?:const|let)\s+(\w+)\s*="
+    r"|^([A-Z][A-Z0-9_]+)\s*(?::[^=\n]+)?=",
+    re.MULTILINE,
+)
+_BODY_OF_FETCH = re.compile(r"\bbody\s*:\s*JSON\.stringify")
 _KEY = re.compile(r"""(?:^|[\s{(,])["']?(\w+)["']?\s*[:=](?!=)""", re.MULTILINE)
 _PART = re.compile(r"\$?\{[^}]*\}|%s|:\w+")
 _SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".py", ".rb", ".php", ".go"})
@@ -25,6 +34,8 @@ _NOT_CALLED = re.compile(
     r"(^|\.)(w3\.org|schema\.org|github\.com|example\.(com|org)|localhost|djangoproject\.com|nextjs\.org)$"
 )
 _MAX_BYTES = 500_000
+DEPTH = 3
+"""How far calls are followed."""
 TO = ("to", "recipient", "email", "phone", "phone_number", "to_email", "chat_id", "address")
 TEXT = ("text", "body", "content", "message", "html", "html_body")
 
@@ -36,10 +47,11 @@ class Call:
     host: str
     path: str
     method: str
-    file: Path
     to: str | None
     """The name of the field with the recipient, if one looks like it."""
     text: str | None
+    answered: Sequence[str] = ()
+    """The fields that are read of the answer."""
 
 
 @dataclass(frozen=True)
@@ -88,31 +100,90 @@ class Sources:
         ((usual, _),) = Counter(prefix for prefix, _, _ in named).most_common(1)
         return usual, {name: file for prefix, name, file in named if prefix == usual}
 
-    def calls(self, files: Sequence[Path]) -> Iterator[Call]:
-        """Yields the requests in these files."""
-        for file in files:
-            text = self.files[file]
-            for match in _CALL.finditer(text):
-                host = match[1].lower()
-                if _NOT_CALLED.search(host):
-                    continue
-                after = text[match.end() : match.end() + 600]
-                keys = [key.lower() for key in _KEY.findall(after)]
-                method = _METHOD.search(text[max(match.start() - 40, 0) : match.start()] + after)
-                numbers = iter(range(1, 100))
-                path = _PART.sub(lambda _, n=numbers: f"{{part{next(n)}}}", match[2]) or "/"
-                yield Call(
-                    host,
-                    path,
-                    method[1].upper() if method else "POST",
-                    file.relative_to(self.folder),
-                    next((name for name in TO if name in keys), None),
-                    next((name for name in TEXT if name in keys), None),
-                )
+    def method_of(self, cron: str, file: Path) -> str:
+        """Returns the HTTP method of a cron's route: POST where it takes no GET."""
+        text = self.files[file]
+        of_route = re.search(rf"""\.(get|post)\(\s*["'`][^"'`]*{re.escape(cron)}["'`]""", text)
+        if of_route is not None:
+            return of_route[1].upper()
+        methods = set(re.findall(r"\bfunction\s+(GET|POST)\b|\bconst\s+(?:GET|POST)\b", text))
+        return "POST" if methods == {"POST"} else "GET"
 
-    def sends_mail(self, files: Sequence[Path]) -> bool:
-        """Whether these files send mail by SMTP."""
-        return any(_MAIL.search(self.files[file]) for file in files)
+    def code_of(self, cron: str, file: Path) -> str:
+        """Returns the code of a cron: of the file that is its own, else of the functions of its name; and what that calls
+        or names in turn.
+        """
+        parts = self._parts()
+        names = {cron.replace("-", "_"), re.sub(r"[-_](\w)", lambda part: part[1].upper(), cron)}
+        own = [part for name in sorted(names) for part in parts.get(name, ())]
+        code = [self.files[file]] if cron in {file.stem, file.parent.name} or not own else own
+        for _ in range(DEPTH):
+            named = set(re.findall(r"\b(\w+)\(|\b([A-Z][A-Z0-9_]{2,})\b", "\n".join(code)))
+            more = [part for pair in sorted(named) for name in pair for part in parts.get(name, ()) if part not in code]
+            code += list(dict.fromkeys(more))
+        return "\n".join(code)
+
+    def _parts(self) -> Mapping[str, list[str]]:
+        """Finds the functions and constants at the top of files, by name."""
+        parts: dict[str, list[str]] = {}
+        for text in self.files.values():
+            found = list(_DEFINED.finditer(text))
+            ends = [definition.start() for definition in found[1:]]
+            for definition, end in zip(found, [*ends, len(text)], strict=False):
+                name = next(filter(None, definition.groups()))
+                parts.setdefault(name, []).append(text[definition.start() : end])
+        return parts
+
+
+def sends_mail(code: str) -> bool:
+    """Whether code sends mail by SMTP."""
+    return _MAIL.search(code) is not None
+
+
+def find_calls(code: str) -> Iterator[Call]:
+    """Yields the requests to hosts outside in code."""
+    for match in _CALL.finditer(code):
+        host, path = match[1].lower(), match[2]
+        if _NOT_CALLED.search(host):
+            continue
+        start, end = match.span()
+        if path in {"", "/"} and (later := _AFTER_BASE.search(code, end) or _AFTER_BASE.search(code)):
+            path = later[1]  # the host is a constant, to which the path is added
+            start, end = later.span()
+        after = code[end : end + 600]
+        keys = [key.lower() for key in _KEY.findall(after)]
+        if _BODY_OF_FETCH.search(after):
+            keys = [key for key in keys if key != "body"]
+        method = _METHOD.search(code[max(start - 80, 0) : start] + after)
+        numbers = itertools.count(1)
+        anywhere = [key.lower() for key in _KEY.findall(code)]  # where the address is a constant
+        yield Call(
+            host,
+            _PART.sub(lambda _, n=numbers: f"{{part{next(n)}}}", path) or "/",
+            method[1].upper() if method else "POST",
+            _nested(
+                next((name for name in TO if name in keys), None)
+                or next((name for name in TO if name in anywhere), None),
+                code,
+            ),
+            next((name for name in TEXT if name in keys), None),
+            _answered(code),
+        )
+
+
+def _nested(name: str | None, code: str) -> str | None:
+    """Returns the name of a field, with that of the first field in it if it is an object."""
+    inner = re.search(rf"""["']?\b{name}["']?\s*:\s*\{{\s*["']?(\w+)""", code) if name else None
+    return f"{name}.{inner[1]}" if inner else name
+
+
+def _answered(text: str) -> list[str]:
+    """Finds the fields that are read of a JSON answer."""
+    names = _ANSWER.findall(text)
+    found = re.findall(r"""\.json\(\)\)?(?:\.(\w+)|\[["'](\w+)["']\]|\.get\(["'](\w+))""", text)
+    for name in names:
+        found += re.findall(rf"""\b{name}(?:\??\.(?!get\b)(\w+)|\[["'](\w+)["']\]|\.get\(["'](\w+))""", text)
+    return list(dict.fromkeys(name for groups in found for name in groups if name))
 
 
 def _find(folder: Path) -> Iterator[Path]:

@@ -210,7 +210,7 @@ class External:
         if server.shared is None and server.looks < LOOKS:
             server.looks += 1
             door = server.endpoints
-            ours = (server.database_port, door.http_port, door.tls_port, door.proxy.port)
+            ours = (server.database_port, door.http_port, door.tls_port, door.proxy.port, door.mail_port)
             server.shared = self._find_shared(name, server.process, ours)
         return server.shared
 
