@@ -40,7 +40,9 @@ def reason(
         target=SimpleNamespace(complaint=lambda _: complaint),
         proxies=[SimpleNamespace(instance="A", used=False), SimpleNamespace(instance="B", used=False)],
         shared={},
-        services=SimpleNamespace(blocked_calls=[BlockedCall(name, "https://example.com") for name in blocked]),
+        services=SimpleNamespace(
+            blocked_calls=[BlockedCall(name, "https://example.com") for name in blocked], unknown_requests=[]
+        ),
     )
     return find_reason(
         rig, When.model_validate({"call": "post-job-followup", "secret": "right" if authorized else "wrong"}), executed

@@ -9,6 +9,7 @@ from cronproof.config.config_file import ConfigFile
 from cronproof.errors import UsageError
 from cronproof.setup.init import write_config
 from cronproof.setup.sources import Sources
+from tests.support.command import run_command
 
 
 def application(folder: Path, files: dict[str, str]) -> Path:
@@ -110,3 +111,37 @@ def test_what_is_there_already_is_kept(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
         write_config(Sources(tmp_path / "nowhere"))
+
+
+def test_a_file_without_work_is_kept_and_added_to(tmp_path: Path) -> None:
+    folder = application(
+        tmp_path,
+        {
+            "requirements.txt": "fastapi",
+            "main.py": '@app.post("/jobs/send-letters")\ndef send_letters(): db.execute("update letters set sent_at = now()")\n',
+            "sql/1.sql": "create table letters (id int primary key, email text, sent_at timestamptz);",
+            "cronproof.toml": '[targets.mine]\ncommand = ["x"]\nmigrations = ["sql/*.sql"]\npath = "/jobs/{cron}"\n',
+        },
+    )
+
+    done = run_command("init", str(folder))
+    again = run_command("init", str(folder))
+
+    assert (done.returncode, "send-letters works on letters, where sent_at is null" in done.stdout) == (0, True)
+    file = ConfigFile(folder / "cronproof.toml")
+    assert list(file.targets) == ["mine"]
+    assert [work.crons for work in file.application.works] == [["send-letters"]]
+    assert "method: POST" in (folder / "scenarios" / "send-letters.yaml").read_text()
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+
+
+def test_a_schema_that_does_not_apply_is_told(tmp_path: Path) -> None:
+    files = {"requirements.txt": "fastapi", "main.py": '@app.get("/jobs/a")\n', "sql/1.sql": "create tabel x ();"}
+    folder = application(tmp_path, files)
+
+    done = run_command("init", str(folder))
+
+    assert done.returncode == 0
+    assert "could not be guessed" in done.stdout
+    assert 'syntax error at or near "tabel"' in done.stdout
+    assert "and run `cronproof init` again" in done.stdout

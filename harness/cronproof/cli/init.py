@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from cronproof.cli.console import Console, run_async
-from cronproof.config.config_file import ConfigFile
+from cronproof.config.config_file import DEFAULT_FILE, ConfigFile
 from cronproof.setup.example import write_example
 from cronproof.setup.guesses import add_guesses
-from cronproof.setup.init import write_config
+from cronproof.setup.init import find_application, write_config
 from cronproof.setup.sources import Sources
 
 
@@ -31,8 +31,12 @@ def init(
         say("  cronproof verify --target claims    # the same after the fix, which is in app.py, too")
         return
     sources = Sources.read(folder) if folder.is_dir() else Sources(folder)
-    file, found = write_config(sources)
-    (name,) = ConfigFile(file).targets
+    file = folder / DEFAULT_FILE
+    if file.is_file() and not ConfigFile(file).application.works:
+        found = find_application(sources)  # what is there is kept: somebody has mended it
+    else:
+        file, found = write_config(sources)
+    name = next(iter(ConfigFile(file).targets))
     crons = f", crons: {', '.join(found.crons)}" if found.crons else ""
     say(f"{found.kind} application{crons}")
     for line in run_async(add_guesses(file, found, sources)):

@@ -45,7 +45,7 @@ async def add_guesses(file: Path, found: Found, sources: Sources) -> list[str]:
     if not found.crons:
         return ["No cron was found: declare what yours work on, docs/work.md says how."]
     config = ConfigFile(file)
-    (name,) = config.targets
+    name = next(iter(config.targets))
     plan = Plan.for_target(config, name)
     try:
         async with server.open_server("embedded") as postgres, lifecycle.create_database(postgres) as database:
@@ -54,7 +54,10 @@ async def add_guesses(file: Path, found: Found, sources: Sources) -> list[str]:
             await database.prepare()
             return await _guess_each(file, found, sources, database, Seed.read(plan.seed_rows))
     except CronproofError as error:
-        return [f"What the crons work on could not be guessed: {error}"]
+        return [
+            f"What the crons work on could not be guessed: {error}",
+            f"Mend {file}, and run `cronproof init` again.",
+        ]
 
 
 async def _guess_each(file: Path, found: Found, sources: Sources, database: Database, seed: Seed) -> list[str]:

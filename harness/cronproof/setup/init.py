@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?(NAME|DB|DATABASE)$", "database_name"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?USER(NAME)?$", "database_user"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?PASS(WORD)?$", "database_password"),
-    (r"(CRON|SCHEDULER|JOB|TASK).*(SECRET|TOKEN|KEY)", "cron_secret"),
+    (r"(CRON|SCHEDULER|TASK).*(SECRET|TOKEN|KEY)", "cron_secret"),
     (r"^PORT$", "port"),
 )
 _SECRET = re.compile(r"_(KEY|TOKEN|SECRET|PASSWORD)$")
@@ -45,6 +45,8 @@ class Found:
     kind: str
     command: Sequence[str]
     variables: Sequence[str]
+    required: Collection[str]
+    """The variables without which it does not start."""
     migrations: str | None
     seed: str | None
     crons: Mapping[str, Path]
@@ -93,6 +95,7 @@ def find_application(sources: Sources) -> Found:
         "unknown",
         ["./start-my-server", "{port}"],
         sorted(sources.variables()),
+        sources.required(),
         next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None),
         next((name for name in _SEEDS if (folder / name).is_file()), None),
         crons,
@@ -208,7 +211,7 @@ def _environment(found: Found) -> Iterator[str]:
             yield f'{variable} = "{{{placeholder}}}"'
         elif _OWN_URL.match(variable):
             yield f'{variable} = "http://127.0.0.1:{{port}}"'
-        elif _SECRET.search(variable):
+        elif variable in found.required or _SECRET.search(variable):
             yield f'{variable} = "made-up"'
         elif variable not in {"NODE_ENV", "PATH", "HOME"}:
             yield f'# {variable} = ""'

@@ -10,6 +10,7 @@ from pathlib import Path
 _VARIABLE = re.compile(
     r"""process\.env\.([A-Z][A-Z0-9_]+)|process\.env\[["']([A-Z][A-Z0-9_]+)|(?:environ(?:\.get)?|getenv)[(\[]["']([A-Z][A-Z0-9_]+)"""
 )
+_REQUIRED = re.compile(r"""environ\[["']([A-Z][A-Z0-9_]+)""")
 _ROUTE = re.compile(r"""["'`](/[\w./-]*?(?:cron|crons|jobs|tasks)/)([a-z][\w-]*)["'`]""")
 _CALL = re.compile(r"""https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)((?:/[^\s"'`?#)]*)?)""", re.IGNORECASE)
 _METHOD = re.compile(r"""(?:method:\s*["']|\.|method=["'])(post|put|patch|POST|PUT|PATCH)\b""")
@@ -74,6 +75,10 @@ class Sources:
                 text = file.read_text("utf-8", errors="replace")
                 names |= set(re.findall(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]+)\s*=", text, re.MULTILINE))
         return names
+
+    def required(self) -> set[str]:
+        """Finds the environment variables without which Python fails."""
+        return {name for text in self.files.values() for name in _REQUIRED.findall(text)}
 
     def commands(self) -> dict[str, Path]:
         """Finds the management commands of Django, by name."""
