@@ -46,6 +46,7 @@ def test_the_duplicate_is_drawn_with_its_shortest_schedule(duplicate: Path) -> N
     assert "+12125550132" not in drawn
 
 
+@pytest.mark.slow
 def test_every_schedule_of_the_reference_is_run_and_none_fails(cronproof: Cronproof, tmp_path: Path) -> None:
     reduced = json.loads(cronproof("explore", RACE, "--out", str(tmp_path), "--json").stdout)["scenarios"][0]
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--json", "--interleavings", "all-unreduced")

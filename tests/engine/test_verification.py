@@ -69,6 +69,7 @@ def table(message_outcomes: list[MessageOutcome], about: str = "job 32") -> dict
     }
 
 
+@pytest.mark.slow
 def test_the_reports_design_loses_and_doubles_where_it_is_known_to_and_nowhere_else(verify: Verify) -> None:
     result = verify()
 

@@ -220,7 +220,9 @@ def test_a_server_outside_meets_every_fault(
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("mistake", "verdict"), [("expires", "FAIL"), ("renews", "INCONCLUSIVE")])
+@pytest.mark.parametrize(
+    ("mistake", "verdict"), [pytest.param("expires", "FAIL", marks=pytest.mark.slow), ("renews", "INCONCLUSIVE")]
+)
 def test_a_claim_that_a_timer_renews_is_not_taken_for_one_that_expires(
     verify: Verify, monkeypatch: pytest.MonkeyPatch, mistake: str, verdict: str
 ) -> None:
