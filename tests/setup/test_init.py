@@ -118,9 +118,9 @@ def test_a_file_without_work_is_kept_and_added_to(tmp_path: Path) -> None:
         tmp_path,
         {
             "requirements.txt": "fastapi",
-            "main.py": '@app.post("/jobs/send-letters")\ndef send_letters(): db.execute("update letters set sent_at = now()")\n',
+            "main.py": '@app.post("/jobs/send-letters")\ndef send_letters():\n    post("https://api.letters.example/x", json={"to": a})\n    db.execute("update letters set sent_at = now()")\n',
             "sql/1.sql": "create table letters (id int primary key, email text, sent_at timestamptz);",
-            "cronproof.toml": '[targets.mine]\ncommand = ["x"]\nmigrations = ["sql/*.sql"]\npath = "/jobs/{cron}"\n',
+            "cronproof.toml": '[targets.mine]\ncommand = ["x"]\nmigrations = ["sql/*.sql"]\npath = "/jobs/{cron}"\n[services.letters]\nhosts = ["api.letters.example"]\n[[services.letters.routes]]\nrequest = "POST /x"\nmessage = { to = "to" }\n',
         },
     )
 

@@ -52,7 +52,8 @@ async def add_guesses(file: Path, found: Found, sources: Sources) -> list[str]:
             await database.migrate([*plan.schema, *plan.migrations])
             await make_schema(name, plan.target_config, database)
             await database.prepare()
-            return await _guess_each(file, found, sources, database, Seed.read(plan.seed_rows))
+            declared = {service.name for service in config.services}
+            return await _guess_each(file, found, sources, database, Seed.read(plan.seed_rows), declared)
     except CronproofError as error:
         return [
             f"What the crons work on could not be guessed: {error}",
@@ -60,7 +61,10 @@ async def add_guesses(file: Path, found: Found, sources: Sources) -> list[str]:
         ]
 
 
-async def _guess_each(file: Path, found: Found, sources: Sources, database: Database, seed: Seed) -> list[str]:
+async def _guess_each(
+    file: Path, found: Found, sources: Sources, database: Database, seed: Seed, declared: set[str]
+) -> list[str]:
+    """Guesses the work of each cron. `declared`: the services that are declared already."""
     schema = await read_schema(database)
     if not schema.tables:
         return [
@@ -79,15 +83,14 @@ async def _guess_each(file: Path, found: Found, sources: Sources, database: Data
         doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, method)
         what = f"{cron} works on {guess.table.name}, where {guess.due}: {SCENARIOS / cron}.yaml"
         said.append(f"{what}, which is not right yet: {doubt}" if doubt else what)
-    lines = list(_declare_all(guesses, found, sources))
+    lines = list(_declare_all(guesses, found, sources, declared))
     with file.open("a", encoding="utf-8") as output:
         output.write("\n".join(["", *lines]) + "\n" if lines else "")
     return said
 
 
-def _declare_all(guesses: Sequence[Guess], found: Found, sources: Sources) -> Iterator[str]:
+def _declare_all(guesses: Sequence[Guess], found: Found, sources: Sources, declared: set[str]) -> Iterator[str]:
     """Yields the lines that declare all works. Crons that claim in the same way do the same one."""
-    declared = set[str]()
     works: dict[tuple[str, str], list[Guess]] = {}
     for guess in guesses:
         works.setdefault((guess.table.name, guess.claimed), []).append(guess)
