@@ -34,7 +34,7 @@ from cronproof.postgres.proxy.footprints import Lock, Observer
 from cronproof.postgres.proxy.upstream import Upstream
 from cronproof.postgres.queries import ask, ask_function, find_read
 from cronproof.postgres.query_plans import DISABLED, NO_STATISTICS, planned
-from cronproof.postgres.reset import Emptying, Script, find_refused, find_several, next_numbers, truncation
+from cronproof.postgres.reset import Emptying, Script, count_rows, find_refused, next_numbers, truncation
 from cronproof.postgres.row_locks import RowLocks
 from cronproof.postgres.schema_changes import SchemaChanges
 from cronproof.postgres.server.server import Server
@@ -161,8 +161,9 @@ class Database:
         following = await self.fetch(next_numbers(self.catalog.sequences).encode())
         script.numbers = [(name, number or start) for (name, start), number in zip(starts, following[0], strict=True)]
         if tables := self.catalog.deletable:
-            several = await self.fetch(find_several(tables))
-            script.sorted = [table for table, has_several in zip(tables, several[0], strict=True) if has_several]
+            (counts,) = await self.fetch(count_rows(tables))
+            script.sorted = [table for table, count in zip(tables, counts, strict=True) if count > 1]
+            script.filled = list(itertools.compress(tables, counts))
         return script
 
     async def reset(self, script: Script) -> None:
@@ -174,7 +175,7 @@ class Database:
         grown = [size > before for size, before in zip(sizes, script.sizes or sizes, strict=True)]
         script.sizes = script.sizes or sizes
         if is_disordered or any(grown):
-            grown_tables = list(itertools.compress(self.catalog.deletable, grown))
+            grown_tables = list(itertools.compress(script.filled, grown))
             await self._make_anew(script, list(dict.fromkeys([*script.sorted, *grown_tables])))
         self._uuids = script.uuids
         self._clock = script.clock or self._reset_at

@@ -41,7 +41,9 @@ class Script:
     """The time from which times in the rows count; None for the server's."""
     has_function: bool = False
     sizes: Sequence[int] = ()
-    """The size of each table in bytes, after the first reset."""
+    """The size of each table that has rows in bytes, after the first reset."""
+    filled: Sequence[Table] = ()
+    """The tables that have rows."""
     sorted: Sequence[Table] = ()
     """The tables in which several rows must lie in the order of their inserts."""
 
@@ -72,7 +74,7 @@ class Script:
         rows lie in another order than they were inserted in, and the size of each table in bytes.
         """
         call = sql.SQL("select now(), pg_current_xact_id()::xid, cronproof.{}(), array[{}]::bigint[]")
-        tables = [sql.Literal(table.identifier.as_string()) for table in self.emptying.catalog.deletable]
+        tables = [sql.Literal(table.identifier.as_string()) for table in self.filled]
         sizes = sql.SQL(", ").join(map(sql.SQL("pg_relation_size({}::regclass)").format, tables))
         return call.format(sql.Identifier(self.name), sizes).as_bytes()
 
@@ -138,10 +140,10 @@ def _truncated(names: Sequence[sql.Identifier]) -> sql.Composed:
 _CLEAR_CLAIM_LOG = sql.SQL("with given as (delete from cronproof.given_claims) delete from cronproof.claim_writes")
 
 
-def find_several(tables: Sequence[Table]) -> bytes:
-    """Builds the query for which tables have several rows: a column for each."""
-    several = sql.SQL(_SQL["has_several"])
-    return sql.SQL("select {}").format(sql.SQL(", ").join(several.format(t.identifier) for t in tables)).as_bytes()
+def count_rows(tables: Sequence[Table]) -> bytes:
+    """Builds the query for how many rows tables have, two at most: a column for each."""
+    count = sql.SQL(_SQL["count"])
+    return sql.SQL("select {}").format(sql.SQL(", ").join(count.format(t.identifier) for t in tables)).as_bytes()
 
 
 def next_numbers(sequences: Sequence[NumberSequence]) -> str:

@@ -13,6 +13,6 @@ select bool_or(place < before) from (
     from {} where xmin = pg_current_xact_id()::xid
 ) as placed
 
--- name: has_several
--- Whether a table has several rows.
-(select count(*) > 1 from (select from {} limit 2) as rows)
+-- name: count
+-- How many rows a table has, two at most.
+(select count(*) from (select from {} limit 2) as rows)

@@ -21,10 +21,9 @@ select case when object_class = 'pg_catalog.pg_class'::pg_catalog.regclass then 
         (
             select pg_catalog.string_agg(pg_catalog.concat_ws(' ', t.tgname, t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid)), ',' order by t.tgname)
             from pg_catalog.pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal and t.tgname not like '%cronproof%'
-        ),
-        case when c.relkind in ('i', 'I') then pg_catalog.pg_get_indexdef(c.oid) end
+        )
     ))
-    from pg_catalog.pg_class as c where c.oid = object
+    from pg_catalog.pg_class as c where c.oid = object and c.relkind in ('r', 'p', 'v', 'm')
 ) when object_class = 'pg_catalog.pg_proc'::pg_catalog.regclass then (
     select pg_catalog.md5(pg_catalog.concat_ws(E'\n', p.proowner, p.proacl, pg_catalog.pg_get_functiondef(p.oid)))
     from pg_catalog.pg_proc as p where p.oid = object and p.prokind in ('f', 'p')
@@ -38,10 +37,11 @@ select class, oid as object, cronproof.definition_of(class, oid) as definition f
     union all select 'pg_catalog.pg_proc'::regclass, oid from pg_proc
     where pronamespace <> all (array['pg_catalog', 'information_schema']::regnamespace[])
     union all select 'pg_catalog.pg_type'::regclass, oid from pg_type
+    where typnamespace <> all (array['pg_catalog', 'information_schema']::regnamespace[])
     union all select 'pg_catalog.pg_namespace'::regclass, oid from pg_namespace
     union all select 'pg_catalog.pg_trigger'::regclass, oid from pg_trigger
     union all select 'pg_catalog.pg_policy'::regclass, oid from pg_policy
-    union all select 'pg_catalog.pg_rewrite'::regclass, oid from pg_rewrite
+    union all select 'pg_catalog.pg_rewrite'::regclass, oid from pg_rewrite where oid >= 16384
     union all select 'pg_catalog.pg_extension'::regclass, oid from pg_extension
 ) as objects (class, oid);
 
