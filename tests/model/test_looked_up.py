@@ -128,7 +128,7 @@ def foreseen(messages: Iterable[Message]) -> Counter[SentMessage]:
 
 def test_the_crons_send_what_the_model_says(await_: Await, postgres: Server, tmp_path: Path) -> None:
     with opened(LookedUp, "reference", dict.fromkeys(CRONS, 1), await_, postgres, tmp_path) as machine:
-        play(machine, 300)
+        play(machine, 150)
 
 
 def test_two_instances_at_once_send_twice(await_: Await, postgres: Server, tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def variant_of(variant: Any) -> Subject:
         variant.target,
         variant.in_processes,
         scenarios=variant.scenarios,
+        meets_faults=variant.meets_faults,
     )
 
 

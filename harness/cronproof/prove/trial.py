@@ -55,6 +55,8 @@ class Subject:
     """Whether its change is said not to matter. Only functions, rules and retry run then."""
     scenarios: Sequence[Path] = ()
     """The files that it is tried on instead of those of its crons."""
+    meets_faults: bool = True
+    """Whether scenarios with faults are among them."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ def in_order(files: Sequence[ScenarioFile], subject: Subject, crons: Mapping[str
         concerned = [file for file in concerned if not (file.scenario.slow or file.scenario.test == "remaining")]
     if subject.in_processes:  # they take longer, and differ only in what runs at once or dies
         concerned = [file for file in concerned if file.scenario.test in {"race", "faults"}]
+    if not subject.meets_faults:
+        concerned = [file for file in concerned if file.scenario.test != "faults"]
     if subject.is_explained:
         concerned = [file for file in concerned if file.scenario.test in {"functions", "rules", "retry"}]
 
