@@ -30,7 +30,7 @@ EXIT_CODE = 3
 WITH_A_VERDICT = {0, 1}
 HUNG = -9
 LEAST_PLACES = 100
-LEAST_TOLD = 30
+LEAST_TOLD = 10
 """In each part. Most other functions run where an error has no effect, for example in a log."""
 RESUMED = 3
 """In the argument of RESUME: a coroutine or generator goes on. https://docs.python.org/3.11/library/dis.html#opcode-RESUME"""
@@ -144,7 +144,7 @@ class Sweep:
         return done
 
 
-EVERY = 5
+EVERY = 8
 """One place in so many is tried: all of them take four minutes of a processor."""
 PARTS = 2
 """The sweep is this many tests, which two processes can share."""

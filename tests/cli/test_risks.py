@@ -16,6 +16,8 @@ pytestmark = pytest.mark.postgres
 REMAINING = ROOT / "scenarios" / "8-remaining"
 
 
+TRIED_AGAIN = ("check-timeouts", "crew-briefing", "ghl-followups", "process-scheduled-tasks")
+"""Those of the seven whose schedules are few."""
 DOCS = ROOT / "docs" / "remaining-crons.md"
 
 
@@ -24,16 +26,19 @@ def test_the_table_of_the_documentation_is_printed_again_and_every_weakness_that
     cronproof: Cronproof,
     tmp_path: Path,
 ) -> None:
-    done = cronproof("risks", "--slow", "--target", "legacy", "--target", "hardened", "--out", str(tmp_path))
+    files = [str(file) for cron in TRIED_AGAIN for file in sorted(REMAINING.glob(f"{cron}*.yaml"))]
+    done = cronproof("risks", *files, "--slow", "--target", "legacy", "--target", "hardened", "--out", str(tmp_path))
 
     assert done.returncode == 0, done.stdout
     table = (tmp_path / "risks.md").read_text()
     shown = re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", table).splitlines()
     lines = DOCS.read_text().splitlines()
-    assert [line for line in shown if line and line not in lines] == []
+    rows = [line for line in shown if line.startswith("|")]
+    assert len(rows) >= 2 + 2 * len(TRIED_AGAIN)
+    assert [line for line in rows if line not in lines] == []
     left = re.findall(r"\((hardened/\S+known\S+)\)", table[table.index("Known limits of `hardened`") :])
-    assert len(left) > 5
-    for file in left[::4]:
+    assert left
+    for file in left[:2]:
         again = cronproof("replay", str(tmp_path / file))
         assert (again.returncode, "still fails" in again.stdout) == (1, True), again.stdout
 

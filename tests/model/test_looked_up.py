@@ -135,7 +135,7 @@ def test_two_instances_at_once_send_twice(await_: Await, postgres: Server, tmp_p
     """All crons, except the one that only reads and the one that claims."""
     crons = set(CRONS) - {"crew-briefing", "process-scheduled-tasks"}
     with opened(AtOnce, "reference", dict.fromkeys(crons, 2), await_, postgres, tmp_path) as machine:
-        play(machine, 250)
+        play(machine, 180)
     assert AtOnce.doubled == crons
 
 
