@@ -109,6 +109,7 @@ def test_a_saboteur_is_caught_by_the_check_that_it_names(name: str, put_on_trial
     assert found.scenario is not None
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_saboteur_in_processes_of_its_own_is_caught(put_on_trial: OnTrial) -> None:
     found = put_on_trial(of("remembers_beside_the_claim"), ["3-race/post-job-followup-refused-once"])

@@ -57,6 +57,7 @@ def test_a_container_gives_the_same_results_as_the_embedded_server(
     assert left_by(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_crons_before_the_fix_fail_there_too(image: str, tmp_path: Path) -> None:
     done = verify(image, tmp_path, "--target", "legacy", RACE)
 
