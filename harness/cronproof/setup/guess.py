@@ -125,7 +125,7 @@ def _marks(cron: str, table: Table, text: str, conditions: Sequence[str]) -> Gue
             or _by_flag(cron, table, column)
         )
         if guess is not None:
-            return _with_times(guess, words)
+            return _with_times(guess, words, asked if conditions else words)
     return None
 
 
@@ -166,8 +166,8 @@ def _by_flag(cron: str, table: Table, column: Column) -> Guess | None:
     return Guess(cron, table, due=f"not {name}", claimed=name)
 
 
-def _with_times(guess: Guess, words: set[str]) -> Guess:
-    """Adds leases, and since when a unit is due."""
+def _with_times(guess: Guess, words: set[str], asked: set[str]) -> Guess:
+    """Adds leases, which the code names, and since when a unit is due, which it asks for."""
     due, claimed, since = guess.due, guess.claimed, None
     for column in guess.table.columns:
         if not column.type.startswith("timestamp"):
@@ -175,7 +175,7 @@ def _with_times(guess: Guess, words: set[str]) -> Guess:
         name = _quoted(column.name)
         if _LEASE.search(column.name) and column.name in words:
             due, claimed = f"{due} and ({name} is null or {name} < now())", f"{claimed} or {name} > now()"
-        elif _DUE_AT.search(column.name) and column.name in words:
+        elif _DUE_AT.search(column.name) and column.name in asked:
             due, since = f"{due} and {name} <= now()", name
     if since is None and guess.table.find("created_at") is not None:
         since = "created_at"
