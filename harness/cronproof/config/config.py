@@ -11,7 +11,7 @@ from cronproof.domain.owners import Owners
 from cronproof.domain.work import OwedMessage, Work
 from cronproof.errors import nearest
 from cronproof.services.api import find_installed
-from cronproof.services.bundled import BUNDLED, load_bundled
+from cronproof.services.bundled import BUNDLED, find_hosts, load_bundled
 from cronproof.services.declared import Declaration
 from cronproof.services.service_config import ServiceConfig
 from cronproof.strict_model import ConfigTable
@@ -186,8 +186,7 @@ class Config(ConfigTable):
                 yield ["targets", name, "env"], f"there is no service {unknown!r}{nearest(unknown, known)}"
 
     def _contested_hosts(self) -> Iterator[tuple[Sequence[str], str]]:
-        of_host = {host: name for name, api in find_installed().items() for host in api.hosts}
-        of_host |= {host: name for name in BUNDLED for host in load_bundled(name).hosts}
+        of_host = find_hosts()
         for name, service in self.services.items():
             if any(service.find_mistakes()):
                 continue

@@ -17,8 +17,7 @@ from cronproof.postgres.database import Database
 from cronproof.postgres.server import server
 from cronproof.scenario import reader
 from cronproof.scenario.rows import Seed, inserts
-from cronproof.services.api import find_installed
-from cronproof.services.bundled import BUNDLED, load_bundled
+from cronproof.services.bundled import find_hosts
 from cronproof.services.smtp import NAME as SMTP
 from cronproof.setup.first_scenario import Rows, make_rows, write_scenario
 from cronproof.setup.guess import Guess, guess_work
@@ -136,8 +135,7 @@ def _find_service(code: str, source: Path) -> _Service | None:
     """Finds by which service code sends, if it calls one."""
     if sends_mail(code):
         return _Service(SMTP)
-    of_host = {host: name for name, api in find_installed().items() for host in api.hosts}
-    of_host |= {host: name for name in BUNDLED for host in load_bundled(name).hosts}
+    of_host = find_hosts()
     calls = list(find_calls(code))
     known = next((call for call in calls if call.host in of_host), None)
     if known is not None:

@@ -4,6 +4,7 @@ import functools
 import tomllib
 from pathlib import Path
 
+from cronproof.services.api import find_installed
 from cronproof.services.declared import Declaration
 from cronproof.services.service_config import ServiceConfig
 
@@ -17,3 +18,9 @@ def load_bundled(name: str) -> Declaration:
     """Reads one of them."""
     text = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
     return ServiceConfig.model_validate(tomllib.loads(text)).declaration(name)
+
+
+def find_hosts() -> dict[str, str]:
+    """Finds the hosts of every service that needs no declaration, installed or bundled: the service at each."""
+    of_installed = {host: name for name, api in find_installed().items() for host in api.hosts}
+    return of_installed | {host: name for name in BUNDLED for host in load_bundled(name).hosts}
