@@ -57,6 +57,24 @@ def test_routes_of_jobs_are_crons(sources: Sources) -> None:
     assert [sources.method_of(cron, crons[cron]) for cron in sorted(crons)] == ["GET", "POST"]
 
 
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("export async function POST() {}", "POST"),
+        ("export const POST = withAuth(send)", "POST"),
+        ("export const GET = send; export const POST = send", "GET"),
+        ("export default send", "GET"),
+    ],
+)
+def test_a_route_that_takes_no_get_is_called_by_post(tmp_path: Path, text: str, method: str) -> None:
+    file = tmp_path / "app" / "api" / "cron" / "send" / "route.ts"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    sources = Sources.read(tmp_path)
+
+    assert [sources.method_of("send", found) for found in sources.files] == [method]
+
+
 def test_the_code_of_a_cron_is_what_it_calls_and_names(sources: Sources) -> None:
     code = sources.code_of("send-letters", sources.routes()[1]["send-letters"])
 

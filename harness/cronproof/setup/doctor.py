@@ -151,9 +151,7 @@ def _of_cron(cron: str, run: Evidence) -> Finding:
     reached = ", ".join(f"{label} ({count} times)" if count > 1 else label for label, count in points.items())
     answered = f"{cron}: {run.responses[0].status}" if run.responses else f"{cron}: no response"
     if run.responses and run.responses[0].status == NOT_ALLOWED and not run.responses[0].is_exit:
-        return Finding(
-            "missing", f"{answered}: the route is there; say `method: POST`, or GET, in its scenario's `when`"
-        )
+        return Finding("missing", f"{answered}: the route is there, and takes neither GET nor POST")
     if run.responses and run.responses[0].status == 404 and not run.responses[0].is_exit:
         return Finding("absent", f"{answered}; no such cron")
     if run.inconclusive_reason is not None:

@@ -14,6 +14,7 @@ from cronproof.errors import UsageError
 from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
 from cronproof.setup.sources import Sources
 
+_PROOF_OF_CALLER = r"(CRON|SCHEDULER|TASK).*(SECRET|TOKEN|KEY)"
 # The first pattern that matches an environment variable's name decides its placeholder.
 _MEANINGS: Sequence[tuple[str, str]] = (
     (r"(^|_)(DATABASE|POSTGRES(QL)?|DB|PG)_?(PRISMA_)?UR[IL]$|^POSTGRES(QL)?_UR[IL]_", "database_url"),
@@ -27,7 +28,7 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?(NAME|DB|DATABASE)$", "database_name"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?USER(NAME)?$", "database_user"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?PASS(WORD)?$", "database_password"),
-    (r"(CRON|SCHEDULER|TASK).*(SECRET|TOKEN|KEY)", "cron_secret"),
+    (_PROOF_OF_CALLER, "cron_secret"),
     (r"^PORT$", "port"),
 )
 _SECRET = re.compile(r"_(KEY|TOKEN|SECRET|PASSWORD)$")
@@ -200,7 +201,7 @@ def _started(found: Found) -> Iterator[str]:
 def _environment(found: Found) -> Iterator[str]:
     given = {"PORT": "{port}", "DATABASE_URL": "{database_url}", "CRON_SECRET": "{cron_secret}"}
     named = found.variables or (["DATABASE_URL"] if found.is_run else list(given))
-    if not found.is_run and not any(re.search(_MEANINGS[-2][0], variable) for variable in named):
+    if not found.is_run and not any(re.search(_PROOF_OF_CALLER, variable) for variable in named):
         named = [*named, "CRON_SECRET"]
     for variable in named:
         placeholder = next((meant for pattern, meant in _MEANINGS if re.search(pattern, variable)), None)

@@ -111,7 +111,7 @@ class Sources:
         of_route = re.search(rf"""\.(get|post)\(\s*["'`][^"'`]*{re.escape(cron)}["'`]""", text)
         if of_route is not None:
             return of_route[1].upper()
-        methods = set(re.findall(r"\bfunction\s+(GET|POST)\b|\bconst\s+(?:GET|POST)\b", text))
+        methods = set(re.findall(r"\b(?:function|const)\s+(GET|POST)\b", text))
         return "POST" if methods == {"POST"} else "GET"
 
     def code_of(self, cron: str, file: Path) -> str:
