@@ -123,7 +123,7 @@ def collected() -> Iterator[None]:
         "cronproof.postgres.proxy.session.ProxySession._observe",
         "cronproof.postgres.proxy.session.ProxySession._server_sent",
         "cronproof.explore.executor.Executor.arrive",
-        "cronproof.services.openphone.OpenPhone.handle",
+        "cronproof.services.bundled.openphone.OpenPhone.handle",
         "cronproof.services.services.Services.exchange",
         "cronproof.services.exchange.parse_json",
         "cronproof.targets.asgi_call.request",

@@ -64,6 +64,48 @@ def test_a_cron_that_the_configuration_does_not_name_is_told(postgres: Server, a
         await_(main())
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("  instances: 2\n", "  instances: 2\n  faults: [dyes]\n", "there is no fault 'dyes'; did you mean 'dies'"),
+        ("  instances: 2\n", "  instances: 2\n  faults: pair\n", "there is no fault 'pair'"),
+        (
+            "given:\n",
+            "given:\n  services: {openphon: {refuses: []}}\n",
+            "there is no service 'openphon'; did you mean 'openphone'",
+        ),
+        (
+            "given:\n",
+            "given:\n  services: {telegram: {refuses: [{error: conflict}]}}\n",
+            "telegram has no error 'conflict'; it has unauthorized, rate-limited, unknown-error, bad-gateway",
+        ),
+        (
+            "given:\n",
+            "given:\n  services: {openphone: {options: {envelope: round}}}\n",
+            "openphone has no option envelope: round; it has envelope: flat | wrapped",
+        ),
+        (
+            "then:\n",
+            "then:\n  - delivery: {units: [32], known: [{fault: [dyes], outcome: twice, reason: so it is}]}\n",
+            "there is no fault 'dyes'",
+        ),
+    ],
+)
+def test_a_fault_or_a_service_that_there_is_not_is_told(
+    old: str, new: str, mistake: str, postgres: Server, await_: Await, tmp_path: Path
+) -> None:
+    wrong = race(tmp_path, (old, new))
+
+    async def main() -> None:
+        async with opened(postgres) as session:
+            await session.compile([wrong])
+
+    with pytest.raises(InvalidScenario) as invalid:
+        await_(main())
+
+    assert [mistake in one.message for one in invalid.value.mistakes] == [True], str(invalid.value)
+
+
 def test_scenarios_share_the_proxies_of_their_instances(postgres: Server, await_: Await, tmp_path: Path) -> None:
     async def main() -> tuple[list[int], list[int]]:
         async with opened(postgres) as session:

@@ -21,7 +21,7 @@ def scenario(*, refuses: list[dict[str, Any]] | None = None, **when: Any) -> Sce
             "title": "t",
             "why": "w",
             "test": "race",
-            "given": {"openphone": {"refuses": refuses or []}},
+            "given": {"services": {"openphone": {"refuses": refuses or []}}},
             "when": {"call": "post-job-followup", "instances": 2} | when,
             "then": ["egress"],
         }

@@ -45,8 +45,8 @@ def test_a_file_without_a_version_is_read_with_the_checks_names_of_today(tmp_pat
         ("[", "cannot be read: "),
         (COUNTEREXAMPLE.text().replace("- A: start", "- {}"), "no counterexample: schedule.0: "),
         (
-            COUNTEREXAMPLE.text().replace("- A: select", "- A!naps: select"),
-            "no counterexample: schedule.2: there is no fault",
+            COUNTEREXAMPLE.text().replace("- A: select", "- A!Naps: select"),
+            "no counterexample: schedule.2: 'Naps' is no name of a fault",
         ),
         (
             COUNTEREXAMPLE.text().replace("migrations:", 'config: "a\\0"\nmigrations:'),

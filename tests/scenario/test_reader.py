@@ -63,8 +63,11 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         ("  rows:", "  row:", ["5:3: unknown word 'row'; did you mean 'rows'?"]),
         ("call: post-job-followup", "call: post job followup", None),
         ("  instances: 2", "  instances: 27", ["10:3: input should be less than or equal to 26, not 27"]),
-        ("  instances: 2", "  instances: 2\n  faults: [dyes]", ["11:12: 'dyes' is not known; did you mean 'dies'?"]),
-        ("  instances: 2", "  instances: 2\n  faults: pair", ["11:3: 'pair' is not known; did you mean 'pairs'?"]),
+        (
+            "given:",
+            "given:\n  telegram: {refuses: []}",
+            ["5:3: unknown word 'telegram'; how a service behaves stands under `services`"],
+        ),
         (
             "  instances: 2",
             "  instances: 2\n  faults: [each, dies]",

@@ -99,7 +99,7 @@ def test_a_refused_message_may_come_again_with_its_key() -> None:
     status, body, (refused,) = asked(service, refusal=service.refusal("unknown-error"), key="k1")
     _, _, (accepted,) = asked(service, key="k1")
 
-    assert (status, body, refused.accepted, accepted.accepted) == (500, {"error": "Unknown Error"}, False, True)
+    assert (status, body, refused.accepted, accepted.accepted) == (500, {"error": "Internal Server Error"}, False, True)
 
 
 @pytest.mark.parametrize("body", [{}, {"to": []}, {"to": [{"email": ""}]}, None, [1]])
@@ -135,8 +135,10 @@ def test_it_refuses_in_its_own_words_what_is_over_its_limit() -> None:
 def test_what_a_scenario_has_refused_is_refused_as_often_as_it_says() -> None:
     given = ServicesGiven.model_validate(
         {
-            "openphone": {"refuses": [{"error": "unauthorized"}]},
-            "services": {"mail": {"refuses": [{"error": "not-found", "to": "ada@example.com", "times": 1}]}},
+            "services": {
+                "openphone": {"refuses": [{"error": "unauthorized"}]},
+                "mail": {"refuses": [{"error": "not-found", "to": "ada@example.com", "times": 1}]},
+            },
         }
     )
     services = Services(frozenset(), declared=[MAIL])

@@ -12,13 +12,13 @@ import httpx
 import pytest
 import respx
 
-from cronproof.domain.service_names import REFUSALS, ErrorName
 from cronproof.gate.fault import FaultName
 from cronproof.gate.gate import Channel, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.services import in_process
+from cronproof.services.bundled.openphone import OpenPhone
+from cronproof.services.bundled.openphone_errors import error_response
 from cronproof.services.exchange import Request, Response
-from cronproof.services.openphone_errors import error_response
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
@@ -164,8 +164,8 @@ def test_an_answer_is_lost_although_the_message_is_accepted(transport: str, tmp_
     assert failed.json()["code"] == "0201500"
 
 
-@pytest.mark.parametrize("fault", REFUSALS)
-def test_every_documented_refusal_is_answered_and_the_message_not_accepted(fault: ErrorName, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", OpenPhone().refusals)
+def test_every_documented_refusal_is_answered_and_the_message_not_accepted(fault: str, tmp_path: Path) -> None:
     response, services, _ = asyncio.run(sent("in process", fault, tmp_path))
 
     assert response is not None

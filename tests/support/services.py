@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from cronproof.services.api import Api
-from cronproof.services.openphone import OpenPhone
+from cronproof.services.bundled.openphone import OpenPhone
 from cronproof.services.services import Services
 
 HOSTS = Services(frozenset()).hosts

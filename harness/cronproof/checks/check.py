@@ -1,7 +1,7 @@
 """The base of all checks. A check has parameters from the scenario file and examines evidence."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from cronproof.evidence.evidence import Evidence
@@ -39,6 +39,11 @@ class Check(ABC):
     def tables(self) -> list[str]:
         """The tables that it examines, besides those for which the scenario gives rows."""
         return []
+
+    @property
+    def named_faults(self) -> Iterable[tuple[Sequence[str | int], str]]:
+        """The faults that its parameters name, each with the keys that lead to it."""
+        return ()
 
     @property
     def queries(self) -> list[Query]:

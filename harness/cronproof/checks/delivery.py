@@ -13,8 +13,8 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.evidence.message_outcome import Anomaly, Delivered, ExpectedMessage, MessageOutcome
 from cronproof.evidence.message_outcomes import find_message_outcomes
-from cronproof.gate.fault import FaultName
 from cronproof.gate.trace import InjectedFault
+from cronproof.services.errors import FaultWord
 from cronproof.strict_model import StrictModel
 
 Expected = Literal["exactly once", "at most once", "at least once"]
@@ -29,8 +29,8 @@ class KnownOutcome(KnownLimit):
     """A known limit: how often a message is accepted under certain faults, and the reason."""
 
     fault: Annotated[
-        list[FaultName],
-        BeforeValidator(as_list, json_schema_input_type=FaultName | list[FaultName]),
+        list[FaultWord],
+        BeforeValidator(as_list, json_schema_input_type=FaultWord | list[FaultWord]),
         Field(description="The fault, or several; any or none when left out."),
     ] = []
     at: Annotated[
@@ -90,6 +90,13 @@ class Delivery(StrictModel, Check):
     def tables(self) -> list[str]:
         """The tables of the messages' rows."""
         return [table for message in self.messages for table in message.row]
+
+    @property
+    def named_faults(self) -> Iterator[tuple[Sequence[str | int], str]]:
+        """Those of its known limits."""
+        for number, known in enumerate(self.known):
+            for position, fault in enumerate(known.fault):
+                yield ["known", number, "fault", position], fault
 
     def examine(self, evidence: Evidence) -> Finding:
         """Counts each message. A known limit passes."""

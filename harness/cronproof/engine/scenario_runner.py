@@ -108,7 +108,7 @@ class ScenarioRunner:
     @property
     def _faults_without_signals(self) -> Faults | None:
         faults = self.when.faults_to_inject
-        return None if faults is None else replace(faults, names=faults.names - {SIGTERM})
+        return None if faults is None else replace(faults, without=frozenset({SIGTERM}))
 
     def spec_of(self, item: WorkItem) -> ExecutionSpec:
         """Returns the settings of the executions of an item."""

@@ -19,6 +19,7 @@ from cronproof.engine.preparation import Preparation, Setting
 from cronproof.engine.rig import Rig
 from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.errors import EnvironmentFailed, InvalidConfig, InvalidScenario, Mistake, nearest
+from cronproof.gate.fault import FAULT_NAMES
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
 from cronproof.postgres.connect import one_line
@@ -30,6 +31,7 @@ from cronproof.postgres.units import InvalidDeclarationError
 from cronproof.scenario.choices import alternatives, apply_choice
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.scenario.rows import Seed, inserts, tables
+from cronproof.scenario.when import SEVERAL_FAULTS
 from cronproof.scenario.work_mistakes import find_work_mistakes
 from cronproof.services.in_process import caller
 from cronproof.services.services import Services
@@ -149,6 +151,7 @@ class Session:
         for file in files:
             mistakes += self._unknown_crons(file)
             mistakes += self._unknown_services(file)
+            mistakes += self._unknown_faults(file)
             found = find_work_mistakes(file.scenario, self.application)
             mistakes += [file.source.mistake(path, message) for path, message in found]
             mistakes += await self._refused_queries(file)
@@ -177,11 +180,35 @@ class Session:
 
     def _unknown_services(self, file: ScenarioFile) -> Iterator[Mistake]:
         """Yields the services that a scenario has behave in some way, and that there are not."""
-        known = self.services.names
-        for name in file.scenario.given.services:
+        for name, given in file.scenario.given.services.items():
+            place = ["given", "services", name]
+            api = self.services.apis.get(name)
+            if api is None:
+                known = self.services.names
+                yield file.source.mistake(place, f"there is no service {name!r}{nearest(name, known)}")
+                continue
+            for number, refusal in enumerate(given.refuses):
+                if refusal.error not in api.refusals:
+                    message = f"{name} has no error {refusal.error!r}; it has {', '.join(api.refusals)}"
+                    yield file.source.mistake([*place, "refuses", number, "error"], message)
+            for option, value in given.options.items():
+                if value not in api.choices.get(option, ()):
+                    has = ", ".join(f"{one}: {' | '.join(values)}" for one, values in api.choices.items())
+                    message = f"{name} has no option {option}: {value}; it has {has or 'none'}"
+                    yield file.source.mistake([*place, "options", option], message)
+
+    def _unknown_faults(self, file: ScenarioFile) -> Iterator[Mistake]:
+        """Yields the names of faults that are neither faults nor errors of any service."""
+        known = [*FAULT_NAMES, *dict.fromkeys(name for api in self.services.apis.values() for name in api.refusals)]
+        named: list[tuple[Sequence[str | int], str]] = []
+        if file.scenario.when is not None:
+            faults = enumerate(file.scenario.when.faults)
+            named += [(["when", "faults", number], name) for number, name in faults if name not in SEVERAL_FAULTS]
+        for number, check in enumerate(file.scenario.checks):
+            named += [(["then", number, check.id, *place], name) for place, name in check.named_faults]
+        for place, name in named:
             if name not in known:
-                message = f"there is no service {name!r}{nearest(name, known)}"
-                yield file.source.mistake(["given", "services", name], message)
+                yield file.source.mistake(place, f"there is no fault {name!r}{nearest(name, known)}")
 
     async def _mistakes(self, file: ScenarioFile) -> list[Mistake]:
         try:

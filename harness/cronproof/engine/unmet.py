@@ -9,8 +9,9 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.explore.explorer import Coverage
 from cronproof.explore.named_orders import ROWS_LOCKED, OrderName
 from cronproof.explore.schedule import faults_in, overlaps
-from cronproof.gate.fault import FAULT_NAMES, FaultName
+from cronproof.gate.fault import FaultName
 from cronproof.scenario.scenario import Scenario
+from cronproof.scenario.when import SEVERAL_FAULTS
 
 ALONE: frozenset[OrderName] = frozenset({"one-after-the-other", ROWS_LOCKED})
 """The named orders in which instances need not overlap: they come one after the other, or wait."""
@@ -48,7 +49,7 @@ class Met:
         for position, refusal in enumerate(scenario.given.refusals):
             if position not in self.refusals:
                 return f"no message met the refusal {refusal.error}: an earlier one answers it, or none was sent"
-        named = [fault for fault in when.faults if fault in FAULT_NAMES and fault not in self.faults]
+        named = [fault for fault in when.faults if fault not in SEVERAL_FAULTS | self.faults]
         if named:
             return f"the fault {named[0]} could not happen: no instance does anything that it could befall"
         if when.faults and not self.faults:

@@ -116,7 +116,7 @@ class Verification:
         if when.orders and any(check.depends_on_query_plan for check in self.runner.checks):
             await self._play_query_plans()
         faults = when.faults_to_inject
-        if faults is not None and DIES in faults.names and not target.can_die:
+        if faults is not None and DIES in faults and not target.can_die:
             self.collector.stop(f"{target.name} is not a process that can be killed: leave `dies` out of `faults`")
         elif SIGTERM in when.faults and not target.takes_signals:
             self.collector.stop(f"{target.name} is no command, which a scheduler ends: leave `sigterm` out of `faults`")

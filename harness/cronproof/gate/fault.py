@@ -4,18 +4,19 @@ A choice in a schedule releases a channel (`A`, `A.2`), or injects a fault (`A!t
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cronproof.domain.service_names import REFUSALS, ErrorName
 from cronproof.gate.point import Point
 
 SqlFault = Literal["sql-error", "connection-lost-before", "connection-lost-after", "database-restarts"]
 LostCall = Literal["timeout-before", "reset-before"]
 LostAnswer = Literal["timeout-after", "reset-after", "unknown-error-after", "truncated", "not-json"]
 Slowness = Literal["slow-before", "slow-after"]
-FaultName = Literal[SqlFault, ErrorName, LostCall, LostAnswer, Slowness, "dies", "sigterm"]
+OwnFault = Literal[SqlFault, LostCall, LostAnswer, Slowness, "dies", "sigterm"]
+FaultName = str
+"""An `OwnFault`; or a refusal, by the name that the service has for the error."""
 
 SQL_FAULTS: tuple[SqlFault, ...] = get_args(SqlFault)
 LOST_CALLS: tuple[LostCall, ...] = get_args(LostCall)
@@ -25,26 +26,9 @@ DIES: Literal["dies"] = "dies"
 SIGTERM: Literal["sigterm"] = "sigterm"
 ONLY_READ = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods of calls that have no effect."""
-FAULT_NAMES: tuple[FaultName, ...] = (*SQL_FAULTS, *REFUSALS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES, SIGTERM)
-
-DESCRIPTIONS: Mapping[FaultName, str] = {
-    "sql-error": "the server answers the statement with an error, and it has no effect",
-    "connection-lost-before": "the connection is gone before the statement has reached the server",
-    "connection-lost-after": "the statement (or COMMIT) has taken effect, and the connection is gone before the answer",
-    "database-restarts": "every connection of every instance ends, as when the server restarts; open transactions are gone",
-    **dict.fromkeys(REFUSALS, "the service answers with this error, and has not accepted the message"),
-    "timeout-before": "the call never reaches the service, and is never answered",
-    "timeout-after": "the service has accepted the message, and the call is never answered",
-    "reset-before": "the connection to the service breaks before the request has arrived",
-    "reset-after": "the service has accepted the message, and the connection breaks before the answer",
-    "unknown-error-after": "the service has accepted the message, and answers 500",
-    "truncated": "the service has accepted the message, and the body of its 202 ends in the middle",
-    "not-json": "the service has accepted the message, and the body of its 202 is a page of HTML",
-    "slow-before": "the call reaches the service only when the cron was due again and the others have run",
-    "slow-after": "the service has accepted the message, but answers only when the cron was due again and the others have run",
-    "dies": "the instance is killed, and does nothing more",
-    "sigterm": "the instance gets the signal with which a scheduler asks it to end; what it still does goes on step by step",
-}
+FAULT_NAMES: tuple[OwnFault, ...] = (*SQL_FAULTS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES, SIGTERM)
+"""The faults that are no refusals."""
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 _SEPARATOR = "!"
 _TAKES_BACK = re.compile(r"\s*rollback\b", re.IGNORECASE)
@@ -54,13 +38,13 @@ def parse_choice(choice: str) -> tuple[str, FaultName | None]:
     """Splits a choice into its channel and its fault, if it has one.
 
     Raises:
-        ValueError: there is no such fault.
+        ValueError: what stands for the fault is no name.
     """
     channel, _, name = choice.partition(_SEPARATOR)
     if not name:
         return channel, None
-    if name not in FAULT_NAMES:
-        raise ValueError(f"there is no fault {name!r}")
+    if NAME.fullmatch(name) is None:
+        raise ValueError(f"{name!r} is no name of a fault")
     return channel, name
 
 
@@ -110,9 +94,15 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
 class Faults:
     """The faults to inject: any of `names`, and at most `at_most` in one execution."""
 
-    names: frozenset[FaultName]
+    names: frozenset[FaultName] | None
+    """None: all that can happen."""
     at_most: int = 1
+    without: frozenset[FaultName] = frozenset()
+
+    def __contains__(self, fault: FaultName) -> bool:
+        """Whether a fault is one to inject."""
+        return fault not in self.without and (self.names is None or fault in self.names)
 
     def at(self, point: Point) -> list[FaultName]:
         """Returns the faults to inject at a point, always in the same order."""
-        return [fault for fault in possible_faults(point) if fault in self.names]
+        return [fault for fault in possible_faults(point) if fault in self]

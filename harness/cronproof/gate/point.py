@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cronproof.domain.service_names import ErrorName
-
 Kind = Literal["start", "statement", "inside", "call", "answer"]
 
 Depth = Literal["pieces", "rows"]
@@ -48,7 +46,7 @@ class Point:
     text: str = ""
     claims: str | None = field(default=None, compare=False)
     """The word by which a statement works on units of work: their table, or a function that does."""
-    refusals: Sequence[ErrorName] = field(default=(), compare=False)
+    refusals: Sequence[str] = field(default=(), compare=False)
     """The errors with which a service can refuse a call."""
 
     @property

@@ -220,6 +220,8 @@ def _mistake(source: Source, error: ErrorDetails) -> Mistake:
             message = f"unknown word {_shown(word)}{nearest(str(word), list(_words_at(parent)))}"
             if word in BY_NAME:
                 message = f"{word} takes no parameters; write `- {word}`"
+            if parent == ["given"] and isinstance(given, dict) and not given.keys().isdisjoint({"refuses", "options"}):
+                message = f"unknown word {_shown(word)}; how a service behaves stands under `services`"
         case "missing":
             message = f"{path[-1]!r} is missing"
         case "literal_error":

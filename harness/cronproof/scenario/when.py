@@ -10,15 +10,15 @@ from cronproof.checks.check import as_list
 from cronproof.domain.instance import MAX_INSTANCES, NAMES, CronName, Instance
 from cronproof.explore.inside import Choice
 from cronproof.explore.named_orders import OrderName
-from cronproof.gate.fault import FAULT_NAMES, FaultName, Faults
+from cronproof.gate.fault import Faults
 from cronproof.scenario.interleavings import Interleavings
+from cronproof.services.errors import FaultWord
 from cronproof.strict_model import StrictModel
 
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _PERIOD = re.compile(r"^[1-9]\d{0,3} (minute|hour|day)s?$")
-
-
-FaultWord = Literal[FaultName, "each", "pairs"]
+SEVERAL_FAULTS = frozenset({"each", "pairs"})
+"""The words of `faults` that name none."""
 
 
 def _period(text: str) -> str:
@@ -94,8 +94,8 @@ class When(StrictModel):
         """Which faults are injected, if any are."""
         if not self.faults:
             return None
-        names = [name for name in self.faults if name in FAULT_NAMES]
-        return Faults(frozenset(names or FAULT_NAMES), at_most=2 if "pairs" in self.faults else 1)
+        names = frozenset(self.faults) - SEVERAL_FAULTS
+        return Faults(names or None, at_most=2 if "pairs" in self.faults else 1)
 
     @property
     def period(self) -> timedelta:

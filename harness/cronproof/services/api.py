@@ -12,10 +12,9 @@ from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import ClassVar
 
-from cronproof.domain.service_names import OF_EVERY_SERVICE, ErrorName
 from cronproof.errors import UsageError
+from cronproof.services.errors import BAD_GATEWAY, OF_EVERY_SERVICE
 from cronproof.services.exchange import CallClock, Log, Request, Response
-from cronproof.services.openphone_errors import BAD_GATEWAY
 from cronproof.services.script import Script
 
 GROUP = "cronproof.services"
@@ -27,23 +26,27 @@ class Api(ABC):
 
     hosts: ClassVar[Sequence[str]] = ()
     """Where it really is. Calls of these hosts are led to it."""
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """The options that a scenario can give it, each with its values, of which the first is usual."""
     api_keys: frozenset[str] = frozenset()
     """The keys that it accepts, if it looks at them."""
     script: Script = field(default_factory=Script)
     """The refusals that the scenario gives."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The options that the scenario gives."""
     clock: CallClock = field(default_factory=CallClock)
     """The time, for limits of its rate."""
 
     @property
-    def refusals(self) -> Sequence[ErrorName]:
+    def refusals(self) -> Sequence[str]:
         """The errors with which it can refuse a message: the faults that are tried at such a call."""
         return OF_EVERY_SERVICE
 
     @abstractmethod
-    def refusal(self, name: ErrorName) -> Response:
+    def refusal(self, name: str) -> Response:
         """Builds its response for an error."""
 
-    def refuse(self, name: ErrorName) -> Response:
+    def refuse(self, name: str) -> Response:
         """Builds the response for an error, also of a gateway before it."""
         return BAD_GATEWAY if name == "bad-gateway" else self.refusal(name)
 

@@ -15,10 +15,9 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import OF_EVERY_SERVICE, REFUSALS, ErrorName
 from cronproof.services.api import Api
+from cronproof.services.errors import OF_EVERY_SERVICE, USUAL
 from cronproof.services.exchange import Log, RateLimit, Request, Response
-from cronproof.services.openphone_errors import ERRORS
 
 _PART = re.compile(r"\{(\w+)\}")
 _NAMESPACE = uuid.UUID("6f1c2f5e-6d0f-4d5f-9d44-9a1d6f0f2c11")
@@ -49,7 +48,7 @@ class Answer:
 class Invalid:
     """What is wrong with a request."""
 
-    error: ErrorName
+    error: str
     reason: str
 
 
@@ -79,7 +78,7 @@ class Declaration:
     name: str
     hosts: Sequence[str]
     routes: Sequence[Route]
-    errors: Mapping[ErrorName, Answer] = field(default_factory=dict)
+    errors: Mapping[str, Answer] = field(default_factory=dict)
     find_invalid: Callable[[Request], Invalid | None] = lambda _: None
     """Tells what is wrong with a request to one of its routes."""
     requests: int | None = None
@@ -101,16 +100,20 @@ class Declared(Api):
             self._rate = RateLimit(self.declaration.requests, self.declaration.seconds)
 
     @property
-    def refusals(self) -> Sequence[ErrorName]:
+    def refusals(self) -> Sequence[str]:
         """Those of every service, and those that it declares."""
-        return [name for name in REFUSALS if name in OF_EVERY_SERVICE or name in self.declaration.errors]
+        return list(dict.fromkeys([*OF_EVERY_SERVICE, *self.declaration.errors]))
 
-    def refusal(self, name: ErrorName) -> Response:
+    def refuse(self, name: str) -> Response:
+        """Builds the response for an error, also of a gateway before it."""
+        return self.refusal(name) if name in self.declaration.errors else super().refuse(name)
+
+    def refusal(self, name: str) -> Response:
         """Builds its response for an error."""
         if name in self.declaration.errors:
             return self.declaration.errors[name].response({})
         headers = {"retry-after": str(_RETRY_SECONDS)} if name == "rate-limited" else {}
-        return Response.of_json(ERRORS[name].status, {"error": ERRORS[name].title}, headers)
+        return Response.of_json(USUAL[name].status, {"error": USUAL[name].title}, headers)
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
@@ -140,7 +143,7 @@ class Declared(Api):
             return None
         if invalid.error in self.declaration.errors:
             return self.refusal(invalid.error)
-        error = ERRORS[invalid.error]
+        error = USUAL[invalid.error]
         return Response.of_json(error.status, {"error": error.title, "message": invalid.reason})
 
     def _answer(self, route: Route, content: Mapping[str, Any], log: Log, refusal: Response | None) -> Response:
@@ -152,7 +155,7 @@ class Declared(Api):
             return self._by_key[str(key)]  # the message that was accepted with this key
         recipients = found["to"] if isinstance(found["to"], list) else [found["to"]]
         if refusal is None and (error := self.script.find([str(to) for to in recipients])) is not None:
-            refusal = self.refusal(error)
+            refusal = self.refuse(error)
         if refusal is None and (not recipients or any(to in (None, "") for to in recipients)):
             refusal = self.refusal("invalid-request")
         fields = {name: "" if value is None else str(value) for name, value in found.items() if name != "to"}

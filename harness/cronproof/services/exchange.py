@@ -127,7 +127,7 @@ Log = Callable[[Attempt], None]
 
 
 def not_found(request: Request) -> Response:
-    """Builds Express' answer to an unknown route: all three services seem to run Express."""
+    """Builds the answer of Express to an unknown route."""
     return Response.of_html(
         404,
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'

@@ -17,12 +17,11 @@ from openapi_core.exceptions import OpenAPIError
 from openapi_core.validation.request.exceptions import SecurityValidationError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
-from cronproof.domain.service_names import ErrorName
 from cronproof.services.declared import Answer, Invalid, Route
 from cronproof.services.exchange import Request
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
-_ERRORS: Mapping[str, ErrorName] = {
+_ERRORS: Mapping[str, str] = {
     "400": "invalid-request",
     "422": "invalid-request",
     "401": "unauthorized",
@@ -41,7 +40,7 @@ class Document:
 
     hosts: Sequence[str]
     routes: Sequence[Route]
-    errors: Mapping[ErrorName, Answer]
+    errors: Mapping[str, Answer]
     _api: OpenAPI
     _origin: str
     """Where requests are validated as if they went there."""

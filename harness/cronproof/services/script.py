@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from cronproof.domain.service_names import ErrorName
 from cronproof.services.given import Refusal
-from cronproof.services.openphone_errors import Envelope
 
 
 @dataclass
@@ -14,14 +12,12 @@ class Script:
     """The refusals of one service, of which the first that matches a message answers it."""
 
     refusals: Sequence[Refusal] = ()
-    envelope: Envelope = "flat"
-    """The form of errors, of a service that has two."""
     is_over: bool = False
     """Whether no message is refused any more."""
     _answered: Counter[int] = field(default_factory=Counter)
     """How often each refusal has answered, by its position."""
 
-    def find(self, recipients: Collection[str]) -> ErrorName | None:
+    def find(self, recipients: Collection[str]) -> str | None:
         """Returns the error that answers a message to these recipients, and counts it. None: no refusal matches."""
         for position, one in enumerate(() if self.is_over else self.refusals):
             if one.to in (None, *recipients) and (one.times is None or self._answered[position] < one.times):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator
 
-from cronproof.domain.service_names import ErrorName
 from cronproof.errors import nearest
+from cronproof.gate.fault import FAULT_NAMES, NAME
 from cronproof.services.declared import Answer, Declaration, Route, compile_expression
+from cronproof.services.errors import USUAL
 from cronproof.strict_model import ConfigTable
 
 if TYPE_CHECKING:
@@ -29,6 +30,20 @@ class AnswerConfig(ConfigTable):
     def answer(self) -> Answer:
         """Returns the answer as data."""
         return Answer(self.status, {name.lower(): value for name, value in self.headers.items()}, self.body)
+
+
+class ErrorConfig(ConfigTable):
+    """How a service refuses a request."""
+
+    status: Annotated[int | None, Field(ge=100, le=599)] = None
+    """By default the usual one, if the error has a usual name."""
+    headers: dict[str, str] = {}
+    body: Any = None
+
+    def answer(self, name: str) -> Answer:
+        """Returns the answer as data, given the error's name."""
+        status = USUAL[name].status if self.status is None else self.status
+        return Answer(status, {header.lower(): value for header, value in self.headers.items()}, self.body)
 
 
 class RouteConfig(ConfigTable):
@@ -82,9 +97,21 @@ class ServiceConfig(ConfigTable):
     openapi: Path | None = None
     """A document that says where it is, what it answers, and which requests are valid; relative to the file."""
     routes: list[RouteConfig] = []
-    errors: dict[ErrorName, AnswerConfig] = {}
-    """How it refuses, where that differs from `{"error": …}` with the usual status."""
+    errors: dict[str, ErrorConfig] = {}
+    """How it refuses: its errors, by names of your choice. Each is a fault that is tried."""
     limit: LimitConfig | None = None
+
+    @field_validator("errors", mode="after")
+    @classmethod
+    def _error_names(cls, value: dict[str, ErrorConfig]) -> dict[str, ErrorConfig]:
+        for name, error in value.items():
+            if NAME.fullmatch(name) is None:
+                raise ValueError(f"{name!r} is no name of an error; write for example `card-declined`")
+            if name in FAULT_NAMES:
+                raise ValueError(f"{name} is the name of another fault; choose another one")
+            if error.status is None and name not in USUAL:
+                raise ValueError(f"{name} has no usual status; say which: `status = 402`")
+        return value
 
     def declaration(self, name: str) -> Declaration:
         """Returns the service as data."""
@@ -93,7 +120,7 @@ class ServiceConfig(ConfigTable):
             name,
             [host.lower() for host in self.hosts],
             [route.route() for route in self.routes],
-            {error: answer.answer() for error, answer in self.errors.items()},
+            {error: answer.answer(error) for error, answer in self.errors.items()},
             requests=None if self.limit is None else limit.requests,
             seconds=limit.seconds,
         )

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import cached_property, partial
 
 from cronproof.domain.message import Attempt, BlockedCall, Message
-from cronproof.domain.service_names import OF_EVERY_SERVICE, REFUSALS
 from cronproof.gate import fault as faulty
 from cronproof.gate.fault import ONLY_READ, FaultName
 from cronproof.gate.footprint import Footprint
@@ -14,8 +13,9 @@ from cronproof.gate.gate import Gate, OpenGate, Release
 from cronproof.gate.point import Point
 from cronproof.services.api import Api, find_installed
 from cronproof.services.declared import Declaration, Declared
+from cronproof.services.errors import OF_EVERY_SERVICE
 from cronproof.services.exchange import NoAnswer, Request, Response
-from cronproof.services.given import OpenPhoneGiven, ServiceGiven, ServicesGiven
+from cronproof.services.given import ServiceGiven, ServicesGiven
 from cronproof.services.script import Script
 
 LONG_ENOUGH = timedelta(minutes=1)
@@ -51,11 +51,8 @@ class Services:
 
     def reset(self, given: ServicesGiven | None = None) -> None:
         """Resets all services to the behaviour that a scenario gives."""
-        behaviour = given or ServicesGiven()
-        self._given = behaviour.of_services
-        self.apis = {
-            name: make(api_keys=self.api_keys, script=self._script(name)) for name, make in self._makers.items()
-        }
+        self._given = (given or ServicesGiven()).services
+        self.apis = {name: self._make(make, self._given.get(name)) for name, make in self._makers.items()}
         self.messages, self.blocked_calls, self.unknown_requests = [], [], []
 
     def recover(self) -> None:
@@ -89,14 +86,9 @@ class Services:
         """What makes each service, by its name."""
         return {**find_installed(), **{one.name: partial(Declared, one) for one in self.declared}}
 
-    def _script(self, name: str) -> Script:
-        match self._given.get(name):
-            case OpenPhoneGiven(refuses=refusals, envelope=envelope):
-                return Script(refusals, envelope)
-            case ServiceGiven(refuses=refusals):
-                return Script(refusals)
-            case _:
-                return Script()
+    def _make(self, make: Callable[..., Api], given: ServiceGiven | None) -> Api:
+        behaviour = given or ServiceGiven()
+        return make(api_keys=self.api_keys, script=Script(behaviour.refuses), options=behaviour.options)
 
     def shift_time(self, time: timedelta) -> None:
         """Lets time pass: what was sent moves into the past, also for rate limits."""
@@ -111,7 +103,7 @@ class Services:
         """
         api = self.apis[service]
         text = f"{service} {request.method} {api.show_path(request.path)}"
-        refusals = OF_EVERY_SERVICE if request.method in ONLY_READ else api.refusals
+        refusals = [one for one in api.refusals if one in OF_EVERY_SERVICE or request.method not in ONLY_READ]
         call = _Call(request.body)
         release = await self.gate.arrive(instance, Point("call", text, refusals=refusals), call)
         response = self._handle(release, service, request, cron)
@@ -142,7 +134,8 @@ class Services:
             return NoAnswer(hangs=release.fault == "timeout-before")
         if unknown := api.find_unknown(request):
             self.unknown_requests.append(unknown)
-        refusal = api.refuse(release.fault) if release.fault in REFUSALS else None
+        fault = release.fault
+        refusal = api.refuse(fault) if fault is not None and fault in api.refusals else None
         response = api.handle(request, log, refusal)
         return _lost(release.fault, response, api.refusal("unknown-error"))
 

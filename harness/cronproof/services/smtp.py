@@ -10,7 +10,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import ErrorName
 from cronproof.services.api import Api
 from cronproof.services.exchange import Log, Request, Response
 
@@ -18,7 +17,7 @@ NAME, METHOD, PATH = "smtp", "DATA", "mail"
 PORTS: set[int] = set()
 """The ports at which this process serves mail."""
 # With enhanced status codes (RFC 3463). Senders' quotas are refused as Gmail does: https://support.google.com/a/answer/3726730.
-_ERRORS: Mapping[ErrorName, str] = {
+_ERRORS: Mapping[str, str] = {
     "invalid-request": "550 5.1.1 Mailbox unavailable",
     "unauthorized": "530 5.7.0 Authentication required",
     "daily-cap-reached": "550 5.4.5 Daily user sending limit exceeded",
@@ -35,17 +34,17 @@ class Smtp(Api):
     _accepted: int = 0
 
     @property
-    def refusals(self) -> Sequence[ErrorName]:
+    def refusals(self) -> Sequence[str]:
         """Those with which a mail server refuses."""
         return list(_ERRORS)
 
-    def refuse(self, name: ErrorName) -> Response:
+    def refuse(self, name: str) -> Response:
         """Builds its reply for an error. Nothing stands before it that speaks HTTP."""
         return self.refusal(name)
 
-    def refusal(self, name: ErrorName) -> Response:
+    def refusal(self, name: str) -> Response:
         """Builds its reply for an error."""
-        return reply(_ERRORS.get(name, _ERRORS["invalid-request"]))
+        return reply(_ERRORS[name])
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers a mail, with `refusal` if given. `log` gets a message for each recipient."""

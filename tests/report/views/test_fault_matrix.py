@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from cronproof.domain.service_names import REFUSALS
 from cronproof.evidence.message_outcome import Delivered, MessageOutcome, RowState
 from cronproof.gate.fault import FaultName
 from cronproof.gate.trace import InjectedFault
 from cronproof.report.views import fault_matrix
+
+REFUSALS = ("card-declined", "rate-limited", "unknown-error")
 
 
 def met(fault: FaultName, point: str, delivered: Delivered = "once", *, instance: str = "A", step: int = 1,
@@ -41,7 +42,7 @@ def test_faults_of_calls_are_listed_by_what_came_of_them() -> None:
 
     assert (point, by_cell) == (
         "A: call",
-        {"open": ["reset-after"], "duplicate": ["timeout-after"], "·": ["every refusal"]},
+        {"open": ["reset-after"], "duplicate": ["timeout-after"], "·": ["all 3 refusals"]},
     )
 
 

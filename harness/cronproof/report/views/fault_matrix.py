@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from cronproof.domain.service_names import REFUSALS
 from cronproof.evidence.message_outcome import MessageOutcome
-from cronproof.gate.fault import DIES, SQL_FAULTS, FaultName
+from cronproof.gate.fault import DIES, FAULT_NAMES, SQL_FAULTS, FaultName
 
 Word = Literal["·", "?", "open", "duplicate", "lost", "stuck"]
 WORDS: tuple[Word, ...] = get_args(Word)
@@ -21,6 +20,7 @@ HEADINGS: Mapping[FaultName, str] = {
     DIES: "dies",
 }
 COLUMNS: tuple[FaultName, ...] = (*SQL_FAULTS, DIES)
+_MANY = 3
 
 
 def word(one: MessageOutcome) -> Word:
@@ -65,7 +65,8 @@ def of_calls(message_outcomes: Sequence[MessageOutcome]) -> Iterator[tuple[str, 
         by_cell: dict[str, list[str]] = {}
         for fault, ones in faults.items():
             by_cell.setdefault(_cell(ones), []).append(fault)
-        yield point, {cell: _shortly(by_cell[cell]) for cell in sorted(by_cell)}
+        refusals = [fault for fault in faults if fault not in FAULT_NAMES]
+        yield point, {cell: _shortly(by_cell[cell], refusals) for cell in sorted(by_cell)}
 
 
 def pairs(message_outcomes: Sequence[MessageOutcome]) -> Mapping[str, int]:
@@ -105,11 +106,11 @@ def draw_matrix(message_outcomes: Sequence[MessageOutcome]) -> Iterator[str]:
     yield LEGEND
 
 
-def _shortly(faults: Sequence[str]) -> list[str]:
-    """Shortens names of faults: `every refusal`, if all refusals are among them."""
-    if not set(REFUSALS) <= set(faults):
+def _shortly(faults: Sequence[str], refusals: Sequence[str]) -> list[str]:
+    """Shortens names of faults: `all 12 refusals`, if every refusal that was tried is among them."""
+    if len(refusals) < _MANY or not set(refusals) <= set(faults):
         return list(faults)
-    return ["every refusal", *(fault for fault in faults if fault not in REFUSALS)]
+    return [f"all {len(refusals)} refusals", *(fault for fault in faults if fault not in refusals)]
 
 
 def _cell(ones: Sequence[MessageOutcome]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cronproof.domain.message import Attempt
+from cronproof.services.bundled.telegram import Telegram
 from cronproof.services.exchange import CallClock, Request, Response
-from cronproof.services.telegram import Telegram
 
 PATH = "/bot100000001:token/sendMessage"
 

@@ -14,12 +14,11 @@ import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cronproof.domain.service_names import ErrorName
 from cronproof.services import in_process
+from cronproof.services.bundled.openphone import OpenPhone
+from cronproof.services.bundled.openphone_errors import ERRORS, Envelope
 from cronproof.services.exchange import CallClock, Request
 from cronproof.services.given import ServicesGiven
-from cronproof.services.openphone import OpenPhone
-from cronproof.services.openphone_errors import ERRORS, Envelope
 from cronproof.services.services import Services
 from cronproof.standins.authority import Authority
 from cronproof.standins.endpoints import InstanceEndpoints
@@ -196,13 +195,15 @@ def test_wants_the_raw_key(headers: dict[str, str], message: str, call: Call, se
 
 
 def refusing(envelope: Envelope = "flat", **refusal: object) -> ServicesGiven:
-    return ServicesGiven.model_validate({"openphone": {"refuses": [refusal], "envelope": envelope}})
+    return ServicesGiven.model_validate(
+        {"services": {"openphone": {"refuses": [refusal], "options": {"envelope": envelope}}}}
+    )
 
 
 @pytest.mark.parametrize("name", [*ERRORS, "bad-gateway"])
 @pytest.mark.parametrize("envelope", get_args(Envelope))
 def test_answers_every_documented_error_in_both_envelopes(
-    name: ErrorName, envelope: Envelope, call: Call, services: Services
+    name: str, envelope: Envelope, call: Call, services: Services
 ) -> None:
     services.reset(refusing(error=name, envelope=envelope))
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import ErrorName
 from cronproof.services.api import Api
+from cronproof.services.errors import USUAL
 from cronproof.services.exchange import Log, RateLimit, Request, Response
-from cronproof.services.openphone_errors import ERRORS
 
 _PATH = re.compile(r"^/bot([^/]+)/(\w+)$")
 _TOKEN = re.compile(r"^[0-9]{1,18}:[\w-]+$")
@@ -35,12 +34,11 @@ class Telegram(Api):
     _rate: RateLimit = field(default_factory=lambda: RateLimit(MESSAGES_PER_SECOND, 1))
     _rate_of_chat: RateLimit = field(default_factory=lambda: RateLimit(BURST, BURST))
 
-    def refusal(self, name: ErrorName) -> Response:
+    def refusal(self, name: str) -> Response:
         """Builds the API's response for an error."""
-        status = ERRORS[name].status
-        if name != "rate-limited":
-            return _error(status, ERRORS[name].title)
-        return _too_many(RETRY_SECONDS)
+        if name == "rate-limited":
+            return _too_many(RETRY_SECONDS)
+        return _error(USUAL[name].status, USUAL[name].title)
 
     def show_path(self, path: str) -> str:
         """Returns the method: what is before it holds the bot's token."""
@@ -64,7 +62,7 @@ class Telegram(Api):
             log(Attempt(chat_id, text, 400, None, (path[1],)))
             return _error(400, mistake)
         if (error := self.script.find([chat_id])) is not None:
-            refusal = self.refusal(error)
+            refusal = self.refuse(error)
             log(Attempt(chat_id, text, refusal.status, None, (path[1],)))
             return refusal
         message = {

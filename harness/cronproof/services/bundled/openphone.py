@@ -6,16 +6,15 @@ its order. Nothing is idempotent: the same request twice is two messages.
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import REFUSALS, ErrorName
 from cronproof.services.api import Api
+from cronproof.services.bundled.openphone_errors import ERRORS, Envelope, error_response
 from cronproof.services.exchange import Log, RateLimit, Request, Response, not_found
-from cronproof.services.openphone_errors import ERRORS, Envelope, error_response
 
 REQUESTS_PER_SECOND = 10
 _E164 = re.compile(r"^\+[1-9]\d{1,14}$")
@@ -37,6 +36,7 @@ class OpenPhone(Api):
     """One workspace: the keys it accepts, its number, what it has sent."""
 
     hosts: ClassVar[Sequence[str]] = ("api.openphone.com", "api.quo.com")  # https://www.quo.com/docs serves v1 at both
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {"envelope": get_args(Envelope)}
     phone_number: str = "+12125550100"
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(REQUESTS_PER_SECOND, 1))
@@ -57,19 +57,19 @@ class OpenPhone(Api):
         response = self._answer(request, key, limit, log)
         return replace(response, headers={**response.headers, **headers})
 
-    def refusal(self, name: ErrorName) -> Response:
+    def refusal(self, name: str) -> Response:
         """Builds the API's response for an error."""
         return error_response(name, self.envelope)
 
     @property
-    def refusals(self) -> Sequence[ErrorName]:
-        """All: the API documents them."""
-        return REFUSALS
+    def refusals(self) -> Sequence[str]:
+        """Those that the API documents, and that of a gateway before it."""
+        return [*ERRORS, "bad-gateway"]
 
     @property
     def envelope(self) -> Envelope:
-        """The form of its errors."""
-        return self.script.envelope
+        """The form of its errors: as documented (flat), or as seen live (wrapped)."""
+        return "wrapped" if self.options.get("envelope") == "wrapped" else "flat"
 
     def shift_time(self, time: timedelta) -> None:
         """Moves what was sent into the past."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cronproof.domain.service_names import ErrorName
+from cronproof.services.errors import BAD_GATEWAY
 from cronproof.services.exchange import Response
 
 Envelope = Literal["flat", "wrapped"]
@@ -45,7 +45,7 @@ class ApiError:
         return Response.of_json(self.status, content)
 
 
-ERRORS: dict[ErrorName, ApiError] = {
+ERRORS: dict[str, ApiError] = {
     "invalid-request": ApiError(400, "0200400", "Bad Request", "The input was invalid"),
     "a2p-not-approved": ApiError(
         400,
@@ -77,11 +77,7 @@ ERRORS: dict[ErrorName, ApiError] = {
     "unknown-error": ApiError(500, "0201500", "Unknown Error", "An unknown error occurred"),
 }
 
-BAD_GATEWAY = Response.of_html(
-    502, "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<h1>502 Bad Gateway</h1>\n</body>\n</html>\n"
-)
 
-
-def error_response(name: ErrorName, envelope: Envelope) -> Response:
+def error_response(name: str, envelope: Envelope) -> Response:
     """Builds an error in an envelope. A bad gateway has none: a proxy before the API sends HTML."""
     return BAD_GATEWAY if name == "bad-gateway" else ERRORS[name].response(envelope)

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
-from cronproof.domain.service_names import ErrorName
 from cronproof.services.api import Api
+from cronproof.services.errors import USUAL
 from cronproof.services.exchange import Log, RateLimit, Request, Response, not_found
-from cronproof.services.openphone_errors import ERRORS
 
 VERSION = "2021-04-15"
 BURST_REQUESTS, BURST_SECONDS = 100, 10
@@ -29,12 +28,10 @@ class GoHighLevel(Api):
     _rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_REQUESTS, BURST_SECONDS))
     _requests: int = 0
 
-    def refusal(self, name: ErrorName) -> Response:
+    def refusal(self, name: str) -> Response:
         """Builds the API's response for an error."""
-        error = ERRORS[name]
-        return Response.of_json(
-            error.status, {"statusCode": error.status, "message": error.message, "error": error.title}
-        )
+        error = USUAL[name]
+        return Response.of_json(error.status, {"statusCode": error.status, "message": error.title})
 
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
@@ -69,7 +66,7 @@ class GoHighLevel(Api):
         contact, text = str(fields.get("contactId") or ""), str(fields.get("message") or "")
         mistakes = _mistakes(fields)
         if refusal is None and not mistakes and (error := self.script.find([contact])) is not None:
-            refusal = self.refusal(error)
+            refusal = self.refuse(error)
         if refusal is not None or mistakes:
             refusal = refusal or _unprocessable(mistakes)
             log(Attempt(contact, text, refusal.status))

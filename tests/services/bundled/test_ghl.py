@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cronproof.domain.message import Attempt
+from cronproof.services.bundled.ghl import GoHighLevel
 from cronproof.services.exchange import CallClock, Request, Response
-from cronproof.services.ghl import GoHighLevel
 
 HEADERS = {"authorization": "Bearer token", "version": "2021-04-15"}
 SMS = {"type": "SMS", "contactId": "contact-1", "message": "Hi Eli"}
