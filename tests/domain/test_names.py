@@ -7,12 +7,11 @@ import pytest
 
 import cronproof
 from cronproof.services.api import find_installed
-from cronproof.services.placeholders import TITLES
 from tests.support.paths import ROOT
 from tests.support.reference import CLAIM_FUNCTIONS, CRONS, SENT_COLUMNS
 
 PACKAGE = Path(cronproof.__file__).parent
-ROOMS = (PACKAGE / "services", PACKAGE / "domain" / "service_names.py", PACKAGE / "setup" / "sources.py")
+ROOMS = (PACKAGE / "services" / "bundled", PACKAGE / "setup" / "sources.py")
 """Where services are described, and the words that paths of many applications have."""
 TABLES = set(re.findall(r"create table (?:if not exists )?public\.(\w+)", (ROOT / "sql" / "02-schema.sql").read_text()))
 NAMES = {
@@ -22,7 +21,7 @@ NAMES = {
     *CLAIM_FUNCTIONS.values(),
     *CRONS,
     *(find_installed().keys() - {"smtp"}),  # which is a protocol
-    *re.split(r", | and ", TITLES),
+    "GoHighLevel",
     "completed_at",
     "phone_number",
     "tenant_id",
@@ -31,7 +30,7 @@ NAMES = {
 FILES = [
     file
     for file in sorted(PACKAGE.rglob("*"))
-    if file.suffix in {".py", ".sql", ".jinja", ".js", ".css", ".cjs"}
+    if file.suffix in {".py", ".sql", ".jinja", ".js", ".css", ".cjs", ".toml", ".yaml"}
     and not any(file.is_relative_to(room) for room in ROOMS)
 ]
 PATTERN = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(NAMES)))})(?![\w-])|\w+_sent_at", re.IGNORECASE)

@@ -18,6 +18,7 @@ from cronproof.services.exchange import Response
 
 class Pigeons(Api):
     hosts = ("api.pigeons.example",)
+    refusals = ("unauthorized", "rate-limited", "unknown-error", "bad-gateway", "storm")
 
     def refusal(self, name):
         return Response(503, b"")
@@ -54,6 +55,7 @@ def test_a_package_can_offer_a_service(site: Path) -> None:
 
     assert (response.status, [attempt.to for attempt in logged]) == (200, ["/home"])
     assert services.hosts["api.pigeons.example"] == "pigeons"
+    assert services.apis["pigeons"].refuse("storm").status == 503
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,19 @@ def test_some_know_a_request_by_its_key_again(name: str, messages: int) -> None:
     assert (answers[0][0].body == answers[1][0].body) is (messages == 1 or name == "sendgrid")
 
 
+@pytest.mark.parametrize(
+    ("name", "error", "status", "said"),
+    [("twilio", "unsubscribed", 400, b"21610"), ("resend", "daily-quota-exceeded", 429, b"daily_quota_exceeded")],
+)
+def test_some_have_errors_that_no_other_has(name: str, error: str, status: int, said: bytes) -> None:
+    service = Declared(load_bundled(name))
+
+    refusal = service.refuse(error)
+
+    assert error in service.refusals
+    assert (refusal.status, said in refusal.body) == (status, True)
+
+
 def test_slack_answers_in_plain_text() -> None:
     path, kind, body, *_ = SENT["slack"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -130,6 +131,17 @@ def test_it_refuses_in_its_own_words_what_is_over_its_limit() -> None:
     assert [status for status, _ in answers] == [201, 201, 201, 429, 429]
     assert answers[-1][1] == {"name": "too_many"}
     assert service.refusal("rate-limited").headers["retry-after"] == "7"
+
+
+def test_its_errors_are_the_faults_that_are_tried_and_a_gateway_before_it_can_fail() -> None:
+    declined = Answer(402, body={"name": "declined"})
+    plain = Declared(replace(MAIL, errors={"card-declined": declined}))
+    gateway = Declared(replace(MAIL, errors={"bad-gateway": Answer(502, body="down")}))
+
+    assert plain.refusals == ["unauthorized", "rate-limited", "unknown-error", "bad-gateway", "card-declined"]
+    assert plain.refuse("card-declined").status == 402
+    assert b"<h1>502 Bad Gateway</h1>" in plain.refuse("bad-gateway").body
+    assert gateway.refuse("bad-gateway").body == b"down"
 
 
 def test_what_a_scenario_has_refused_is_refused_as_often_as_it_says() -> None:

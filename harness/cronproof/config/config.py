@@ -160,30 +160,36 @@ class Config(ConfigTable):
 
     def find_contradictions(self) -> Iterator[tuple[Sequence[str], str]]:
         """Yields what does not fit together: the keys that lead to it, and what is wrong."""
-        known = list(dict.fromkeys([*find_installed(), *BUNDLED, *self.services]))
-        for name, service in self.services.items():
-            if name in {*find_installed(), *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
-                yield ["services", name], f"{name} is there already; give your own service another name"
-            elif service.openapi is not None:
-                yield from ((["services", name, *keys], message) for keys, message in service.find_mistakes())
-            elif name not in BUNDLED and not service.routes:
-                yield (
-                    ["services", name],
-                    f"{name} has no routes, and no service of this name is bundled{nearest(name, BUNDLED)}",
-                )
+        yield from self._wrong_services()
         yield from self._contested_hosts()
         if self.prove is not None and self.prove.target not in self.targets:
             yield (
                 ["prove", "target"],
                 f"there is no target {self.prove.target!r}{nearest(self.prove.target, list(self.targets))}",
             )
+        known = list(dict.fromkeys([*find_installed(), *BUNDLED, *self.services]))
         for name, work in self.work.items():
             if work.message is not None and work.message.service not in known:
                 said = f"there is no service {work.message.service!r}{nearest(work.message.service, known)}"
                 yield ["work", name, "message", "service"], said
+            elif work.message is not None:
+                yield from (
+                    (["work", name, "message", *keys], said) for keys, said in self._unknown_fields(work.message)
+                )
         for name, target in self.targets.items():
             for unknown in sorted(target.services - set(known)):
                 yield ["targets", name, "env"], f"there is no service {unknown!r}{nearest(unknown, known)}"
+
+    def _wrong_services(self) -> Iterator[tuple[Sequence[str], str]]:
+        for name, service in self.services.items():
+            if name in {*find_installed(), *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
+                yield ["services", name], f"{name} is there already; give your own service another name"
+            elif name not in BUNDLED and not service.routes and service.openapi is None:
+                yield (
+                    ["services", name],
+                    f"{name} has no routes, and no service of this name is bundled{nearest(name, BUNDLED)}",
+                )
+            yield from ((["services", name, *keys], message) for keys, message in service.find_mistakes())
 
     def _contested_hosts(self) -> Iterator[tuple[Sequence[str], str]]:
         of_host = find_hosts()
@@ -193,6 +199,25 @@ class Config(ConfigTable):
             for host in service.declaration(name).hosts:
                 if (other := of_host.setdefault(host.lower(), name)) != name:
                     yield ["services", name, "hosts"], f"{host} is a host of {other} already; each has one service"
+
+    def _unknown_fields(self, message: MessageConfig) -> Iterator[tuple[Sequence[str], str]]:
+        """Yields the fields that no message of the service has."""
+        name = message.service
+        service = self.services.get(name, ServiceConfig())
+        if name in (installed := find_installed()):
+            fields = installed[name].fields
+        elif service.routes or service.openapi:
+            if any(service.find_mistakes()):
+                return
+            fields = service.declaration(name).message_fields
+        else:
+            fields = load_bundled(name).message_fields
+        if not fields:
+            yield ["service"], f"{name} has no message: say what in a request is one, `message` in one of its routes"
+            return
+        for field in message.match:
+            if field not in fields:
+                yield ["match", field], f"a message of {name} has no field {field!r}; it has {', '.join(fields)}"
 
     def with_paths(self, folder: Path) -> Self:
         """Returns it with paths of documents that are relative to a folder resolved."""

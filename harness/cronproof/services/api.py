@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cronproof.errors import UsageError
 from cronproof.services.errors import BAD_GATEWAY, OF_EVERY_SERVICE
@@ -18,6 +18,8 @@ from cronproof.services.exchange import CallClock, Log, Request, Response
 from cronproof.services.script import Script
 
 GROUP = "cronproof.services"
+Meaning = Literal["url", "key"]
+"""What a placeholder stands for: where a service is, or a key that it accepts."""
 
 
 @dataclass(kw_only=True)
@@ -26,6 +28,12 @@ class Api(ABC):
 
     hosts: ClassVar[Sequence[str]] = ()
     """Where it really is. Calls of these hosts are led to it."""
+    fields: ClassVar[Sequence[str]] = ("to", "text")
+    """The fields of its messages, for `match` of a work."""
+    words: ClassVar[Sequence[str]] = ()
+    """Its other names, as they are part of names of environment variables."""
+    placeholders: ClassVar[Mapping[str, Meaning]] = {}
+    """Short placeholders of configurations, besides `{services.NAME.url}`."""
     choices: ClassVar[Mapping[str, Sequence[str]]] = {}
     """The options that a scenario can give it, each with its values, of which the first is usual."""
     api_keys: frozenset[str] = frozenset()

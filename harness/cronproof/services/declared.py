@@ -85,6 +85,12 @@ class Declaration:
     """How many requests it takes in `seconds`."""
     seconds: float = 1.0
 
+    @property
+    def message_fields(self) -> list[str]:
+        """The fields of its messages, on any route."""
+        found = (name for route in self.routes for name in route.message or () if name != "key")
+        return list(dict.fromkeys(found))
+
 
 @dataclass
 class Declared(Api):

@@ -1,27 +1,40 @@
 """The placeholders for services in a configuration, and the variables that usually hold them."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
 
+from cronproof.services.api import Meaning, find_installed
 from cronproof.services.smtp import NAME
 
-ServicePlaceholder = Literal["openphone_url", "openphone_api_key", "telegram_url", "ghl_url"]
-
-USUAL_VARIABLES: Sequence[tuple[str, str]] = (
-    (r"(^|_)(OPENPHONE|QUO)_(API_)?(KEY|TOKEN)$", "openphone_api_key"),
-    (r"(^|_)(OPENPHONE|QUO)_(API_)?(URL|HOST|BASE|BASE_URL)$", "openphone_url"),
-    (r"(^|_)TELEGRAM_(API_)?(URL|HOST|BASE|BASE_URL)$", "telegram_url"),
-    (r"(^|_)(GHL|LEADCONNECTOR|HIGHLEVEL)_(API_)?(URL|HOST|BASE|BASE_URL)$", "ghl_url"),
+_ENDINGS: dict[Meaning, str] = {"url": "(API_)?(URL|HOST|BASE|BASE_URL)$", "key": "(API_)?(KEY|TOKEN)$"}
+_MAIL = (
     (r"(^|_)(SMTP|E?MAIL)_(HOST|SERVER)$", f"services.{NAME}.host"),
     (r"(^|_)(SMTP|E?MAIL)_PORT$", f"services.{NAME}.port"),
     (r"(^|_)(SMTP|MAILER)_(URL|DSN)$", f"services.{NAME}.url"),
 )
-"""Patterns of environment variables, each with the placeholder for their value."""
-API_KEY = "openphone_api_key"
-"""The placeholder for a key that services accept."""
-TITLES = "OpenPhone, Telegram and GoHighLevel"
-"""The services' names, for a sentence."""
-EXAMPLE_HOST = "api.openphone.com"
+
+
+def find_placeholders() -> dict[str, tuple[str, Meaning]]:
+    """Finds the short placeholders that installed services have: the service of each, and what it stands for."""
+    return {
+        placeholder: (name, meaning)
+        for name, api in find_installed().items()
+        for placeholder, meaning in api.placeholders.items()
+    }
+
+
+def usual_variables(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields patterns of environment variables, each with the placeholder for their value, for services of these names."""
+    installed, short = find_installed(), find_placeholders()
+    for placeholder, (name, meaning) in short.items():
+        yield _pattern([name, *installed[name].words], meaning), placeholder
+    for name in names:
+        if (name, "url") not in short.values():
+            yield _pattern([name], "url"), f"services.{name}.url"
+    yield from _MAIL
+
+
+def _pattern(words: Iterable[str], meaning: Meaning) -> str:
+    return rf"(^|_)({'|'.join(word.upper() for word in words)})_{_ENDINGS[meaning]}"
 
 
 def fill_in_mail(port: int) -> dict[str, str]:
@@ -35,10 +48,8 @@ def fill_in_mail(port: int) -> dict[str, str]:
 
 def fill_in(address: Callable[[str], str], api_key: str, names: Iterable[str]) -> dict[str, str]:
     """Returns the values of the placeholders, given each service's address, for services of these names."""
-    return {
-        **{f"services.{name}.url": address(name) for name in names},
-        "openphone_url": address("openphone"),
-        API_KEY: api_key,
-        "telegram_url": address("telegram"),
-        "ghl_url": address("ghl"),
+    short = {
+        placeholder: address(name) if meaning == "url" else api_key
+        for placeholder, (name, meaning) in find_placeholders().items()
     }
+    return {**{f"services.{name}.url": address(name) for name in names}, **short}

@@ -101,18 +101,6 @@ class ServiceConfig(ConfigTable):
     """How it refuses: its errors, by names of your choice. Each is a fault that is tried."""
     limit: LimitConfig | None = None
 
-    @field_validator("errors", mode="after")
-    @classmethod
-    def _error_names(cls, value: dict[str, ErrorConfig]) -> dict[str, ErrorConfig]:
-        for name, error in value.items():
-            if NAME.fullmatch(name) is None:
-                raise ValueError(f"{name!r} is no name of an error; write for example `card-declined`")
-            if name in FAULT_NAMES:
-                raise ValueError(f"{name} is the name of another fault; choose another one")
-            if error.status is None and name not in USUAL:
-                raise ValueError(f"{name} has no usual status; say which: `status = 402`")
-        return value
-
     def declaration(self, name: str) -> Declaration:
         """Returns the service as data."""
         limit = LimitConfig(requests=1) if self.limit is None else self.limit
@@ -143,7 +131,14 @@ class ServiceConfig(ConfigTable):
         )
 
     def find_mistakes(self) -> Iterator[tuple[Sequence[str], str]]:
-        """Yields what is wrong with its OpenAPI document, or does not fit it: the keys that lead there, and what it is."""
+        """Yields what is wrong with its errors or its OpenAPI document: the keys that lead there, and what it is."""
+        for error, answer in self.errors.items():
+            if NAME.fullmatch(error) is None:
+                yield ["errors", error], f"{error!r} is no name of an error; write for example `card-declined`"
+            elif error in FAULT_NAMES:
+                yield ["errors", error], f"{error} is the name of another fault; choose another one"
+            elif answer.status is None and error not in USUAL:
+                yield ["errors", error], f"{error} has no usual status; say which: `status = 402`"
         try:
             document = self._read_openapi()
         except ValueError as error:

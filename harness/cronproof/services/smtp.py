@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import ClassVar
 
 from cronproof.domain.message import Attempt
 from cronproof.services.api import Api
@@ -31,6 +32,7 @@ _ERRORS: Mapping[str, str] = {
 class Smtp(Api):
     """It accepts every login and every recipient."""
 
+    fields: ClassVar[Sequence[str]] = ("to", "text", "from", "subject", "html")
     _accepted: int = 0
 
     @property

@@ -11,18 +11,17 @@ from typing import Any
 from cronproof.config.config import Config
 from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.errors import UsageError
-from cronproof.services.placeholders import EXAMPLE_HOST, TITLES, USUAL_VARIABLES
+from cronproof.services.bundled import BUNDLED
+from cronproof.services.placeholders import usual_variables
 from cronproof.setup.sources import Sources
 
 _PROOF_OF_CALLER = r"(CRON|SCHEDULER|TASK).*(SECRET|TOKEN|KEY)"
-# The first pattern that matches an environment variable's name decides its placeholder.
 _MEANINGS: Sequence[tuple[str, str]] = (
     (r"(^|_)(DATABASE|POSTGRES(QL)?|DB|PG)_?(PRISMA_)?UR[IL]$|^POSTGRES(QL)?_UR[IL]_", "database_url"),
     (r"SUPABASE.*(SERVICE|SECRET).*KEY|SERVICE_ROLE", "supabase_service_role_key"),
     (r"SUPABASE.*(ANON|PUBLISHABLE).*KEY", "supabase_anon_key"),
     (r"SUPABASE.*JWT", "supabase_jwt_secret"),
     (r"SUPABASE.*URL", "supabase_url"),
-    *USUAL_VARIABLES,
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?HOST$", "database_host"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?PORT$", "database_port"),
     (r"^(DB|DATABASE|POSTGRES|PG|SQL)_?(NAME|DB|DATABASE)$", "database_name"),
@@ -173,8 +172,8 @@ def render_config(name: str, found: Found) -> str:
         ),
         "",
         f"[targets.{name}.env]",
-        f"# Each instance has addresses of its own. {TITLES} need none: calls of",
-        f"# https://{EXAMPLE_HOST} and so on are led to stand-ins, and every other host is refused.",
+        "# Each instance has addresses of its own. A service whose host is built into the application needs none: calls of",
+        "# the hosts of services, bundled or declared, are led to stand-ins, and every other host is refused.",
     ]
     lines += _environment(found)
     for cron in found.crons:
@@ -203,8 +202,10 @@ def _environment(found: Found) -> Iterator[str]:
     named = found.variables or (["DATABASE_URL"] if found.is_run else list(given))
     if not found.is_run and not any(re.search(_PROOF_OF_CALLER, variable) for variable in named):
         named = [*named, "CRON_SECRET"]
+    # The first pattern that matches a variable's name decides its placeholder.
+    meanings = [*_MEANINGS, *usual_variables(BUNDLED)]
     for variable in named:
-        placeholder = next((meant for pattern, meant in _MEANINGS if re.search(pattern, variable)), None)
+        placeholder = next((meant for pattern, meant in meanings if re.search(pattern, variable)), None)
         if found.kind == "Next.js" and variable.startswith("NEXT_PUBLIC_") and placeholder == "supabase_url":
             yield f"# {variable} is built into the application; https://<project>.supabase.co is led to the REST API of each instance"
             yield f'{variable} = "{{supabase_url}}"'

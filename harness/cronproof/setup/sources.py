@@ -11,7 +11,7 @@ _VARIABLE = re.compile(
     r"""process\.env\.([A-Z][A-Z0-9_]+)|process\.env\[["']([A-Z][A-Z0-9_]+)|(?:environ(?:\.get)?|getenv)[(\[]["']([A-Z][A-Z0-9_]+)"""
 )
 _REQUIRED = re.compile(r"""environ\[["']([A-Z][A-Z0-9_]+)""")
-_ROUTE = re.compile(r"""["'`](/[\w./-]*?(?:cron|crons|jobs|tasks)/)([a-z][\w-]*)["'`]""")
+_ROUTE = re.compile(r"""["'`](/[\w./-]*?(?:cron|job|task)s?/)([a-z][\w-]*)["'`]""")
 _CALL = re.compile(r"""https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)((?:/[^\s"'`?#)]*)?)""", re.IGNORECASE)
 _METHOD = re.compile(r"""(?:method:\s*["']|\.|method=["'])(post|put|patch|POST|PUT|PATCH)\b""")
 _MAIL = re.compile(

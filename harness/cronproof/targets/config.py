@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from cronproof.errors import nearest
-from cronproof.services.placeholders import ServicePlaceholder
+from cronproof.services.placeholders import find_placeholders
 from cronproof.services.smtp import NAME as SMTP
 from cronproof.strict_model import ConfigTable
 from cronproof.targets.database_address import DatabasePlaceholder
@@ -18,7 +18,6 @@ Placeholder = Literal[
     "port",
     "app_url",
     DatabasePlaceholder,
-    ServicePlaceholder,
     "supabase_url",
     "supabase_anon_key",
     "supabase_service_role_key",
@@ -80,7 +79,8 @@ class TargetConfig(ConfigTable):
     @field_validator("command", "run", "migrate", "path", "env", mode="after")
     @classmethod
     def _placeholders(cls, value: Any, info: Any) -> Any:
-        known = [*PLACEHOLDERS, "cron"] if info.field_name in {"path", "run"} else PLACEHOLDERS
+        of_services = sorted(find_placeholders())
+        known = [*PLACEHOLDERS, *of_services, *(["cron"] if info.field_name in {"path", "run"} else [])]
         texts = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value or []
         for text in texts:
             for name in _FIELD.findall(text):
@@ -89,7 +89,7 @@ class TargetConfig(ConfigTable):
                     if attribute != "url" and service != SMTP:
                         raise ValueError(f"a service has a `url`; {{{name}}} is there for {SMTP} alone")
                 elif name not in known:
-                    raise ValueError(f"there is no placeholder {{{name}}}{nearest(name, list(known))}")
+                    raise ValueError(f"there is no placeholder {{{name}}}{nearest(name, known)}")
         return value
 
     @field_validator("url", mode="after")

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 import cronproof
 from cronproof.errors import EnvironmentFailed
 from cronproof.targets.config import TargetConfig, leads_elsewhere
-from cronproof.targets.in_process import SHARED_VALUES, Clock, Factory
+from cronproof.targets.in_process import Clock, Factory, shared_values
 
 PACKAGE = Path(cronproof.__file__).parent
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -49,7 +49,7 @@ def importing(config: TargetConfig) -> Iterator[None]:
     its environment that are the same for every instance. Variables that lead to another database, and those that
     each instance has for itself, are not there.
     """
-    shared = config.shared_environment(SHARED_VALUES)
+    shared = config.shared_environment(shared_values())
     with mock.patch.dict(os.environ, shared):
         for variable in [name for name, value in os.environ.items() if leads_elsewhere(name, value)]:
             del os.environ[variable]

@@ -41,8 +41,12 @@ APPS = "http://apps.cronproof.invalid"
 
 
 START_SECONDS = 60
-SHARED_VALUES: Mapping[str, str] = {"cron_secret": CRON_SECRET, placeholders.API_KEY: API_KEY}
-"""The placeholders whose value every instance shares."""
+
+
+def shared_values() -> dict[str, str]:
+    """Returns the values of the placeholders that every instance shares."""
+    keys = [name for name, (_, meaning) in placeholders.find_placeholders().items() if meaning == "key"]
+    return {"cron_secret": CRON_SECRET, **dict.fromkeys(keys, API_KEY)}
 
 
 class InProcess:
@@ -185,7 +189,7 @@ class InProcess:
             **find_parts(self._database.url(proxy.port, role)),
             "app_url": f"{APPS}/{name}",
             "instance": name,
-            **SHARED_VALUES,
+            **shared_values(),
             **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY, self._services.names),
         }
         if SMTP in self._config.services:

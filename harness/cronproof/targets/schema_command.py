@@ -12,13 +12,14 @@ from cronproof.errors import UsageError
 from cronproof.gate.gate import OpenGate
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
+from cronproof.services.placeholders import fill_in
 from cronproof.targets.config import PLACEHOLDERS, TargetConfig, fill_placeholders, leads_elsewhere
 from cronproof.targets.database_address import find_parts
 
 SECONDS = 600.0
 LAST_LINES = 12
 _NOWHERE = "http://127.0.0.1:9"
-_OF_NO_SERVICE: Mapping[str, str] = {name: _NOWHERE for name in PLACEHOLDERS if name.endswith("_url")}
+_URLS: Mapping[str, str] = {name: _NOWHERE for name in PLACEHOLDERS if name.endswith("_url")}
 
 
 async def make_schema(target: str, config: TargetConfig, database: Database) -> None:
@@ -36,8 +37,8 @@ async def make_schema(target: str, config: TargetConfig, database: Database) -> 
     proxy = Proxy("migrate", database.upstream, OpenGate())
     async with proxy.listening():
         values = {
-            **_OF_NO_SERVICE,
-            **{f"services.{name}.url": _NOWHERE for name in config.services},
+            **_URLS,
+            **fill_in(lambda _: _NOWHERE, "none", config.services),
             **find_parts(database.url(proxy.port, "service_role")),
             "services.smtp.host": "127.0.0.1",
             "services.smtp.port": "9",

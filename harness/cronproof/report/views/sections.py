@@ -12,7 +12,6 @@ from cronproof.report.data.parts import PARTS
 from cronproof.report.views import fault_matrix, risk_table
 from cronproof.report.views.interleavings import which
 from cronproof.report.views.table import Cell, Code, Link, Strong, Table
-from cronproof.services.placeholders import TITLES
 
 DIGEST_CHARACTERS = 16
 NOWHERE = "none"
@@ -197,7 +196,7 @@ def gaps(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
 
 ALWAYS = (
     "What happens inside a statement of Postgres is explored where statements conflict, and `select … for update` is one step.",
-    f"{TITLES} are stand-ins that behave as documented; no real message was sent.",
+    "The services that were called are stand-ins, which behave as they are documented or declared; no real message was sent.",
     "More instances, other rows, or more faults in one execution than a scenario names are not covered.",
 )
 """What no run proves, whatever its scenarios."""

@@ -4,12 +4,12 @@ Limits are 100 requests in ten seconds and 200,000 a day. Each response says wha
 https://help.gohighlevel.com/support/solutions/articles/48001060529-highlevel-api.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
-from cronproof.services.api import Api
+from cronproof.services.api import Api, Meaning
 from cronproof.services.errors import USUAL
 from cronproof.services.exchange import Log, RateLimit, Request, Response, not_found
 
@@ -24,6 +24,8 @@ class GoHighLevel(Api):
     """One location."""
 
     hosts: ClassVar[Sequence[str]] = ("services.leadconnectorhq.com",)
+    words: ClassVar[Sequence[str]] = ("leadconnector", "highlevel")
+    placeholders: ClassVar[Mapping[str, Meaning]] = {"ghl_url": "url"}
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_REQUESTS, BURST_SECONDS))
     _requests: int = 0

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, get_args
 
 from cronproof.domain.message import Attempt
-from cronproof.services.api import Api
+from cronproof.services.api import Api, Meaning
 from cronproof.services.bundled.openphone_errors import ERRORS, Envelope, error_response
 from cronproof.services.exchange import Log, RateLimit, Request, Response, not_found
 
@@ -36,6 +36,8 @@ class OpenPhone(Api):
     """One workspace: the keys it accepts, its number, what it has sent."""
 
     hosts: ClassVar[Sequence[str]] = ("api.openphone.com", "api.quo.com")  # https://www.quo.com/docs serves v1 at both
+    words: ClassVar[Sequence[str]] = ("quo",)
+    placeholders: ClassVar[Mapping[str, Meaning]] = {"openphone_url": "url", "openphone_api_key": "key"}
     choices: ClassVar[Mapping[str, Sequence[str]]] = {"envelope": get_args(Envelope)}
     phone_number: str = "+12125550100"
     sent: list[dict[str, Any]] = field(default_factory=list)

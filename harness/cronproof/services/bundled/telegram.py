@@ -6,12 +6,12 @@ bursts to a chat are allowed; their length is not documented.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cronproof.domain.message import Attempt
-from cronproof.services.api import Api
+from cronproof.services.api import Api, Meaning
 from cronproof.services.errors import USUAL
 from cronproof.services.exchange import Log, RateLimit, Request, Response
 
@@ -30,6 +30,7 @@ class Telegram(Api):
     """All bots. Any well-formed token is accepted."""
 
     hosts: ClassVar[Sequence[str]] = ("api.telegram.org",)
+    placeholders: ClassVar[Mapping[str, Meaning]] = {"telegram_url": "url"}
     sent: list[dict[str, Any]] = field(default_factory=list)
     _rate: RateLimit = field(default_factory=lambda: RateLimit(MESSAGES_PER_SECOND, 1))
     _rate_of_chat: RateLimit = field(default_factory=lambda: RateLimit(BURST, BURST))

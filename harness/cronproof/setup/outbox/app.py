@@ -16,14 +16,14 @@ from starlette.routing import Route
 DATABASE_URL = os.environ["DATABASE_URL"]
 CLAIMS = os.environ.get("CLAIMS") == "1"
 
-READ = "select id, recipient, subject from outbox where sent_at is null order by id limit 5"
+READ = "select id, recipient, subject from outbox where mailed_at is null order by id limit 5"
 CLAIM = """
-    update outbox set sent_at = now()
-    where id in (select id from outbox where sent_at is null order by id limit 5 for update skip locked)
+    update outbox set mailed_at = now()
+    where id in (select id from outbox where mailed_at is null order by id limit 5 for update skip locked)
     returning id, recipient, subject
 """
-MARK = "update outbox set sent_at = now() where id = %s"
-GIVE_BACK = "update outbox set sent_at = null where id = %s"
+MARK = "update outbox set mailed_at = now() where id = %s"
+GIVE_BACK = "update outbox set mailed_at = null where id = %s"
 
 
 async def send_emails(_: Request) -> JSONResponse:

@@ -3,5 +3,5 @@ create table outbox (
     recipient text not null,
     subject text not null,
     created_at timestamptz not null default now(),
-    sent_at timestamptz
+    mailed_at timestamptz
 );
