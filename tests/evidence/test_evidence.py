@@ -66,6 +66,22 @@ def test_units_are_by_default_those_that_were_due() -> None:
     assert evidence.choose(FOLLOWUP, [47, 99]) == [47]
 
 
+def test_an_id_that_two_works_have_means_the_unit_that_was_due() -> None:
+    receipt = replace(FOLLOWUP, name="receipt")
+    one = run()
+    works = [FOLLOWUP, receipt]
+    receipts: dict[UnitId, Unit] = {32: Unit(32, claimed=True, done=True), 34: Unit(34, due=True), 99: Unit(99)}
+    both = replace(
+        one,
+        application=replace(one.application, works=works),
+        units={FOLLOWUP.name: one.units[FOLLOWUP.name], "receipt": receipts},
+    )
+
+    assert both.choose(FOLLOWUP, [32, 34]) == [32, 34]
+    assert both.choose(receipt, [32, 34]) == [34]
+    assert both.choose(receipt, [99]) == [99]
+
+
 def test_a_message_is_for_the_work_of_its_cron_by_the_service_that_owes_it() -> None:
     assert RUN.works_for(sent(ADA)) == [FOLLOWUP]
     assert RUN.works_for(lead("Hi")) == []

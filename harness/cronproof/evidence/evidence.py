@@ -123,9 +123,18 @@ class Evidence:
         return self.works[0].unit if self.works else "unit"
 
     def choose(self, work: Work, ids: Collection[UnitId] | None) -> list[UnitId]:
-        """Returns which of these units a work has; by default those of its units that were due."""
+        """Returns which of these units a work has; by default those of its units that were due. An id that units of
+        several works have means those of them that were due, if any was.
+        """
         units = self.units.get(work.name, {})
-        return [one for one in units if units[one].due] if ids is None else [one for one in ids if one in units]
+        if ids is None:
+            return [one for one in units if units[one].due]
+        return [one for one in ids if one in units and (units[one].due or not self._is_due(one))]
+
+    def _is_due(self, unit: UnitId) -> bool:
+        """Whether any work of the called crons has a unit of this id that was due."""
+        found = (self.units.get(work.name, {}).get(unit) for work in self.works)
+        return any(one is not None and one.due for one in found)
 
     def find_unknown(self, ids: Collection[UnitId]) -> list[UnitId]:
         """Returns which of these units no work of the called crons has."""
