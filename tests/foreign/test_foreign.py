@@ -1,10 +1,6 @@
 """Workers on tables of their own, in a folder that is not this repository: right ones pass, wrong ones fail."""
 
 import json
-import shutil
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -86,32 +82,3 @@ def test_a_command_is_verified(
 
     assert done.returncode == exit_code, done.stdout + done.stderr
     assert finding in done.stdout
-
-
-@pytest.mark.slow
-def test_the_package_alone_verifies_in_another_folder(tmp_path: Path) -> None:
-    """The wheel holds cronproof and nothing else of this repository, and its plugin collects scenarios."""
-    elsewhere, installed = tmp_path / "elsewhere", tmp_path / "installed"
-    shutil.copytree(APPS, elsewhere)
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        assert {name.partition("/")[0] for name in archive.namelist() if ".dist-info" not in name} == {"cronproof"}
-        archive.extractall(installed)
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin"}
-        command = [sys.executable, "-P", *arguments]
-        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
-
-    assert run("-c", "import cronproof; print(cronproof.__file__)").stdout.startswith(str(installed))
-    verified = run("-m", "cronproof", "verify", "scenarios/races/digests.yaml")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    tested = run("-m", "pytest", "-q", "scenarios/races/tasks.yaml", "race_tests.py")
-    assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "5 passed" in tested.stdout
-    failed = run("-m", "pytest", "-q", "race_tests.py", "--cronproof-target", "wrong")
-    assert failed.returncode == 1
-    assert "FAIL  no-duplicate: email 1: ********0132 got 2 messages" in failed.stdout
-    assert "the shortest schedule:" in failed.stdout

