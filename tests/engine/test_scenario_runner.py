@@ -3,6 +3,7 @@
 import itertools
 import re
 import uuid
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -16,6 +17,8 @@ from cronproof.scenario import reader
 from cronproof.targets.in_process import InProcess
 from fixtures.crons.app import CRONS
 from fixtures.crons.context import Body, Context
+from fixtures.crons.services import OpenPhone
+from fixtures.crons.tenants import Tenant
 from tests.support import reference
 from tests.support.crons import RACE, explored, overlapping, verify
 from tests.support.database import Await
@@ -110,6 +113,23 @@ def test_values_that_vary_from_run_to_run_are_not_compared(tmp_path: Path, postg
             "insert into public.system_events (source, event_type, message) values ('cron', 'run', gen_random_uuid()::text)"
         )
         return {**body, "request": {"id": str(uuid.uuid4()), "took": next(numbers)}}
+
+    (result,) = verify(varies, [explored(tmp_path)], postgres, await_)
+
+    assert (result.verdict, result.exploration.exhausted) == ("PASS", True), result.reason
+
+
+def test_the_time_and_a_token_in_a_message_are_not_compared(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    numbers = itertools.count(1)
+
+    @dataclass(frozen=True)
+    class Timed(OpenPhone):
+        async def send(self, tenant: Tenant, *, to: str, content: str) -> str | None:
+            said = f"{content} Asked at 9:{next(numbers) % 60:02} AM; see https://x.example/{uuid.uuid4().hex}"
+            return await super().send(tenant, to=to, content=said)
+
+    async def varies(cron: Context) -> Body:
+        return await CRONS["post-job-followup"](replace(cron, openphone=Timed(**vars(cron.openphone))))
 
     (result,) = verify(varies, [explored(tmp_path)], postgres, await_)
 

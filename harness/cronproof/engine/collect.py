@@ -100,7 +100,12 @@ def find_key(rig: Rig, execution: Execution, digest: Digest, answers: Answers, d
         "rows": digest.state,
         "claims": [[w.instance, w.unit, w.work, w.is_set, w.was_set] for w in _claim_writes(rig, execution, digest)],
         "messages": [
-            [m.instance, m.cron, m.service, m.to, m.content, m.status, None if m.owners is None else sorted(m.owners)]
+            {
+                "from": [m.instance, m.cron, None if m.owners is None else sorted(m.owners)],
+                "to": [m.service, m.to, m.status],
+                "content": m.content,
+                "more": dict(m.more),
+            }
             for m in rig.services.messages
         ],
         "responses": {r.instance: {"status": r.status, "body": r.body} for r in execution.ordered_responses()},

@@ -9,8 +9,14 @@ Path = tuple[str, ...]
 """Where a value is: `("responses", "A", "body", "requestId")`. An item of a list is `*`."""
 
 _TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w-]{8,}={0,2}")
-VARIES = "varies"
-MAY_VARY = frozenset({"responses", "rows"})
+_GENERATED = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?"  # an ISO 8601 time
+    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s?[AaPp]\.?[Mm]\b\.?)?"  # a time of day
+    r"|\d+(?=\s?(s|sec|seconds?|min|minutes?|h|hours?)\b)"  # a duration
+    r"|(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}={0,2}"  # a token; what is shorter may be somebody's number
+)
+"""What may be generated anew by each execution, as a part of a text."""
+GENERATED = "generated"
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,15 @@ class Difference:
 
     @property
     def may_vary(self) -> bool:
-        """Whether equal executions may differ in it: it is a number or a text that may be generated."""
-        return (
-            self.path[0] in MAY_VARY
-            and len(self.path) > 1
-            and self.path[-1] != "status"
-            and without_variation(self.one) == without_variation(self.other)
-        )
+        """Whether equal executions may differ in it: it is a number or a text that may be generated, in whole or in part."""
+        match self.path:
+            case ("responses" | "rows", _, *_):
+                is_there = self.path[-1] != "status"
+            case ("messages", "*", "content" | "more", *_):
+                is_there = True
+            case _:
+                is_there = False
+        return is_there and without_variation(self.one) == without_variation(self.other)
 
     def __str__(self) -> str:
         if self.path == ("rows",):
@@ -38,11 +46,12 @@ class Difference:
 
 
 def without_variation(value: Any) -> Any:
-    """Replaces a number, and a text that may be generated."""
+    """Replaces a number, and what in a text may be generated."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "a number"
-    is_token = isinstance(value, str) and _TOKEN.fullmatch(value) is not None
-    return "a token" if is_token else value
+    if isinstance(value, str):
+        return GENERATED if _TOKEN.fullmatch(value) else _GENERATED.sub(GENERATED, value)
+    return value
 
 
 def find_differences(one: Any, other: Any, path: Path = ()) -> Iterator[Difference]:
@@ -58,9 +67,9 @@ def find_differences(one: Any, other: Any, path: Path = ()) -> Iterator[Differen
 
 
 def mask(value: Any, varying: Collection[Path], path: Path = ()) -> Any:
-    """Returns a JSON value with the values at these paths replaced."""
+    """Returns a JSON value with the values at these paths replaced; of messages, only what varies of them."""
     if path in varying:
-        return VARIES
+        return without_variation(value) if path[0] == "messages" else GENERATED
     if isinstance(value, dict):
         return {name: mask(inner, varying, (*path, str(name))) for name, inner in value.items()}
     if isinstance(value, list):
