@@ -99,7 +99,7 @@ def test_when_the_budget_ends_nothing_is_proven(cronproof: Cronproof, tmp_path: 
     done = cronproof("explore", RACE, "--out", str(tmp_path), "--interleavings", "all-unreduced", "--budget", "0.2")
 
     assert done.returncode == 4
-    assert "INCONCLUSIVE  no-duplicate   the time budget was used up" in done.stdout
+    assert "INCONCLUSIVE  exclusive      the time budget was used up" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_ctrl_c_tells_what_was_found_until_then(tmp_path: Path) -> None:
 
     assert re.search(r"^\r\d+ schedules, about \d+ left, \d+ s, \d+ a second, none failed", progress)
     assert code == 130
-    assert "INCONCLUSIVE  no-duplicate   interrupted" in output
+    assert "INCONCLUSIVE  exclusive      interrupted" in output
     assert "(all-unreduced, stopped: interrupted)" in output
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.markup import escape
@@ -69,8 +70,11 @@ class Terminal:
             f"\n[bold]{escape(result.file.id)}[/bold]  {escape(result.file.scenario.title)} "
             f"[dim]({self._done}/{self._scenarios}{played}, {result.seconds * 1000:.0f} ms)[/dim]"
         )
+        told = set[str]()
         for check in result.checks:
-            self._check(check, several=orders > 1)
+            is_told = check.verdict == "INCONCLUSIVE" and check.message in told
+            self._check(replace(check, message="as above") if is_told else check, several=orders > 1)
+            told.add(check.message)
         if result.is_explored:
             self._print(f"  [dim]{escape(describe_coverage(result.exploration))}[/dim]")
             if inside := describe_inside(result.exploration):
@@ -119,9 +123,12 @@ class Terminal:
         self._print(f"\n{_coloured(verdict)}  {count(len(results), 'scenario')} in {seconds:.1f} s", end="")
         self._print(f", {len(failed)} not passed:" if failed else "")
         for result in failed:
+            by_message: dict[str, list[str]] = {}
             for check in result.checks:
                 if check.verdict != "PASS":
-                    self._print(f"  {escape(result.file.id)}: {check.id}: {escape(check.message)}")
+                    by_message.setdefault(check.message, []).append(check.id)
+            for message, ids in by_message.items():
+                self._print(f"  {escape(result.file.id)}: {', '.join(ids)}: {escape(message)}")
 
     def _print_steps(self, result: ScenarioResult) -> None:
         """The steps of the first named order in which a check did not pass."""
