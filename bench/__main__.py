@@ -78,7 +78,6 @@ async def main() -> None:
         await peer(postgres)
         await growth(postgres)
         await workers(postgres)
-    rendering()
 
 
 async def control(opened: Session) -> None:
@@ -305,3 +304,4 @@ async def workers(postgres: Server) -> None:
 
 if __name__ == "__main__":
     uvloop.run(main())
+    rendering()  # runs a command, which has a loop of its own
