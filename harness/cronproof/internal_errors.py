@@ -5,6 +5,9 @@ there, an error of ours would look like one of the application. So all of them g
 handler of the event loop, and `until_error` has it end the run.
 """
 
+# `reporting` decorates what every call defines: its annotations would be evaluated each time.
+from __future__ import annotations
+
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence

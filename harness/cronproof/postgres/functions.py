@@ -34,6 +34,10 @@ class Functions:
         """All have their points, until some turn out to be missing."""
         self.called_by = functools.lru_cache(maxsize=4096)(self._find_called)
         """Returns the functions that a statement may call, itself or through others."""
+        self.notifies = functools.lru_cache(maxsize=4096)(self._notifies)
+        """Whether a statement, or a function of it, notifies whoever listens."""
+        self._without_effect = set[str]()
+        """Statements that create nothing and do not listen."""
         self.have_points = False
         """Whether points have been put into functions and tables, so that later ones get theirs, too."""
         self.tables_have_points = True
@@ -61,9 +65,14 @@ class Functions:
 
         Earlier versions of a function go on counting.
         """
+        if statement in self._without_effect:
+            return
         created = find_created(statement) if _CREATES.search(statement) else Created(executed=[statement])
         if created is None:
             self.are_stale = True
+            return
+        if created == Created(executed=[statement]) and self._is_without_effect(statement):
+            self._without_effect.add(statement)
             return
         self._add(created)
         called = [one for text in created.executed for one in self.called_by(text)]
@@ -85,8 +94,14 @@ class Functions:
         """Whether a statement may call a function, which somebody may replace."""
         return bool(self.called_by(statement))
 
-    def notifies(self, statement: str) -> bool:
-        """Whether a statement, or a function of it, notifies whoever listens."""
+    def _is_without_effect(self, statement: str) -> bool:
+        """Whether a statement that creates nothing itself neither listens nor calls anything that does, or that creates."""
+        called = self.called_by(statement)
+        return LISTENS.search(statement) is None and not any(
+            one.listens or one.creations or one.is_dynamic for one in called
+        )
+
+    def _notifies(self, statement: str) -> bool:
         return NOTIFIES.search(statement) is not None or any(one.notifies for one in self.called_by(statement))
 
     def is_transparent(self, statement: str) -> bool:
@@ -125,6 +140,8 @@ class Functions:
         self._functions = list(functions)
         self._names = frozenset(function.name for function in self._functions)
         self.called_by.cache_clear()
+        self.notifies.cache_clear()
+        self._without_effect.clear()
 
     def _add(self, created: Created) -> None:
         new = [code for code in created.codes if not code.is_block and code.function not in self._functions]

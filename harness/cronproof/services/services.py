@@ -20,6 +20,8 @@ from cronproof.services.script import Script
 
 LONG_ENOUGH = timedelta(minutes=1)
 """Longer than the window of any rate limit."""
+_USUAL = ServiceGiven()
+"""The behaviour of a service about which a scenario says nothing."""
 
 
 @dataclass(eq=False)
@@ -87,7 +89,7 @@ class Services:
         return {**find_installed(), **{one.name: partial(Declared, one) for one in self.declared}}
 
     def _make(self, make: Callable[..., Api], given: ServiceGiven | None) -> Api:
-        behaviour = given or ServiceGiven()
+        behaviour = given or _USUAL
         return make(api_keys=self.api_keys, script=Script(behaviour.refuses), options=behaviour.options)
 
     def shift_time(self, time: timedelta) -> None:

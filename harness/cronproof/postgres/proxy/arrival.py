@@ -25,6 +25,8 @@ class Functions(Protocol):
 
     somebody_listens: bool
     """Whether anybody has ever listened for notifications."""
+    have_points: bool
+    """Whether points have been put into functions and tables, so that later ones get theirs, too."""
 
     def note(self, statement: str) -> None:
         """Notes that it is executed."""

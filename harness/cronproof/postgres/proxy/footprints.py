@@ -206,16 +206,16 @@ class Observer:
 
     def beyond_tables(self, sql: str) -> Footprint:
         """Returns what a statement depends on that only unknown steps change: functions, the catalog, and who listens."""
-        accesses: dict[str, Access] = {}
         if kind_of(sql) not in {"dml", "notify"}:
             return NOTHING
+        accesses: dict[str, Access] = {}
         if self.functions.calls_any(sql):
             accesses["functions"] = "read"
         if READS_THE_CATALOG.search(sql):
             accesses["the catalog"] = "read"
         if self.functions.notifies(sql):
             accesses["listeners"] = "read"
-        return Footprint(accesses)
+        return Footprint(accesses) if accesses else NOTHING
 
     async def statement(
         self, backend_pid: int, execution: Execution, transaction: Footprint | None, *, goes_on: bool

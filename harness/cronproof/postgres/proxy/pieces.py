@@ -82,7 +82,7 @@ class Pieces:
     def put_points(self, batch: list[bytes]) -> list[bytes]:
         """Returns a batch with points in its blocks of code, and in the functions that it creates."""
         holder = self._session.route.holder
-        if holder is None:
+        if holder is None or not holder.functions.have_points:
             return batch
         return [wire.with_text(message, holder.functions.put_points) for message in batch]
 
