@@ -7,7 +7,6 @@ import typer
 
 from cronproof.cli.console import Console, run_async
 from cronproof.cli.options import REPORTS, Config, Postgres
-from cronproof.cli.selection import SCENARIOS
 from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.engine.plan import Plan
 from cronproof.report import folder
@@ -30,7 +29,7 @@ def doctor(
             findings = examine_machine(postgres)
         else:
             plan = Plan.from_options(target, config, None, postgres=postgres, logs=out / folder.LOGS)
-            beside = (config or DEFAULT_FILE).parent / SCENARIOS
+            beside = (config or DEFAULT_FILE).parent / reader.SCENARIOS
             examples = reader.find_files([beside]) if any(beside.rglob("*.yaml")) else []
             findings = examine_target(plan, reader.read_scenarios(examples))
         async for finding in findings:

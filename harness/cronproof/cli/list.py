@@ -2,7 +2,6 @@
 
 from cronproof.cli.console import Console
 from cronproof.cli.options import Config, Scenarios
-from cronproof.cli.selection import SCENARIOS
 from cronproof.config.config_file import find_config
 from cronproof.scenario import reader
 
@@ -13,7 +12,7 @@ def list_scenarios(
 ) -> None:
     """List scenarios and targets."""
     configuration = find_config(config)
-    files = reader.read_scenarios(reader.find_files(paths or [SCENARIOS]))
+    files = reader.read_scenarios(reader.find_files(paths or [reader.SCENARIOS]))
     console = Console()
     files = list({file.source.file: reader.read_scenario(file.source.file) for file in files}.values())  # once a file
     width = max(len(file.id) for file in files)

@@ -11,7 +11,7 @@ import typer
 from cronproof.cli.console import LEFT_NOTHING, Console, complain, ensure_writable, run_async
 from cronproof.cli.options import EXIT_CODES, INTERRUPTED, REPORTS, Config, Postgres, Scenarios, Slow
 from cronproof.cli.outcome import Watch, find_provenance, find_secrets
-from cronproof.cli.selection import SCENARIOS, count_processes, select_scenarios
+from cronproof.cli.selection import count_processes, select_scenarios
 from cronproof.config.config_file import find_config
 from cronproof.engine.plan import Plan
 from cronproof.engine.results import ScenarioResult
@@ -27,7 +27,7 @@ from cronproof.report.folder import write_whole
 from cronproof.report.views import risk_table
 from cronproof.report.views.progress import Progress
 from cronproof.report.views.sections import count
-from cronproof.scenario.reader import ScenarioFile
+from cronproof.scenario.reader import SCENARIOS, ScenarioFile
 
 RISKS = "risks.md"
 

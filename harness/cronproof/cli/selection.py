@@ -10,7 +10,6 @@ from cronproof.errors import UsageError
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
 
-SCENARIOS = Path("scenarios")
 SCENARIOS_PER_PROCESS = 12  # with fewer, a further process costs more than it saves
 
 
@@ -54,8 +53,8 @@ def _default_folder() -> Path:
     Raises:
         UsageError: there is none.
     """
-    if not SCENARIOS.exists():
+    if not reader.SCENARIOS.exists():
         raise UsageError(
-            f"there is no folder {SCENARIOS}/ here; name scenario files, for example those in a checkout of cronproof"
+            f"there is no folder {reader.SCENARIOS}/ here; name scenario files, for example those in a checkout of cronproof"
         )
-    return SCENARIOS
+    return reader.SCENARIOS

@@ -28,6 +28,8 @@ from cronproof.scenario.then import BY_NAME
 
 MAX_BYTES = 512 * 1024
 """Some five thousand rows. The time to read a file grows with its size: this one takes five seconds."""
+SCENARIOS = Path("scenarios")
+"""The folder of the scenarios, beside the configuration."""
 SUFFIXES = frozenset({".yaml", ".yml"})
 # The tags of unions, which are in an error's location, but not in the file.
 TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})

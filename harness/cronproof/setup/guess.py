@@ -64,10 +64,11 @@ def guess_work(cron: str, source: str, schema: Schema) -> Guess | None:
     words = set(_WORD.findall(source))
     bodies = [body for name, body in schema.functions if name in words]
     text = "\n".join([source, *bodies])
-    tables = sorted(schema.tables.values(), key=lambda table: _mentions(table, text), reverse=True)
-    for table in tables:
-        conditions = find_conditions(source, bodies, table) if _mentions(table, text) else []
-        guess = _marks(cron, table, text, conditions) if _mentions(table, text) else None
+    mentions = {name: _mentions(table, text) for name, table in schema.tables.items()}
+    for name in sorted(filter(mentions.__getitem__, mentions), key=mentions.__getitem__, reverse=True):
+        table = schema.tables[name]
+        conditions = find_conditions(source, bodies, table)
+        guess = _marks(cron, table, text, conditions)
         if guess is not None:
             return _with_recipient(replace(guess, due=_join(conditions, guess.due)), schema.tables)
     return None

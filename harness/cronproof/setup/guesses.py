@@ -26,8 +26,6 @@ from cronproof.setup.schema import Schema, read_schema
 from cronproof.setup.sources import Call, Sources, find_calls, sends_mail
 from cronproof.targets.schema_command import make_schema
 
-SCENARIOS = Path("scenarios")
-
 
 @dataclass(frozen=True)
 class _Service:
@@ -70,7 +68,7 @@ async def _guess_each(
             "The schema is empty, so nothing could be guessed: say `migrations` or `migrate`, docs/your-app.md has both."
         ]
     said, guesses = list[str](), list[Guess]()
-    folder = file.parent / SCENARIOS
+    folder = file.parent / reader.SCENARIOS
     for cron, source in found.crons.items():
         guess = guess_work(cron, sources.code_of(cron, source), schema)
         if guess is None:
@@ -80,7 +78,7 @@ async def _guess_each(
         folder.mkdir(exist_ok=True)
         method = None if found.is_run else sources.method_of(cron, source)
         doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, method)
-        what = f"{cron} works on {guess.table.name}, where {guess.due}: {SCENARIOS / cron}.yaml"
+        what = f"{cron} works on {guess.table.name}, where {guess.due}: {reader.SCENARIOS / cron}.yaml"
         said.append(f"{what}, which is not right yet: {doubt}" if doubt else what)
     lines = list(_declare_all(guesses, found, sources, declared))
     with file.open("a", encoding="utf-8") as output:
