@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_a_failure_names_the_check_the_job_and_the_steps() -> None:
     assert "the shortest schedule:\n" in done.stdout
     assert "✗ no-duplicate: job 32: " in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_a_scenario_that_is_none_is_told_without_the_source(tmp_path: Path) -> None:
+    test = tmp_path / "test_race.py"
+    test.write_text(
+        "def test_race(cronproof):\n"
+        "    cronproof.explore('post-job-followup', rows={}, instances=2, faults=['dyes']).must('exclusive')\n"
+    )
+
+    done = run(str(test), "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"))
+
+    assert done.returncode == 1
+    assert "there is no fault 'dyes'; did you mean 'dies'?" in done.stdout
+    assert "def compile" not in done.stdout
 
 
 def test_an_environment_that_fails_is_one_line() -> None:

@@ -197,10 +197,11 @@ class Exploration:
 
         Raises:
             NotPassedError: a check failed, or proved nothing; with the shortest schedule.
-            InvalidScenario: this is no scenario.
+            pytest.fail.Exception: this is no scenario.
         """
         __tracebackhide__ = True  # the failure is the test's
         from cronproof.checks.holds_in_python import HoldsInPython  # noqa: PLC0415  (see the module)
+        from cronproof.errors import InvalidScenario  # noqa: PLC0415  (see the module)
         from cronproof.scenario.reader import Source, make_scenario  # noqa: PLC0415  (see the module)
 
         crons = self._when["call"] if isinstance(self._when["call"], str) else " and ".join(self._when["call"])
@@ -212,10 +213,13 @@ class Exploration:
             "when": self._when,
             "then": [check for check in checks if not callable(check)] or ["no-deadlock"],
         }
-        file = make_scenario(Source(self._test, root))
         invariants = [HoldsInPython(check) for check in checks if callable(check)]
-        file = replace(file, scenario=file.scenario.with_checks(invariants))
-        result = _find_session(self._config).verify(file, self._functions)
+        try:
+            file = make_scenario(Source(self._test, root))
+            file = replace(file, scenario=file.scenario.with_checks(invariants))
+            result = _find_session(self._config).verify(file, self._functions)
+        except InvalidScenario as invalid:
+            pytest.fail("\n".join(mistake.message for mistake in invalid.mistakes), pytrace=False)
         if result.verdict != "PASS":
             raise NotPassedError(file.scenario.title, result)
         return result

@@ -20,6 +20,18 @@ def test_a_replay_still_fails_as_often_as_wanted(cronproof: Cronproof, duplicate
     assert done.stdout.endswith("50 times: 50 × still fails\n")
 
 
+def test_a_fault_that_there_is_not_is_a_mistake(cronproof: Cronproof, duplicate: Path, tmp_path: Path) -> None:
+    text = duplicate.read_text()
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(text.replace("- A: call", "- A!time-out: call", 1))
+
+    done = cronproof("replay", str(changed))
+
+    assert text != changed.read_text()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the counterexample has a fault 'time-out', and there is none" in done.stderr
+
+
 def test_a_replay_on_what_was_rewritten_diverges(cronproof: Cronproof, duplicate: Path) -> None:
     done = cronproof("replay", str(duplicate), "--target", "reference")
 

@@ -119,7 +119,7 @@ def test_what_an_instance_does_by_itself_while_its_call_is_slow_is_told(statemen
                     await slow.arrive("A", Point("statement", statement))
 
         async def run() -> None:
-            await slow.arrive("A", Point("call", "openphone POST /v1/messages"))
+            await slow.arrive("A", Point("call", "openphone POST /v1/messages", sends=True))
 
         slow.prepare({"A": run})
         await slow.step("A")
@@ -142,7 +142,7 @@ def test_an_instance_that_gives_up_a_slow_call_is_told() -> None:
         calls = list[asyncio.Task[None]]()
 
         async def send() -> None:
-            await slow.arrive("A", Point("call", "openphone POST /v1/messages"))
+            await slow.arrive("A", Point("call", "openphone POST /v1/messages", sends=True))
 
         async def run() -> None:
             calls.append(asyncio.create_task(send()))

@@ -53,6 +53,13 @@ def test_wrong_workers_fail(names: set[str], cronproof: Cronproof, tmp_path: Pat
         assert failed[check].startswith(message), failed
 
 
+def test_workers_share_an_exploration_of_declared_services(cronproof: Cronproof, tmp_path: Path) -> None:
+    arguments = ["--target", "right", "--workers", "2", "--json", "--out", str(tmp_path)]
+    done = cronproof("explore", "scenarios/races/outbox.yaml", *arguments, folder=APPS)
+
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "PASS"), done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "target", "exit_code", "finding"),
     [

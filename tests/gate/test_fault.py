@@ -19,7 +19,7 @@ from cronproof.gate.fault import (
 from cronproof.gate.point import Point
 
 REFUSALS = ("card-declined", "rate-limited")
-SENDS = Point("call", "mail POST /v1/messages", refusals=REFUSALS)
+SENDS = Point("call", "mail POST /v1/messages", refusals=REFUSALS, sends=True)
 
 
 @pytest.mark.parametrize("fault", [None, *FAULT_NAMES])
@@ -35,7 +35,7 @@ def test_a_refusal_has_the_name_that_its_service_gives_it() -> None:
     assert parse_choice("B!card-declined") == ("B", "card-declined")
 
 
-@pytest.mark.parametrize("choice", ["A!Naps", "A!dies!dies", "A!two words"])
+@pytest.mark.parametrize("choice", ["A!Naps", "A!dies!dies", "A!two words", "A!"])
 def test_what_is_no_name_is_no_fault(choice: str) -> None:
     with pytest.raises(ValueError, match="is no name of a fault"):
         parse_choice(choice)

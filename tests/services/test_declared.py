@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import pickle
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -95,6 +97,104 @@ def test_a_key_that_is_known_is_no_second_message() -> None:
     assert other[1]["id"] != first[1]["id"]
 
 
+def test_a_key_is_known_for_as_long_as_the_service_says() -> None:
+    service = Declared(replace(MAIL, key_hours=24))
+
+    asked(service, key="k1")
+    service.shift_time(timedelta(hours=23))
+    soon = asked(service, key="k1")[2]
+    service.shift_time(timedelta(hours=1))
+    late = asked(service, key="k1")[2]
+
+    assert (len(soon), len(late)) == (0, 1)
+
+
+def test_a_key_that_was_used_for_another_message_is_refused() -> None:
+    service = Declared(MAIL)
+
+    asked(service, key="every day")
+    status, _, (message,) = asked(service, {**EMAIL, "subject": "Another"}, key="every day")
+
+    assert (status, message.accepted) == (409, False)
+
+
+@pytest.mark.parametrize("key", ["null", "false", '""'])
+def test_what_is_nothing_is_no_key(key: str) -> None:
+    assert SEND.message is not None
+    route = replace(SEND, message={**SEND.message, "key": f"`{key}`"})
+    service = Declared(replace(MAIL, routes=[route]))
+
+    assert [len(asked(service)[2]) for _ in range(2)] == [1, 1]
+
+
+def test_values_that_are_no_texts_are_shown_as_json() -> None:
+    _, _, (message,) = asked(Declared(MAIL), {**EMAIL, "subject": True, "html": {"a": [1.5, None]}})
+
+    assert (message.fields["subject"], message.content) == ("true", '{"a": [1.5, null]}')
+
+
+def test_a_message_may_be_sent_by_get() -> None:
+    by_get = Route("GET", "/send", Answer(200), {"to": "query.to"})
+    service = Declared(replace(MAIL, routes=[by_get, LIST]))
+
+    assert service.sends(Request("GET", "/send"))
+    assert not service.sends(Request("GET", "/accounts/7/emails"))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="address"\r\n\r\n\xc3\xa4da@example.com\r\n--b--\r\n',
+        ),
+        ("application/json", '{"address": "\u00e4da@example.com"}'.encode()),
+        ("application/x-www-form-urlencoded", b"address=%C3%A4da%40example.com"),
+    ],
+)
+def test_the_body_may_be_json_or_a_form(content_type: str, body: bytes) -> None:
+    route = Route("POST", "/send", Answer(200, {"x-to": "{to}"}), {"to": "address"})
+    logged: list[Attempt] = []
+    request = Request("POST", "/send", {}, {"content-type": content_type}, body)
+
+    response = Declared(replace(MAIL, routes=[route])).handle(request, logged.append)
+
+    assert [message.to for message in logged] == ["\u00e4da@example.com"]
+    assert response.headers["x-to"] == "\u00e4da@example.com"
+
+
+def test_a_header_has_only_what_one_can_hold() -> None:
+    assert Answer(200, {"x-to": "{to}"}).response({"to": "a\nb \u2192"}).headers["x-to"] == "a b ?"
+
+
+def test_a_body_that_is_no_object_is_the_body() -> None:
+    route = Route("POST", "/send", Answer(200), {"to": "headers.to", "text": "body"})
+    logged: list[Attempt] = []
+    request = Request("POST", "/send", {}, {"content-type": "text/plain", "to": "ada"}, b"Hi Ada")
+
+    Declared(replace(MAIL, routes=[route])).handle(request, logged.append)
+
+    assert [message.content for message in logged] == ["Hi Ada"]
+
+
+def test_a_recipient_that_is_not_found_proves_nothing() -> None:
+    content = json.dumps({"too": "ada@example.com"}).encode()
+    request = Request("POST", "/accounts/7/emails", {}, {"content-type": "application/json"}, content)
+
+    unknown = str(Declared(MAIL).find_unknown(request))
+
+    assert unknown.startswith('mail was asked POST /accounts/7/emails, where `to = "to[*].email"` finds no recipient')
+
+
+def test_a_declaration_can_be_sent_to_a_worker() -> None:
+    assert pickle.loads(pickle.dumps(MAIL)) == MAIL  # noqa: S301  (our own)
+
+
+def test_its_limit_has_expired_after_its_own_window() -> None:
+    assert Declared(MAIL).window == timedelta(minutes=1)
+    assert Declared(replace(MAIL, seconds=86_400.0)).window == timedelta(days=1)
+
+
 def test_a_refused_message_may_come_again_with_its_key() -> None:
     service = Declared(MAIL)
     status, body, (refused,) = asked(service, refusal=service.refusal("unknown-error"), key="k1")
@@ -177,9 +277,15 @@ def test_a_form_is_read_as_well() -> None:
 
 
 def test_an_expression_that_is_none_is_told() -> None:
-    compile_expression("to[0].email")
-    with pytest.raises(ValueError, match=r"'to\[' is no JMESPath: "):
-        compile_expression("to[")
+    compile_expression("merge(to[0], @, {a: join(', ', b[1:2])})")
+    for expression, reason in (
+        ("to[", "Invalid jmespath expression"),
+        ("a && foo(to)", r"there is no function foo\(\)"),
+        ("length()", r"length\(\) takes 1 argument, not 0"),
+        ("{a: to[::0]}", "the step of a slice cannot be 0"),
+    ):
+        with pytest.raises(ValueError, match=f"is no JMESPath: {reason}"):
+            compile_expression(expression)
 
 
 def test_its_host_is_led_to_it_in_this_process() -> None:

@@ -100,6 +100,32 @@ def test_a_call_is_held_before_and_after_the_service_acts(transport: str, tmp_pa
     ]
 
 
+def test_what_sends_may_lose_its_answer_whatever_its_method(tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    class Gate(OpenGate):
+        async def arrive(self, instance: str, point: Point, line: Channel | None = None) -> Release:
+            seen.extend([(point.text, point.sends)] if point.kind == "call" else [])
+            return Release(instance)
+
+    services = Services(frozenset({"key"}), gate=Gate())
+
+    async def main() -> None:
+        async with reachable("in process", services, tmp_path) as (client, address):
+            bot = f"{address('A', 'telegram')}/bot1:a"
+            await client.get(f"{bot}/sendMessage", params={"chat_id": "1", "text": "Hi"})
+            await client.get(f"{bot}/getMe")
+            await client.get(f"{address('A', 'openphone')}/v1/messages")
+
+    asyncio.run(main())
+    assert seen == [
+        ("telegram GET sendMessage", True),
+        ("telegram GET getMe", False),
+        ("openphone GET /v1/messages", False),
+    ]
+    assert [message.accepted for message in services.messages] == [True]
+
+
 SMS = {"content": "Hi", "from": "PN1", "to": ["+12125550132"]}
 
 

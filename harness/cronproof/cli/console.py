@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +64,27 @@ def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
     finally:
         if closes:
             runner.close()
+
+
+@contextlib.contextmanager
+def kept_for_json(*, as_json: bool) -> Iterator[None]:
+    """Keeps standard output for the JSON document: what an application in this process prints goes to standard error."""
+    try:
+        output, errors = sys.stdout.fileno(), sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # one is closed
+        as_json = False
+    if not as_json:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(output)
+    os.dup2(errors, output)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, output)
+        os.close(kept)
 
 
 def ensure_writable(file: Path, option: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cronproof.cli.console import Console, ensure_writable, run_async
+from cronproof.cli.console import Console, ensure_writable, kept_for_json, run_async
 from cronproof.cli.options import REPORTS, AsJson, Config, JUnit, Migrations, Postgres, Seed, ShowData, Target
 from cronproof.cli.outcome import (
     WatchingTerminal,
@@ -81,7 +81,8 @@ def explore(  # noqa: PLR0913, PLR0917  (as verify)
     ensure_writable(out / ".writable", "--out")  # counterexamples are kept until replaced
     console = Console(quiet=as_json)
     terminal = WatchingTerminal(console, plan.target)
-    results = run_async(verify_scenarios(plan, [file], budget_seconds=budget, report=terminal))
+    with kept_for_json(as_json=as_json):
+        results = run_async(verify_scenarios(plan, [file], budget_seconds=budget, report=terminal))
     about = replace(find_provenance(terminal.watch, plan, [file]), budget_seconds=budget)
     run = record(about, results, out, find_secrets(plan))
     for name, counterexample in run.schedules.items():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cronproof.cli.console import Console, ensure_writable, run_async
+from cronproof.cli.console import Console, ensure_writable, kept_for_json, run_async
 from cronproof.cli.options import (
     REPORTS,
     AsJson,
@@ -65,7 +65,7 @@ def verify(  # noqa: PLR0913, PLR0917  (a parameter for each option; typer passe
     terminal = WatchingTerminal(console, plan.target)
     place = folder.make_folder(out, terminal.watch.started_at)
     plan = replace(plan, workers=count_processes(plan, files), logs=place / folder.LOGS)
-    with folder.keep_if_filled(place, find_secrets(plan)):
+    with folder.keep_if_filled(place, find_secrets(plan)), kept_for_json(as_json=as_json):
         results = run_async(verify_scenarios(plan, files, budget_seconds=budget, report=terminal))
     about = find_provenance(terminal.watch, plan, files)
     about = replace(about, left_out=left_out, shard=shard, budget_seconds=budget)

@@ -152,7 +152,7 @@ class Config(ConfigTable):
 
     targets: Annotated[dict[str, TargetConfig], Field(min_length=1)]
     work: dict[str, WorkConfig] = {}
-    services: dict[Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")], ServiceConfig] = {}
+    services: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")], ServiceConfig] = {}
     owners: OwnersConfig | None = None
     aliases: list[AliasConfig] = []
     crons: dict[str, CronConfig] = {}
@@ -182,9 +182,10 @@ class Config(ConfigTable):
 
     def _wrong_services(self) -> Iterator[tuple[Sequence[str], str]]:
         for name, service in self.services.items():
-            if name in {*find_installed(), *RESERVED} or (name in BUNDLED and service != ServiceConfig()):
+            is_bundled = name in {*find_installed(), *BUNDLED}
+            if name in RESERVED or (is_bundled and service != ServiceConfig()):
                 yield ["services", name], f"{name} is there already; give your own service another name"
-            elif name not in BUNDLED and not service.routes and service.openapi is None:
+            elif not is_bundled and not service.routes and service.openapi is None:
                 yield (
                     ["services", name],
                     f"{name} has no routes, and no service of this name is bundled{nearest(name, BUNDLED)}",
@@ -210,8 +211,10 @@ class Config(ConfigTable):
             if any(service.find_mistakes()):
                 return
             fields = service.declaration(name).message_fields
-        else:
+        elif name in BUNDLED:
             fields = load_bundled(name).message_fields
+        else:
+            return  # it has no routes, which is told already
         if not fields:
             yield ["service"], f"{name} has no message: say what in a request is one, `message` in one of its routes"
             return

@@ -51,7 +51,7 @@ async def recover(
 ) -> Recovered:
     """Calls the crons one after the other, until no row changes and they send nothing new.
 
-    Before each round the `period` passes; before the last, enough time for every claim to expire.
+    Before each round the `period` passes, and limits of rates expire; before the last, enough time for every claim to expire.
     `elapsed` is the time that passed in the execution. Times count only as set or not set, because
     each round may retry a refused message. What still varies after many rounds counts as settled if
     each round changes the same. With `only_written`, time passes only for what was written since the
@@ -74,6 +74,7 @@ async def recover(
         if step:
             await rig.shift_time(step, only_written=only_written)
             total += step
+        rig.services.expire_limits()
         tried = len(rig.services.messages)
         rounds.append(tried)
         # A broken connection makes only the first round fail. Later failures are accepted.

@@ -9,9 +9,10 @@ from cronproof.domain.choice import Data
 from cronproof.engine.plan import Plan
 from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.engine.session import open_session
-from cronproof.errors import UsageError
+from cronproof.errors import UsageError, nearest
 from cronproof.evidence.finding import Finding, Verdict, inconclusive, worst
 from cronproof.explore.counterexample import Counterexample, CounterexamplePolicy
+from cronproof.explore.schedule import faults_in
 from cronproof.gate.names import step_name
 from cronproof.gate.point import Point
 from cronproof.scenario import choices
@@ -38,6 +39,10 @@ async def replay(
         raise UsageError(f"{file.source.file} does not have the rows of the counterexample any more: {error}") from None
     async with open_session(plan) as session:
         await session.compile([file])
+        for fault in sorted(faults_in([choice for choice, _ in counterexample.steps]) - set(session.fault_names)):
+            raise UsageError(
+                f"the counterexample has a fault {fault!r}, and there is none{nearest(fault, session.fault_names)}"
+            )
         runner = await session.prepare(file)
         database = session.database
         if (plan_of_query := counterexample.query_plan) not in (None, *database.query_plans):

@@ -19,7 +19,7 @@ from cronproof.engine.preparation import Preparation, Setting
 from cronproof.engine.rig import Rig
 from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.errors import EnvironmentFailed, InvalidConfig, InvalidScenario, Mistake, nearest
-from cronproof.gate.fault import FAULT_NAMES
+from cronproof.gate.fault import FAULT_NAMES, SEVERAL_FAULTS
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
 from cronproof.postgres.connect import one_line
@@ -31,8 +31,8 @@ from cronproof.postgres.units import InvalidDeclarationError
 from cronproof.scenario.choices import alternatives, apply_choice
 from cronproof.scenario.reader import ScenarioFile
 from cronproof.scenario.rows import Seed, inserts, tables
-from cronproof.scenario.when import SEVERAL_FAULTS
 from cronproof.scenario.work_mistakes import find_work_mistakes
+from cronproof.services.bundled import BUNDLED
 from cronproof.services.in_process import caller
 from cronproof.services.services import Services
 from cronproof.targets import imported, network
@@ -185,7 +185,10 @@ class Session:
             api = self.services.apis.get(name)
             if api is None:
                 known = self.services.names
-                yield file.source.mistake(place, f"there is no service {name!r}{nearest(name, known)}")
+                hint = (
+                    f"; name it in the configuration: `[services.{name}]`" if name in BUNDLED else nearest(name, known)
+                )
+                yield file.source.mistake(place, f"there is no service {name!r}{hint}")
                 continue
             for number, refusal in enumerate(given.refuses):
                 if refusal.error not in api.refusals:
@@ -197,9 +200,15 @@ class Session:
                     message = f"{name} has no option {option}: {value}; it has {has or 'none'}"
                     yield file.source.mistake([*place, "options", option], message)
 
+    @property
+    def fault_names(self) -> list[str]:
+        """The names of all faults: those that are no refusals, and the errors of every service."""
+        refusals = dict.fromkeys(name for api in self.services.apis.values() for name in api.refusals)
+        return [*FAULT_NAMES, *refusals]
+
     def _unknown_faults(self, file: ScenarioFile) -> Iterator[Mistake]:
         """Yields the names of faults that are neither faults nor errors of any service."""
-        known = [*FAULT_NAMES, *dict.fromkeys(name for api in self.services.apis.values() for name in api.refusals)]
+        known = self.fault_names
         named: list[tuple[Sequence[str | int], str]] = []
         if file.scenario.when is not None:
             faults = enumerate(file.scenario.when.faults)

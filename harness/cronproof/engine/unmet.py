@@ -9,9 +9,8 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.explore.explorer import Coverage
 from cronproof.explore.named_orders import ROWS_LOCKED, OrderName
 from cronproof.explore.schedule import faults_in, overlaps
-from cronproof.gate.fault import FaultName
+from cronproof.gate.fault import SEVERAL_FAULTS, FaultName
 from cronproof.scenario.scenario import Scenario
-from cronproof.scenario.when import SEVERAL_FAULTS
 
 ALONE: frozenset[OrderName] = frozenset({"one-after-the-other", ROWS_LOCKED})
 """The named orders in which instances need not overlap: they come one after the other, or wait."""

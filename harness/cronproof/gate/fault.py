@@ -24,10 +24,10 @@ LOST_ANSWERS: tuple[LostAnswer, ...] = get_args(LostAnswer)
 SLOWNESS: tuple[Slowness, ...] = get_args(Slowness)
 DIES: Literal["dies"] = "dies"
 SIGTERM: Literal["sigterm"] = "sigterm"
-ONLY_READ = frozenset({"GET", "HEAD", "OPTIONS"})
-"""The methods of calls that have no effect."""
 FAULT_NAMES: tuple[OwnFault, ...] = (*SQL_FAULTS, *LOST_CALLS, *LOST_ANSWERS, *SLOWNESS, DIES, SIGTERM)
 """The faults that are no refusals."""
+SEVERAL_FAULTS = frozenset({"each", "pairs"})
+"""The words of scenarios that stand for several faults, and name none."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 _SEPARATOR = "!"
@@ -40,8 +40,8 @@ def parse_choice(choice: str) -> tuple[str, FaultName | None]:
     Raises:
         ValueError: what stands for the fault is no name.
     """
-    channel, _, name = choice.partition(_SEPARATOR)
-    if not name:
+    channel, separator, name = choice.partition(_SEPARATOR)
+    if not separator:
         return channel, None
     if NAME.fullmatch(name) is None:
         raise ValueError(f"{name!r} is no name of a fault")
@@ -75,13 +75,11 @@ def possible_faults(point: Point) -> Iterator[FaultName]:
             # A rollback cannot fail. It can only be lost.
             yield from SQL_FAULTS[1:] if _TAKES_BACK.match(point.text) else SQL_FAULTS
         case "call":
-            _, method, _ = point.text.split(" ", 2)
-            sends = method not in ONLY_READ
             yield from point.refusals
             yield from LOST_CALLS
             # A call that only reads has no effect, so losing its answer is like losing the call.
-            yield from LOST_ANSWERS if sends else LOST_ANSWERS[-2:]
-            yield from SLOWNESS if sends else ()
+            yield from LOST_ANSWERS if point.sends else LOST_ANSWERS[-2:]
+            yield from SLOWNESS if point.sends else ()
         case "start" | "inside":
             return
         case "answer":

@@ -48,6 +48,8 @@ class Point:
     """The word by which a statement works on units of work: their table, or a function that does."""
     refusals: Sequence[str] = field(default=(), compare=False)
     """The errors with which a service can refuse a call."""
+    sends: bool = field(default=False, compare=False)
+    """Whether a call has an effect, so that it matters whether its answer arrives."""
 
     @property
     def label(self) -> str:

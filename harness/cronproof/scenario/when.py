@@ -10,15 +10,13 @@ from cronproof.checks.check import as_list
 from cronproof.domain.instance import MAX_INSTANCES, NAMES, CronName, Instance
 from cronproof.explore.inside import Choice
 from cronproof.explore.named_orders import OrderName
-from cronproof.gate.fault import Faults
+from cronproof.gate.fault import SEVERAL_FAULTS, Faults
 from cronproof.scenario.interleavings import Interleavings
 from cronproof.services.errors import FaultWord
 from cronproof.strict_model import StrictModel
 
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _PERIOD = re.compile(r"^[1-9]\d{0,3} (minute|hour|day)s?$")
-SEVERAL_FAULTS = frozenset({"each", "pairs"})
-"""The words of `faults` that name none."""
 
 
 def _period(text: str) -> str:

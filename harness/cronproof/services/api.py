@@ -22,6 +22,11 @@ Meaning = Literal["url", "key"]
 """What a placeholder stands for: where a service is, or a key that it accepts."""
 
 
+ONLY_READ = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods of requests that have no effect (RFC 9110), unless a service says so."""
+USUAL_WINDOW = timedelta(minutes=1)
+
+
 @dataclass(kw_only=True)
 class Api(ABC):
     """A mocked API. Made anew for each execution."""
@@ -61,6 +66,15 @@ class Api(ABC):
     @abstractmethod
     def handle(self, request: Request, log: Log, refusal: Response | None = None) -> Response:
         """Answers a request, with `refusal` if given. `log` gets the message in it, if it has one."""
+
+    def sends(self, request: Request) -> bool:
+        """Whether a request has an effect: then losing its answer differs from losing the request."""
+        return request.method not in ONLY_READ
+
+    @property
+    def window(self) -> timedelta:
+        """After how much time no limit of its rate counts any more what was asked before."""
+        return USUAL_WINDOW
 
     def find_unknown(self, request: Request) -> str | None:  # noqa: ARG002  (most answer as the real one does)
         """Returns why nothing is proven by a request: it is not known what the real service does with it."""

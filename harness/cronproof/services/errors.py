@@ -6,11 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from cronproof.gate.fault import FAULT_NAMES, NAME
+from cronproof.gate.fault import FAULT_NAMES, NAME, SEVERAL_FAULTS
 from cronproof.services.exchange import Response
 
 OF_EVERY_SERVICE = ("unauthorized", "rate-limited", "unknown-error", "bad-gateway")
 """Those that every service has, also for calls that send nothing."""
+
+FIRST_ERROR = 400
+"""From this status on, a response is an error."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def _suggest(names: Iterable[str]) -> dict[str, Any]:
 
 ErrorName = Annotated[str, WithJsonSchema(_suggest(USUAL))]
 """The name that a service has for an error."""
-FaultWord = Annotated[str, WithJsonSchema(_suggest([*FAULT_NAMES, *USUAL, "each", "pairs"]))]
+FaultWord = Annotated[str, WithJsonSchema(_suggest([*FAULT_NAMES, *USUAL, *sorted(SEVERAL_FAULTS)]))]
 """The name of a fault, or a word for several."""
 
 BAD_GATEWAY = Response.of_html(

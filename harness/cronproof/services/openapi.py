@@ -4,7 +4,7 @@ The document is read and requests are validated by openapi-core: https://openapi
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from openapi_core.validation.request.exceptions import SecurityValidationError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from cronproof.services.declared import Answer, Invalid, Route
+from cronproof.services.errors import FIRST_ERROR
 from cronproof.services.exchange import Request
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
@@ -38,12 +39,18 @@ _DEEPEST = 8
 class Document:
     """What a document says."""
 
+    file: Path
     hosts: Sequence[str]
     routes: Sequence[Route]
     errors: Mapping[str, Answer]
+    """Those with a usual name by it, others by their status: `status-402`."""
     _api: OpenAPI
     _origin: str
     """Where requests are validated as if they went there."""
+
+    def __reduce__(self) -> tuple[Callable[[Path], "Document"], tuple[Path]]:
+        """Has another process read it again: what the library makes of it cannot be sent there."""
+        return read_openapi, (self.file,)
 
     def find_invalid(self, request: Request) -> Invalid | None:
         """Returns what is wrong with a request; None if it is valid."""
@@ -78,14 +85,14 @@ def read_openapi(file: Path) -> Document:
     prefix = servers[0].path.rstrip("/") if servers else ""
     routes = [Route(method.upper(), prefix + path, _answer(responses)) for method, path, responses in operations]
     errors = {
-        _ERRORS[status]: Answer(int(status), body=_body(response))
+        _ERRORS.get(status, f"status-{status}"): Answer(int(status), body=_body(response))
         for _, _, responses in reversed(operations)
         for status, response in responses.items()
-        if status in _ERRORS
+        if status.isdigit() and int(status) >= FIRST_ERROR
     }
     hosts = [host for server in servers if (host := server.hostname) and "{" not in host]
     origin = f"{servers[0].scheme}://{servers[0].netloc}" if servers and servers[0].netloc else "http://localhost"
-    return Document(list(dict.fromkeys(hosts)), routes, errors, api, origin)
+    return Document(file, list(dict.fromkeys(hosts)), routes, errors, api, origin)
 
 
 @dataclass

@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from cronproof.errors import nearest
-from cronproof.gate.fault import FAULT_NAMES, NAME
+from cronproof.gate.fault import FAULT_NAMES, NAME, SEVERAL_FAULTS
 from cronproof.services.declared import Answer, Declaration, Route, compile_expression
-from cronproof.services.errors import USUAL
+from cronproof.services.errors import FIRST_ERROR, USUAL
 from cronproof.strict_model import ConfigTable
 
 if TYPE_CHECKING:
     from cronproof.services.openapi import Document
 
 
-class AnswerConfig(ConfigTable):
-    """What a service answers. In texts of the body `{uuid}`, `{number}` and fields of the message are filled in."""
+_SET_BY_SERVER = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
 
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    headers: dict[str, str] = {}
-    body: Any = None
+
+def _valid_headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if name.lower() in _SET_BY_SERVER:
+            raise ValueError(f"{name} is said by the stand-in itself; leave it out")
+        if not text.isprintable() or not text.encode("latin-1", "ignore").decode("latin-1") == text:
+            raise ValueError(f"{name}: a header has one line of Latin-1, not {text!r}")
+    return value
+
+
+def _valid_answer(status: int) -> int:
+    if status >= FIRST_ERROR:
+        raise ValueError(f"what answers {status} accepts nothing; how a service refuses stands under `errors`")
+    return status
+
+
+def _valid_body(value: Any) -> Any:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a body is JSON or a text: {error}") from None
+    return value
+
+
+Headers = Annotated[dict[str, str], AfterValidator(_valid_headers)]
+Body = Annotated[Any, AfterValidator(_valid_body)]
+
+
+class AnswerConfig(ConfigTable):
+    """What a service answers to what it accepts. In texts of the body `{uuid}`, `{number}` and fields of the message are
+    filled in.
+    """
+
+    status: Annotated[int, Field(ge=200, le=599, strict=True), AfterValidator(_valid_answer)] = 200
+    headers: Headers = {}
+    body: Body = None
 
     def answer(self) -> Answer:
         """Returns the answer as data."""
@@ -35,10 +70,10 @@ class AnswerConfig(ConfigTable):
 class ErrorConfig(ConfigTable):
     """How a service refuses a request."""
 
-    status: Annotated[int | None, Field(ge=100, le=599)] = None
+    status: Annotated[int | None, Field(ge=200, le=599, strict=True)] = None
     """By default the usual one, if the error has a usual name."""
-    headers: dict[str, str] = {}
-    body: Any = None
+    headers: Headers = {}
+    body: Body = None
 
     def answer(self, name: str) -> Answer:
         """Returns the answer as data, given the error's name."""
@@ -59,7 +94,9 @@ class RouteConfig(ConfigTable):
     @field_validator("request", mode="after")
     @classmethod
     def _path(cls, value: str) -> str:
-        names = re.findall(r"\{(\w+)\}", value)
+        names = re.findall(r"\{([^}]*)\}", value)
+        if wrong := next((name for name in names if not re.fullmatch(r"\w+", name, re.ASCII)), None):
+            raise ValueError(f"{{{wrong}}} is no name of a part: it has letters, digits and _ alone")
         if repeated := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"{{{repeated}}} is there twice")
         if numbered := next((name for name in names if name[0].isdigit()), None):
@@ -85,7 +122,7 @@ class RouteConfig(ConfigTable):
 class LimitConfig(ConfigTable):
     """How many requests a service takes."""
 
-    requests: Annotated[int, Field(ge=1)]
+    requests: Annotated[int, Field(ge=1, strict=True)]
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
 
 
@@ -100,6 +137,15 @@ class ServiceConfig(ConfigTable):
     errors: dict[str, ErrorConfig] = {}
     """How it refuses: its errors, by names of your choice. Each is a fault that is tried."""
     limit: LimitConfig | None = None
+    key_hours: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    """How many hours it knows the `key` of a message; by default for ever."""
+
+    @field_validator("openapi", mode="after")
+    @classmethod
+    def _path(cls, value: Path | None) -> Path | None:
+        if "\0" in str(value):
+            raise ValueError("a path contains no NUL")
+        return value
 
     def declaration(self, name: str) -> Declaration:
         """Returns the service as data."""
@@ -111,6 +157,7 @@ class ServiceConfig(ConfigTable):
             {error: answer.answer(error) for error, answer in self.errors.items()},
             requests=None if self.limit is None else limit.requests,
             seconds=limit.seconds,
+            key_hours=self.key_hours,
         )
         document = self._read_openapi()
         if document is None:
@@ -135,10 +182,14 @@ class ServiceConfig(ConfigTable):
         for error, answer in self.errors.items():
             if NAME.fullmatch(error) is None:
                 yield ["errors", error], f"{error!r} is no name of an error; write for example `card-declined`"
-            elif error in FAULT_NAMES:
+            elif error in {*FAULT_NAMES, *SEVERAL_FAULTS}:
                 yield ["errors", error], f"{error} is the name of another fault; choose another one"
             elif answer.status is None and error not in USUAL:
                 yield ["errors", error], f"{error} has no usual status; say which: `status = 402`"
+        requests = [_nameless(route.request) for route in self.routes]
+        for number, request in enumerate(requests):
+            if request in requests[:number]:
+                yield ["routes", str(number), "request"], f"{self.routes[number].request} is there twice"
         try:
             document = self._read_openapi()
         except ValueError as error:

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 
 from cronproof.domain.message import Attempt, BlockedCall, Message
 from cronproof.gate import fault as faulty
-from cronproof.gate.fault import ONLY_READ, FaultName
+from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import Footprint
 from cronproof.gate.gate import Gate, OpenGate, Release
 from cronproof.gate.point import Point
@@ -18,8 +18,6 @@ from cronproof.services.exchange import NoAnswer, Request, Response
 from cronproof.services.given import ServiceGiven, ServicesGiven
 from cronproof.services.script import Script
 
-LONG_ENOUGH = timedelta(minutes=1)
-"""Longer than the window of any rate limit."""
 _USUAL = ServiceGiven()
 """The behaviour of a service about which a scenario says nothing."""
 
@@ -58,10 +56,14 @@ class Services:
         self.messages, self.blocked_calls, self.unknown_requests = [], [], []
 
     def recover(self) -> None:
-        """Stops refusing valid messages, and lets rate limits expire. What was sent stays sent."""
+        """Stops refusing valid messages. What was sent stays sent."""
         for api in self.apis.values():
             api.script.is_over = True
-            api.clock.shift_time(LONG_ENOUGH)
+
+    def expire_limits(self) -> None:
+        """Lets limits of rates expire."""
+        for api in self.apis.values():
+            api.clock.shift_time(api.window)
 
     @property
     def met_refusals(self) -> frozenset[int]:
@@ -105,9 +107,10 @@ class Services:
         """
         api = self.apis[service]
         text = f"{service} {request.method} {api.show_path(request.path)}"
-        refusals = [one for one in api.refusals if one in OF_EVERY_SERVICE or request.method not in ONLY_READ]
+        sends = api.sends(request)
+        refusals = [one for one in api.refusals if sends or one in OF_EVERY_SERVICE]
         call = _Call(request.body)
-        release = await self.gate.arrive(instance, Point("call", text, refusals=refusals), call)
+        release = await self.gate.arrive(instance, Point("call", text, refusals=refusals, sends=sends), call)
         response = self._handle(release, service, request, cron)
         self.gate.record_footprint(Footprint({service: "write"}))
         if isinstance(response, NoAnswer):

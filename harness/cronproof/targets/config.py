@@ -34,6 +34,8 @@ IN_PROCESSES_ONLY = frozenset[Placeholder](
 PORTS_OF_AN_INSTANCE = 10
 """The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy, the fifth mail."""
 _FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.(?:url|host|port))\}")
+_SERVICE = re.compile(r"\{(services?\b[^{}]*)\}")
+"""What is meant as the placeholder of a service."""
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -83,6 +85,9 @@ class TargetConfig(ConfigTable):
         known = [*PLACEHOLDERS, *of_services, *(["cron"] if info.field_name in {"path", "run"} else [])]
         texts = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value or []
         for text in texts:
+            for name in _SERVICE.findall(text):
+                if _FIELD.fullmatch(f"{{{name}}}") is None:
+                    raise ValueError(f"there is no placeholder {{{name}}}; a service has {{services.NAME.url}}")
             for name in _FIELD.findall(text):
                 if name.startswith("services."):  # which there are, the whole file says
                     _, service, attribute = name.split(".")
@@ -132,10 +137,12 @@ class TargetConfig(ConfigTable):
     @property
     def services(self) -> set[str]:
         """The services whose address its environment or command has."""
-        names = [
-            name for text in (*self.env.values(), *(self.command or self.run or ())) for name in _FIELD.findall(text)
-        ]
+        names = [name for text in (*self.env.values(), *self._words) for name in _FIELD.findall(text)]
         return {name.split(".")[1] for name in names if "." in name}
+
+    @property
+    def _words(self) -> list[str]:
+        return [*(self.command or self.run or ()), *(self.migrate or ())]
 
     @property
     def is_external(self) -> bool:

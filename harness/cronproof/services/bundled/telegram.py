@@ -41,6 +41,10 @@ class Telegram(Api):
             return _too_many(RETRY_SECONDS)
         return _error(USUAL[name].status, USUAL[name].title)
 
+    def sends(self, request: Request) -> bool:
+        """Whether it is a method that sends, which may be asked by GET."""
+        return request.path.lower().endswith("/sendmessage")
+
     def show_path(self, path: str) -> str:
         """Returns the method: what is before it holds the bot's token."""
         return path.rpartition("/")[2]
