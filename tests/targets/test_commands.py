@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cronproof.domain.instance import CronResponse, Instance
@@ -43,6 +44,15 @@ match sys.argv[1]:
     case "leaves-open":
         psycopg.connect(os.environ["DATABASE_URL"]).execute("select pg_advisory_xact_lock(5)")
         os._exit(0)
+    case "daemonizes":
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(60)
+            os._exit(0)
+    case "background":
+        if os.fork() == 0:
+            time.sleep(60)
     case "goes-on":
         signal.signal(signal.SIGTERM, lambda *_: print("asked", file=sys.stderr, flush=True))
         print("ready", file=sys.stderr, flush=True)
@@ -128,6 +138,21 @@ def test_nothing_is_left_of_a_process_that_has_left_something_open(run: Callable
     async def test(session: Session, target: Commands) -> None:
         await answer(target, "leaves-open")
         assert await session.database.find_held() is None
+
+    run(test)
+
+
+@pytest.mark.parametrize("cron", ["daemonizes", "background"])
+def test_what_its_command_leaves_running_is_killed_and_told(cron: str, run: Callable[[Test], None]) -> None:
+    async def test(_: Session, target: Commands) -> None:
+        response = await answer(target, cron)
+        assert response is not None
+        assert str(target.complaint(response)).startswith("A leaves a process running when its command has ended (")
+        assert [one for one in psutil.process_iter() if one.status() != "zombie" and cron in one.cmdline()] == []
+        await target.reset(restart=False)
+        fine = await answer(target, "answers")
+        assert fine is not None
+        assert target.complaint(fine) is None
 
     run(test)
 

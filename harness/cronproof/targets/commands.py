@@ -31,6 +31,8 @@ class Commands(External):
         self._proxies: dict[str, Proxy] = {}
         self._ahead: set[Instance] = set()
         """The instances whose process was started, and not called yet."""
+        self._left: dict[str, str] = {}
+        """What each instance has left running when its command ended."""
 
     async def prepare(self, proxies: Mapping[str, Proxy], role: Role) -> None:
         """Opens the endpoints of the instances. Their processes are started when they are called."""
@@ -48,6 +50,7 @@ class Commands(External):
         """Kills what is left of the last execution."""
         await self.abandon()
         self._interrupted = None
+        self._left.clear()
 
     async def revive(self) -> Sequence[str]:
         """Returns none: processes end with their calls. What has ended one is kept for `find_interrupted`."""
@@ -72,6 +75,9 @@ class Commands(External):
         process = self._process_of(instance.name)
         self._set_held(instance.name, held=False)
         code = await process.wait()
+        left = None if process.is_ended_here else await process.end_what_is_left()
+        if left is not None:
+            self._left[instance.name] = left
         await process.kill()  # what it has started ends with it
         await self._database.end(list(self._proxies[instance.name].pids))
         if process.is_ended_here or code == -signal.SIGKILL:
@@ -83,9 +89,15 @@ class Commands(External):
             body = text
         return CronResponse(instance.name, code if code >= 0 else OF_A_CHILD - code, body, is_exit=True)
 
-    def complaint(self, response: CronResponse) -> str | None:  # noqa: ARG002  (whatever it is)
-        """Returns None: a command needs no secret."""
-        return None
+    def complaint(self, response: CronResponse) -> str | None:
+        """Returns what is wrong with a command: that it does not end with its process."""
+        left = self._left.get(response.instance)
+        if left is None:
+            return None
+        return (
+            f"{response.instance} leaves a process running when its command has ended ({left}): what that does is not held; "
+            "have the command run in the foreground"
+        )
 
     def _is_idle(self, name: str) -> bool:
         process = self._process_of(name)

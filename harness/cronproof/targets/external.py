@@ -31,7 +31,7 @@ from cronproof.standins.supabase.rest import Rest
 from cronproof.standins.supabase.schema import Schema
 from cronproof.targets.config import PORTS_OF_AN_INSTANCE, TargetConfig, leads_elsewhere
 from cronproof.targets.database_address import find_parts
-from cronproof.targets.process import Process
+from cronproof.targets.process import INSTANCE, Process
 from cronproof.targets.secrets import CRON_SECRET, DATABASE_PASSWORD, api_key
 from cronproof.targets.target import IsIdle
 
@@ -280,7 +280,7 @@ class External:
         )
         given = self._config.environment(values)
         inherited = {variable: value for variable, value in os.environ.items() if not leads_elsewhere(variable, value)}
-        ours = endpoints.environment({**inherited, **given}) | self._guard.marked()
+        ours = endpoints.environment({**inherited, **given}) | self._guard.marked() | {INSTANCE: name}
         log = self._logs / f"{self.name}.{name}{'' if role == 'service_role' else f'.{role}'}.log"
         process = Process(
             instance=name,
