@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -189,17 +189,19 @@ def _clear_folder(folder: Path) -> None:
 def _kill_marked(folder: Path) -> None:
     """Kills a run's processes and their descendants until none is left, or time is up."""
     deadline = time.monotonic() + STOP_SECONDS
-    while (marked := list(_marked(folder))) and time.monotonic() < deadline:
+    while (marked := list(find_marked({MARK: str(folder)}))) and time.monotonic() < deadline:
         for process in marked:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         time.sleep(POLL_SECONDS)
 
 
-def _marked(folder: Path) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
+def find_marked(marks: Mapping[str, str], *, after: int = 0) -> Iterator[psutil.Process]:
+    """Yields the running processes whose environment has these values. `after`: only those with a greater number."""
+    for pid in (pid for pid in psutil.pids() if pid > after):
         with contextlib.suppress(psutil.Error, OSError):  # another user's, or gone by now
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == str(folder):
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE and marks.items() <= process.environ().items():
                 yield process
 
 

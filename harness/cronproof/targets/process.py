@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +14,7 @@ from typing import ClassVar
 import httpx
 import psutil
 
-from cronproof.cleanup import MARK
+from cronproof.cleanup import MARK, find_marked
 from cronproof.errors import EnvironmentFailed
 from cronproof.targets.config import fill_placeholders
 from cronproof.targets.sharing import Sharing
@@ -197,12 +197,14 @@ class Process:
             self._is_gone = True
 
     async def end_what_is_left(self) -> str | None:
-        """Waits until nothing runs any more that it has started, and kills what does not end. Returns the command of
-        one that was killed: a daemon, which has left the session.
+        """After its end, waits until what it has started has ended, too, and kills what does not end within a moment.
+        Returns the command of one that was killed. Daemons have left its session, but have its environment.
         """
+        assert self._process is not None  # noqa: S101  (for the type checker: it was started)
         loop = asyncio.get_running_loop()
         deadline, killed = loop.time() + DYING_SECONDS, None
-        while left := list(self._find_left()):
+        marks = {name: self.environment[name] for name in (MARK, INSTANCE)}
+        while left := list(find_marked(marks, after=self._process.pid)):
             if loop.time() > deadline:
                 for process in left:
                     with contextlib.suppress(psutil.Error):
@@ -210,20 +212,6 @@ class Process:
                         process.kill()
             await asyncio.sleep(POLL_SECONDS)
         return killed
-
-    def _find_left(self) -> Iterator[psutil.Process]:
-        """Yields processes of its group, and those with its environment, after its own end."""
-        own = -1 if self._process is None else self._process.pid
-        for pid in (pid for pid in psutil.pids() if pid > own):
-            with contextlib.suppress(OSError, psutil.Error):  # it has ended, or is not ours to look into
-                process = psutil.Process(pid)
-                if process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                if os.getpgid(pid) == own or self._has_marked(process.environ()):
-                    yield process
-
-    def _has_marked(self, environment: Mapping[str, str]) -> bool:
-        return all(environment.get(name) == self.environment.get(name) for name in (MARK, INSTANCE))
 
     async def terminate(self) -> bool:
         """Sends it SIGTERM, and returns when it has taken it: whether it has ended. Its children get none, as with
