@@ -80,6 +80,8 @@ class Footprint:
 
     def __or__(self, other: Footprint) -> Footprint:
         """Returns the union of two footprints."""
+        if other is NOTHING:
+            return self
         if not (self.known and other.known):
             return EVERYTHING
         accesses, rows = dict(self.accesses), {}

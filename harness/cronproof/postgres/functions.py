@@ -21,6 +21,7 @@ from cronproof.postgres.proxy.arrival import Before
 
 MOST_VERSIONS = 8
 """How many versions of a function are told apart."""
+MOST_NOTED = 4096
 _WORD = re.compile(r"\w+")
 _CREATES = re.compile(r"\b(create|alter)\b", re.IGNORECASE)
 _HAS_CODE = re.compile(r"\bcreate\b.*\b(function|procedure)\b|\bdo\b.*\$\w*\$", re.IGNORECASE | re.DOTALL)
@@ -36,8 +37,8 @@ class Functions:
         """Returns the functions that a statement may call, itself or through others."""
         self.notifies = functools.lru_cache(maxsize=4096)(self._notifies)
         """Whether a statement, or a function of it, notifies whoever listens."""
-        self._without_effect = set[str]()
-        """Statements that create nothing and do not listen."""
+        self._noted = set[str]()
+        """The statements noted since the functions were known: to note one again changes nothing."""
         self.have_points = False
         """Whether points have been put into functions and tables, so that later ones get theirs, too."""
         self.tables_have_points = True
@@ -65,14 +66,14 @@ class Functions:
 
         Earlier versions of a function go on counting.
         """
-        if statement in self._without_effect:
+        if statement in self._noted:
             return
+        if len(self._noted) == MOST_NOTED:
+            self._noted.clear()
+        self._noted.add(statement)
         created = find_created(statement) if _CREATES.search(statement) else Created(executed=[statement])
         if created is None:
             self.are_stale = True
-            return
-        if created == Created(executed=[statement]) and self._is_without_effect(statement):
-            self._without_effect.add(statement)
             return
         self._add(created)
         called = [one for text in created.executed for one in self.called_by(text)]
@@ -93,13 +94,6 @@ class Functions:
     def calls_any(self, statement: str) -> bool:
         """Whether a statement may call a function, which somebody may replace."""
         return bool(self.called_by(statement))
-
-    def _is_without_effect(self, statement: str) -> bool:
-        """Whether a statement that creates nothing itself neither listens nor calls anything that does, or that creates."""
-        called = self.called_by(statement)
-        return LISTENS.search(statement) is None and not any(
-            one.listens or one.creations or one.is_dynamic for one in called
-        )
 
     def _notifies(self, statement: str) -> bool:
         return NOTIFIES.search(statement) is not None or any(one.notifies for one in self.called_by(statement))
@@ -141,7 +135,7 @@ class Functions:
         self._names = frozenset(function.name for function in self._functions)
         self.called_by.cache_clear()
         self.notifies.cache_clear()
-        self._without_effect.clear()
+        self._noted.clear()
 
     def _add(self, created: Created) -> None:
         new = [code for code in created.codes if not code.is_block and code.function not in self._functions]

@@ -213,9 +213,7 @@ class ProxySession:
             self.state.apply(execution.sql)
             if self.route.observer is not None:
                 self.route.observer.functions.note(execution.sql)
-                beyond = self.route.observer.beyond_tables(execution.sql)
-                if beyond is not NOTHING:
-                    self.beyond_tables |= beyond
+                self.beyond_tables |= self.route.observer.beyond_tables(execution.sql)
 
     async def _observe(self, observer: Observer, batch: list[bytes], executes: Sequence[wire.Execution]) -> list[bytes]:
         """Records what a batch touches, if the gate asks. Returns what of it is left to send."""
