@@ -68,7 +68,7 @@ def run_async(coroutine: Coroutine[None, None, Result]) -> Result:
 
 @contextlib.contextmanager
 def kept_for_json(*, as_json: bool) -> Iterator[None]:
-    """Keeps standard output for the JSON document: what an application in this process prints goes to standard error."""
+    """Keeps standard output for the JSON document, if there is to be one: what an application in this process prints goes to standard error."""
     try:
         output, errors = sys.stdout.fileno(), sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # one is closed

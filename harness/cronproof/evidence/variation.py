@@ -1,4 +1,4 @@
-"""What differs between two executions of one schedule, and whether it may: a token, a duration, a counter."""
+"""What differs between two executions of one schedule, and whether it may: a token, a time, a duration, a counter."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -32,12 +32,12 @@ class Difference:
         """Whether equal executions may differ in it: it is a number or a text that may be generated, in whole or in part."""
         match self.path:
             case ("responses" | "rows", _, *_):
-                is_there = self.path[-1] != "status"
+                is_generated = self.path[-1] != "status"
             case ("messages", "*", "content" | "more", *_):
-                is_there = True
+                is_generated = True
             case _:
-                is_there = False
-        return is_there and without_variation(self.one) == without_variation(self.other)
+                is_generated = False
+        return is_generated and without_variation(self.one) == without_variation(self.other)
 
     def __str__(self) -> str:
         if self.path == ("rows",):

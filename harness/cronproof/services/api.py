@@ -99,6 +99,11 @@ def find_installed() -> Mapping[str, type[Api]]:
     return {point.name: _load(point) for point in sorted(entry_points(group=GROUP))}
 
 
+def find_installed_hosts() -> dict[str, str]:
+    """Finds the hosts of these services: the service at each."""
+    return {host: name for name, api in find_installed().items() for host in api.hosts}
+
+
 def _load(point: EntryPoint) -> type[Api]:
     offered = (
         f"the service {point.name}, which {point.dist.name if point.dist else 'a package'} offers as {point.value},"

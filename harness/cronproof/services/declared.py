@@ -182,9 +182,9 @@ class Declared(Api):
         """
         if (found := self._find_route(request)) is not None:
             route, path = found
-            if route.message is None or self.declaration.find_invalid(request) is not None:
+            if route.message is None or any(map(_is_address, _recipients(route.message, _read(request, path)))):
                 return None
-            if any(to not in (None, "") for to in _recipients(route.message, _read(request, path))):
+            if self.declaration.find_invalid(request) is not None:
                 return None
             return (
                 f"{self.declaration.name} was asked {request.method} {request.path}, where `to = {json.dumps(route.message['to'])}` "
@@ -219,7 +219,7 @@ class Declared(Api):
         recipients = _recipients(route.message, content)
         if refusal is None and (error := self.script.find([as_text(to) for to in recipients])) is not None:
             refusal = self.refuse(error)
-        if refusal is None and (not recipients or any(to in (None, "") for to in recipients)):
+        if refusal is None and not (recipients and all(map(_is_address, recipients))):
             refusal = self.refusal("invalid-request")
         fields = {name: as_text(value) for name, value in found.items() if name != "to"}
         if refusal is None:
@@ -289,6 +289,10 @@ def as_text(value: Any) -> str:
 def _header(text: str) -> str:
     """Returns a text as a header can hold it (RFC 9110): on one line, in Latin-1."""
     return " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
+
+
+def _is_address(recipient: Any) -> bool:
+    return recipient not in (None, "")
 
 
 def _recipients(message: Mapping[str, str], content: Mapping[str, Any]) -> Sequence[Any]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _SET_BY_SERVER = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
 
 
-def _valid_headers(value: dict[str, str]) -> dict[str, str]:
+def _check_headers(value: dict[str, str]) -> dict[str, str]:
+    """Checks that a response can have these headers, and returns them with names in lower case."""
     for name, text in value.items():
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
             raise ValueError(f"{name!r} is no name of a header")
@@ -32,16 +33,16 @@ def _valid_headers(value: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name} is said by the stand-in itself; leave it out")
         if not text.isprintable() or not text.encode("latin-1", "ignore").decode("latin-1") == text:
             raise ValueError(f"{name}: a header has one line of Latin-1, not {text!r}")
-    return value
+    return {name.lower(): text for name, text in value.items()}
 
 
-def _valid_answer(status: int) -> int:
+def _check_accepts(status: int) -> int:
     if status >= FIRST_ERROR:
         raise ValueError(f"what answers {status} accepts nothing; how a service refuses stands under `errors`")
     return status
 
 
-def _valid_body(value: Any) -> Any:
+def _check_body(value: Any) -> Any:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -49,8 +50,8 @@ def _valid_body(value: Any) -> Any:
     return value
 
 
-Headers = Annotated[dict[str, str], AfterValidator(_valid_headers)]
-Body = Annotated[Any, AfterValidator(_valid_body)]
+Headers = Annotated[dict[str, str], AfterValidator(_check_headers)]
+Body = Annotated[Any, AfterValidator(_check_body)]
 
 
 class AnswerConfig(ConfigTable):
@@ -58,13 +59,13 @@ class AnswerConfig(ConfigTable):
     filled in.
     """
 
-    status: Annotated[int, Field(ge=200, le=599, strict=True), AfterValidator(_valid_answer)] = 200
+    status: Annotated[int, Field(ge=200, le=599, strict=True), AfterValidator(_check_accepts)] = 200
     headers: Headers = {}
     body: Body = None
 
     def answer(self) -> Answer:
         """Returns the answer as data."""
-        return Answer(self.status, {name.lower(): value for name, value in self.headers.items()}, self.body)
+        return Answer(self.status, self.headers, self.body)
 
 
 class ErrorConfig(ConfigTable):
@@ -78,7 +79,7 @@ class ErrorConfig(ConfigTable):
     def answer(self, name: str) -> Answer:
         """Returns the answer as data, given the error's name."""
         status = USUAL[name].status if self.status is None else self.status
-        return Answer(status, {header.lower(): value for header, value in self.headers.items()}, self.body)
+        return Answer(status, self.headers, self.body)
 
 
 class RouteConfig(ConfigTable):

@@ -11,7 +11,7 @@ from cronproof.gate.fault import FaultName
 from cronproof.gate.footprint import Footprint
 from cronproof.gate.gate import Gate, OpenGate, Release
 from cronproof.gate.point import Point
-from cronproof.services.api import Api, find_installed
+from cronproof.services.api import Api, find_installed, find_installed_hosts
 from cronproof.services.declared import Declaration, Declared
 from cronproof.services.errors import OF_EVERY_SERVICE
 from cronproof.services.exchange import NoAnswer, Request, Response
@@ -82,8 +82,7 @@ class Services:
     @cached_property
     def hosts(self) -> Mapping[str, str]:
         """The service at each host."""
-        of_installed = {host: name for name, api in find_installed().items() for host in api.hosts}
-        return of_installed | {host: one.name for one in self.declared for host in one.hosts}
+        return find_installed_hosts() | {host: one.name for one in self.declared for host in one.hosts}
 
     @cached_property
     def _makers(self) -> Mapping[str, Callable[..., Api]]:

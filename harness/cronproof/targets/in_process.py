@@ -189,7 +189,7 @@ class InProcess:
             **find_parts(self._database.url(proxy.port, role)),
             "app_url": f"{APPS}/{name}",
             "instance": name,
-            **shared_values(),
+            "cron_secret": CRON_SECRET,
             **placeholders.fill_in(lambda service: in_process.address(name, service), API_KEY, self._services.names),
         }
         if SMTP in self._config.services:

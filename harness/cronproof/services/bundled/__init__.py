@@ -4,7 +4,7 @@ import functools
 import tomllib
 from pathlib import Path
 
-from cronproof.services.api import find_installed
+from cronproof.services.api import find_installed_hosts
 from cronproof.services.declared import Declaration
 from cronproof.services.service_config import ServiceConfig
 
@@ -22,5 +22,4 @@ def load_bundled(name: str) -> Declaration:
 
 def find_hosts() -> dict[str, str]:
     """Finds the hosts of every service that needs no declaration, installed or bundled: the service at each."""
-    of_installed = {host: name for name, api in find_installed().items() for host in api.hosts}
-    return of_installed | {host: name for name in BUNDLED for host in load_bundled(name).hosts}
+    return find_installed_hosts() | {host: name for name in BUNDLED for host in load_bundled(name).hosts}
