@@ -14,6 +14,7 @@ from cronproof.domain.message import Message
 from cronproof.explore.named_orders import RunToEnd
 from cronproof.gate.fault import DIES, FAULT_NAMES, SIGTERM, FaultName
 from cronproof.postgres.server.server import Server
+from cronproof.services.bundled.openphone import OpenPhone
 from tests.model.claimed import DAY, HOUR, MARKS, PHONES, Text, World, inserts, worlds
 from tests.model.machine import AtRandom, Machine, opened, play
 from tests.support.database import Await
@@ -23,8 +24,10 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 CRONS = dict.fromkeys(SENT_COLUMNS, 3)
 MOST_ROUNDS = 30
-SURVIVED: tuple[FaultName, ...] = tuple(fault for fault in FAULT_NAMES if fault not in {"slow-before", SIGTERM})
-"""All faults but the one that no implementation can recover from."""
+SURVIVED: tuple[FaultName, ...] = tuple(
+    fault for fault in (*FAULT_NAMES, *OpenPhone().refusals) if fault not in {"slow-before", SIGTERM}
+)
+"""All faults, every refusal among them, but the one that no implementation can recover from."""
 
 crons = st.sampled_from(list(SENT_COLUMNS))
 seeds = st.integers(0, 2**32)
