@@ -44,7 +44,7 @@ async def open_server(choice: str) -> AsyncIterator[Server]:
         with _libpq_unconfigured(), guarded(in_memory=True) as guard:
             yield Server(embedded.start(guard), "embedded", disposable=True)
     elif choice == "container" or (kind == "container" and image):
-        if None in {find_spec("docker"), find_spec("testcontainers")}:
+        if not all(map(find_spec, ("docker", "testcontainers"))):
             raise UsageError('containers need `pip install "cronproof[container]"`')
         from cronproof.postgres.server import container  # noqa: PLC0415  (an extra, and slow to load)
 
