@@ -44,6 +44,9 @@ match sys.argv[1]:
     case "leaves-open":
         psycopg.connect(os.environ["DATABASE_URL"]).execute("select pg_advisory_xact_lock(5)")
         os._exit(0)
+    case "stays":
+        with psycopg.connect(os.environ["DATABASE_URL"]):
+            time.sleep(60)
     case "daemonizes":
         if os.fork() == 0:
             os.setsid()
@@ -138,6 +141,19 @@ def test_nothing_is_left_of_a_process_that_has_left_something_open(run: Callable
     async def test(session: Session, target: Commands) -> None:
         await answer(target, "leaves-open")
         assert await session.database.find_held() is None
+
+    run(test)
+
+
+def test_a_process_that_is_gone_is_not_told_that_its_backend_ends(run: Callable[[Test], None]) -> None:
+    async def test(session: Session, target: Commands) -> None:
+        for _ in range(20):
+            proxy = session._connections.proxies["A"]
+            waiting = asyncio.create_task(answer(target, "stays"))
+            await wait_for(lambda: bool(proxy.owners))
+            await target.kill("A")
+            await waiting
+            assert (proxy.errors, proxy.owners) == ([], {})
 
     run(test)
 

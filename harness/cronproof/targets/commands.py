@@ -79,6 +79,7 @@ class Commands(External):
         if left is not None:
             self._left[instance.name] = left
         await process.kill()  # what it has started ends with it
+        await self._proxies[instance.name].hang_up()  # else it could be told that its backends end
         await self._database.end(list(self._proxies[instance.name].pids))
         if process.is_ended_here or code == -signal.SIGKILL:
             return None
