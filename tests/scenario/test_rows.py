@@ -8,10 +8,11 @@ import pytest
 
 from cronproof.errors import InvalidScenario
 from cronproof.postgres.database import Database
+from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.rows import Seed, inserts
 from tests.support import reference
-from tests.support.database import Await
+from tests.support.database import Await, database_with
 
 pytestmark = pytest.mark.postgres
 
@@ -166,3 +167,16 @@ def test_a_row_that_is_no_sql_is_a_mistake_or_taken(
         assert invalid.mistakes[0].line == 6  # noqa: PT017  (either way, nothing else may come out)
     else:
         assert await_(database.refused([found_row.statement for found_row in found])) == []
+
+
+def test_a_row_may_have_an_id_that_is_always_generated(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    schema = tmp_path / "01.sql"
+    schema.write_text("create table parcels (id int generated always as identity primary key, name text);")
+
+    async def main(database: Database) -> list[dict[str, Any]]:
+        rows = inserts(file("parcels: [{id: 7, name: a}]", tmp_path), Seed.read(None), database.catalog, OWNERS)
+        await database.reset(await database.script([row.statement for row in rows]))
+        return (await database.rows(["parcels"]))["parcels"]
+
+    with database_with([schema], await_, postgres) as database:
+        assert await_(main(database)) == [{"id": 7, "name": "a"}]

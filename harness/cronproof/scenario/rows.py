@@ -170,7 +170,7 @@ def _insert(
     if not values:
         return sql.SQL("insert into {} default values").format(name).as_bytes()
     values |= _times_of_old_rows(row, values, columns, catalog.defaults.get(table, ()), now)
-    statement = sql.SQL("insert into {} ({}) values ({})").format(
+    statement = sql.SQL("insert into {} ({}) overriding system value values ({})").format(
         name, sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(values.values())
     )
     return statement.as_bytes()
