@@ -7,6 +7,7 @@ import pytest
 from cronproof.checks.no_duplicate import NoDuplicate
 from cronproof.domain.message import SentMessage
 from cronproof.evidence.evidence import Evidence
+from cronproof.evidence.finding import Finding
 from tests.support.evidence import (
     ADA,
     RUN,
@@ -17,6 +18,8 @@ from tests.support.evidence import (
     run,
     sent,
 )
+
+CLEO, DORA = "+12125550136", "+12125550137"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,22 @@ from tests.support.evidence import (
 )  # fmt: skip
 def test_finding(check: NoDuplicate, evidence: Evidence, verdict: str, message: str) -> None:
     assert_finding(check, evidence, verdict, message)
+
+
+def test_messages_that_never_fit_a_unit_prove_nothing() -> None:
+    elsewhere = run(sent=[sent(CLEO), sent(DORA)])
+    idle = run(sent=[sent(CLEO)], before={"jobs": []}, after={"jobs": []}, claim_writes=[])
+    refused = run(sent=[sent(ADA, status=500), sent(CLEO)])
+
+    def conclude(*evidence: Evidence) -> Finding | None:
+        check = NoDuplicate()
+        return check.conclude(evidence, [check.examine(one) for one in evidence])
+
+    found = conclude(elsewhere, elsewhere)
+    assert found is not None
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.message.endswith("fits no job: is `match` of [work.followup.message] right?")
+    assert conclude(elsewhere, RUN) is conclude(idle) is conclude(refused) is None
 
 
 @pytest.mark.parametrize(("messages", "verdict"), [(1, "PASS"), (2, "PASS"), (3, "FAIL")])

@@ -47,6 +47,17 @@ class NoDuplicate(StrictModel, Check):
                 return failed(f"{masked(to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
         return passed(f"{len(evidence.delivered)} accepted, none twice")
 
+    def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:
+        """Is inconclusive if messages of a work were accepted, there was something to do, and none ever fitted a unit."""
+        for work in evidence[0].works:
+            if any(work == of for one in evidence for sent in one.sent for of, _ in one.owed(sent)):
+                continue
+            at_work = [one for one in evidence if one.taken(work) or one.choose(work, None)]
+            strays = (stray for one in at_work for stray in one.find_strays(work))
+            if stray := next(strays, None):
+                return inconclusive(f"{stray} fits no {work.unit}: is `match` of [work.{work.name}.message] right?")
+        return super().conclude(evidence, findings)
+
 
 def _describe(evidence: Evidence, fitting: Sequence[tuple[Work, UnitId]], taken: Sequence[tuple[Work, UnitId]]) -> str:
     """Describes the messages that were sent for units, of which one is too many."""

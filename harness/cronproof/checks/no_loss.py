@@ -50,7 +50,7 @@ class NoLoss(StrictModel, Check):
 
     def _describe(self, evidence: Evidence, work: Work, lost: Sequence[UnitId]) -> str:
         tried = [sent for sent in evidence.sent if not set(lost).isdisjoint(evidence.units_for(work, sent))]
-        strays = [sent for sent in evidence.accepted if work in evidence.works_for(sent) and not evidence.owed(sent)]
+        strays = evidence.find_strays(work)
         hint = f"; {strays[0]} fits no unit: is `match` of [work.{work.name}.message] right?" if strays else ""
         refused = (
             f" ({len(tried)} tried, the last answered {tried[-1].message.status})" if tried else f" (none tried{hint})"

@@ -223,6 +223,10 @@ class Evidence:
             found += [(work, unit.id) for unit in fitting if _contains(fields, unit)]
         return found
 
+    def find_strays(self, work: Work) -> list[SentMessage]:
+        """Returns the accepted messages that may be for a work, and fit no unit."""
+        return [sent for sent in self.accepted if work in self.works_for(sent) and not self.owed(sent)]
+
     def find_unmatched(self) -> str | None:
         """Returns why it cannot be told whose a message was, if so: nobody is owed it, and what is declared of the message
         of a claimed unit has no value.
