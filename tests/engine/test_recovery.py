@@ -157,3 +157,43 @@ def test_the_crons_are_called_again_by_the_method_of_the_scenario(
 
     assert (result.verdict, set(methods)) == ("PASS", {"POST"})
     assert len(methods) > 2
+
+
+REFUSED = """\
+title: Nobody tries for ever
+why: A number that is no more is tried three times.
+test: faults
+given:
+  rows:
+    customers: [{id: 1, phone_number: "+12125550132"}]
+    jobs: [{id: 32, customer_id: 1, status: completed, completed_at: 3 hours ago}]
+  services: {openphone: {refuses: [{error: unknown-error}]}}
+when: {call: post-job-followup}
+then:
+  - max-attempts: {at_most: 3}
+  - no-loss
+"""
+
+
+def test_what_is_refused_without_an_end_is_refused_until_nobody_tries_any_more(
+    tmp_path: Path, postgres: Server, await_: Await
+) -> None:
+    file = tmp_path / "refused.yaml"
+    file.write_text(REFUSED)
+
+    async def gives_up(cron: Context) -> Body:
+        attempts = "select from public.system_events where event_type = 'attempt' offset 2"
+        if await cron.db.execute(attempts):
+            return {"success": True}
+        await cron.db.execute("insert into public.system_events (source, event_type) values ('cron', 'attempt')")
+        return await CRONS["post-job-followup"](cron)
+
+    (endless,) = verify(CRONS["post-job-followup"], [file], postgres, await_)
+    (finite,) = verify(gives_up, [file], postgres, await_)
+
+    assert [(check.verdict, check.message.partition(" was")[0]) for check in endless.checks] == [
+        ("FAIL", "a message to ********0132"),
+        ("PASS", "job 32: message accepted"),
+    ]
+    attempts, loss = finite.checks
+    assert (attempts.verdict, attempts.message, loss.verdict) == ("PASS", "at most 3 of 3", "FAIL")

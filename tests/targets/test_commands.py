@@ -147,8 +147,8 @@ def test_nothing_is_left_of_a_process_that_has_left_something_open(run: Callable
 
 def test_a_process_that_is_gone_is_not_told_that_its_backend_ends(run: Callable[[Test], None]) -> None:
     async def test(session: Session, target: Commands) -> None:
+        proxy = session._connections.proxies["A"]
         for _ in range(20):
-            proxy = session._connections.proxies["A"]
             waiting = asyncio.create_task(answer(target, "stays"))
             await wait_for(lambda: bool(proxy.owners))
             await target.kill("A")

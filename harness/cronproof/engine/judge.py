@@ -1,8 +1,9 @@
 """Judges an execution: evaluates the checks, after a recovery if one needs it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 
@@ -15,6 +16,15 @@ from cronproof.explore.quiescence import NotAtRest
 from cronproof.scenario.when import When
 
 
+@dataclass
+class _Recoveries:
+    """What all recoveries of one execution have come to together."""
+
+    rounds: list[int] = field(default_factory=list)
+    """How many messages had been tried before each round."""
+    still_refused: set[recovery.Tried] = field(default_factory=set)
+
+
 async def judge(rig: Rig, when: When, checks: Sequence[Check], evidence: Evidence, elapsed: timedelta) -> Evidence:
     """Evaluates the checks, after a recovery if one needs it. `elapsed` is how far time was shifted.
 
@@ -23,8 +33,8 @@ async def judge(rig: Rig, when: When, checks: Sequence[Check], evidence: Evidenc
     """
     if evidence.inconclusive_reason is not None or not any(check.needs_recovery for check in checks):
         return evaluate(checks, evidence)
-    rounds = list[int]()
-    recovered = await _recover(rig, when, checks, evidence, rounds, period=when.period, elapsed=elapsed)
+    recover = partial(_recover, rig, when, checks, evidence, _Recoveries())
+    recovered = await recover(period=when.period, elapsed=elapsed)
     judged = evaluate(checks, recovered)
     pairs = list(zip(checks, judged.findings, strict=True))
     if (
@@ -34,7 +44,7 @@ async def judge(rig: Rig, when: When, checks: Sequence[Check], evidence: Evidenc
         or all(finding.verdict == "PASS" or not check.may_change_in_recovery for check, finding in pairs)
     ):
         return judged
-    recovered = await _recover(rig, when, checks, evidence, rounds, period=recovery.LONGEST_CLAIM, only_written=True)
+    recovered = await recover(period=recovery.LONGEST_CLAIM, only_written=True)
     later = evaluate(checks, recovered)
     if later.inconclusive_reason is not None or later.did_not_settle is not None:
         return judged
@@ -50,13 +60,13 @@ async def _recover(
     when: When,
     checks: Sequence[Check],
     evidence: Evidence,
-    rounds: list[int],
+    all_recoveries: _Recoveries,
     *,
     period: timedelta,
     elapsed: timedelta = timedelta(),
     only_written: bool = False,
 ) -> Evidence:
-    """Adds what a recovery has come to. Its rounds are added to those before."""
+    """Adds what a recovery has come to, and those before it."""
     try:
         recovered = await recovery.recover(
             rig,
@@ -76,14 +86,15 @@ async def _recover(
         return replace(evidence, inconclusive_reason=str(error))
     except psycopg.errors.LockNotAvailable:
         return replace(evidence, inconclusive_reason="time cannot pass: an instance keeps rows locked after its call")
-    rounds += recovered.rounds
+    all_recoveries.rounds += recovered.rounds
+    all_recoveries.still_refused |= recovered.still_refused
     unsettled = f"rows or messages still changed after {recovery.MAX_ROUNDS} more runs"
     return replace(
         evidence,
-        sent=collect.collect_sent(rig, when.instance_list, rounds),
+        sent=collect.collect_sent(rig, when.instance_list, all_recoveries.rounds),
         recovered=recovered.rows,
         units_recovered=recovered.units,
-        still_tried=recovered.still_tried,
+        still_tried=recovered.still_tried | all_recoveries.still_refused,
         inconclusive_reason=rig.take_stray(),
         did_not_settle=None if recovered.rows else unsettled,
     )

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cronproof.domain.database import Rows
@@ -34,6 +34,8 @@ class Recovered:
     """The units of each work, as they were after the last round. Empty as the rows are."""
     still_tried: frozenset[Tried]
     """The messages that even the last round tried, in vain."""
+    still_refused: frozenset[Tried]
+    """The messages that even the last round before the services accepted again tried, in vain."""
     rounds: Sequence[int]
     """How many messages had been tried before each round."""
 
@@ -56,50 +58,82 @@ async def recover(
     each round may retry a refused message. What still varies after many rounds counts as settled if
     each round changes the same. With `only_written`, time passes only for what was written since the
     reset: no more units become eligible. If a check counts attempts, the rounds go on while
-    messages are tried in vain: who tries them again and again is not at rest.
+    messages are tried in vain: who tries them again and again is not at rest. What a scenario has
+    refused without an end is then refused until nobody tries it any more, and only then accepted.
 
     Raises:
         TimeoutError: a call did not end.
         NotAtRest: an instance that was started again does something all the time.
     """
-    rig.services.recover()
     names = {instance.name for instance in instances}  # those of other scenarios may have ended too
     await rig.wait_until_started([name for name in await rig.target.revive() if name in names])
-    catalog = rig.database.catalog
-    before, before_sent, before_changed = catalog.without_times(rows), Counter[Tried](), None
-    rounds: list[int] = []
-    patience, total, is_settled, in_vain = period, timedelta(), False, frozenset[Tried]()
-    for round_number in range(MAX_ROUNDS):
-        step = patience + (elapsed if round_number == 0 else timedelta())
-        if step:
-            await rig.shift_time(step, only_written=only_written)
-            total += step
-        rig.services.expire_limits()
-        tried = len(rig.services.messages)
-        rounds.append(tried)
-        # A broken connection makes only the first round fail. Later failures are accepted.
-        succeeded = await _call_each_cron(rig, instances, method) or round_number > 0
+    rounds = _Rounds(rig, instances, rows, method, period, elapsed, counts_attempts, only_written)
+    still_refused = frozenset[Tried]()
+    if counts_attempts and rig.services.refuse_without_end:
+        await rounds.call_until_settled()
+        still_refused = rounds.in_vain
+    rig.services.recover()
+    if not await rounds.call_until_settled():
+        return Recovered({}, {}, rounds.in_vain, still_refused, rounds.tried_before)
+    units, rows = await rig.database.units(), rounds.rows
+    if rounds.time and not only_written:
+        await rig.database.shift_time(-rounds.time)
         rows = await rig.database.rows(list(rows))
-        now = catalog.without_times(rows)
-        sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
-        refused = {(one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted}
-        in_vain = frozenset(refused - sent.keys())
-        changed = None if round_number < EXACT_ROUNDS else _find_changed(before, now)
-        is_same = now == before or (changed is not None and changed == before_changed)
-        is_quiet = succeeded and is_same and sent in ({}, before_sent)
-        is_settled = is_quiet and (patience >= LONGEST_CLAIM or not period)
-        if is_settled and not (counts_attempts and in_vain):
-            break
-        # An abandoned claim blocks its unit until the claim expires.
-        patience = max(patience, LONGEST_CLAIM) if is_quiet else period
-        before, before_sent, before_changed = now, sent, changed
-    if not is_settled:
-        return Recovered({}, {}, in_vain, rounds)
-    units = await rig.database.units()
-    if total and not only_written:
-        await rig.database.shift_time(-total)
-        rows = await rig.database.rows(list(rows))
-    return Recovered(rows, units, in_vain, rounds)
+    return Recovered(rows, units, rounds.in_vain, still_refused, rounds.tried_before)
+
+
+@dataclass
+class _Rounds:
+    """Rounds of calls, and what the last one has come to."""
+
+    rig: Rig
+    instances: Sequence[Instance]
+    rows: Rows
+    method: str
+    period: timedelta
+    elapsed: timedelta
+    counts_attempts: bool
+    only_written: bool
+    in_vain: frozenset[Tried] = frozenset()
+    """What the last round tried in vain."""
+    time: timedelta = timedelta()
+    """How far the rounds have shifted time."""
+    tried_before: list[int] = field(default_factory=list)
+    """How many messages had been tried before each round."""
+
+    async def call_until_settled(self) -> bool:
+        """Calls each cron in rounds until a round changes nothing. Returns False if even the last one did."""
+        rig, period = self.rig, self.period
+        catalog = rig.database.catalog
+        before, before_sent, before_changed = catalog.without_times(self.rows), Counter[Tried](), None
+        patience = period
+        for round_number in range(MAX_ROUNDS):
+            await self._pass_time(patience + (timedelta() if self.tried_before else self.elapsed))
+            rig.services.expire_limits()
+            tried = len(rig.services.messages)
+            self.tried_before.append(tried)
+            # A broken connection makes only the first round fail. Later failures are accepted.
+            succeeded = await _call_each_cron(rig, self.instances, self.method) or round_number > 0
+            self.rows = await rig.database.rows(list(self.rows))
+            now = catalog.without_times(self.rows)
+            sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
+            refused = {(one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted}
+            self.in_vain = frozenset(refused - sent.keys())
+            changed = None if round_number < EXACT_ROUNDS else _find_changed(before, now)
+            is_same = now == before or (changed is not None and changed == before_changed)
+            is_quiet = succeeded and is_same and sent in ({}, before_sent)
+            is_settled = is_quiet and (patience >= LONGEST_CLAIM or not period)
+            if is_settled and not (self.counts_attempts and self.in_vain):
+                return True
+            # An abandoned claim blocks its unit until the claim expires.
+            patience = max(patience, LONGEST_CLAIM) if is_quiet else period
+            before, before_sent, before_changed = now, sent, changed
+        return is_settled
+
+    async def _pass_time(self, time: timedelta) -> None:
+        if time:
+            await self.rig.shift_time(time, only_written=self.only_written)
+            self.time += time
 
 
 def _find_changed(before: Rows, now: Rows) -> tuple[Counter[str], Counter[str]]:

@@ -13,7 +13,13 @@ class Refusal(StrictModel):
 
     error: Annotated[ErrorName, Field(description="Which error, by the name that the service has for it.")]
     to: Annotated[str | None, Field(description="Only messages to this recipient; to any when left out.")] = None
-    times: Annotated[int | None, Field(ge=1, description="How many times; always when left out.")] = None
+    times: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="How many times. When left out: until the recovery; where `max-attempts` counts, until nobody tries any more.",
+        ),
+    ] = None
 
 
 class ServiceGiven(StrictModel):

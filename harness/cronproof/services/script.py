@@ -26,6 +26,11 @@ class Script:
         return None
 
     @property
+    def has_no_end(self) -> bool:
+        """Whether a refusal still answers any number of messages."""
+        return not self.is_over and any(one.times is None for one in self.refusals)
+
+    @property
     def met(self) -> frozenset[int]:
         """The positions of the refusals that have answered a message."""
         return frozenset(self._answered)

@@ -55,6 +55,11 @@ class Services:
         self.apis = {name: self._make(make, self._given.get(name)) for name, make in self._makers.items()}
         self.messages, self.blocked_calls, self.unknown_requests = [], [], []
 
+    @property
+    def refuse_without_end(self) -> bool:
+        """Whether a refusal that a scenario gives still answers any number of messages."""
+        return any(api.script.has_no_end for api in self.apis.values())
+
     def recover(self) -> None:
         """Stops refusing valid messages. What was sent stays sent."""
         for api in self.apis.values():
