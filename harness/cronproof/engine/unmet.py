@@ -9,7 +9,7 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.explore.explorer import Coverage
 from cronproof.explore.named_orders import ROWS_LOCKED, OrderName
 from cronproof.explore.schedule import faults_in, overlaps
-from cronproof.gate.fault import SEVERAL_FAULTS, FaultName
+from cronproof.gate.fault import SEVERAL_FAULTS, SLOWNESS, FaultName
 from cronproof.scenario.scenario import Scenario
 
 ALONE: frozenset[OrderName] = frozenset({"one-after-the-other", ROWS_LOCKED})
@@ -48,6 +48,9 @@ class Met:
         for position, refusal in enumerate(scenario.given.refusals):
             if position not in self.refusals:
                 return f"no message met the refusal {refusal.error}: an earlier one answers it, or none was sent"
+        slow = [fault for fault in when.faults if fault in SLOWNESS]
+        if slow and len(when.instance_list) < 2:
+            return f"{slow[0]} shows nothing with one instance, since nobody does anything meanwhile: set `instances: 2`"
         named = [fault for fault in when.faults if fault not in SEVERAL_FAULTS | self.faults]
         if named:
             return f"the fault {named[0]} could not happen: no instance does anything that it could befall"

@@ -42,7 +42,11 @@ class ActedByTimer(Exception):
     def __init__(self, instance: str, point: Point, *, gave_up: bool) -> None:
         """Says what it did, or which call it gave up."""
         did = "gave it up" if gave_up else "did something"
-        means = "its calls may never be slow for so long" if gave_up else "it may renew what expires"
+        means = (
+            "its calls may never be slow for so long (if so, list its faults without slow-before and slow-after)"
+            if gave_up
+            else "it may renew what expires"
+        )
         super().__init__(
             f"while a call of {instance} was slow, {instance} {did} by a timer ({point.label}): {means}, "
             "and time that passes at once lets no timer act"
