@@ -31,6 +31,9 @@ DELIVERY = Delivery(units=[32])
 LIMITED = Delivery.model_validate({"units": [32], "known": [KNOWN]})
 AT_CALL = Delivery.model_validate({"units": [32], "known": [KNOWN | {"at": f"A: call {CALL}"}]})
 ALWAYS = Delivery.model_validate({"units": [32], "known": [{"outcome": "never", "reason": "poison"}]})
+AT_COMMIT = Delivery.model_validate(
+    {"units": [32], "known": [{"outcome": "never", "reason": "poison", "at": "A: commit (3)"}]}
+)
 ELSEWHERE = Delivery.model_validate({"units": [32], "known": [KNOWN | {"targets": ["node-pg"]}]})
 
 NOT_ONCE = "its message was accepted twice, not exactly once"
@@ -56,6 +59,8 @@ NOT_ONCE = "its message was accepted twice, not exactly once"
         (AT_CALL, met("timeout-after", "commit", **TWICE), "FAIL", NOT_ONCE),
         (ALWAYS, met("dies", **NEVER), "PASS", "its message was never accepted, as is known"),
         (ALWAYS, run(before=after(job(32, ADA))), "PASS", "exactly once"),
+        (AT_COMMIT, met("dies", "commit", **NEVER), "PASS", "never accepted, as is known"),
+        (AT_COMMIT, run(before=after(job(32, ADA)), **NEVER), "FAIL", "job 32: its message was never accepted"),
         (ELSEWHERE, met("timeout-after", **TWICE), "FAIL", NOT_ONCE),
     ],
 )  # fmt: skip

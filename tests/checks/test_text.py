@@ -13,9 +13,11 @@ from tests.support.evidence import (
 @pytest.mark.parametrize(
     ("check", "evidence", "verdict", "message"),
     [
-        (Text({32: ["Hi"]}), TEXTS, "PASS", "1 messages contain the expected words"),
-        (Text({32: ["Hi", "Ada"]}), TEXTS, "FAIL", "job 32: ********0132 got #1 by A (post-job-followup) 'Hi!', without 'Ada'"),
-        (Text({34: ["Hi"]}), TEXTS, "INCONCLUSIVE", "no message was accepted"),
+        (Text.model_validate({32: ["Hi"]}), TEXTS, "PASS", "1 messages contain the expected words"),
+        (Text.model_validate({32: ["Hi", "Ada"]}), TEXTS, "FAIL", "job 32: ********0132 got #1 by A (post-job-followup) 'Hi!', without 'Ada'"),
+        (Text.model_validate({34: ["Hi"]}), TEXTS, "INCONCLUSIVE", "no message was accepted"),
+        (Text.model_validate({"followup": {32: ["Ada"]}}), TEXTS, "FAIL", "job 32: ********0132 got #1"),
+        (Text.model_validate({"monthly": {32: ["Ada"]}}), TEXTS, "INCONCLUSIVE", "no message was accepted"),
     ],
 )  # fmt: skip
 def test_finding(check: Text, evidence: Evidence, verdict: str, message: str) -> None:

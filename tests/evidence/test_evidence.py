@@ -66,20 +66,33 @@ def test_units_are_by_default_those_that_were_due() -> None:
     assert evidence.choose(FOLLOWUP, [47, 99]) == [47]
 
 
-def test_an_id_that_two_works_have_means_the_unit_that_was_due() -> None:
-    receipt = replace(FOLLOWUP, name="receipt")
-    one = run()
-    works = [FOLLOWUP, receipt]
-    receipts: dict[UnitId, Unit] = {32: Unit(32, claimed=True, done=True), 34: Unit(34, due=True), 99: Unit(99)}
-    both = replace(
-        one,
-        application=replace(one.application, works=works),
-        units={FOLLOWUP.name: one.units[FOLLOWUP.name], "receipt": receipts},
-    )
+RECEIPT = replace(FOLLOWUP, name="receipt", unit="receipt", table="receipts")
+RECEIPTS: dict[UnitId, Unit] = {32: Unit(32, claimed=True, done=True), 34: Unit(34, due=True), 99: Unit(99)}
+TWO_WORKS = replace(
+    RUN,
+    application=replace(RUN.application, works=[FOLLOWUP, RECEIPT]),
+    units={FOLLOWUP.name: RUN.units[FOLLOWUP.name], "receipt": RECEIPTS},
+)
 
-    assert both.choose(FOLLOWUP, [32, 34]) == [32, 34]
-    assert both.choose(receipt, [32, 34]) == [34]
-    assert both.choose(receipt, [99]) == [99]
+
+def test_an_id_that_two_works_have_means_the_unit_that_was_due() -> None:
+    assert TWO_WORKS.choose(FOLLOWUP, [32, 34]) == [32, 34]
+    assert TWO_WORKS.choose(RECEIPT, [32, 34]) == [34]
+    assert TWO_WORKS.choose(RECEIPT, [99]) == [99]
+
+
+def test_units_can_be_named_by_their_work() -> None:
+    assert TWO_WORKS.choose(RECEIPT, {"receipt": [32, 34]}) == [32, 34]
+    assert TWO_WORKS.choose(FOLLOWUP, {"receipt": [32, 34]}) == []
+    assert TWO_WORKS.find_unknown({"receipt": [32]}) is TWO_WORKS.find_unknown([99]) is None
+    assert TWO_WORKS.find_unknown({"receipt": [34, 35, 36]}) == "there is no receipts 35 and 36"
+    assert TWO_WORKS.find_unknown([98]) == "there is no job 98"
+
+
+def test_an_exception_must_say_which_of_two_due_units_it_means() -> None:
+    assert TWO_WORKS.find_ambiguous([32]) is TWO_WORKS.find_ambiguous({"receipt": [34]}) is None
+    found = TWO_WORKS.find_ambiguous([34])
+    assert found == "job 34 and receipt 34 are both due: say which is meant by the name of its work, {followup: [34]}"
 
 
 def test_a_message_is_for_the_work_of_its_cron_by_the_service_that_owes_it() -> None:

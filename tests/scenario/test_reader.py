@@ -120,6 +120,12 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
             ["7:18: `any` chooses from two values or more"],
         ),
         ("call: post-job-followup", "call: [post-job-followup, monthly-followup]", None),
+        (
+            "no-loss: {units: [32]}",
+            "no-loss: {units: {followup: []}}",
+            ["13:23: list should have at least 1 item after validation, not 0, not []"],
+        ),
+        ("no-loss: {units: [32]}", "no-loss: {units: 32}", ["13:15: input should be a valid list, not 32"]),
         ("no-loss: {units: [32]}", "delivery", ["13:5: delivery needs parameters; write `- delivery: …`"]),
         ("  - exclusive", "  - exclusive: {}", ["12:5: exclusive takes no parameters; write `- exclusive`"]),
         ("  instances: 2", "  instances: '2'", ["10:3: input should be a valid integer, not '2'"]),

@@ -50,6 +50,9 @@ def test_where_the_database_makes_up_keys_any_may_be_meant() -> None:
         ([{"no-loss": {"units": [99]}}], OUTBOX, ("then", 0, "no-loss", "units", 0), "no email 99 is given; the emails are: 32, 40, 41"),
         ([{"no-loss": {"units": [32, 32]}}], OUTBOX, ("then", 0, "no-loss", "units", 1), "email 32 is there twice"),
         ([{"text": {99: ["Hi"]}}], OUTBOX, ("then", 0, "text", 99), "no email 99 is given"),
+        ([{"text": {"email": {99: ["Hi"]}}}], OUTBOX, ("then", 0, "text", "email", 99), "no email 99 is given"),
+        ([{"no-loss": {"units": {"email": [99]}}}], OUTBOX, ("then", 0, "no-loss", "units", "email", 0), "no email 99 is given"),
+        ([{"claims-agree": {"skipped": {"emial": [32]}}}], OUTBOX, ("then", 0, "claims-agree", "skipped", "emial"), "there is no work 'emial' of these crons; did you mean 'email'?"),
     ],
 )  # fmt: skip
 def test_a_unit_that_is_not_there_is_told_where_it_stands(

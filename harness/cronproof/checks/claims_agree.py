@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
+from cronproof.checks.named_units import Units
 from cronproof.domain.message import SentMessage
 from cronproof.domain.work import Unit, UnitId, Work, in_order, name_units
 from cronproof.evidence.evidence import Evidence
@@ -21,16 +22,18 @@ class ClaimsAgree(StrictModel, Check):
     id: ClassVar[str] = "claims-agree"
     is_about_units: ClassVar[bool] = True
     skipped: Annotated[
-        list[UnitId],
+        Units | None,
         Field(
             description="Units that are decided without a message (booked again, no phone): claimed, and no message."
         ),
-    ] = []
+    ] = None
 
     def examine(self, evidence: Evidence) -> Finding:
         """Compares units and messages after the execution, and again after the recovery."""
         if not any(evidence.units.get(work.name) for work in evidence.application.works):
             return inconclusive(f"there is no {evidence.word} that could be claimed, so no claim was looked at")
+        if ambiguous := evidence.find_ambiguous(self.skipped or ()):
+            return inconclusive(ambiguous)
         during = [sent for sent in evidence.accepted if not sent.recovering]
         disagreement = self._disagreement(evidence, during, recovered=False)
         if disagreement is None and evidence.units_recovered:
@@ -54,9 +57,10 @@ class ClaimsAgree(StrictModel, Check):
             gone = in_order(unit for (of, unit), state in states.items() if of == work and state is None)
             if gone and not work.removes:
                 return f"{name_units(work.unit, gone)}: deleted"
+        skipped = {(work, unit) for work in evidence.works for unit in evidence.choose(work, self.skipped or ())}
         for one in sorted(states, key=lambda one: one not in done):
             work, unit = one
-            before, decided = evidence.units[work.name][unit], unit in self.skipped and work in evidence.works
+            before, decided = evidence.units[work.name][unit], one in skipped
             problem = _problem(before, work, is_done=one in done, messaged=one in messaged, decided=decided)
             if problem:
                 return f"{work.unit} {unit} {problem}"

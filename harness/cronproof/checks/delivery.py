@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cronproof.checks.check import Check, as_list
 from cronproof.checks.known_limit import KnownLimit
-from cronproof.domain.work import UnitId, name_units
+from cronproof.checks.named_units import Units
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.evidence.message_outcome import Anomaly, Delivered, ExpectedMessage, MessageOutcome
@@ -52,8 +52,9 @@ class KnownOutcome(KnownLimit):
         """Whether the limit allows an outcome. `to`: the recipient of a message without a unit."""
         if self.to not in {None, to}:
             return False
-        met = not self.fault or any(fault.fault in self.fault and self._is_at(fault) for fault in outcome.faults)
-        return self.applies_to(target) and self.outcome == outcome.delivered and met and self._is_as_often(outcome)
+        is_met = any((not self.fault or one.fault in self.fault) and self._is_at(one) for one in outcome.faults)
+        is_met |= not self.fault and not self.at
+        return self.applies_to(target) and self.outcome == outcome.delivered and is_met and self._is_as_often(outcome)
 
     def _is_as_often(self, outcome: MessageOutcome) -> bool:
         if self.outcome != "twice":
@@ -75,7 +76,8 @@ class Delivery(StrictModel, Check):
     needs_recovery: ClassVar[bool] = True
     may_change_in_recovery: ClassVar[bool] = True
     is_about_units: ClassVar[bool] = True
-    units: Annotated[list[UnitId], Field(description="The units whose messages are counted, by id.")] = []
+    may_repeat: ClassVar[bool] = True
+    units: Annotated[Units | None, Field(description="The units whose messages are counted, by id.")] = None
     messages: Annotated[list[ExpectedMessage], Field(description="Messages that belong to no unit of work.")] = []
     expected: Annotated[Expected, Field(description="How often each message must be accepted.")] = "exactly once"
     known: Annotated[list[KnownOutcome], Field(description="Where it is known to be otherwise.")] = []
@@ -100,8 +102,8 @@ class Delivery(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Counts each message. A known limit passes."""
-        if unknown := evidence.find_unknown(self.units):
-            return inconclusive(f"there is no {name_units(evidence.word, unknown)}")
+        if unknown := evidence.find_unknown(self.units or ()):
+            return inconclusive(unknown)
         reasons: list[str] = []
         shown = ""
         for one in self.message_outcomes(evidence):
@@ -119,7 +121,7 @@ class Delivery(StrictModel, Check):
 
     def _outcomes(self, evidence: Evidence) -> Iterator[tuple[MessageOutcome, str | None]]:
         """Yields each message's outcome, with the recipient if it belongs to no unit."""
-        for one in find_message_outcomes(evidence, self.units):
+        for one in find_message_outcomes(evidence, self.units or ()):
             yield one, None
         yield from zip(
             find_message_outcomes(evidence, [], self.messages), (message.to for message in self.messages), strict=True

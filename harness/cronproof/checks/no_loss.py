@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
+from cronproof.checks.named_units import Units
 from cronproof.domain.work import UnitId, Work, name_units
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
@@ -20,7 +21,7 @@ class NoLoss(StrictModel, Check):
     may_change_in_recovery: ClassVar[bool] = True
     is_about_units: ClassVar[bool] = True
     units: Annotated[
-        list[UnitId] | None,
+        Units | None,
         Field(min_length=1, description="The units that must get a message, by id; by default those that were due."),
     ] = None
 
@@ -29,7 +30,7 @@ class NoLoss(StrictModel, Check):
         works = [work for work in evidence.works if work.message is not None]
         asked = [(work, unit) for work in works for unit in evidence.choose(work, self.units)]
         if unknown := evidence.find_unknown(self.units or ()):
-            return inconclusive(f"there is no {name_units(evidence.word, unknown)}")
+            return inconclusive(unknown)
         if not asked:
             return inconclusive(f"no {evidence.word} was due, so none could be lost")
         if unreachable := [(work, unit) for work, unit in asked if not evidence.units[work.name][unit].is_owed_message]:

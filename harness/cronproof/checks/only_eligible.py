@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
+from cronproof.checks.named_units import Units
 from cronproof.domain.work import UnitId, Work, in_order, name_units, several
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
@@ -20,13 +21,15 @@ class OnlyEligible(StrictModel, Check):
 
     id: ClassVar[str] = "only-eligible"
     units: Annotated[
-        list[UnitId] | None,
+        Units | None,
         Field(description="The units that may get a message, by id; by default those that were due."),
     ] = None
-    skipped: Annotated[list[UnitId], Field(description="Units that may be decided, but not messaged.")] = []
+    skipped: Annotated[Units | None, Field(description="Units that may be decided, but not messaged.")] = None
 
     def examine(self, evidence: Evidence) -> Finding:
         """Checks who got a message, then the rows of all other units."""
+        if ambiguous := evidence.find_ambiguous(self.skipped or ()):
+            return inconclusive(ambiguous)
         if problem := self._wrong_message(evidence) or self._wrong_row(evidence):
             unmatched = evidence.find_unmatched()
             return failed(problem) if unmatched is None else inconclusive(unmatched)
@@ -55,8 +58,10 @@ class OnlyEligible(StrictModel, Check):
     def _outside(self, evidence: Evidence, work: Work) -> set[UnitId]:
         """Returns the units of a work's table that no cron may touch."""
         works = [one for one in evidence.works if one.table == work.table]
-        touched = {unit for one in works for unit in evidence.choose(one, self.units)}
-        return set(evidence.units.get(work.name, ())) - touched - set(self.skipped)
+        touched = {
+            unit for one in works for named in (self.units, self.skipped or ()) for unit in evidence.choose(one, named)
+        }
+        return set(evidence.units.get(work.name, ())) - touched
 
     def _wrong_row(self, evidence: Evidence) -> str | None:
         for work in _of_tables(evidence.works):

@@ -9,6 +9,9 @@ from cronproof.domain.database import Rows
 UnitId = int | str
 """The key of a unit as in JSON: a number, or text. Keys of several columns are joined: `7/2026-11`."""
 
+NamedUnits = Sequence[UnitId] | Mapping[str, Sequence[UnitId]]
+"""Units by id; or, where several works have the same ids, by the name of their work."""
+
 
 @dataclass(frozen=True)
 class OwedMessage:

@@ -43,7 +43,7 @@ def _examine(check: Check, evidence: Evidence) -> Finding:
 
 
 def _message_outcomes(checks: Sequence[Check], evidence: Evidence) -> Sequence[MessageOutcome]:
-    found = next(filter(None, (check.message_outcomes(evidence) for check in checks)), None)
+    found = [one for check in checks for one in check.message_outcomes(evidence)]
     outcomes = found or list(find_message_outcomes(evidence))
     if evidence.inconclusive_reason is None:
         return outcomes

@@ -11,7 +11,7 @@ from cronproof.domain.application import Application
 from cronproof.domain.database import Function, Role, Rows, SqlError
 from cronproof.domain.instance import CronResponse, Instance
 from cronproof.domain.message import BlockedCall, SentMessage
-from cronproof.domain.work import Unit, UnitId, Units, Work
+from cronproof.domain.work import NamedUnits, Unit, UnitId, Units, Work, name_units
 from cronproof.evidence.assignment import assign
 from cronproof.evidence.finding import Finding
 from cronproof.evidence.message_outcome import MessageOutcome
@@ -122,24 +122,43 @@ class Evidence:
         """The word for a unit of these works."""
         return self.works[0].unit if self.works else "unit"
 
-    def choose(self, work: Work, ids: Collection[UnitId] | None) -> list[UnitId]:
-        """Returns which of these units a work has; by default those of its units that were due. An id that units of
-        several works have means those of them that were due, if any was.
+    def choose(self, work: Work, named: NamedUnits | None) -> list[UnitId]:
+        """Returns which of the named units a work has; by default those of its units that were due. An id alone that
+        units of several works have means those of them that were due, if any was.
         """
         units = self.units.get(work.name, {})
-        if ids is None:
+        if named is None:
             return [one for one in units if units[one].due]
-        return [one for one in ids if one in units and (units[one].due or not self._is_due(one))]
+        if isinstance(named, Mapping):
+            return [one for one in named.get(work.name, ()) if one in units]
+        return [one for one in named if one in units and (units[one].due or not self._find_due(one))]
 
-    def _is_due(self, unit: UnitId) -> bool:
-        """Whether any work of the called crons has a unit of this id that was due."""
-        found = (self.units.get(work.name, {}).get(unit) for work in self.works)
-        return any(one is not None and one.due for one in found)
+    def _find_due(self, unit: UnitId) -> list[Work]:
+        """Returns the works of the called crons that have a unit of this id that was due."""
+        units = {work: self.units.get(work.name, {}).get(unit) for work in self.works}
+        return [work for work, one in units.items() if one is not None and one.due]
 
-    def find_unknown(self, ids: Collection[UnitId]) -> list[UnitId]:
-        """Returns which of these units no work of the called crons has."""
-        known = {unit for work in self.works for unit in self.units.get(work.name, ())}
-        return [one for one in ids if one not in known]
+    def find_unknown(self, named: NamedUnits) -> str | None:
+        """Returns which of the named units there are not, if any."""
+        if isinstance(named, Mapping):
+            words = {work.name: work.unit for work in self.works}
+            lacking = {name: [one for one in ids if one not in self.units.get(name, ())] for name, ids in named.items()}
+            found = next(((words.get(name, name), ids) for name, ids in lacking.items() if ids), None)
+        else:
+            known = {unit for work in self.works for unit in self.units.get(work.name, ())}
+            found = self.word, [one for one in named if one not in known]
+        return None if found is None or not found[1] else f"there is no {name_units(*found)}"
+
+    def find_ambiguous(self, named: NamedUnits) -> str | None:
+        """Returns which id alone means due units of several tables, if any does: exceptions must say which they mean."""
+        for unit in () if isinstance(named, Mapping) else named:
+            works = list({work.table: work for work in self._find_due(unit)}.values())
+            if len(works) > 1:
+                return (
+                    f"{' and '.join(f'{work.unit} {unit}' for work in works)} are both due: say which is meant by the name "
+                    f"of its work, {{{works[0].name}: [{unit}]}}"
+                )
+        return None
 
     def state_of(self, work: Work, unit: UnitId, *, recovered: bool = False) -> Unit | None:
         """Returns the state of a unit after the execution or, if `recovered`, after any recovery. None: its row

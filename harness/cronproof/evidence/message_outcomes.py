@@ -4,13 +4,13 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from cronproof.domain.message import SentMessage
-from cronproof.domain.work import UnitId, Work, in_order
+from cronproof.domain.work import NamedUnits, UnitId, Work, in_order
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.message_outcome import Delivered, ExpectedMessage, MessageOutcome, RowState
 
 
 def find_message_outcomes(
-    evidence: Evidence, units: Sequence[UnitId] | None = None, expected: Sequence[ExpectedMessage] = ()
+    evidence: Evidence, units: NamedUnits | None = None, expected: Sequence[ExpectedMessage] = ()
 ) -> Iterator[MessageOutcome]:
     """Yields the outcomes of units' messages (default: all), per work, and of expected ones."""
     answers = [f"{response.instance}: {response.status}" for response in evidence.responses]
@@ -28,7 +28,7 @@ _Counted = tuple[str, str, Sequence[SentMessage], bool]
 """A message's cron and subject, its acceptances, and whether its row is claimed."""
 
 
-def _of_units(evidence: Evidence, units: Sequence[UnitId] | None) -> Iterator[_Counted]:
+def _of_units(evidence: Evidence, units: NamedUnits | None) -> Iterator[_Counted]:
     works = [work for work in evidence.works if work.message is not None]
     every = [(work, unit) for work in works for unit in in_order(evidence.units.get(work.name, {}))]
     claimed = {(work, unit): evidence.is_claimed(work, unit, recovered=True) for work, unit in every}

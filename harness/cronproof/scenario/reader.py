@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from cronproof.checks.named_units import TAGS_OF_UNITS
 from cronproof.domain.instance import CronName
 from cronproof.errors import InvalidFile, InvalidScenario, Mistake, UsageError, nearest
 from cronproof.input_files import decode
@@ -34,7 +35,7 @@ SUFFIXES = frozenset({".yaml", ".yml"})
 # The tags of unions, which are in an error's location, but not in the file.
 TAGS = frozenset({"name", "parameters", "row", "repeated", "word", "bounded", "sampled"})
 
-TAGS_OF_ROWS = frozenset({"listed-rows", "counted-rows"})
+OTHER_TAGS = frozenset({"listed-rows", "counted-rows", *TAGS_OF_UNITS})
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _shown(value: Any) -> str:
 
 def _is_tag(part: str | int, before: str | int | None) -> bool:
     """Whether a part of an error's location is the tag of a union, which is not in the file."""
-    return ((isinstance(before, int) or before == "interleavings") and part in TAGS) or part in TAGS_OF_ROWS
+    return ((isinstance(before, int) or before == "interleavings") and part in TAGS) or part in OTHER_TAGS
 
 
 def _words_at(path: Sequence[str | int]) -> Iterator[str]:

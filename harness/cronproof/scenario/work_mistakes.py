@@ -1,10 +1,11 @@
 """Finds what a scenario asks for and no declared work can answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cronproof.checks.delivery import Delivery
 from cronproof.domain.application import Application
-from cronproof.domain.work import UnitId, Work, in_order, join_key, several
+from cronproof.domain.work import NamedUnits, UnitId, Work, in_order, join_key, several
+from cronproof.errors import nearest
 from cronproof.scenario.given import FilePlace, rows_of
 from cronproof.scenario.rows import repeat_value
 from cronproof.scenario.scenario import Scenario
@@ -26,6 +27,25 @@ def find_work_mistakes(scenario: Scenario, application: Application) -> Iterator
 
 
 def _unknown_units(scenario: Scenario, works: Sequence[Work]) -> Iterator[tuple[FilePlace, str]]:
+    by_name = {work.name: work for work in works}
+    for number, check in enumerate(scenario.checks):
+        for parameter in ("units", "skipped"):
+            asked: NamedUnits = getattr(check, parameter, None) or []
+            is_text = check.id == "text"
+            place: FilePlace = ("then", number, check.id, *(() if is_text else (parameter,)))
+            if not isinstance(asked, Mapping):
+                yield from _unknown_ids(scenario, works, asked, place, is_key=is_text)
+                continue
+            for name, ids in asked.items():
+                if name in by_name:
+                    yield from _unknown_ids(scenario, [by_name[name]], ids, (*place, name), is_key=is_text)
+                else:
+                    yield (*place, name), f"there is no work {name!r} of these crons{nearest(name, list(by_name))}"
+
+
+def _unknown_ids(
+    scenario: Scenario, works: Sequence[Work], asked: Sequence[UnitId], place: FilePlace, *, is_key: bool
+) -> Iterator[tuple[FilePlace, str]]:
     ids = _find_ids(scenario, works)
     if ids is None:
         return
@@ -34,15 +54,12 @@ def _unknown_units(scenario: Scenario, works: Sequence[Work]) -> Iterator[tuple[
     if not ids:
         given = ", ".join(scenario.given.rows) or "none"
         known = f"there are no rows of {tables}; the tables with rows are: {given}"
-    for number, check in enumerate(scenario.checks):
-        for parameter in ("units", "skipped"):
-            asked = getattr(check, parameter, None) or []
-            for position, unit in enumerate(asked):
-                if unit in asked[:position]:
-                    yield ("then", number, check.id, parameter, position), f"{word} {unit} is there twice"
-                if unit not in ids:
-                    place = (unit,) if check.id == "text" else (parameter, position)
-                    yield ("then", number, check.id, *place), f"no {word} {unit} is given; {known}"
+    for position, unit in enumerate(asked):
+        at = (*place, unit if is_key else position)
+        if unit in asked[:position]:
+            yield at, f"{word} {unit} is there twice"
+        if unit not in ids:
+            yield at, f"no {word} {unit} is given; {known}"
 
 
 def _find_ids(scenario: Scenario, works: Sequence[Work]) -> set[UnitId] | None:
