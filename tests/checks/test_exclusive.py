@@ -19,7 +19,7 @@ from tests.support.evidence import (
     ("check", "evidence", "verdict", "message"),
     [
         (Exclusive(), RUN, "PASS", "every claimed job by one instance only"),
-        (Exclusive(), run(claim_writes=[]), "INCONCLUSIVE", "no instance claimed anything: no expected job was eligible"),
+        (Exclusive(), run(claim_writes=[]), "INCONCLUSIVE", "no instance claimed any job"),
         (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 32)]), "FAIL", "job 32 was claimed by A and by B (followup)"),
         (Exclusive(), run(claim_writes=[marked("A", 32), marked("A", 32, is_set=False), marked("B", 32)]), "PASS", "every"),
         (Exclusive(), run(claim_writes=[marked("A", 32), marked("B", 34)]), "PASS", "every"),

@@ -1,6 +1,7 @@
 """Evaluating the checks: on the evidence of each execution, then on all of it together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from cronproof.checks.egress import Egress
 from cronproof.checks.no_loss import NoLoss
 from cronproof.checks.status import Status
+from cronproof.domain.instance import CronResponse
 from cronproof.domain.message import BlockedCall
 from cronproof.engine.evaluate import ExecutionSummary, FindingCollector, evaluate
 from cronproof.evidence.evidence import Evidence
@@ -56,6 +58,22 @@ def test_a_refused_host_fails_egress_alone() -> None:
 
     assert lost == Finding("INCONCLUSIVE", "A called statistics.example.com, which was refused")
     assert egress.verdict == "FAIL"
+
+
+def test_crons_that_fail_before_they_do_anything_show_nothing_unless_that_is_expected() -> None:
+    start = [Step(name, Point("start")) for name in "AB"]
+    crashed = run(steps=start, sent=[], responses=[CronResponse(name, 1, "", is_exit=True) for name in "AB"])
+    one_ran = replace(crashed, responses=[crashed.responses[0], CronResponse("B", 0, "", is_exit=True)])
+    began = replace(crashed, steps=[*start, Step("A", Point("statement", "select 1"))])
+
+    (lost,) = evaluate([LOST], crashed).findings
+    assert (lost.verdict, lost.message.partition(" before")[0]) == (
+        "INCONCLUSIVE",
+        "A ended with status 1 and B ended with status 1",
+    )
+    for other in (one_ran, began):
+        assert evaluate([LOST], other).findings[0].verdict == "FAIL"
+    assert [one.verdict for one in evaluate([LOST, Status.model_validate(1)], crashed).findings] == ["FAIL", "PASS"]
 
 
 def test_without_rest_only_what_cannot_be_undone_has_failed() -> None:

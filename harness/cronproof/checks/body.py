@@ -14,6 +14,7 @@ class Body(RootModel[dict[str, JsonValue]], Check):
     """Every response is a JSON object that contains at least these values."""
 
     id: ClassVar[str] = "body"
+    judges_answers: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Compares each instance's response, member by member."""

@@ -30,6 +30,8 @@ class Check(ABC):
     """Whether what it examines can depend on the plan that the database chooses for a statement."""
     is_about_refused_hosts: ClassVar[bool] = False
     """Whether it judges calls to hosts that were refused. No other check proves anything then."""
+    judges_answers: ClassVar[bool] = False
+    """Whether it judges what the crons answer, so that an error may be what is expected."""
     may_repeat: ClassVar[bool] = False
     """Whether a scenario may ask for it several times."""
     is_about_units: ClassVar[bool] = False

@@ -31,7 +31,7 @@ class ClaimsAgree(StrictModel, Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Compares units and messages after the execution, and again after the recovery."""
         if not any(evidence.units.get(work.name) for work in evidence.application.works):
-            return inconclusive(f"there is no {evidence.word} that could be claimed, so no claim was looked at")
+            return inconclusive(f"there is no {evidence.words} that could be claimed, so no claim was looked at")
         if ambiguous := evidence.find_ambiguous(self.skipped or ()):
             return inconclusive(ambiguous)
         during = [sent for sent in evidence.accepted if not sent.recovering]

@@ -13,6 +13,7 @@ class SeesRows(StrictModel, Check):
     """With the service role, messages are sent. With another, the cron answers with an error."""
 
     id: ClassVar[str] = "sees-rows"
+    judges_answers: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Checks responses and messages, because row-level security hides rows without an error."""

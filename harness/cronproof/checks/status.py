@@ -16,6 +16,7 @@ class Status(RootModel[Annotated[int, Field(ge=0, le=599, strict=True)]], Check)
     """Every response has this HTTP status or, of a command, this exit status."""
 
     id: ClassVar[str] = "status"
+    judges_answers: ClassVar[bool] = True
 
     def examine(self, evidence: Evidence) -> Finding:
         """Compares each instance's response."""

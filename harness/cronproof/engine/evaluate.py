@@ -20,6 +20,8 @@ from cronproof.scenario.scenario import Scenario
 
 def evaluate(checks: Sequence[Check], evidence: Evidence) -> Evidence:
     """Returns the evidence with the findings, the anomalies and, under faults, message outcomes."""
+    if evidence.inconclusive_reason is None and not any(check.judges_answers for check in checks):
+        evidence = replace(evidence, inconclusive_reason=evidence.find_failed_start())
     return replace(
         evidence,
         findings=[_examine(check, evidence) for check in checks],

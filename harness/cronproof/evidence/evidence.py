@@ -122,6 +122,11 @@ class Evidence:
         """The word for a unit of these works."""
         return self.works[0].unit if self.works else "unit"
 
+    @property
+    def words(self) -> str:
+        """The words for units of all these works: `receipt or reminder`."""
+        return " or ".join(dict.fromkeys(work.unit for work in self.works)) or "unit"
+
     def choose(self, work: Work, named: NamedUnits | None) -> list[UnitId]:
         """Returns which of the named units a work has; by default those of its units that were due. An id alone that
         units of several works have means those of them that were due, if any was.
@@ -171,6 +176,20 @@ class Evidence:
         """Whether a unit is claimed after the execution, or after any recovery."""
         state = self.state_of(work, unit, recovered=recovered)
         return work.removes if state is None else state.claimed
+
+    def find_failed_start(self) -> str | None:
+        """Returns which crons have failed before they did anything, if all have: they show nothing."""
+        if self.injected_faults or self.blocked_calls or any(step.point.kind != "start" for step in self.steps):
+            return None
+        if not self.responses or not all(response.is_refused for response in self.responses):
+            return None
+        answers = " and ".join(
+            f"{one.instance} {'ended with status' if one.is_exit else 'answered'} {one.status}"
+            for one in self.responses
+        )
+        return (
+            f"{answers} before anything was asked of the database or a service; if that is right, expect it by `status`"
+        )
 
     @property
     def outcome(self) -> str:
