@@ -21,6 +21,13 @@ def test_messages_to_others_are_other_messages() -> None:
     assert_finding(ONE, run(sent=[sent(ADA), sent(BEN)]), "PASS", "at most 1 of 1")
 
 
+def test_messages_of_which_nothing_is_known_may_be_different_ones() -> None:
+    blank = [replace(one, message=replace(one.message, content="")) for one in TWICE]
+
+    assert_finding(ONE, run(sent=blank), "INCONCLUSIVE", "2 messages to ********0132 were tried, and nothing is known")
+    assert_finding(ONE, run(sent=[*blank, *TWICE]), "FAIL", "a message to ********0132 was tried 2 times")
+
+
 WAS = "a message to ********0132 was"
 TASKS = {"tasks": [{"id": number, "to": ADA, "text": "Hi!"} for number in (1, 2)]}
 

@@ -41,6 +41,16 @@ def test_finding(check: NoDuplicate, evidence: Evidence, verdict: str, message: 
     assert_finding(check, evidence, verdict, message)
 
 
+def test_messages_of_which_nothing_is_known_cannot_be_compared() -> None:
+    blank = replace(sent(CLEO), message=replace(sent(CLEO).message, content=""))
+    with_subject = replace(blank, message=replace(blank.message, more={"subject": "Hi"}))
+
+    assert_finding(
+        NoDuplicate(), run(sent=[blank] * 2), "INCONCLUSIVE", "********0136 got 2 messages, and nothing is known"
+    )
+    assert_finding(NoDuplicate(), run(sent=[with_subject] * 2), "FAIL", "********0136 got 2 messages: #1 by A")
+
+
 def test_messages_that_never_fit_a_unit_prove_nothing() -> None:
     elsewhere = run(sent=[sent(CLEO), sent(DORA)])
     idle = run(sent=[sent(CLEO)], before={"jobs": []}, after={"jobs": []}, claim_writes=[])

@@ -288,6 +288,12 @@ def test_an_expression_that_is_none_is_told() -> None:
             compile_expression(expression)
 
 
+def test_headers_are_asked_for_in_lower_case() -> None:
+    compile_expression('headers."idempotency-key" || data.headers.Key')
+    with pytest.raises(ValueError, match='names of headers are in lower case, headers."idempotency-key"'):
+        compile_expression('not_null(key, headers."Idempotency-Key")')
+
+
 def test_its_host_is_led_to_it_in_this_process() -> None:
     services = Services(frozenset(), declared=[MAIL])
 

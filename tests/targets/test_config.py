@@ -125,6 +125,12 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             "a message has a recipient; say what it is: `to`",
         ),
         (
+            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "a", text = "b" }\nanswer = { body = { id = "{hexx}", text = "{any}" } }',
+            3,
+            1,
+            "`answer` has nothing for {hexx}; did you mean 'hex'?",
+        ),
+        (
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\n[work.x.message]\nservice = "mail"\nmatch = { to = "a" }',
             7,
             1,

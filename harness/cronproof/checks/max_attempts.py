@@ -13,7 +13,7 @@ from cronproof.checks.known_limit import KnownLimit
 from cronproof.domain.message import SentMessage
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
-from cronproof.evidence.requests import count_requests
+from cronproof.evidence.requests import UNKNOWN_TEXT, count_requests
 from cronproof.redaction import masked
 from cronproof.strict_model import StrictModel
 
@@ -33,6 +33,11 @@ class _Tried:
     to: str
     attempts: Sequence[SentMessage]
     rows: int
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether its attempts may be different messages."""
+        return all(sent.message.is_blank for sent in self.attempts)
 
     def exceeds(self, limit: int) -> bool:
         """Whether a row's message was certainly tried more often."""
@@ -63,7 +68,9 @@ class MaxAttempts(StrictModel, Check):
             return self._doubt(evidence, tried) or passed(
                 f"at most {max(math.ceil(len(one.attempts) / one.rows) for one in tried)} of {self.at_most}"
             )
-        most = max(excess, key=lambda one: len(one.attempts))
+        most = max(excess, key=lambda one: (not one.is_blank, len(one.attempts)))
+        if most.is_blank:
+            return inconclusive(f"{len(most.attempts)} messages to {masked(most.to)} were tried, {UNKNOWN_TEXT}")
         rows = f" for each of {most.rows} rows" if most.rows > 1 else ""
         message = (
             f"a message to {masked(most.to)} was tried {len(most.attempts)} times, not at most {self.at_most}{rows}"

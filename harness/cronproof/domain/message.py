@@ -25,6 +25,11 @@ class Attempt:
         return {"to": self.to, "text": self.content, **self.more}
 
     @property
+    def is_blank(self) -> bool:
+        """Whether nothing is known of what it says, so that it cannot be compared."""
+        return not self.content and not any(self.more.values())
+
+    @property
     def accepted(self) -> bool:
         """Whether the service accepted it for delivery."""
         return self.message_id is not None

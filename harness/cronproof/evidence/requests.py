@@ -2,6 +2,8 @@
 
 from cronproof.evidence.evidence import Evidence
 
+UNKNOWN_TEXT = "and nothing is known of what they say: is `text` in `message` of the service's route right?"
+
 
 def count_requests(evidence: Evidence, to: str, content: str) -> int:
     """Returns how many given rows of one table ask for a message; at least 1.

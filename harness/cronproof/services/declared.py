@@ -26,6 +26,9 @@ from cronproof.services.exchange import Log, RateLimit, Request, Response
 _PART = re.compile(r"\{(\w+)\}", re.ASCII)
 _NAMESPACE = uuid.UUID("6f1c2f5e-6d0f-4d5f-9d44-9a1d6f0f2c11")
 _RETRY_SECONDS = 1
+_HEADERS = {"type": "field", "children": [], "value": "headers"}
+MADE_UP = ("uuid", "hex", "number")
+"""What answers can have beside the fields of the message."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,21 @@ class Answer:
         if isinstance(content, str):
             return Response(self.status, content.encode(), {"content-type": "text/plain; charset=utf-8", **headers})
         return Response.of_json(self.status, content, headers)
+
+
+def find_placeholders(value: Any) -> Iterator[str]:
+    """Yields the names that stand in braces in a value as in JSON."""
+    match value:
+        case str():
+            yield from _PART.findall(value)
+        case Mapping():
+            for one in value.values():
+                yield from find_placeholders(one)
+        case list():
+            for one in value:
+                yield from find_placeholders(one)
+        case _:
+            pass
 
 
 @dataclass(frozen=True)
@@ -252,7 +270,7 @@ def compile_expression(expression: str) -> None:
     """Checks an expression about requests.
 
     Raises:
-        ValueError: it is no JMESPath, or calls a function that there is not.
+        ValueError: it is no JMESPath, calls a function that there is not, or asks for what no request has.
     """
     try:
         parsed = jmespath.compile(expression).parsed
@@ -260,6 +278,11 @@ def compile_expression(expression: str) -> None:
         raise ValueError(f"{expression!r} is no JMESPath: {str(error).splitlines()[0]}") from None
     for reason in _find_mistakes(parsed):
         raise ValueError(f"{expression!r} is no JMESPath: {reason}")
+    for header in _find_headers(parsed):
+        if header != header.lower():
+            raise ValueError(
+                f'{expression!r} finds nothing: names of headers are in lower case, headers."{header.lower()}"'
+            )
 
 
 def _find_mistakes(node: Mapping[str, Any]) -> Iterator[str]:
@@ -277,6 +300,15 @@ def _find_mistakes(node: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}() takes {len(signature)} argument{'s' * (len(signature) != 1)}, not {len(arguments)}"
     for child in node["children"]:
         yield from _find_mistakes(child)
+
+
+def _find_headers(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the names of the request's headers that an expression asks for."""
+    first, *rest = node["children"] or [None]
+    if node["type"] == "subexpression" and first == _HEADERS and rest[0]["type"] == "field":
+        yield rest[0]["value"]
+    for child in node["children"] if node["type"] != "slice" else ():
+        yield from _find_headers(child)
 
 
 def as_text(value: Any) -> str:

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from cronproof.errors import nearest
 from cronproof.gate.fault import FAULT_NAMES, NAME, SEVERAL_FAULTS
-from cronproof.services.declared import Answer, Declaration, Route, compile_expression
+from cronproof.services.declared import MADE_UP, Answer, Declaration, Route, compile_expression, find_placeholders
 from cronproof.services.errors import FIRST_ERROR, USUAL
 from cronproof.strict_model import ConfigTable
 
@@ -112,6 +112,16 @@ class RouteConfig(ConfigTable):
         if value is not None and "to" not in value:
             raise ValueError("a message has a recipient; say what it is: `to`")
         return value
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> Self:
+        """Tells what looks like a misspelt placeholder. Any other text may stand in braces."""
+        answer = self.answer or AnswerConfig()
+        known = [*MADE_UP, *(self.message or {})]
+        for name in find_placeholders([answer.body, dict(answer.headers)]):
+            if name not in known and (near := nearest(name, known)):
+                raise ValueError(f"`answer` has nothing for {{{name}}}{near}")
+        return self
 
     def route(self) -> Route:
         """Returns the route as data."""
