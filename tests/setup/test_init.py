@@ -79,6 +79,31 @@ def test_applications_of_other_kinds(files: dict[str, str], kind: str, command: 
     assert target.env["CRON_SECRET"] == "{cron_secret}"
 
 
+SCRIPT = 'import os, psycopg\npsycopg.connect(os.environ["DATABASE_URL"])\n'
+MAIN = f'{SCRIPT}if __name__ == "__main__":\n    main()\n'
+SCRIPTS = '[project]\nname = "x"\n[project.scripts]\nsend-mail = "shop.mail:main"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "run", "crons"),
+    [
+        ({"send.py": SCRIPT, "helper.py": "", "schema.sql": ""}, ["python", "{cron}.py"], ["send"]),
+        ({"jobs/a.py": MAIN, "jobs/b.py": MAIN, "lib.py": SCRIPT}, ["python", "jobs/{cron}.py"], ["a", "b"]),
+        ({"pyproject.toml": SCRIPTS, "src/shop/mail.py": SCRIPT, "x.py": MAIN}, ["{cron}"], ["send-mail"]),
+        ({"pyproject.toml": SCRIPTS, "shop/mail.py": "", ".venv/x": ""}, [".venv/bin/{cron}"], ["send-mail"]),
+        ({"requirements.txt": "psycopg", "send.py": MAIN}, ["python", "{cron}.py"], ["send"]),
+    ],
+)
+def test_programs_are_run_for_each_call(
+    files: dict[str, str], run: list[str], crons: list[str], tmp_path: Path
+) -> None:
+    file, found = write_config(Sources.read(application(tmp_path, files)))
+
+    (target,) = ConfigFile(file).targets.values()
+    assert (found.kind, target.run, sorted(found.crons)) == ("Python", run, crons)
+    assert target.migrations == (["schema.sql"] if "schema.sql" in files else [])
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

@@ -32,7 +32,13 @@ _MEANINGS: Sequence[tuple[str, str]] = (
 )
 _SECRET = re.compile(r"_(KEY|TOKEN|SECRET|PASSWORD)$")
 _OWN_URL = re.compile(r"^(NEXT_PUBLIC_)?(APP|SITE|BASE)_URL$")
-_MIGRATIONS = ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*", "drizzle", "sql")
+_SERVERS = re.compile(
+    r"\b(fastapi|starlette|flask|quart|django|sanic|litestar|tornado|bottle|falcon|uvicorn|gunicorn|hypercorn)\b"
+)
+_MIGRATIONS = (
+    *(f"{place}/*.sql" for place in ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*")),
+    *("drizzle/*.sql", "sql/*.sql", "db/structure.sql", "db/schema.sql", "schema.sql"),
+)
 _SEEDS = ("seed.yaml", "seed.yml")
 SCHEMA = Path("cronproof.schema.json")
 PATH = "/api/cron/{cron}"
@@ -96,7 +102,7 @@ def find_application(sources: Sources) -> Found:
         ["./start-my-server", "{port}"],
         sorted(sources.variables()),
         sources.required(),
-        next((f"{place}/*.sql" for place in _MIGRATIONS if any(folder.glob(f"{place}/*.sql"))), None),
+        next((pattern for pattern in _MIGRATIONS if any(folder.glob(pattern))), None),
         next((name for name in _SEEDS if (folder / name).is_file()), None),
         crons,
         PATH if prefix is None else f"{prefix}{{cron}}",
@@ -128,6 +134,13 @@ def _of_python(found: Found, sources: Sources) -> Found:
             crons=sources.commands(),
             migrate=[*manage, "migrate"],
         )
+    if not found.crons and not _SERVERS.search(needed or ""):
+        if commands := sources.modules(_entry_points(folder)):
+            return replace(found, kind="Python", command=[f"{place}{{cron}}"], crons=commands, migrate=migrate)
+        top, scripts = sources.scripts()
+        if scripts:
+            script = (top.relative_to(folder) / "{cron}.py").as_posix()
+            return replace(found, kind="Python", command=[f"{place}python", script], crons=scripts, migrate=migrate)
     if needed is None:
         return found
     servers = ("main.py", "app.py", "app/main.py", "src/main.py")
@@ -225,6 +238,16 @@ def _package(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return package if isinstance(package, dict) else {}
+
+
+def _entry_points(folder: Path) -> Mapping[str, str]:
+    """Returns the commands that a Python project installs: what each calls, by its name."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    scripts = project.get("project", {}).get("scripts", {})
+    return {name: value for name, value in scripts.items() if isinstance(value, str)}
 
 
 def _python_dependencies(folder: Path) -> str | None:

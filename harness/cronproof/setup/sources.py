@@ -27,6 +27,8 @@ _DEFINED = re.compile(
 _BODY_OF_FETCH = re.compile(r"\bbody\s*:\s*JSON\.stringify")
 _KEY = re.compile(r"""(?:^|[\s{(,])["']?(\w+)["']?\s*[:=](?!=)""", re.MULTILINE)
 _PART = re.compile(r"\$?\{[^}]*\}|%s|:\w+")
+_IS_PROGRAM = re.compile(r"""^if\s+__name__\s*==\s*["']__main__["']""", re.MULTILINE)
+_USES_DATABASE = re.compile(r"\b(psycopg2?|asyncpg|sqlalchemy|pg8000|aiopg|peewee|DATABASE_URL)\b")
 _SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".py", ".rb", ".php", ".go"})
 _NOT_SOURCES = frozenset(
     {"node_modules", ".next", ".git", ".venv", "venv", "dist", "build", "tests", "test", "__pycache__", "migrations"}
@@ -87,6 +89,28 @@ class Sources:
             for file in self.files
             if file.parent.parts[-2:] == ("management", "commands") and not file.stem.startswith("_")
         }
+
+    def scripts(self) -> tuple[Path, dict[str, Path]]:
+        """Finds the Python files that are run as they are and use a database: the folder of most of them, and those in it,
+        by name.
+        """
+        programs = [file for file, text in self.files.items() if file.suffix == ".py" and _USES_DATABASE.search(text)]
+        guarded = [file for file in programs if _IS_PROGRAM.search(self.files[file])]
+        at_the_top = [file for file in programs if file.parent == self.folder]
+        found = guarded or at_the_top
+        folders = Counter(file.parent for file in found).most_common(1)
+        usual = folders[0][0] if folders else self.folder
+        return usual, {file.stem: file for file in found if file.parent == usual}
+
+    def modules(self, entry_points: Mapping[str, str]) -> dict[str, Path]:
+        """Finds the files of entry points, by name: `package.module:function` is in `package/module.py`."""
+        found = {name: self._find_module(value.partition(":")[0]) for name, value in entry_points.items()}
+        return {name: file for name, file in found.items() if file is not None}
+
+    def _find_module(self, name: str) -> Path | None:
+        place = Path(*name.split("."))
+        files = (place.with_suffix(".py"), place / "__init__.py", "src" / place.with_suffix(".py"))
+        return next((self.folder / file for file in files if self.folder / file in self.files), None)
 
     def routes(self) -> tuple[str | None, dict[str, Path]]:
         """Finds the crons that are routes, by name, and the path before their names; None if there are none."""
