@@ -75,5 +75,10 @@ class InvalidReport(InvalidFile):
 
 def nearest(word: str, words: Sequence[str]) -> str:
     """Returns a suffix for a message about an unknown word: the nearest valid word, or all."""
-    near = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; one of: {', '.join(words)}" if words else ""
+    near = find_near(word, words)
+    return f"; did you mean {near!r}?" if near else f"; one of: {', '.join(words)}" if words else ""
+
+
+def find_near(word: str, words: Sequence[str]) -> str | None:
+    """Returns the word that another one is probably meant to be, if any."""
+    return next(iter(difflib.get_close_matches(word, words, n=1)), None)

@@ -59,7 +59,8 @@ def test_a_cron_that_the_configuration_does_not_name_is_told(postgres: Server, a
             await session.compile([wrong])
 
     with pytest.raises(
-        InvalidScenario, match=r"race.yaml:14:29: 'crew-briefin' is not known; did you mean 'crew-briefing'"
+        InvalidScenario,
+        match=r"race.yaml:14:29: 'crew-briefin' is no cron of the configuration; did you mean 'crew-briefing'",
     ):
         await_(main())
 
@@ -77,7 +78,7 @@ def test_a_cron_that_the_configuration_does_not_name_is_told(postgres: Server, a
         (
             "given:\n",
             "given:\n  services: {telegram: {refuses: [{error: conflict}]}}\n",
-            "telegram has no error 'conflict'; it has unauthorized, rate-limited, unknown-error, bad-gateway",
+            "telegram has no error 'conflict'; one of: unauthorized, rate-limited, unknown-error, bad-gateway",
         ),
         (
             "given:\n",

@@ -132,6 +132,17 @@ def test_what_does_not_fit_is_told_where_it_stands(rows: str, mistake: str, tmp_
     assert str(raised.value).partition(":")[2].startswith(mistake)
 
 
+def test_a_column_that_expected_rows_name_has_to_be_there(tmp_path: Path, database: Database) -> None:
+    of = file("jobs: [{id: 1}]", tmp_path)
+    text = of.source.file.read_text().replace("[no-duplicate]", "[rows: {jobs: [{id: 1, statsu: completed}]}]")
+    of.source.file.write_text(text)
+
+    with pytest.raises(InvalidScenario) as raised:
+        inserts(reader.read_scenario(of.source.file), Seed.read(reference.SEED), database.catalog, OWNERS)
+
+    assert str(raised.value).endswith(":8:30: the table jobs has no column 'statsu'; did you mean 'status'?")
+
+
 @pytest.mark.parametrize(
     ("rows", "mistake"),
     [

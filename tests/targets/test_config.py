@@ -113,6 +113,18 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ),
         ('[targets.app]\nasgi = "a:b"\n[services.mail]\nroutes = []', 3, 1, "mail has no routes"),
         (
+            '[targets.app]\nasgi = "a:b"\n[services.mial]\n[[services.mail.routes]]\nrequest = "GET /"',
+            3,
+            1,
+            "mial has no routes, and no service of this name is bundled; did you mean 'mail'?",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\n[work.x.message]\nservice = "slack"\nmatch = { text = { contain = "a" } }',
+            8,
+            1,
+            'text: write SQL, "phone", or what it must contain, { contains = "code" }',
+        ),
+        (
             '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "to[" }',
             5,
             1,
@@ -125,10 +137,10 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             "a message has a recipient; say what it is: `to`",
         ),
         (
-            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "a", text = "b" }\nanswer = { body = { id = "{hexx}", text = "{any}" } }',
+            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "a", text = "b" }\nanswer = { body = { text = "{any}", id = "{hexx}" } }',
             3,
             1,
-            "`answer` has nothing for {hexx}; did you mean 'hex'?",
+            "`answer` has nothing for {hexx}; did you mean {hex}?",
         ),
         (
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\n[work.x.message]\nservice = "mail"\nmatch = { to = "a" }',
@@ -234,7 +246,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ),
         (
             '[targets.app]\nasgi = "a:b"\n[targets.app.env]\nX = "{services.mail.uri}"',
-            3,
+            4,
             1,
             "there is no placeholder {services.mail.uri}; a service has {services.NAME.url}",
         ),

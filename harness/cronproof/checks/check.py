@@ -1,7 +1,7 @@
 """The base of all checks. A check has parameters from the scenario file and examines evidence."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 from cronproof.evidence.evidence import Evidence
@@ -45,6 +45,11 @@ class Check(ABC):
     @property
     def named_faults(self) -> Iterable[tuple[Sequence[str | int], str]]:
         """The faults that its parameters name, each with the keys that lead to it."""
+        return ()
+
+    @property
+    def named_columns(self) -> Iterable[tuple[Sequence[str | int], str, Collection[str]]]:
+        """The columns that its parameters name: the keys that lead to them, and their table."""
         return ()
 
     @property

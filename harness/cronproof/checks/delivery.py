@@ -1,6 +1,6 @@
 """delivery: how often each message was accepted, faults and the recovery included."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -92,6 +92,13 @@ class Delivery(StrictModel, Check):
     def tables(self) -> list[str]:
         """The tables of the messages' rows."""
         return [table for message in self.messages for table in message.row]
+
+    @property
+    def named_columns(self) -> Iterator[tuple[Sequence[str | int], str, Collection[str]]]:
+        """Those of the messages' rows."""
+        for number, message in enumerate(self.messages):
+            for table, row in message.row.items():
+                yield ["messages", number, "row", table], table, row
 
     @property
     def named_faults(self) -> Iterator[tuple[Sequence[str | int], str]]:

@@ -1,7 +1,7 @@
 """rows: rows that must exist after the execution."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Discriminator, Field, JsonValue, RootModel, Tag
@@ -38,6 +38,13 @@ class Rows(RootModel[Annotated[dict[str, TableRows], Field(min_length=1)]], Chec
     def tables(self) -> list[str]:
         """The tables that are named."""
         return list(self.root)
+
+    @property
+    def named_columns(self) -> Iterator[tuple[Sequence[str | int], str, Collection[str]]]:
+        """Those of the rows."""
+        for table, rows in self.root.items():
+            for number, row in enumerate(rows if isinstance(rows, list) else rows.rows):
+                yield [table, *(() if isinstance(rows, list) else ("rows",)), number], table, row
 
     def examine(self, evidence: Evidence) -> Finding:
         """Matches each expected row with a different actual row, and counts."""

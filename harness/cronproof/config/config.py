@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cronproof.domain.application import Alias, Application
 from cronproof.domain.owners import Owners
@@ -34,6 +34,14 @@ class MessageConfig(ConfigTable):
     service: str
     match: Annotated[dict[str, str | ContainedConfig], Field(min_length=1)]
     """Fields of the service's messages, each with SQL over the row of a unit."""
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _forms(cls, value: Any) -> Any:
+        for field, said in value.items() if isinstance(value, dict) else ():
+            if not isinstance(said, str) and not (isinstance(said, dict) and said.keys() == {"contains"}):
+                raise ValueError(f'{field}: write SQL, "phone", or what it must contain, {{ contains = "code" }}')
+        return value
 
     def owed(self) -> OwedMessage:
         """Returns the message as data."""
@@ -181,6 +189,7 @@ class Config(ConfigTable):
                 yield ["targets", name, "env"], f"there is no service {unknown!r}{nearest(unknown, known)}"
 
     def _wrong_services(self) -> Iterator[tuple[Sequence[str], str]]:
+        declared = [name for name, service in self.services.items() if service.routes or service.openapi]
         for name, service in self.services.items():
             is_bundled = name in {*find_installed(), *BUNDLED}
             if name in RESERVED or (is_bundled and service != ServiceConfig()):
@@ -188,7 +197,7 @@ class Config(ConfigTable):
             elif not is_bundled and not service.routes and service.openapi is None:
                 yield (
                     ["services", name],
-                    f"{name} has no routes, and no service of this name is bundled{nearest(name, BUNDLED)}",
+                    f"{name} has no routes, and no service of this name is bundled{nearest(name, [*declared, *BUNDLED])}",
                 )
             yield from ((["services", name, *keys], message) for keys, message in service.find_mistakes())
 

@@ -176,7 +176,8 @@ class Session:
         known = list(self.plan.crons)
         for number, cron in enumerate(file.scenario.when.call if file.scenario.when and known else ()):
             if cron not in known:
-                yield file.source.mistake(["when", "call", number], f"{cron!r} is not known{nearest(cron, known)}")
+                said = f"{cron!r} is no cron of the configuration{nearest(cron, known)}"
+                yield file.source.mistake(["when", "call", number], said)
 
     def _unknown_services(self, file: ScenarioFile) -> Iterator[Mistake]:
         """Yields the services that a scenario has behave in some way, and that there are not."""
@@ -192,7 +193,7 @@ class Session:
                 continue
             for number, refusal in enumerate(given.refuses):
                 if refusal.error not in api.refusals:
-                    message = f"{name} has no error {refusal.error!r}; it has {', '.join(api.refusals)}"
+                    message = f"{name} has no error {refusal.error!r}{nearest(refusal.error, api.refusals)}"
                     yield file.source.mistake([*place, "refuses", number, "error"], message)
             for option, value in given.options.items():
                 if value not in api.choices.get(option, ()):

@@ -100,6 +100,7 @@ def inserts(file: ScenarioFile, seed: Seed, catalog: Catalog, owners: Owners | N
         for path, table in [*asked_for, *((("given", "rows", table), table) for table in given)]
         if table not in catalog.columns
     ]
+    mistakes += _unknown_columns(file, catalog)
     clock = file.scenario.given.clock
     now = sql.SQL("now()") if clock is None else sql.Literal(clock)
     names = OwnerNames.find(owners, [seed.rows, file.scenario.given.flat_rows])
@@ -242,6 +243,18 @@ def _is_uuid(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unknown_columns(file: ScenarioFile, catalog: Catalog) -> Iterator[Mistake]:
+    """Yields the columns that checks name, and that their tables do not have."""
+    for number, check in enumerate(file.scenario.checks):
+        for place, table, columns in check.named_columns:
+            known = list(catalog.columns.get(table, ()))
+            for column in columns:
+                if known and column not in known:
+                    path = ["then", number, check.id, *place, column]
+                    message = f"the table {table} has no column {column!r}{nearest(column, known)}"
+                    yield file.source.mistake(path, message)
 
 
 def tables(file: ScenarioFile, seed: Seed, catalog: Catalog, application: Application) -> Sequence[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from cronproof.errors import nearest
+from cronproof.errors import find_near, nearest
 from cronproof.gate.fault import FAULT_NAMES, NAME, SEVERAL_FAULTS
 from cronproof.services.declared import MADE_UP, Answer, Declaration, Route, compile_expression, find_placeholders
 from cronproof.services.errors import FIRST_ERROR, USUAL
@@ -119,8 +119,8 @@ class RouteConfig(ConfigTable):
         answer = self.answer or AnswerConfig()
         known = [*MADE_UP, *(self.message or {})]
         for name in find_placeholders([answer.body, dict(answer.headers)]):
-            if name not in known and (near := nearest(name, known)):
-                raise ValueError(f"`answer` has nothing for {{{name}}}{near}")
+            if name not in known and (near := find_near(name, known)):
+                raise ValueError(f"`answer` has nothing for {{{name}}}; did you mean {{{near}}}?")
         return self
 
     def route(self) -> Route:

@@ -4,9 +4,9 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from cronproof.errors import nearest
 from cronproof.services.placeholders import find_placeholders
@@ -39,6 +39,27 @@ _SERVICE = re.compile(r"\{(services?\b[^{}]*)\}")
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
+def _check_placeholders(text: str, *more: str) -> str:
+    """Checks that all placeholders of a text are known, and `more`, and returns it."""
+    known = [*PLACEHOLDERS, *sorted(find_placeholders()), *more]
+    for name in _SERVICE.findall(text):
+        if _FIELD.fullmatch(f"{{{name}}}") is None:
+            raise ValueError(f"there is no placeholder {{{name}}}; a service has {{services.NAME.url}}")
+    for name in _FIELD.findall(text):
+        if name.startswith("services."):  # which there are, the whole file says
+            _, service, attribute = name.split(".")
+            if attribute != "url" and service != SMTP:
+                raise ValueError(f"a service has a `url`; {{{name}}} is there for {SMTP} alone")
+        elif name not in known:
+            raise ValueError(f"there is no placeholder {{{name}}}{nearest(name, known)}")
+    return text
+
+
+Filled = Annotated[str, AfterValidator(_check_placeholders)]
+"""A text whose placeholders are filled in."""
+FilledForCron = Annotated[str, AfterValidator(lambda text: _check_placeholders(text, "cron"))]
+
+
 class TargetConfig(ConfigTable):
     """An application that has the crons: in this process, one process for each instance, or servers that run already."""
 
@@ -46,9 +67,9 @@ class TargetConfig(ConfigTable):
     """One line for the report: what it is."""
     asgi: str | None = None
     """An application in this process, or what makes it: `package.module:name`. Made once for each instance."""
-    command: Annotated[list[str] | None, Field(min_length=1)] = None
+    command: Annotated[list[Filled] | None, Field(min_length=1)] = None
     """Started once for each instance. Placeholders are filled in."""
-    run: Annotated[list[str] | None, Field(min_length=1)] = None
+    run: Annotated[list[FilledForCron] | None, Field(min_length=1)] = None
     """Started once for each call; `{cron}` is the cron. Its exit status and output are the response."""
     url: Annotated[list[str] | None, Field(min_length=1)] = None
     """Servers that run already, one for each instance."""
@@ -62,10 +83,10 @@ class TargetConfig(ConfigTable):
     """A path that answers below 500 once the server is ready; by default its port must listen."""
     ready_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Seconds."""
-    path: str = "/api/cron/{cron}"
+    path: FilledForCron = "/api/cron/{cron}"
     migrations: list[str] = []
     """Files and patterns, relative to the file. They make the schema."""
-    migrate: Annotated[list[str] | None, Field(min_length=1)] = None
+    migrate: Annotated[list[Filled] | None, Field(min_length=1)] = None
     """A command that makes the schema, after `migrations`: that of a framework. It has the environment of an instance."""
     replaceable_migrations: list[str] = []
     """Those that are applied last, unless `--migration` names others."""
@@ -75,27 +96,8 @@ class TargetConfig(ConfigTable):
     """Whether every execution starts new processes."""
     cron_secret: str | None = None
     """The secret of servers that run already, or one that is built into the application."""
-    env: dict[str, str] = {}
+    env: dict[str, Filled] = {}
     """Placeholders are filled in."""
-
-    @field_validator("command", "run", "migrate", "path", "env", mode="after")
-    @classmethod
-    def _placeholders(cls, value: Any, info: Any) -> Any:
-        of_services = sorted(find_placeholders())
-        known = [*PLACEHOLDERS, *of_services, *(["cron"] if info.field_name in {"path", "run"} else [])]
-        texts = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value or []
-        for text in texts:
-            for name in _SERVICE.findall(text):
-                if _FIELD.fullmatch(f"{{{name}}}") is None:
-                    raise ValueError(f"there is no placeholder {{{name}}}; a service has {{services.NAME.url}}")
-            for name in _FIELD.findall(text):
-                if name.startswith("services."):  # which there are, the whole file says
-                    _, service, attribute = name.split(".")
-                    if attribute != "url" and service != SMTP:
-                        raise ValueError(f"a service has a `url`; {{{name}}} is there for {SMTP} alone")
-                elif name not in known:
-                    raise ValueError(f"there is no placeholder {{{name}}}{nearest(name, known)}")
-        return value
 
     @field_validator("url", mode="after")
     @classmethod
