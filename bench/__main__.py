@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import uvloop
 
-from bench import outside
+from bench import commands, outside
 from bench.direct import serial_rate
 from bench.hammering import claims, runs_until_duplicate
 from bench.reports import rendering
@@ -72,6 +72,7 @@ async def main() -> None:
             await control(opened)
             await proxy(opened.database)
         await outside.rates(postgres, RACE, unreduced)
+        await commands.rates(postgres, unreduced)
         await sessions(postgres)
         await pieces(postgres)
         await race(postgres)
