@@ -170,3 +170,19 @@ def test_a_schema_that_does_not_apply_is_told(tmp_path: Path) -> None:
     assert "could not be guessed" in done.stdout
     assert 'syntax error at or near "tabel"' in done.stdout
     assert "and run `cronproof init` again" in done.stdout
+
+
+def test_without_a_service_the_first_scenario_asks_for_no_message(tmp_path: Path) -> None:
+    files = {
+        "schema.sql": "create table exports (id int primary key, email text not null, exported_at timestamptz, done_at timestamptz);",
+        "export.py": 'import psycopg\nDATABASE_URL = 1\ndb.execute("update exports set done_at = now() where done_at is null")\n',
+    }
+    folder = application(tmp_path, files)
+
+    done = run_command("init", str(folder))
+
+    assert "export works on exports, where done_at IS NULL" in done.stdout
+    text = (folder / "scenarios" / "export.yaml").read_text()
+    assert "- exclusive" in text
+    assert "no-loss" not in text
+    assert "message" not in (folder / "cronproof.toml").read_text()

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -74,6 +74,8 @@ async def _guess_each(
         if guess is None:
             said.append(f"{cron}: no table that it names has a column that it writes to say what is done")
             continue
+        if _find_service_of(cron, found, sources) is None:
+            guess = replace(guess, recipient=None)  # nobody knows by what it would be sent
         guesses.append(guess)
         folder.mkdir(exist_ok=True)
         method = None if found.is_run else sources.method_of(cron, source)
@@ -93,10 +95,8 @@ def _declare_all(guesses: Sequence[Guess], found: Found, sources: Sources, decla
         works.setdefault((guess.table.name, guess.claimed), []).append(guess)
     for of_work in works.values():
         guess = min(of_work, key=lambda one: len(one.due))
-        source = found.crons[guess.cron]
-        codes = (sources.code_of(guess.cron, source), "\n".join(sources.files.values()))
-        label = source.relative_to(sources.folder)
-        service = next(filter(None, (_find_service(code, label) for code in codes)), None) if guess.recipient else None
+        label = found.crons[guess.cron].relative_to(sources.folder)
+        service = _find_service_of(guess.cron, found, sources) if guess.recipient else None
         if service is not None and service.name not in declared:
             declared.add(service.name)
             yield from service.declared
@@ -127,6 +127,14 @@ def _singular(table: str) -> str:
     """Returns the word for a row of a table: the last one of its name."""
     word = re.split(r"[._]", table.replace('"', ""))[-1]
     return f"{word[:-3]}y" if word.endswith("ies") else word if word.endswith("ss") else word.removesuffix("s")
+
+
+def _find_service_of(cron: str, found: Found, sources: Sources) -> _Service | None:
+    """Finds by which service a cron sends: what its own code calls, else what any code does."""
+    source = found.crons[cron]
+    codes = (sources.code_of(cron, source), "\n".join(sources.files.values()))
+    label = source.relative_to(sources.folder)
+    return next(filter(None, (_find_service(code, label) for code in codes)), None)
 
 
 def _find_service(code: str, source: Path) -> _Service | None:
