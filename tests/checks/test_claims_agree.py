@@ -1,5 +1,7 @@
 """claims-agree, on evidence made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from cronproof.checks.claims_agree import ClaimsAgree
@@ -8,6 +10,7 @@ from cronproof.evidence.evidence import Evidence
 from tests.support.evidence import (
     ADA,
     BEN,
+    FOLLOWUP,
     JOBS,
     RUN,
     SET,
@@ -16,6 +19,7 @@ from tests.support.evidence import (
     assert_finding,
     job,
     run,
+    sent,
 )
 
 
@@ -27,6 +31,8 @@ from tests.support.evidence import (
         (ClaimsAgree(), run(after=after(*JOBS)), "FAIL", "job 32 is not claimed (followup), though its message was accepted"),
         (ClaimsAgree(), run(after=after(RUN.after["jobs"][0], job(34, BEN, monthly_followup_sent_at=SET))), "FAIL", "job 34 is claimed (monthly), though no"),
         (ClaimsAgree(skipped=[34]), run(after=after(RUN.after["jobs"][0], job(34, BEN, followup_sent_at=SET))), "PASS", "set exactly"),
+        (ClaimsAgree(skipped=[32]), RUN, "FAIL", "job 32 was to be decided without a message, and got one"),
+        (ClaimsAgree(skipped=[32]), run(before=TWINS, after=after(job(32, ADA, followup_sent_at=SET), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
         (ClaimsAgree(skipped=[34]), RUN, "FAIL", "job 34 is not claimed (followup), though the job was decided"),
         (ClaimsAgree(), run(before=TWINS, after=after(job(32, ADA), job(33, ADA, followup_sent_at=SET))), "PASS", "set exactly"),
         (ClaimsAgree(), run(after=after(RUN.after["jobs"][0])), "FAIL", "job 34: deleted"),
@@ -54,3 +60,20 @@ def test_where_the_message_of_a_claimed_unit_cannot_be_told_nothing_is_shown() -
         "FAIL",
         "job 32 is claimed (followup), though no",
     )
+
+
+def test_a_row_that_another_work_removes_is_rightly_gone() -> None:
+    removal = replace(FOLLOWUP, name="removal", crons=["post-job-followup"], removes=True)
+    others = replace(FOLLOWUP, crons=["another"])
+    seen = run(after={"jobs": []}, sent=[sent(ADA), sent(BEN)])
+    units = dict.fromkeys(("removal", "followup"), seen.units["followup"])
+    both = replace(
+        seen,
+        application=replace(seen.application, works=[removal, others]),
+        units=units,
+        units_after={name: {} for name in units},
+    )
+
+    assert_finding(ClaimsAgree(), both, "PASS", "set exactly")
+    kept = replace(both, application=replace(both.application, works=[replace(removal, removes=False), others]))
+    assert_finding(ClaimsAgree(), kept, "FAIL", "jobs 32 and 34: deleted")

@@ -168,7 +168,7 @@ given:
     customers: [{id: 1, phone_number: "+12125550132"}]
     jobs: [{id: 32, customer_id: 1, status: completed, completed_at: 3 hours ago}]
   services: {openphone: {refuses: [{error: unknown-error}]}}
-when: {call: post-job-followup}
+when: {call: post-job-followup, again: 15 minutes}
 then:
   - max-attempts: {at_most: 3}
   - no-loss
@@ -197,3 +197,31 @@ def test_what_is_refused_without_an_end_is_refused_until_nobody_tries_any_more(
     ]
     attempts, loss = finite.checks
     assert (attempts.verdict, attempts.message, loss.verdict) == ("PASS", "at most 3 of 3", "FAIL")
+
+
+def test_who_may_try_again_later_has_not_given_up(tmp_path: Path, postgres: Server, await_: Await) -> None:
+    file = tmp_path / "refused.yaml"
+    file.write_text(REFUSED.replace(", again: 15 minutes", ""))
+
+    async def waits(cron: Context) -> Body:
+        soon = (
+            "select from public.system_events where event_type = 'run' and created_at > now() - interval '10 minutes'"
+        )
+        if await cron.db.execute(soon):
+            return {"success": True}
+        await cron.db.execute("insert into public.system_events (source, event_type) values ('cron', 'run')")
+        return await CRONS["post-job-followup"](cron)
+
+    async def gives_up(cron: Context) -> Body:
+        await CRONS["post-job-followup"](cron)
+        await cron.db.execute("update public.jobs set followup_sent_at = now()")
+        return {"success": True}
+
+    (later,) = verify(waits, [file], postgres, await_)
+    (never,) = verify(gives_up, [file], postgres, await_)
+
+    said = (
+        "a message to ********0132 was refused, and may be tried again later: say by `again` when the cron is due again"
+    )
+    assert (later.checks[0].verdict, later.checks[0].message) == ("INCONCLUSIVE", said)
+    assert (never.checks[0].verdict, never.checks[0].message) == ("PASS", "at most 1 of 3")

@@ -43,21 +43,26 @@ class ClaimsAgree(StrictModel, Check):
         return failed(disagreement) if disagreement else passed("set exactly where a message was accepted")
 
     def _disagreement(self, evidence: Evidence, accepted: Sequence[SentMessage], *, recovered: bool) -> str | None:
+        removing = {work.table for work in evidence.works if work.removes}
         states = {
-            (work, unit): evidence.state_of(work, unit, recovered=recovered)
+            (work, unit): state
             for work in evidence.application.works
             if work.message is not None
             for unit in evidence.units[work.name]
+            for state in [evidence.state_of(work, unit, recovered=recovered)]
+            # Another work of the same table has lost the unit, rightly.
+            if state is not None or work.removes or work.table not in removing
         }
         done = {one for one, state in states.items() if (one[0].removes if state is None else state.done)}
         owed = [one for one in states if not evidence.units[one[0].name][one[1]].done]
-        # If units are owed messages that look alike, these are attributed to units that are done first.
-        messaged = evidence.assign(accepted, sorted(owed, key=lambda one: one not in done))
+        # If units are owed messages that look alike, these are attributed to units that are done first, and to those
+        # that are to have none last.
+        skipped = {(work, unit) for work in evidence.works for unit in evidence.choose(work, self.skipped or ())}
+        messaged = evidence.assign(accepted, sorted(owed, key=lambda one: (one in skipped, one not in done)))
         for work in dict.fromkeys(work for work, _ in states):
             gone = in_order(unit for (of, unit), state in states.items() if of == work and state is None)
             if gone and not work.removes:
                 return f"{name_units(work.unit, gone)}: deleted"
-        skipped = {(work, unit) for work in evidence.works for unit in evidence.choose(work, self.skipped or ())}
         for one in sorted(states, key=lambda one: one not in done):
             work, unit = one
             before, decided = evidence.units[work.name][unit], one in skipped
@@ -77,6 +82,8 @@ def _problem(before: Unit, work: Work, *, is_done: bool, messaged: bool, decided
     word = f"{_word(work)} ({work.name})"
     if before.done:
         return None if is_done else f"was {word} before, and is no more"
+    if messaged and decided:
+        return "was to be decided without a message, and got one"
     if (messaged or decided) and not is_done:
         return f"is not {word}, though {'its message was accepted' if messaged else f'the {work.unit} was decided'}"
     if is_done and not (messaged or decided):

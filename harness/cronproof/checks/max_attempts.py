@@ -93,6 +93,11 @@ class MaxAttempts(StrictModel, Check):
                 f"a message to {masked(to)} is tried again in every call: these were too few to reach {self.at_most} "
                 "attempts"
             )
+        if put_off := sorted({sent.message.to for sent in evidence.sent if self._may_be_tried_later(evidence, sent)}):
+            return inconclusive(
+                f"a message to {masked(put_off[0])} was refused, and may be tried again later: say by `again` when the cron "
+                "is due again"
+            )
         for one in tried:
             if one.may_exceed(self.at_most):
                 return inconclusive(
@@ -100,6 +105,18 @@ class MaxAttempts(StrictModel, Check):
                     "cannot be told: give them different texts"
                 )
         return None
+
+    def _may_be_tried_later(self, evidence: Evidence, sent: SentMessage) -> bool:
+        """Whether a message was put off, and no unit that is done tells that it was given up."""
+        if (sent.message.to, sent.message.content) not in evidence.put_off:
+            return False
+        if any(
+            (one.message.to, one.message.content) == (sent.message.to, sent.message.content)
+            for one in evidence.delivered
+        ):
+            return True
+        states = [evidence.state_of(work, unit, recovered=True) for work, unit in evidence.owed(sent)]
+        return not states or not all(state is None or state.done for state in states)
 
     def anomalies(self, evidence: Evidence) -> Sequence[str]:
         """Returns `tried too often` if a message was."""

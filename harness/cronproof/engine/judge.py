@@ -23,6 +23,7 @@ class _Recoveries:
     rounds: list[int] = field(default_factory=list)
     """How many messages had been tried before each round."""
     still_refused: set[recovery.Tried] = field(default_factory=set)
+    put_off: set[recovery.Tried] = field(default_factory=set)
 
 
 async def judge(rig: Rig, when: When, checks: Sequence[Check], evidence: Evidence, elapsed: timedelta) -> Evidence:
@@ -88,6 +89,7 @@ async def _recover(
         return replace(evidence, inconclusive_reason="time cannot pass: an instance keeps rows locked after its call")
     all_recoveries.rounds += recovered.rounds
     all_recoveries.still_refused |= recovered.still_refused
+    all_recoveries.put_off |= recovered.put_off
     unsettled = f"rows or messages still changed after {recovery.MAX_ROUNDS} more runs"
     return replace(
         evidence,
@@ -95,6 +97,7 @@ async def _recover(
         recovered=recovered.rows,
         units_recovered=recovered.units,
         still_tried=recovered.still_tried | all_recoveries.still_refused,
+        put_off=frozenset(all_recoveries.put_off),
         inconclusive_reason=rig.take_stray(),
         did_not_settle=None if recovered.rows else unsettled,
     )

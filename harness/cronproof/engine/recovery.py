@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from cronproof.domain.database import Rows
 from cronproof.domain.instance import Instance
+from cronproof.domain.message import Message
 from cronproof.domain.work import Units
 from cronproof.engine.rig import Rig
 from cronproof.evidence.variation import without_variation
@@ -36,6 +37,8 @@ class Recovered:
     """The messages that even the last round tried, in vain."""
     still_refused: frozenset[Tried]
     """The messages that even the last round before the services accepted again tried, in vain."""
+    put_off: frozenset[Tried]
+    """The messages that were refused and not tried again then: where no `period` is said, they may be tried later."""
     rounds: Sequence[int]
     """How many messages had been tried before each round."""
 
@@ -68,18 +71,19 @@ async def recover(
     names = {instance.name for instance in instances}  # those of other scenarios may have ended too
     await rig.wait_until_started([name for name in await rig.target.revive() if name in names])
     rounds = _Rounds(rig, instances, rows, method, period, elapsed, counts_attempts, only_written)
-    still_refused = frozenset[Tried]()
+    still_refused = put_off = frozenset[Tried]()
     if counts_attempts and rig.services.refuse_without_end:
         await rounds.call_until_settled()
         still_refused = rounds.in_vain
+        put_off = frozenset() if period else _find_refused(rig.services.messages) - still_refused
     rig.services.recover()
     if not await rounds.call_until_settled():
-        return Recovered({}, {}, rounds.in_vain, still_refused, rounds.tried_before)
+        return Recovered({}, {}, rounds.in_vain, still_refused, put_off, rounds.tried_before)
     units, rows = await rig.database.units(), rounds.rows
     if rounds.time and not only_written:
         await rig.database.shift_time(-rounds.time)
         rows = await rig.database.rows(list(rows))
-    return Recovered(rows, units, rounds.in_vain, still_refused, rounds.tried_before)
+    return Recovered(rows, units, rounds.in_vain, still_refused, put_off, rounds.tried_before)
 
 
 @dataclass
@@ -116,9 +120,11 @@ class _Rounds:
             succeeded = await _call_each_cron(rig, self.instances, self.method) or round_number > 0
             self.rows = await rig.database.rows(list(self.rows))
             now = catalog.without_times(self.rows)
-            sent = Counter((one.to, one.content) for one in rig.services.messages[tried:] if one.accepted)
-            refused = {(one.to, one.content) for one in rig.services.messages[tried:] if not one.accepted}
-            self.in_vain = frozenset(refused - sent.keys())
+            new = rig.services.messages[tried:]
+            sent = Counter((one.to, one.content) for one in new if one.accepted)
+            if round_number >= EXACT_ROUNDS:
+                sent = Counter({(to, without_variation(content)): number for (to, content), number in sent.items()})
+            self.in_vain = _find_refused(new)
             changed = None if round_number < EXACT_ROUNDS else _find_changed(before, now)
             is_same = now == before or (changed is not None and changed == before_changed)
             is_quiet = succeeded and is_same and sent in ({}, before_sent)
@@ -134,6 +140,12 @@ class _Rounds:
         if time:
             await self.rig.shift_time(time, only_written=self.only_written)
             self.time += time
+
+
+def _find_refused(messages: Sequence[Message]) -> frozenset[Tried]:
+    """Returns which messages were refused, and never accepted."""
+    refused = {(one.to, one.content) for one in messages if not one.accepted}
+    return frozenset(refused - {(one.to, one.content) for one in messages if one.accepted})
 
 
 def _find_changed(before: Rows, now: Rows) -> tuple[Counter[str], Counter[str]]:

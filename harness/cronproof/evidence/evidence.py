@@ -77,6 +77,8 @@ class Evidence:
     """The first violation of each invariant that is asked after every commit, by query."""
     still_tried: Collection[tuple[str, str]] = ()
     """The messages, by recipient and text, that even the recovery's last call tried in vain."""
+    put_off: Collection[tuple[str, str]] = ()
+    """The messages that were refused and not tried again, while nobody said when the cron is due again."""
     functions: Sequence[Function] = ()
     comparable: Rows = field(default_factory=dict)
     """`after`, with placeholders for times and generated UUIDs."""
