@@ -1,14 +1,18 @@
 """claims-agree, on evidence made by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from cronproof.checks.claims_agree import ClaimsAgree
 from cronproof.checks.only_eligible import OnlyEligible
 from cronproof.evidence.evidence import Evidence
+from cronproof.gate.point import Point
+from cronproof.gate.trace import Step
 from tests.support.evidence import (
     ADA,
+    ALL_SET,
     BEN,
     FOLLOWUP,
     JOBS,
@@ -59,6 +63,29 @@ def test_where_the_message_of_a_claimed_unit_cannot_be_told_nothing_is_shown() -
         run(before=after(job(32, None)), after=after(job(32, None, followup_sent_at=SET)), sent=[]),
         "FAIL",
         "job 32 is claimed (followup), though no",
+    )
+
+
+def test_what_a_fault_has_left_open_is_for_the_recovery() -> None:
+    lost = Step("A", Point("call", "openphone POST /v1/messages"), fault="timeout-after")
+    open_still, marked_later = after(*JOBS), after(*ALL_SET["jobs"])
+    sends = [sent(ADA), sent(BEN, recovering=True)]
+
+    def seen(**changes: Any) -> Evidence:
+        return run(**{"steps": [lost], "after": open_still, "recovered": marked_later, "sent": sends} | changes)
+
+    assert_finding(ClaimsAgree(), seen(), "PASS", "set exactly")
+    assert_finding(ClaimsAgree(), seen(steps=[]), "FAIL", "job 32 is not claimed (followup), though its message was")
+    assert_finding(ClaimsAgree(), seen(recovered=open_still), "FAIL", "job 32 is not claimed (followup)")
+    assert_finding(ClaimsAgree(), seen(recovered={}), "FAIL", "job 32 is not claimed (followup)")
+
+
+def test_a_unit_may_be_decided_by_a_later_call() -> None:
+    later = run(sent=[sent(ADA)], recovered=after(*ALL_SET["jobs"]))
+
+    assert_finding(ClaimsAgree(skipped=[34]), later, "PASS", "set exactly")
+    assert_finding(
+        ClaimsAgree(skipped=[34]), replace(later, units_recovered=later.units_after), "FAIL", "job 34 is not"
     )
 
 

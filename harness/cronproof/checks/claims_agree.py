@@ -29,14 +29,18 @@ class ClaimsAgree(StrictModel, Check):
     ] = None
 
     def examine(self, evidence: Evidence) -> Finding:
-        """Compares units and messages after the execution, and again after the recovery."""
+        """Compares units and messages after the execution, and again after any recovery. Under faults, after the recovery
+        alone: nobody can mark at once what was sent when the answer is lost.
+        """
         if not any(evidence.units.get(work.name) for work in evidence.application.works):
             return inconclusive(f"there is no {evidence.words} that could be claimed, so no claim was looked at")
         if ambiguous := evidence.find_ambiguous(self.skipped or ()):
             return inconclusive(ambiguous)
         during = [sent for sent in evidence.accepted if not sent.recovering]
-        disagreement = self._disagreement(evidence, during, recovered=False)
-        if disagreement is None and evidence.units_recovered:
+        has_recovery, disagreement = bool(evidence.units_recovered), None
+        if not (has_recovery and evidence.injected_faults):
+            disagreement = self._disagreement(evidence, during, recovered=False)
+        if disagreement is None and has_recovery:
             disagreement = self._disagreement(evidence, evidence.accepted, recovered=True)
         if disagreement is not None and (unmatched := evidence.find_unmatched()):
             return inconclusive(unmatched)
@@ -66,6 +70,9 @@ class ClaimsAgree(StrictModel, Check):
         for one in sorted(states, key=lambda one: one not in done):
             work, unit = one
             before, decided = evidence.units[work.name][unit], one in skipped
+            is_last = recovered or not evidence.units_recovered  # a later call may decide it
+            if decided and one not in done and one not in messaged and not is_last:
+                continue
             problem = _problem(before, work, is_done=one in done, messaged=one in messaged, decided=decided)
             if problem:
                 return f"{work.unit} {unit} {problem}"
