@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cronproof.domain.application import Alias, Application
 from cronproof.engine.session import Session, open_session_on
-from cronproof.errors import InvalidScenario
+from cronproof.errors import InvalidConfig, InvalidScenario
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 from cronproof.scenario.reader import ScenarioFile
@@ -105,6 +107,43 @@ def test_a_fault_or_a_service_that_there_is_not_is_told(
         await_(main())
 
     assert [mistake in one.message for one in invalid.value.mistakes] == [True], str(invalid.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("delete from jobs returning id", "; it must be a query, and cannot write"),
+        ("select idd from jobs", 'column "idd" does not exist'),
+    ],
+)
+def test_a_query_that_is_none_is_told(query: str, said: str, postgres: Server, await_: Await, tmp_path: Path) -> None:
+    wrong = race(tmp_path, ("then:\n", f"then:\n  - holds: {{name: x, sql: {query}}}\n"))
+
+    async def main() -> None:
+        async with opened(postgres) as session:
+            await session.compile([wrong])
+
+    with pytest.raises(InvalidScenario) as invalid:
+        await_(main())
+
+    (mistake,) = invalid.value.mistakes
+    assert said in mistake.message
+    assert "LINE" not in mistake.message
+
+
+def test_a_column_of_owners_or_aliases_has_to_be_there(postgres: Server, await_: Await) -> None:
+    application = reference.CONFIG.application
+    assert application.owners is not None
+    wrong_alias = replace(application, aliases=[Alias("customers", "chat", "phone_number")])
+    wrong_owner = replace(application, owners=replace(application.owners, name="slugg"))
+
+    async def main(wrong: Application) -> None:
+        async with open_session_on(postgres, reference.plan(application=wrong)):
+            pass
+
+    for wrong, said in ((wrong_alias, "the table customers has no column 'chat'"), (wrong_owner, "no column 'slugg'")):
+        with pytest.raises(InvalidConfig, match=said):
+            await_(main(wrong))
 
 
 def test_scenarios_share_the_proxies_of_their_instances(postgres: Server, await_: Await, tmp_path: Path) -> None:

@@ -177,6 +177,19 @@ def test_a_body_that_is_no_object_is_the_body() -> None:
     assert [message.content for message in logged] == ["Hi Ada"]
 
 
+def test_a_text_that_is_not_found_proves_nothing() -> None:
+    route = Route("POST", "/send", Answer(200), {"to": "to", "text": "content.txt"})
+    service = Declared(Declaration("sms", [], [route]))
+
+    def unknown(content: object) -> str | None:
+        body = json.dumps({"to": "ada", "content": content}).encode()
+        return service.find_unknown(Request("POST", "/send", {}, {"content-type": "application/json"}, body))
+
+    said = 'sms was asked POST /send, where `text = "content.txt"` finds nothing: is `message` of this route right?'
+    assert unknown({"text": "Hi"}) == said
+    assert unknown({"txt": ""}) is unknown({"txt": "Hi"}) is None
+
+
 def test_a_recipient_that_is_not_found_proves_nothing() -> None:
     content = json.dumps({"too": "ada@example.com"}).encode()
     request = Request("POST", "/accounts/7/emails", {}, {"content-type": "application/json"}, content)

@@ -111,6 +111,48 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             1,
             "there is no file ",
         ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[targets.app.env]\nA = "1"\nX = "{database_url"',
+            5,
+            1,
+            "the brace of {database_url is not closed",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "FETCH /x"',
+            4,
+            1,
+            "'FETCH /x' is no request; write the method and the path, `POST /v1/messages/{id}`",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "GET /{x"',
+            4,
+            1,
+            "'GET /{x' is no request; write the method and the path, `POST /v1/messages/{id}`",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[services.mail]\nhosts = ["https://a.example"]',
+            4,
+            1,
+            "'https://a.example' is no host; write its name alone, api.example.com",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "GET /"\nmessage = { to = "" }',
+            5,
+            1,
+            "an expression says where something is in the request; it cannot be empty",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ndue = ""\ncrons = ["c"]',
+            5,
+            1,
+            "this is SQL over a row; it cannot be empty",
+        ),
+        (
+            '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\nremoves = "yes"\ncrons = ["c"]',
+            5,
+            1,
+            "removes: input should be a valid boolean",
+        ),
         ('[targets.app]\nasgi = "a:b"\n[services.mail]\nroutes = []', 3, 1, "mail has no routes"),
         (
             '[targets.app]\nasgi = "a:b"\n[services.mial]\n[[services.mail.routes]]\nrequest = "GET /"',
@@ -138,9 +180,9 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
         ),
         (
             '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "a", text = "b" }\nanswer = { body = { text = "{any}", id = "{hexx}" } }',
-            3,
+            6,
             1,
-            "`answer` has nothing for {hexx}; did you mean {hex}?",
+            "nothing is filled in for {hexx}; did you mean {hex}?",
         ),
         (
             '[targets.app]\nasgi = "a:b"\n[work.x]\ntable = "x"\ncrons = ["c"]\n[work.x.message]\nservice = "mail"\nmatch = { to = "a" }',

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator
 
 from cronproof.domain.application import Alias, Application
 from cronproof.domain.owners import Owners
@@ -17,6 +17,14 @@ from cronproof.services.service_config import ServiceConfig
 from cronproof.strict_model import ConfigTable
 from cronproof.targets.config import TargetConfig
 
+
+def _check_expression(text: str) -> str:
+    if not text.strip():
+        raise ValueError("this is SQL over a row; it cannot be empty")
+    return text
+
+
+Expression = Annotated[str, AfterValidator(_check_expression)]
 RESERVED = frozenset({"supabase", "rest", "auth", "storage", "functions", "realtime"})
 """Names that no service may have: the first parts of paths of the stand-in for Supabase."""
 
@@ -24,7 +32,7 @@ RESERVED = frozenset({"supabase", "rest", "auth", "storage", "functions", "realt
 class ContainedConfig(ConfigTable):
     """A field of a message that need only contain something."""
 
-    contains: str
+    contains: Expression
     """SQL over the row of a unit."""
 
 
@@ -32,7 +40,7 @@ class MessageConfig(ConfigTable):
     """The message that is owed for a unit of work."""
 
     service: str
-    match: Annotated[dict[str, str | ContainedConfig], Field(min_length=1)]
+    match: Annotated[dict[str, Expression | ContainedConfig], Field(min_length=1)]
     """Fields of the service's messages, each with SQL over the row of a unit."""
 
     @field_validator("match", mode="before")
@@ -61,15 +69,15 @@ class WorkConfig(ConfigTable):
     """The columns that identify a unit; by default those of the primary key."""
     unit: str | None = None
     """The word for a unit in messages; by default the table's name."""
-    due: str | None = None
+    due: Expression | None = None
     """When a unit is due."""
-    since: str | None = None
+    since: Expression | None = None
     """Since when it is due. Units that have been due for longer are served first."""
-    claimed: str | None = None
+    claimed: Expression | None = None
     """When an instance has taken a unit; by default when its row is gone."""
-    done: str | None = None
+    done: Expression | None = None
     """When a unit is done; by default when it is claimed."""
-    removes: bool = False
+    removes: StrictBool = False
     """Whether the row of a unit that is done is removed. So it is where nothing says when one is claimed."""
     crons: Annotated[list[str], Field(min_length=1)]
     """The crons that do it."""

@@ -1,6 +1,6 @@
 """What is declared about the application under verification."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,14 @@ class Application:
     aliases: Sequence[Alias] = ()
     references: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
     """By table and column, the table and column that it refers to."""
+
+    def named_columns(self) -> Iterator[tuple[Sequence[str], str, Sequence[str]]]:
+        """Yields what is declared of rows of a table besides work: the keys that lead there, the table, and its columns."""
+        for number, alias in enumerate(self.aliases):
+            yield ["aliases", str(number)], alias.table, [alias.column, alias.person]
+        if self.owners is not None:
+            of_owner = [self.owners.key, self.owners.name, *self.owners.api_keys, *self.owners.credentials]
+            yield ["owners"], self.owners.table, of_owner
 
     def works_of(self, crons: Sequence[str]) -> list[Work]:
         """Returns the works that these crons do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,8 @@ from cronproof.errors import EnvironmentFailed, InvalidConfig, InvalidScenario, 
 from cronproof.gate.fault import FAULT_NAMES, SEVERAL_FAULTS
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
-from cronproof.postgres.connect import one_line
+from cronproof.postgres.catalog import Catalog
+from cronproof.postgres.connect import said
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.postgres.server import server
@@ -80,8 +82,23 @@ async def _declare(plan: Plan, database: Database) -> Application:
     except InvalidDeclarationError as error:
         assert plan.config is not None  # noqa: S101  (for the type checker: it was declared there)
         raise InvalidConfig([ConfigFile(plan.config).mistake(error.path, error.message)]) from None
+    if plan.config is not None and (mistakes := list(_find_unknown(plan.application, database.catalog))):
+        file = ConfigFile(plan.config)
+        raise InvalidConfig([file.mistake(path, message) for path, message in mistakes])
     works = [view.work for view in database.works]
     return replace(plan.application, works=works, references=database.catalog.references)
+
+
+def _find_unknown(application: Application, catalog: Catalog) -> Iterator[tuple[Sequence[str], str]]:
+    """Yields the tables and columns of owners and aliases that there are not."""
+    for path, table, columns in application.named_columns():
+        if table not in catalog.columns:
+            yield [*path, "table"], f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
+            continue
+        known = list(catalog.columns[table])
+        for column in columns:
+            if column not in known:
+                yield path, f"the table {table} has no column {column!r}{nearest(column, known)}"
 
 
 @contextlib.asynccontextmanager
@@ -123,6 +140,10 @@ class _Connections:
         self.must_reconnect.update((place, role) for place in self.proxies for role in ROLES)
         await self.database.end(pids)
         await asyncio.gather(*(proxy.wait_until_closed(pids) for proxy in self.proxies.values()))
+
+
+_READS = re.compile(r"\s*(select|with|values|table)\b|\s*\(", re.IGNORECASE)
+"""How a query begins."""
 
 
 @dataclass
@@ -168,7 +189,8 @@ class Session:
                 try:
                     await self.database.ask(query)
                 except psycopg.Error as error:
-                    found.append(file.source.mistake(["then", number, check.id, "sql"], one_line(error)))
+                    hint = "" if _READS.match(str(query)) else "; it must be a query, and cannot write"
+                    found.append(file.source.mistake(["then", number, check.id, "sql"], f"{said(error)}{hint}"))
         return found
 
     def _unknown_crons(self, file: ScenarioFile) -> Iterator[Mistake]:

@@ -40,6 +40,12 @@ def is_superuser(connection: AsyncConnection) -> bool:
     return connection.info.parameter_status("is_superuser") == "on"
 
 
+def said(error: psycopg.Error) -> str:
+    """Returns what the server says of a statement that somebody else has made of an expression: without the statement."""
+    parts = (error.diag.message_primary, error.diag.message_hint)
+    return "; ".join(part.rstrip(".") for part in parts if part) or one_line(error)
+
+
 def one_line(error: Exception) -> str:
     """Returns an error's message in one line."""
     return " ".join(str(error).split())

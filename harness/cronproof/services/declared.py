@@ -196,17 +196,22 @@ class Declared(Api):
 
     def find_unknown(self, request: Request) -> str | None:
         """Returns why nothing is proven by a request: it is none of the routes that are declared, or has no recipient
-        where one is declared to be.
+        or text where one is declared to be.
         """
         if (found := self._find_route(request)) is not None:
             route, path = found
-            if route.message is None or any(map(_is_address, _recipients(route.message, _read(request, path)))):
+            if route.message is None or self.declaration.find_invalid(request) is not None:
                 return None
-            if self.declaration.find_invalid(request) is not None:
+            content = _read(request, path)
+            lacks = None if any(map(_is_address, _recipients(route.message, content))) else "to"
+            if lacks is None and "text" in route.message and _find(route.message["text"], content) is None:
+                lacks = "text"
+            if lacks is None:
                 return None
             return (
-                f"{self.declaration.name} was asked {request.method} {request.path}, where `to = {json.dumps(route.message['to'])}` "
-                "finds no recipient: is `message` of this route right?"
+                f"{self.declaration.name} was asked {request.method} {request.path}, where `{lacks} = "
+                f"{json.dumps(route.message[lacks])}` finds {'no recipient' if lacks == 'to' else 'nothing'}: is `message` of "
+                "this route right?"
             )
         known = ", ".join(f"{route.method} {route.path}" for route in self.declaration.routes)
         return (
@@ -272,6 +277,8 @@ def compile_expression(expression: str) -> None:
     Raises:
         ValueError: it is no JMESPath, calls a function that there is not, or asks for what no request has.
     """
+    if not expression.strip():
+        raise ValueError("an expression says where something is in the request; it cannot be empty")
     try:
         parsed = jmespath.compile(expression).parsed
     except JMESPathError as error:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from cronproof.errors import find_near, nearest
 from cronproof.gate.fault import FAULT_NAMES, NAME, SEVERAL_FAULTS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cronproof.services.openapi import Document
 
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _SET_BY_SERVER = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
 
 
@@ -34,6 +35,12 @@ def _check_headers(value: dict[str, str]) -> dict[str, str]:
         if not text.isprintable() or not text.encode("latin-1", "ignore").decode("latin-1") == text:
             raise ValueError(f"{name}: a header has one line of Latin-1, not {text!r}")
     return {name.lower(): text for name, text in value.items()}
+
+
+def _check_host(host: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
+        raise ValueError(f"{host!r} is no host; write its name alone, api.example.com")
+    return host
 
 
 def _check_accepts(status: int) -> int:
@@ -85,7 +92,7 @@ class ErrorConfig(ConfigTable):
 class RouteConfig(ConfigTable):
     """A request that a service knows."""
 
-    request: Annotated[str, Field(pattern=r"^[A-Z]+ /\S*$")]
+    request: str
     """The method and the path, whose parts may have names: `POST /accounts/{account}/messages`."""
     message: dict[str, str] | None = None
     """What in the request is the message, as JMESPath: `to`, `text`, further fields, and `key`."""
@@ -94,7 +101,9 @@ class RouteConfig(ConfigTable):
 
     @field_validator("request", mode="after")
     @classmethod
-    def _path(cls, value: str) -> str:
+    def _request(cls, value: str) -> str:
+        if not re.fullmatch(rf"({'|'.join(_METHODS)}) /[^\s{{}}]*(\{{[^\s{{}}]*\}}[^\s{{}}]*)*", value):
+            raise ValueError(f"{value!r} is no request; write the method and the path, `POST /v1/messages/{{id}}`")
         names = re.findall(r"\{([^}]*)\}", value)
         if wrong := next((name for name in names if not re.fullmatch(r"\w+", name, re.ASCII)), None):
             raise ValueError(f"{{{wrong}}} is no name of a part: it has letters, digits and _ alone")
@@ -113,15 +122,15 @@ class RouteConfig(ConfigTable):
             raise ValueError("a message has a recipient; say what it is: `to`")
         return value
 
-    @model_validator(mode="after")
-    def _placeholders(self) -> Self:
+    @field_validator("answer", mode="after")
+    @classmethod
+    def _placeholders(cls, value: AnswerConfig | None, info: ValidationInfo) -> AnswerConfig | None:
         """Tells what looks like a misspelt placeholder. Any other text may stand in braces."""
-        answer = self.answer or AnswerConfig()
-        known = [*MADE_UP, *(self.message or {})]
-        for name in find_placeholders([answer.body, dict(answer.headers)]):
+        known = [*MADE_UP, *(info.data.get("message") or {})]
+        for name in find_placeholders([] if value is None else [value.body, dict(value.headers)]):
             if name not in known and (near := find_near(name, known)):
-                raise ValueError(f"`answer` has nothing for {{{name}}}; did you mean {{{near}}}?")
-        return self
+                raise ValueError(f"nothing is filled in for {{{name}}}; did you mean {{{near}}}?")
+        return value
 
     def route(self) -> Route:
         """Returns the route as data."""
@@ -140,7 +149,7 @@ class LimitConfig(ConfigTable):
 class ServiceConfig(ConfigTable):
     """An HTTP API outside: where it is, and what it answers."""
 
-    hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]] = []
+    hosts: list[Annotated[str, AfterValidator(_check_host)]] = []
     """Where it really is. Calls of these hosts are led to the stand-in."""
     openapi: Path | None = None
     """A document that says where it is, what it answers, and which requests are valid; relative to the file."""

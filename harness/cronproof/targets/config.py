@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 
 from cronproof.errors import nearest
 from cronproof.services.placeholders import find_placeholders
@@ -34,6 +34,7 @@ IN_PROCESSES_ONLY = frozenset[Placeholder](
 PORTS_OF_AN_INSTANCE = 10
 """The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy, the fifth mail."""
 _FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.(?:url|host|port))\}")
+_OPEN = re.compile(r"\{(\w+)(?![\w}])")
 _SERVICE = re.compile(r"\{(services?\b[^{}]*)\}")
 """What is meant as the placeholder of a service."""
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -42,6 +43,9 @@ _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 def _check_placeholders(text: str, *more: str) -> str:
     """Checks that all placeholders of a text are known, and `more`, and returns it."""
     known = [*PLACEHOLDERS, *sorted(find_placeholders()), *more]
+    for name in _OPEN.findall(text):
+        if name in known:
+            raise ValueError(f"the brace of {{{name} is not closed")
     for name in _SERVICE.findall(text):
         if _FIELD.fullmatch(f"{{{name}}}") is None:
             raise ValueError(f"there is no placeholder {{{name}}}; a service has {{services.NAME.url}}")
@@ -77,7 +81,7 @@ class TargetConfig(ConfigTable):
     """The first port of the addresses for servers that run already; each instance has ten."""
     cwd: Path = Path()
     """Where the command runs, or modules are imported from; relative to the file."""
-    copy_cwd: bool = False
+    copy_cwd: StrictBool = False
     """Whether each instance runs in its own copy of `cwd`, as development servers must."""
     ready: str | None = None
     """A path that answers below 500 once the server is ready; by default its port must listen."""
@@ -92,7 +96,7 @@ class TargetConfig(ConfigTable):
     """Those that are applied last, unless `--migration` names others."""
     seed: Path | None = None
     """Rows that every scenario has; relative to the file."""
-    restart: bool = False
+    restart: StrictBool = False
     """Whether every execution starts new processes."""
     cron_secret: str | None = None
     """The secret of servers that run already, or one that is built into the application."""

@@ -201,6 +201,8 @@ class InProcess:
         # An application reads its environment when it is imported, when it is made, or when it starts.
         with mock.patch.dict(os.environ, self._config.environment(values)):
             app = self._factory(values, self._tell_time)
+            if not callable(app):
+                raise EnvironmentFailed(f"{self._config.asgi} is no ASGI application: it is a {type(app).__name__}")
             return await self._begin(name, app, proxy)
 
     async def _begin(self, name: str, app: ASGIApp, proxy: Proxy) -> ASGIApp:
