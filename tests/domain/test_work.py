@@ -20,5 +20,7 @@ def test_a_unit_is_known_by_the_columns_of_its_key() -> None:
 
 def test_how_units_are_named_and_sorted() -> None:
     assert (name_units("job", [32]), name_units("job", [32, 33, 34])) == ("job 32", "jobs 32, 33 and 34")
+    assert name_units("copy", [1, 2]) == "copies 1 and 2"
+    assert name_units("day", [1, 2]) == "days 1 and 2"
     assert name_units("emails", [1, 2]) == "emails 1 and 2"
     assert in_order(["b", 10, 9, "a"]) == [9, 10, "a", "b"]

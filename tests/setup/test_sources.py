@@ -115,6 +115,20 @@ def test_management_commands_are_found(sources: Sources) -> None:
             "body",
             ["id"],
         ),
+        (
+            """httpx.post("https://api.pigeon.example/send", json={"recipient": {"email": a}, "content": {"text": b}})""",
+            "POST /send",
+            "recipient.email",
+            "content.text",
+            [],
+        ),
+        (
+            """axios({ method: 'post', url: 'https://api.pigeon.example/send', data: { text: b, to: a } })""",
+            "POST /send",
+            "to",
+            "text",
+            [],
+        ),
     ],
 )  # fmt: skip
 def test_calls_of_hosts_outside(code: str, request_: str, to: str, text: str | None, answered: list[str]) -> None:
@@ -122,6 +136,19 @@ def test_calls_of_hosts_outside(code: str, request_: str, to: str, text: str | N
 
     assert (call.host, f"{call.method} {call.path}") == ("api.pigeon.example", request_)
     assert (call.to, call.text, list(call.answered)) == (to, text, answered)
+
+
+def test_a_model_names_its_table(tmp_path: Path) -> None:
+    model = 'class Bill(models.Model):\n    class Meta:\n        db_table = "shop_invoices"\nclass Other(Base):\n    __tablename__ = "others"\n'
+    files = {"models.py": model, "send.py": "for bill in Bill.objects.all():\n    bill.save()\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    sources = Sources.read(tmp_path)
+
+    code = sources.code_of("send", tmp_path / "send.py")
+
+    assert "shop_invoices" in code
+    assert "others" not in code
 
 
 def test_who_sends_mail_is_known_by_its_library() -> None:

@@ -115,6 +115,8 @@ def several(word: str) -> str:
     """Returns the plural of a word for units."""
     if word.endswith("s"):
         return word
+    if word.endswith("y") and word[-2:-1] not in {*"aeiou", ""}:
+        return f"{word[:-1]}ies"
     return f"{word}es" if word.endswith(("x", "ch", "sh")) else f"{word}s"
 
 

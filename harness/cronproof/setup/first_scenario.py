@@ -97,7 +97,7 @@ def _value(column: Column, number: int, person: str, *, ago: str) -> Any:
 def _text(column: Column, number: int, person: str) -> str:
     if "phone" in column.name or "mobile" in column.name or column.name == "msisdn":
         return f"+121255501{31 + number}"
-    if "mail" in column.name or column.name in {"recipient", "to", "to_address", "address"}:
+    if re.search(r"mail(_address)?$", column.name) or column.name in {"recipient", "to", "to_address", "address"}:
         return f"{person}@example.com"
     if STATUS.search(column.name):
         return "pending"

@@ -72,7 +72,10 @@ async def _guess_each(
     for cron, source in found.crons.items():
         guess = guess_work(cron, sources.code_of(cron, source), schema)
         if guess is None:
-            said.append(f"{cron}: no table that it names has a column that it writes to say what is done")
+            said.append(
+                f"{cron}: no table that it names has a column that it writes to say what is done; declare its work, "
+                "`[work.NAME]`, as docs/work.md says, and write a scenario"
+            )
             continue
         if _find_service_of(cron, found, sources) is None:
             guess = replace(guess, recipient=None)  # nobody knows by what it would be sent

@@ -136,7 +136,10 @@ def _of_python(found: Found, sources: Sources) -> Found:
         )
     if not found.crons and not _SERVERS.search(needed or ""):
         if commands := sources.modules(_entry_points(folder)):
-            return replace(found, kind="Python", command=[f"{place}{{cron}}"], crons=commands, migrate=migrate)
+            before = None if all((folder / place / name).is_file() for name in commands) else "pip install -e ."
+            return replace(
+                found, kind="Python", command=[f"{place}{{cron}}"], crons=commands, migrate=migrate, before=before
+            )
         top, scripts = sources.scripts()
         if scripts:
             script = (top.relative_to(folder) / "{cron}.py").as_posix()
@@ -197,6 +200,8 @@ def render_config(name: str, found: Found) -> str:
 def _started(found: Found) -> Iterator[str]:
     if found.is_run:
         yield "# Started once for each call, in `cwd` (this file's folder unless you say otherwise). {cron} is the command."
+        if found.before:
+            yield f"# Before: {found.before}"
         yield f"run = {json.dumps(list(found.command))}" + (
             f"       # found: {', '.join(found.crons)}" if found.crons else ""
         )

@@ -30,6 +30,10 @@ _PART = re.compile(r"\$?\{[^}]*\}|%s|:\w+")
 _IS_PROGRAM = re.compile(r"""^if\s+__name__\s*==\s*["']__main__["']""", re.MULTILINE)
 _USES_DATABASE = re.compile(r"\b(psycopg2?|asyncpg|sqlalchemy|pg8000|aiopg|peewee|DATABASE_URL)\b")
 _SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".py", ".rb", ".php", ".go"})
+_MODEL = re.compile(r"^class (\w+)\b", re.MULTILINE)
+_TABLE_OF_MODEL = re.compile(r"""\b(?:db_table|__tablename__)\s*=\s*["']([\w.]+)["']""")
+_WHOLE_BODY = frozenset({"data", "json", "body", "payload"})
+"""What libraries call the whole body of a request."""
 _NOT_SOURCES = frozenset(
     {"node_modules", ".next", ".git", ".venv", "venv", "dist", "build", "tests", "test", "__pycache__", "migrations"}
 )
@@ -150,7 +154,16 @@ class Sources:
             named = set(re.findall(r"\b(\w+)\(|\b([A-Z][A-Z0-9_]{2,})\b", "\n".join(code)))
             more = [part for pair in sorted(named) for name in pair for part in parts.get(name, ()) if part not in code]
             code += list(dict.fromkeys(more))
-        return "\n".join(code)
+        return "\n".join([*code, *self._named_tables("\n".join(code))])
+
+    def _named_tables(self, code: str) -> Iterator[str]:
+        """Yields the table of each model that code names, where the model says another name than its own."""
+        for text in self.files.values():
+            starts = [*_MODEL.finditer(text)]
+            ends = [model.start() for model in starts[1:]] + [len(text)]
+            for model, end in zip(starts, ends, strict=False):
+                table = _TABLE_OF_MODEL.search(text, model.end(), end)
+                yield from [table[1]] * len(re.findall(rf"\b{model[1]}\b", code)) if table else []
 
     def _parts(self) -> Mapping[str, list[str]]:
         """Finds the functions and constants at the top of files, by name."""
@@ -195,7 +208,7 @@ def find_calls(code: str) -> Iterator[Call]:
                 or next((name for name in TO if name in anywhere), None),
                 code,
             ),
-            next((name for name in TEXT if name in keys), None),
+            _within(next((name for name in TEXT if name in keys), None), code),
             _answered(code),
         )
 
@@ -204,6 +217,12 @@ def _nested(name: str | None, code: str) -> str | None:
     """Returns the name of a field, with that of the first field in it if it is an object."""
     inner = re.search(rf"""["']?\b{name}["']?\s*:\s*\{{\s*["']?(\w+)""", code) if name else None
     return f"{name}.{inner[1]}" if inner else name
+
+
+def _within(name: str | None, code: str) -> str | None:
+    """Returns the name of a field, after that of the object that it is the first field of, if there is one."""
+    outer = re.search(rf"""["']?\b(\w+)["']?\s*:\s*\{{\s*["']?{name}\b["']?\s*:""", code) if name else None
+    return f"{outer[1]}.{name}" if outer and outer[1] not in _WHOLE_BODY else name
 
 
 def _answered(text: str) -> list[str]:

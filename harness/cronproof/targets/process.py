@@ -82,7 +82,7 @@ class Process:
                 )
             except OSError as error:
                 raise EnvironmentFailed(
-                    f"instance {self.instance} does not start: {self.command[0]!r} cannot be run in {self.cwd}: "
+                    f"instance {self.instance} does not start: {command[0]!r} cannot be run in {self.cwd}: "
                     f"{error.strerror}; is the command right, and is the program on the PATH?"
                 ) from None
 
