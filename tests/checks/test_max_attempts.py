@@ -52,7 +52,7 @@ def test_more_than_a_known_limit_says_is_none() -> None:
         MaxAttempts(at_most=1, known=known),
         run(sent=tried(0, 1)),
         "PASS",
-        f"{WAS} tried 2 times, not at most 1, as is known",
+        f"{WAS} tried 2 times, not at most 1 (job 32), as is known",
     )
     assert_finding(MaxAttempts(at_most=1, known=known), run(sent=tried(0, 1, 2)), "FAIL", f"{WAS} tried 3 times")
 
@@ -72,7 +72,7 @@ def test_a_known_limit_passes_only_for_its_target_and_is_an_anomaly_all_the_same
     of_target = run(sent=TWICE, target="reference")
 
     assert KNOWN.examine(of_target).known == ("no memory of attempts",)
-    assert_finding(KNOWN, of_target, "PASS", "a message to ********0132 was tried 2 times, not at most 1, as is known")
+    assert_finding(KNOWN, of_target, "PASS", "a message to ********0132 was tried 2 times, not at most 1 (job 32), as is known")
     assert_finding(KNOWN, run(sent=TWICE, target="legacy"), "FAIL", "a message to")
     assert KNOWN.anomalies(of_target) == ("tried too often",)
 

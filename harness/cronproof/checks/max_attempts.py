@@ -72,9 +72,9 @@ class MaxAttempts(StrictModel, Check):
         if most.is_blank:
             return inconclusive(f"{len(most.attempts)} messages to {masked(most.to)} were tried, {UNKNOWN_TEXT}")
         rows = f" for each of {most.rows} rows" if most.rows > 1 else ""
-        message = (
-            f"a message to {masked(most.to)} was tried {len(most.attempts)} times, not at most {self.at_most}{rows}"
-        )
+        units = dict.fromkeys(f"{work.unit} {unit}" for sent in most.attempts for work, unit in evidence.owed(sent))
+        about = f" ({', '.join(units)})" if units else ""
+        message = f"a message to {masked(most.to)} was tried {len(most.attempts)} times, not at most {self.at_most}{rows}{about}"
         if self._is_known(evidence, excess):
             assert self.known is not None  # noqa: S101  (for the type checker: what is known has a limit)
             return Finding("PASS", f"{message}, as is known", (self.known.reason,))
