@@ -79,6 +79,6 @@ def nearest(word: str, words: Sequence[str]) -> str:
     return f"; did you mean {near!r}?" if near else f"; one of: {', '.join(words)}" if words else ""
 
 
-def find_near(word: str, words: Sequence[str]) -> str | None:
-    """Returns the word that another one is probably meant to be, if any."""
-    return next(iter(difflib.get_close_matches(word, words, n=1)), None)
+def find_near(word: str, words: Sequence[str], *, cutoff: float = 0.6) -> str | None:
+    """Returns the word that another one is probably meant to be, if any is as similar as `cutoff`, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=cutoff)), None)

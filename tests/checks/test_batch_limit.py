@@ -36,7 +36,7 @@ from tests.support.evidence import (
         (BatchLimit(at_most=1), run(claim_writes=[marked("A", 32), marked("A", 34)]), "FAIL", "A claimed 2 jobs, 1 more than 1"),
         (BatchLimit(at_most=1), run(claim_writes=[marked("A", 34)], recovered=ALL_SET), "FAIL", "job 32 was passed over, though it was due before job 34"),
         (BatchLimit(at_most=2), run(recovered=ALL_SET, instances=RUN.instances[:1]), "INCONCLUSIVE", "2 eligible jobs cannot show a limit of 2"),
-        (BatchLimit(at_most=2), run(before=after(*JOBS, job(36, None)), instances=RUN.instances[:1], recovered=after(*ALL_SET["jobs"], job(36, None, followup_sent_at=SET))), "FAIL", "1 of 3 eligible jobs were claimed, though 2 are allowed"),
+        (BatchLimit(at_most=2), run(before=after(*JOBS, job(36, None)), instances=RUN.instances[:1], recovered=after(*ALL_SET["jobs"], job(36, None, followup_sent_at=SET))), "FAIL", "1 of 3 eligible jobs were claimed, and the limit is 2"),
         (BatchLimit(at_most=2), run(before=after(*JOBS, job(47, None)), claim_writes=[marked("A", 32), marked("A", 34)], sent=[sent(BEN), sent(ADA)], recovered=after(*ALL_SET["jobs"], job(47, None, followup_sent_at=SET))), "PASS", "2 of 3 jobs claimed, the oldest"),
     ],
 )  # fmt: skip
@@ -61,6 +61,8 @@ def test_the_limit_is_that_of_each_work() -> None:
     of_each = replace(seen, application=replace(seen.application, works=works))
 
     assert_finding(BatchLimit(at_most=1), of_each, "FAIL", "job 32 was passed over, though it was due before job 34")
+    only_one = replace(of_each, claim_writes=marks[:1], instances=of_each.instances[:1])
+    assert_finding(BatchLimit(at_most=1), only_one, "PASS", "1 of 2 jobs claimed, the oldest")
     oldest = replace(
         of_each,
         claim_writes=[*with_units(replace(both, claim_writes=[marks[0], marked("A", 32, "monthly")])).claim_writes],

@@ -26,6 +26,8 @@ def test_messages_of_which_nothing_is_known_may_be_different_ones() -> None:
 
     assert_finding(ONE, run(sent=blank), "INCONCLUSIVE", "2 messages to ********0132 were tried, and nothing is known")
     assert_finding(ONE, run(sent=[*blank, *TWICE]), "FAIL", "a message to ********0132 was tried 2 times")
+    assert_finding(KNOWN, run(target="reference", sent=[*blank, *blank, *TWICE]), "PASS", f"{WAS} tried 2 times")
+    assert (ONE.anomalies(run(sent=blank)), ONE.anomalies(run(sent=TWICE))) == ((), ("tried too often",))
 
 
 WAS = "a message to ********0132 was"
@@ -72,7 +74,9 @@ def test_a_known_limit_passes_only_for_its_target_and_is_an_anomaly_all_the_same
     of_target = run(sent=TWICE, target="reference")
 
     assert KNOWN.examine(of_target).known == ("no memory of attempts",)
-    assert_finding(KNOWN, of_target, "PASS", "a message to ********0132 was tried 2 times, not at most 1 (job 32), as is known")
+    assert_finding(
+        KNOWN, of_target, "PASS", "a message to ********0132 was tried 2 times, not at most 1 (job 32), as is known"
+    )
     assert_finding(KNOWN, run(sent=TWICE, target="legacy"), "FAIL", "a message to")
     assert KNOWN.anomalies(of_target) == ("tried too often",)
 

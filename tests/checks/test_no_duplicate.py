@@ -13,6 +13,7 @@ from tests.support.evidence import (
     RUN,
     TWINS,
     assert_finding,
+    job,
     lead,
     marked,
     run,
@@ -43,12 +44,16 @@ def test_finding(check: NoDuplicate, evidence: Evidence, verdict: str, message: 
 
 def test_messages_of_which_nothing_is_known_cannot_be_compared() -> None:
     blank = replace(sent(CLEO), message=replace(sent(CLEO).message, content=""))
-    with_subject = replace(blank, message=replace(blank.message, more={"subject": "Hi"}))
+
+    def about(subject: str) -> SentMessage:
+        return replace(blank, message=replace(blank.message, more={"subject": subject}))
 
     assert_finding(
         NoDuplicate(), run(sent=[blank] * 2), "INCONCLUSIVE", "********0136 got 2 messages, and nothing is known"
     )
-    assert_finding(NoDuplicate(), run(sent=[with_subject] * 2), "FAIL", "********0136 got 2 messages: #1 by A")
+    assert_finding(NoDuplicate(), run(sent=[about("Hi")] * 2), "FAIL", "********0136 got 2 messages: #1 by A")
+    assert_finding(NoDuplicate(), run(sent=[about("Hi"), about("Bye")]), "PASS", "2 accepted")
+    assert_finding(NoDuplicate(), run(sent=[blank, blank, sent(DORA), sent(DORA)]), "FAIL", "********0137 got 2")
 
 
 def test_messages_that_never_fit_a_unit_prove_nothing() -> None:
@@ -64,7 +69,10 @@ def test_messages_that_never_fit_a_unit_prove_nothing() -> None:
     assert found is not None
     assert found.verdict == "INCONCLUSIVE"
     assert found.message.endswith("fits no job: is `match` of [work.followup.message] right?")
-    assert conclude(elsewhere, RUN) is conclude(idle) is conclude(refused) is None
+    unreachable = run(
+        sent=[sent(CLEO)], before={"jobs": [job(32, None)]}, after={"jobs": [job(32, None)]}, claim_writes=[]
+    )
+    assert conclude(elsewhere, RUN) is conclude(idle) is conclude(refused) is conclude(unreachable) is None
 
 
 @pytest.mark.parametrize(("messages", "verdict"), [(1, "PASS"), (2, "PASS"), (3, "FAIL")])

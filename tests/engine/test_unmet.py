@@ -51,15 +51,6 @@ def test_each_refusal_has_to_be_met_by_a_message() -> None:
     assert reason == "no message met the refusal bad-gateway: an earlier one answers it, or none was sent"
 
 
-def test_a_slow_call_needs_somebody_who_does_something_meanwhile() -> None:
-    alone = scenario(faults=["slow-after"], instances=None)
-
-    reason = unmet(alone, evidence("A", fault="slow-after"))
-    assert reason is not None
-    assert reason.startswith("slow-after shows nothing with one instance")
-    assert unmet(scenario(faults=["slow-after"]), evidence("A B", fault="slow-after")) is None
-
-
 def test_each_named_fault_has_to_happen_and_any_if_none_is_named() -> None:
     named, each = scenario(faults=["dies", "sql-error"]), scenario(faults="each")
 

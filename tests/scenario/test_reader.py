@@ -126,6 +126,18 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
             ["13:23: list should have at least 1 item after validation, not 0, not []"],
         ),
         ("no-loss: {units: [32]}", "no-loss: {units: 32}", ["13:15: input should be a valid list, not 32"]),
+        (
+            "  instances: 2",
+            "  faults: [dies, slow-after]",
+            [
+                "10:18: nobody does anything while the only instance waits for slow-after; say `instances: 2`, or leave it out"
+            ],
+        ),
+        (
+            "no-loss: {units: [32]}",
+            "delivery: {units: [32]}\n  - delivery: {units: [32]}",
+            ["14:24: another delivery counts the messages of 32 already"],
+        ),
         ("no-loss: {units: [32]}", "delivery", ["13:5: delivery needs parameters; write `- delivery: …`"]),
         ("  - exclusive", "  - exclusive: {}", ["12:5: exclusive takes no parameters; write `- exclusive`"]),
         ("  instances: 2", "  instances: '2'", ["10:3: input should be a valid integer, not '2'"]),

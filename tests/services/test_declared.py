@@ -303,6 +303,13 @@ def test_an_expression_that_is_none_is_told() -> None:
 
 def test_headers_are_asked_for_in_lower_case() -> None:
     compile_expression('headers."idempotency-key" || data.headers.Key')
+    for of_the_body in (
+        "messages[*].headers.To",
+        "messages[].{to: headers.To}",
+        "items[?headers.Key].to",
+        "data | headers.Key",
+    ):
+        compile_expression(of_the_body)
     with pytest.raises(ValueError, match='names of headers are in lower case, headers."idempotency-key"'):
         compile_expression('not_null(key, headers."Idempotency-Key")')
 

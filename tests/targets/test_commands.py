@@ -47,6 +47,14 @@ match sys.argv[1]:
     case "stays":
         with psycopg.connect(os.environ["DATABASE_URL"]):
             time.sleep(60)
+    case "leaves-at-work":
+        db = psycopg.connect(os.environ["DATABASE_URL"])
+        db.pgconn.send_query(b"select pg_advisory_xact_lock(7), pg_sleep(60)")
+        db.pgconn.flush()
+        watch = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+        while watch.execute("select pg_try_advisory_xact_lock(7)").fetchone()[0]:
+            pass
+        os._exit(0)
     case "daemonizes":
         if os.fork() == 0:
             os.setsid()
@@ -137,10 +145,14 @@ def test_processes_that_are_started_ahead_are_held_until_they_are_called(run: Ca
     run(test)
 
 
-def test_nothing_is_left_of_a_process_that_has_left_something_open(run: Callable[[Test], None]) -> None:
+@pytest.mark.parametrize("cron", ["leaves-open", "leaves-at-work"])
+def test_nothing_is_left_of_a_process_that_has_left_something_open(cron: str, run: Callable[[Test], None]) -> None:
     async def test(session: Session, target: Commands) -> None:
-        await answer(target, "leaves-open")
+        await answer(target, cron)
         assert await session.database.find_held() is None
+        assert (
+            await session.database.ask("select pid from pg_locks where locktype = 'advisory' and objid in (5, 7)") == []
+        )
 
     run(test)
 

@@ -179,7 +179,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
             "a message has a recipient; say what it is: `to`",
         ),
         (
-            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "a", text = "b" }\nanswer = { body = { text = "{any}", id = "{hexx}" } }',
+            '[targets.app]\nasgi = "a:b"\n[[services.mail.routes]]\nrequest = "POST /x"\nmessage = { to = "a", text = "b" }\nanswer = { body = { text = "{next} {name}", id = "{hexx}" } }',
             6,
             1,
             "nothing is filled in for {hexx}; did you mean {hex}?",

@@ -1,7 +1,6 @@
 """batch-limit: a call claims at most so many units, the oldest ones."""
 
 from collections import Counter
-from collections.abc import Collection
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -27,8 +26,6 @@ class BatchLimit(StrictModel, Check):
 
     def examine(self, evidence: Evidence) -> Finding:
         """Checks the number of claims of each work, and that no older unit was passed over."""
-        if not any(write.is_set for write in evidence.claim_writes):
-            return inconclusive(f"no instance claimed any {evidence.words}")
         findings = [self._examine_work(evidence, work) for work in evidence.works]
         worst_verdict = worst([one.verdict for one in findings if one.verdict != "INCONCLUSIVE"])
         return next((one for one in findings if one.verdict == worst_verdict), findings[0])
@@ -37,6 +34,8 @@ class BatchLimit(StrictModel, Check):
         claimed = {
             (write.instance, write.unit) for write in evidence.claim_writes if write.work == work.name and write.is_set
         }
+        if not claimed:
+            return inconclusive(f"no instance claimed any {work.unit}")
         words = several(work.unit)
         for instance, count in sorted(Counter(instance for instance, _ in claimed).items()):
             if count > self.at_most:
@@ -46,20 +45,20 @@ class BatchLimit(StrictModel, Check):
             return inconclusive(f"{len(eligible)} eligible {words} cannot show a limit of {self.at_most}")
         if len(evidence.instances) == 1 and len(ids) < self.at_most:
             return failed(
-                f"{len(ids)} of {len(eligible)} eligible {words} were claimed, though {self.at_most} are allowed"
+                f"{len(ids)} of {len(eligible)} eligible {words} were claimed, and the limit is {self.at_most}"
             )
         problem = _find_passed_over(evidence, work, ids)
         return failed(problem) if problem else passed(f"{len(ids)} of {len(eligible)} {words} claimed, the oldest")
 
 
-def _find_passed_over(evidence: Evidence, work: Work, claimed: Collection[UnitId]) -> str | None:
+def _find_passed_over(evidence: Evidence, work: Work, claimed: set[UnitId]) -> str | None:
     """Describes an older eligible unit that the execution did not claim, if there is one."""
     units = evidence.units.get(work.name, {})
     known = [units[unit] for unit in claimed if unit in units and units[unit].since is not None]
     if work.since is None or not known:
         return None
     newest = max(known, key=lambda unit: unit.since)
-    for unit in (units[unit] for unit in in_order(evidence.claimed(work) - set(claimed))):
+    for unit in (units[unit] for unit in in_order(evidence.claimed(work) - claimed)):
         if unit.since is not None and unit.since < newest.since:
             return f"{work.unit} {unit.id} was passed over, though it was due before {work.unit} {newest.id}"
     return None

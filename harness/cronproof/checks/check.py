@@ -49,7 +49,7 @@ class Check(ABC):
 
     @property
     def named_columns(self) -> Iterable[tuple[Sequence[str | int], str, Collection[str]]]:
-        """The columns that its parameters name: the keys that lead to them, and their table."""
+        """The columns that its parameters name: the keys that lead to their table, the table, and the columns."""
         return ()
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -37,7 +37,7 @@ class _Tried:
     @property
     def is_blank(self) -> bool:
         """Whether its attempts may be different messages."""
-        return all(sent.message.is_blank for sent in self.attempts)
+        return self.attempts[0].message.is_blank
 
     def exceeds(self, limit: int) -> bool:
         """Whether a row's message was certainly tried more often."""
@@ -64,18 +64,19 @@ class MaxAttempts(StrictModel, Check):
         if not tried:
             return inconclusive("no message was tried")
         excess = [one for one in tried if one.exceeds(self.at_most)]
+        certain = [one for one in excess if not one.is_blank]
         if not excess:
             return self._doubt(evidence, tried) or passed(
                 f"at most {max(math.ceil(len(one.attempts) / one.rows) for one in tried)} of {self.at_most}"
             )
-        most = max(excess, key=lambda one: (not one.is_blank, len(one.attempts)))
+        most = max(certain or excess, key=lambda one: len(one.attempts))
         if most.is_blank:
             return inconclusive(f"{len(most.attempts)} messages to {masked(most.to)} were tried, {UNKNOWN_TEXT}")
         rows = f" for each of {most.rows} rows" if most.rows > 1 else ""
         units = dict.fromkeys(f"{work.unit} {unit}" for sent in most.attempts for work, unit in evidence.owed(sent))
         about = f" ({', '.join(units)})" if units else ""
         message = f"a message to {masked(most.to)} was tried {len(most.attempts)} times, not at most {self.at_most}{rows}{about}"
-        if self._is_known(evidence, excess):
+        if self._is_known(evidence, certain):
             assert self.known is not None  # noqa: S101  (for the type checker: what is known has a limit)
             return Finding("PASS", f"{message}, as is known", (self.known.reason,))
         return failed(message)
@@ -120,7 +121,8 @@ class MaxAttempts(StrictModel, Check):
 
     def anomalies(self, evidence: Evidence) -> Sequence[str]:
         """Returns `tried too often` if a message was."""
-        return ("tried too often",) if any(one.exceeds(self.at_most) for one in _tried(evidence)) else ()
+        exceeding = (one for one in _tried(evidence) if one.exceeds(self.at_most) and not one.is_blank)
+        return ("tried too often",) if any(exceeding) else ()
 
     def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:
         """Fails if the known limit never showed."""
@@ -132,8 +134,9 @@ class MaxAttempts(StrictModel, Check):
 
 
 def _tried(evidence: Evidence) -> Iterator[_Tried]:
-    attempts: dict[tuple[str, str], list[SentMessage]] = defaultdict(list)
+    attempts: dict[Hashable, list[SentMessage]] = defaultdict(list)
     for sent in evidence.sent:
-        attempts[sent.message.to, sent.message.content].append(sent)
-    for (to, content), of_message in attempts.items():
-        yield _Tried(to, of_message, count_requests(evidence, to, content))
+        attempts[sent.message.identity].append(sent)
+    for of_message in attempts.values():
+        one = of_message[0].message
+        yield _Tried(one.to, of_message, count_requests(evidence, one.to, one.content))

@@ -1,7 +1,7 @@
 """no-duplicate: no unit's message is accepted twice."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 from cronproof.checks.check import Check
@@ -31,34 +31,45 @@ class NoDuplicate(StrictModel, Check):
         taken = [(work, unit) for work in evidence.application.works for unit in in_order(evidence.taken(work))]
         assigned = set(evidence.assign(evidence.delivered, taken).values())
         unclaimed: set[tuple[tuple[Work, UnitId], ...]] = set()
-        by_text: dict[tuple[str, str], list[SentMessage]] = defaultdict(list)
+        alike: dict[Hashable, list[SentMessage]] = defaultdict(list)
         for number, sent in enumerate(evidence.delivered):
             fitting = tuple(evidence.owed(sent))
             if not fitting:
-                by_text[sent.message.to, sent.message.content].append(sent)
+                alike[sent.message.identity].append(sent)
             elif number in assigned:
                 continue
             elif set(fitting).isdisjoint(taken) and fitting not in unclaimed:
                 unclaimed.add(fitting)  # nobody claimed its unit: the first is none too many
             else:
                 return failed(_describe(evidence, fitting, taken))
-        for (to, text), messages in by_text.items():
-            if len(messages) > count_requests(evidence, to, text):
-                if all(sent.message.is_blank for sent in messages):
-                    return inconclusive(f"{masked(to)} got {len(messages)} messages, {UNKNOWN_TEXT}")
-                return failed(f"{masked(to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
+        doubt: Finding | None = None
+        for messages in alike.values():
+            one = messages[0].message
+            if len(messages) <= count_requests(evidence, one.to, one.content):
+                continue
+            if not one.is_blank:
+                return failed(f"{masked(one.to)} got {len(messages)} messages: {' and '.join(map(str, messages))}")
+            doubt = doubt or inconclusive(f"{masked(one.to)} got {len(messages)} messages, {UNKNOWN_TEXT}")
+        if doubt is not None:
+            return doubt
         return passed(f"{len(evidence.delivered)} accepted, none twice")
 
-    def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:
+    def conclude(self, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> Finding | None:  # noqa: ARG002  (examines anew)
         """Is inconclusive if messages of a work were accepted, there was something to do, and none ever fitted a unit."""
         for work in evidence[0].works:
             if any(work == of for one in evidence for sent in one.sent for of, _ in one.owed(sent)):
                 continue
-            at_work = [one for one in evidence if one.taken(work) or one.choose(work, None)]
+            at_work = [one for one in evidence if _has_something_to_send(one, work)]
             strays = (stray for one in at_work for stray in one.find_strays(work))
             if stray := next(strays, None):
                 return inconclusive(f"{stray} fits no {work.unit}: is `match` of [work.{work.name}.message] right?")
-        return super().conclude(evidence, findings)
+        return None
+
+
+def _has_something_to_send(evidence: Evidence, work: Work) -> bool:
+    """Whether a unit that could get a message was due, or taken."""
+    units = evidence.units.get(work.name, {})
+    return any(units[one].is_owed_message for one in {*evidence.taken(work), *evidence.choose(work, None)})
 
 
 def _describe(evidence: Evidence, fitting: Sequence[tuple[Work, UnitId]], taken: Sequence[tuple[Work, UnitId]]) -> str:

@@ -1,6 +1,6 @@
 """Messages that instances tried to send, and blocked calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cronproof.redaction import cut
@@ -23,6 +23,11 @@ class Attempt:
     def fields(self) -> Mapping[str, str]:
         """What is known of it, by name."""
         return {"to": self.to, "text": self.content, **self.more}
+
+    @property
+    def identity(self) -> Hashable:
+        """What two messages have in common that are the same: recipient and text or, without a text, all that is known."""
+        return self.to, self.content, () if self.content else tuple(sorted(self.more.items()))
 
     @property
     def is_blank(self) -> bool:

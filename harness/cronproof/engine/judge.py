@@ -23,7 +23,9 @@ class _Recoveries:
     rounds: list[int] = field(default_factory=list)
     """How many messages had been tried before each round."""
     still_refused: set[recovery.Tried] = field(default_factory=set)
+    """What was tried in vain to the last, before the services accepted again."""
     put_off: set[recovery.Tried] = field(default_factory=set)
+    """What was refused, and may be tried later."""
 
 
 async def judge(rig: Rig, when: When, checks: Sequence[Check], evidence: Evidence, elapsed: timedelta) -> Evidence:
@@ -67,7 +69,7 @@ async def _recover(
     elapsed: timedelta = timedelta(),
     only_written: bool = False,
 ) -> Evidence:
-    """Adds what a recovery has come to, and those before it."""
+    """Returns the evidence with what a recovery has come to. What it saw is added to what earlier ones have seen."""
     try:
         recovered = await recovery.recover(
             rig,

@@ -72,7 +72,7 @@ async def recover(
     await rig.wait_until_started([name for name in await rig.target.revive() if name in names])
     rounds = _Rounds(rig, instances, rows, method, period, elapsed, counts_attempts, only_written)
     still_refused = put_off = frozenset[Tried]()
-    if counts_attempts and rig.services.refuse_without_end:
+    if counts_attempts and rig.services.refuses_without_end:
         await rounds.call_until_settled()
         still_refused = rounds.in_vain
         put_off = frozenset() if period else _find_refused(rig.services.messages) - still_refused

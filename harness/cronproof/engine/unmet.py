@@ -9,9 +9,8 @@ from cronproof.evidence.evidence import Evidence
 from cronproof.explore.explorer import Coverage
 from cronproof.explore.named_orders import ROWS_LOCKED, OrderName
 from cronproof.explore.schedule import faults_in, overlaps
-from cronproof.gate.fault import SEVERAL_FAULTS, SLOWNESS, FaultName
+from cronproof.gate.fault import SEVERAL_FAULTS, FaultName
 from cronproof.scenario.scenario import Scenario
-from cronproof.scenario.when import When
 
 ALONE: frozenset[OrderName] = frozenset({"one-after-the-other", ROWS_LOCKED})
 """The named orders in which instances need not overlap: they come one after the other, or wait."""
@@ -49,20 +48,12 @@ class Met:
         for position, refusal in enumerate(scenario.given.refusals):
             if position not in self.refusals:
                 return f"no message met the refusal {refusal.error}: an earlier one answers it, or none was sent"
-        if when.faults and (void := self._find_void_fault(when)):
-            return void
+        named = [fault for fault in when.faults if fault not in SEVERAL_FAULTS | self.faults]
+        if named:
+            return f"the fault {named[0]} could not happen: no instance does anything that it could befall"
+        if when.faults and not self.faults:
+            return "no fault could happen: the instances do nothing that one could befall"
         at_once = when.interleavings is not None or not ALONE.issuperset(() if when.faults else when.orders)
         if at_once and len(when.instance_list) > 1 and not self.overlapped:
             return "the instances never overlapped: none did anything between two steps of another"
         return None
-
-    def _find_void_fault(self, when: When) -> str | None:
-        slow = [fault for fault in when.faults if fault in SLOWNESS]
-        if slow and len(when.instance_list) < 2:
-            return (
-                f"{slow[0]} shows nothing with one instance, since nobody does anything meanwhile: set `instances: 2`"
-            )
-        named = [fault for fault in when.faults if fault not in SEVERAL_FAULTS | self.faults]
-        if named:
-            return f"the fault {named[0]} could not happen: no instance does anything that it could befall"
-        return None if self.faults else "no fault could happen: the instances do nothing that one could befall"

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from cronproof.checks.delivery import Delivery
+from cronproof.domain.work import UnitId
+from cronproof.gate.fault import SLOWNESS
 from cronproof.scenario.given import FilePlace
 from cronproof.scenario.interleavings import Sample
 from cronproof.scenario.scenario import Scenario
@@ -28,6 +31,7 @@ def find_contradictions(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
         yield ("when", "each_pair"), "name three crons under `call`, or more; two are a pair already"
     yield from _faults_without_schedules(scenario)
     yield from _repeated_words(scenario)
+    yield from _units_counted_twice(scenario)
     yield from _choices_without_need(scenario)
 
 
@@ -41,6 +45,24 @@ def _faults_without_schedules(scenario: Scenario) -> Iterator[tuple[FilePlace, s
         yield ("when", "inside"), "executions with faults keep statements whole; leave `inside` out"
     if "each" in when.faults and len(when.faults) > 1:
         yield ("when", "faults"), "`each` stands for every fault; name nothing beside it"
+    for number, fault in enumerate(when.faults):
+        if fault in SLOWNESS and len(when.instance_list) == 1:
+            said = (
+                f"nobody does anything while the only instance waits for {fault}; say `instances: 2`, or leave it out"
+            )
+            yield ("when", "faults", number), said
+
+
+def _units_counted_twice(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:
+    """Yields the units that an earlier check counts the messages of already."""
+    counted = set[UnitId]()
+    for number, check in enumerate(scenario.checks):
+        if isinstance(check, Delivery) and isinstance(check.units, list):
+            for position, unit in enumerate(check.units):
+                if unit in counted:
+                    place = ("then", number, check.id, "units", position)
+                    yield place, f"another {check.id} counts the messages of {unit} already"
+            counted.update(check.units)
 
 
 def _choices_without_need(scenario: Scenario) -> Iterator[tuple[FilePlace, str]]:

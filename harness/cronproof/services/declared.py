@@ -26,6 +26,20 @@ from cronproof.services.exchange import Log, RateLimit, Request, Response
 _PART = re.compile(r"\{(\w+)\}", re.ASCII)
 _NAMESPACE = uuid.UUID("6f1c2f5e-6d0f-4d5f-9d44-9a1d6f0f2c11")
 _RETRY_SECONDS = 1
+_OF_THE_SAME = frozenset(
+    {
+        *("function_expression", "or_expression", "and_expression", "not_expression", "comparator"),
+        *("multi_select_list", "multi_select_dict", "key_val_pair"),
+    }
+)
+"""What evaluates all its parts on what it is evaluated on itself."""
+_OF_THE_FIRST = frozenset(
+    {
+        *("subexpression", "index_expression", "pipe"),
+        *("projection", "value_projection", "filter_projection", "flatten"),
+    }
+)
+"""What evaluates its first part so, and the others on its result."""
 _HEADERS = {"type": "field", "children": [], "value": "headers"}
 MADE_UP = ("uuid", "hex", "number")
 """What answers can have beside the fields of the message."""
@@ -52,17 +66,17 @@ class Answer:
         return Response.of_json(self.status, content, headers)
 
 
-def find_placeholders(value: Any) -> Iterator[str]:
+def find_braces(value: Any) -> Iterator[str]:
     """Yields the names that stand in braces in a value as in JSON."""
     match value:
         case str():
             yield from _PART.findall(value)
         case Mapping():
             for one in value.values():
-                yield from find_placeholders(one)
+                yield from find_braces(one)
         case list():
             for one in value:
-                yield from find_placeholders(one)
+                yield from find_braces(one)
         case _:
             pass
 
@@ -310,11 +324,11 @@ def _find_mistakes(node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _find_headers(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the names of the request's headers that an expression asks for."""
-    first, *rest = node["children"] or [None]
-    if node["type"] == "subexpression" and first == _HEADERS and rest[0]["type"] == "field":
-        yield rest[0]["value"]
-    for child in node["children"] if node["type"] != "slice" else ():
+    """Yields the names of the request's headers that an expression asks for: at its root, not within something else."""
+    children = node["children"]
+    if node["type"] == "subexpression" and children[0] == _HEADERS and children[1]["type"] == "field":
+        yield children[1]["value"]
+    for child in children if node["type"] in _OF_THE_SAME else children[:1] if node["type"] in _OF_THE_FIRST else ():
         yield from _find_headers(child)
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from cronproof.errors import find_near, nearest
 from cronproof.gate.fault import FAULT_NAMES, NAME, SEVERAL_FAULTS
-from cronproof.services.declared import MADE_UP, Answer, Declaration, Route, compile_expression, find_placeholders
+from cronproof.services.declared import MADE_UP, Answer, Declaration, Route, compile_expression, find_braces
 from cronproof.services.errors import FIRST_ERROR, USUAL
 from cronproof.strict_model import ConfigTable
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cronproof.services.openapi import Document
 
 
+_MISSPELT = 0.8
+"""How similar a word is to the one that is meant: `hexx` is, and `next` is not `text`."""
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _SET_BY_SERVER = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
 
@@ -126,9 +128,9 @@ class RouteConfig(ConfigTable):
     @classmethod
     def _placeholders(cls, value: AnswerConfig | None, info: ValidationInfo) -> AnswerConfig | None:
         """Tells what looks like a misspelt placeholder. Any other text may stand in braces."""
-        known = [*MADE_UP, *(info.data.get("message") or {})]
-        for name in find_placeholders([] if value is None else [value.body, dict(value.headers)]):
-            if name not in known and (near := find_near(name, known)):
+        known = [*MADE_UP, *((info.data.get("message") or {}).keys() - {"key"})]
+        for name in find_braces([] if value is None else [value.body, dict(value.headers)]):
+            if name not in known and (near := find_near(name, known, cutoff=_MISSPELT)):
                 raise ValueError(f"nothing is filled in for {{{name}}}; did you mean {{{near}}}?")
         return value
 

@@ -56,7 +56,7 @@ class Services:
         self.messages, self.blocked_calls, self.unknown_requests = [], [], []
 
     @property
-    def refuse_without_end(self) -> bool:
+    def refuses_without_end(self) -> bool:
         """Whether a refusal that a scenario gives still answers any number of messages."""
         return any(api.script.has_no_end for api in self.apis.values())
 

@@ -72,15 +72,16 @@ class Commands(External):
         if instance not in self._ahead:
             await self._spawn(instance)
         self._ahead.discard(instance)
-        process = self._process_of(instance.name)
+        process, proxy = self._process_of(instance.name), self._proxies[instance.name]
+        earlier = set(proxy.all_pids)
         self._set_held(instance.name, held=False)
         code = await process.wait()
         left = None if process.is_ended_here else await process.end_what_is_left()
         if left is not None:
             self._left[instance.name] = left
         await process.kill()  # what it has started ends with it
-        await self._proxies[instance.name].hang_up()  # else it could be told that its backends end
-        await self._database.end(list(self._proxies[instance.name].pids))
+        await proxy.hang_up()  # else it could be told that its backends end
+        await self._database.end(list(proxy.all_pids - earlier))  # one may still be at work on what nobody waits for
         if process.is_ended_here or code == -signal.SIGKILL:
             return None
         text = process.read_output()

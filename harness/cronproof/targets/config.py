@@ -62,6 +62,7 @@ def _check_placeholders(text: str, *more: str) -> str:
 Filled = Annotated[str, AfterValidator(_check_placeholders)]
 """A text whose placeholders are filled in."""
 FilledForCron = Annotated[str, AfterValidator(lambda text: _check_placeholders(text, "cron"))]
+"""The same, with `{cron}`."""
 
 
 class TargetConfig(ConfigTable):
