@@ -85,8 +85,8 @@ def test_units_can_be_named_by_their_work() -> None:
     assert TWO_WORKS.choose(RECEIPT, {"receipt": [32, 34]}) == [32, 34]
     assert TWO_WORKS.choose(FOLLOWUP, {"receipt": [32, 34]}) == []
     assert TWO_WORKS.find_unknown({"receipt": [32]}) is TWO_WORKS.find_unknown([99]) is None
-    assert TWO_WORKS.find_unknown({"receipt": [34, 35, 36]}) == "there is no receipts 35 and 36"
-    assert TWO_WORKS.find_unknown([98]) == "there is no job 98"
+    assert TWO_WORKS.find_unknown({"receipt": [34, 35, 36]}) == "receipts 35 and 36: not there"
+    assert TWO_WORKS.find_unknown([98]) == "job or receipt 98: not there"
 
 
 def test_an_exception_must_say_which_of_two_due_units_it_means() -> None:

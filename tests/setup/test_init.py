@@ -67,6 +67,11 @@ def test_a_next_js_application_with_supabase(tmp_path: Path) -> None:
             [".venv/bin/uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"],
         ),
         ({"requirements.txt": "flask\n", "main.py": ""}, "Python", ["python", "main.py"]),
+        (
+            {"pyproject.toml": "[tool.poetry]", "main.py": "from fastapi import FastAPI\nDATABASE_URL = 1\n"},
+            "Python",
+            ["python", "main.py"],
+        ),
         ({"main.go": ""}, "unknown", ["./start-my-server", "{port}"]),
         ({"package.json": "not JSON"}, "unknown", ["./start-my-server", "{port}"]),
     ],
@@ -91,6 +96,12 @@ SCRIPTS = '[project]\nname = "x"\n[project.scripts]\nsend-mail = "shop.mail:main
         ({"jobs/a.py": MAIN, "jobs/b.py": MAIN, "lib.py": SCRIPT}, ["python", "jobs/{cron}.py"], ["a", "b"]),
         ({"pyproject.toml": SCRIPTS, "src/shop/mail.py": SCRIPT, "x.py": MAIN}, ["{cron}"], ["send-mail"]),
         ({"pyproject.toml": SCRIPTS, "shop/mail.py": "", ".venv/x": ""}, [".venv/bin/{cron}"], ["send-mail"]),
+        (
+            {"pyproject.toml": SCRIPTS.replace("shop.mail", "shop"), "src/shop/__init__.py": ""},
+            ["{cron}"],
+            ["send-mail"],
+        ),
+        ({"db.py": SCRIPT, "send.py": f"import db\n{SCRIPT}", "_old.py": SCRIPT}, ["python", "{cron}.py"], ["send"]),
         ({"requirements.txt": "psycopg", "send.py": MAIN}, ["python", "{cron}.py"], ["send"]),
     ],
 )

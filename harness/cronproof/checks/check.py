@@ -23,7 +23,9 @@ class Check(ABC):
     may_change_in_recovery: ClassVar[bool] = False
     """Whether a longer recovery could undo a failure: a missing message may still be sent."""
     counts_attempts: ClassVar[bool] = False
-    """Whether it counts attempts: then the recovery goes on while messages are tried in vain."""
+    """Whether it counts attempts: then the recovery goes on while messages are tried in vain, and refuses what a scenario
+    refuses without an end until nobody tries it.
+    """
     needs_several_instances: ClassVar[bool] = False
     """Whether it is about instances that wait for each other. A single one has nobody to wait for."""
     depends_on_query_plan: ClassVar[bool] = False

@@ -33,7 +33,7 @@ class ClaimsAgree(StrictModel, Check):
         alone: nobody can mark at once what was sent when the answer is lost.
         """
         if not any(evidence.units.get(work.name) for work in evidence.application.works):
-            return inconclusive(f"there is no {evidence.words} that could be claimed, so no claim was looked at")
+            return inconclusive(f"there is no {evidence.any_unit} that could be claimed, so no claim was looked at")
         if ambiguous := evidence.find_ambiguous(self.skipped or ()):
             return inconclusive(ambiguous)
         during = [sent for sent in evidence.accepted if not sent.recovering]

@@ -31,7 +31,7 @@ class KnownOutcome(KnownLimit):
     fault: Annotated[
         list[FaultWord],
         BeforeValidator(as_list, json_schema_input_type=FaultWord | list[FaultWord]),
-        Field(description="The fault, or several; any or none when left out."),
+        Field(description="The fault, or several; any when left out and, without `at`, none."),
     ] = []
     at: Annotated[
         list[str],

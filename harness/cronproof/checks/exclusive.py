@@ -20,7 +20,7 @@ class Exclusive(StrictModel, Check):
     def examine(self, evidence: Evidence) -> Finding:
         """Follows the claims of each unit in order."""
         if not any(write.is_set for write in evidence.claim_writes):
-            return inconclusive(f"no instance claimed any {evidence.words}")
+            return inconclusive(f"no instance claimed any {evidence.any_unit}")
         works = {work.name: work for work in evidence.application.works}
         holders: dict[tuple[UnitId, str], str] = {}
         for write in evidence.claim_writes:
@@ -35,4 +35,4 @@ class Exclusive(StrictModel, Check):
                 )
             else:
                 holders[claim] = write.instance
-        return passed(f"every claimed {evidence.words} by one instance only")
+        return passed(f"every claimed {evidence.any_unit} by one instance only")

@@ -32,7 +32,7 @@ class NoLoss(StrictModel, Check):
         if unknown := evidence.find_unknown(self.units or ()):
             return inconclusive(unknown)
         if not asked:
-            return inconclusive(f"no {evidence.words} was due, so none could be lost")
+            return inconclusive(f"no {evidence.any_unit} was due, so none could be lost")
         if unreachable := [(work, unit) for work, unit in asked if not evidence.units[work.name][unit].is_owed_message]:
             work, _ = unreachable[0]
             units = [unit for other, unit in unreachable if other == work]

@@ -37,7 +37,7 @@ class OnlyEligible(StrictModel, Check):
         if outside:
             return passed("; ".join(f"{name_units(work.unit, in_order(units))} untouched" for work, units in outside))
         if not evidence.accepted:
-            return inconclusive(f"no message was accepted, and the scenario has no other {evidence.words}")
+            return inconclusive(f"no message was accepted, and the scenario has no other {evidence.any_unit}")
         return passed("no message to anybody else")
 
     def _wrong_message(self, evidence: Evidence) -> str | None:
@@ -48,7 +48,7 @@ class OnlyEligible(StrictModel, Check):
             if all(eligible[name].isdisjoint(units) for name, units in owed.items()):
                 wrong = next(((work, owed[work.name][0]) for work in evidence.works if owed[work.name]), None)
                 if wrong is None:
-                    return f"no {evidence.words} of the scenario is owed it, but {to} got {sent}"
+                    return f"no {evidence.any_unit} of the scenario is owed it, but {to} got {sent}"
                 return f"{wrong[0].unit} {wrong[1]} is not eligible, but {to} got {sent}"
             if not evidence.is_in_own_name(sent):
                 word = evidence.application.owners.word if evidence.application.owners else "owner"

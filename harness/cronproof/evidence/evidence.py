@@ -76,7 +76,9 @@ class Evidence:
     violations: Mapping[str, Violation] = field(default_factory=dict)
     """The first violation of each invariant that is asked after every commit, by query."""
     still_tried: Collection[tuple[str, str]] = ()
-    """The messages, by recipient and text, that even the recovery's last call tried in vain."""
+    """The messages, by recipient and text, that even the recovery's last call tried in vain, or the last one before the
+    services accepted again.
+    """
     put_off: Collection[tuple[str, str]] = ()
     """The messages that were refused and not tried again, while nobody said when the cron is due again."""
     functions: Sequence[Function] = ()
@@ -120,13 +122,8 @@ class Evidence:
         return self.application.works_of([instance.cron for instance in self.instances])
 
     @property
-    def word(self) -> str:
-        """The word for a unit of these works."""
-        return self.works[0].unit if self.works else "unit"
-
-    @property
-    def words(self) -> str:
-        """The words for units of all these works: `receipt or reminder`."""
+    def any_unit(self) -> str:
+        """The word for a unit of any of these works: `receipt or reminder`."""
         return " or ".join(dict.fromkeys(work.unit for work in self.works)) or "unit"
 
     def choose(self, work: Work, named: NamedUnits | None) -> list[UnitId]:
@@ -153,8 +150,8 @@ class Evidence:
             found = next(((words.get(name, name), ids) for name, ids in lacking.items() if ids), None)
         else:
             known = {unit for work in self.works for unit in self.units.get(work.name, ())}
-            found = self.word, [one for one in named if one not in known]
-        return None if found is None or not found[1] else f"there is no {name_units(*found)}"
+            found = self.any_unit, [one for one in named if one not in known]
+        return None if found is None or not found[1] else f"{name_units(*found)}: not there"
 
     def find_ambiguous(self, named: NamedUnits) -> str | None:
         """Returns which id alone means due units of several tables, if any does: exceptions must say which they mean."""

@@ -77,9 +77,10 @@ async def _guess_each(
                 "`[work.NAME]`, as docs/work.md says, and write a scenario"
             )
             continue
-        if _find_service_of(cron, found, sources) is None:
-            guess = replace(guess, recipient=None)  # nobody knows by what it would be sent
         guesses.append(guess)
+        service = _find_service_of(cron, found, sources)
+        if service is None or not service.is_known:
+            guess = replace(guess, recipient=None)  # nobody knows how it is sent, so no message can be asked for
         folder.mkdir(exist_ok=True)
         method = None if found.is_run else sources.method_of(cron, source)
         doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, method)

@@ -134,7 +134,7 @@ def _of_python(found: Found, sources: Sources) -> Found:
             crons=sources.commands(),
             migrate=[*manage, "migrate"],
         )
-    if not found.crons and not _SERVERS.search(needed or ""):
+    if not found.crons and not sources.serve and not _SERVERS.search(needed or ""):
         if commands := sources.modules(_entry_points(folder)):
             before = None if all((folder / place / name).is_file() for name in commands) else "pip install -e ."
             return replace(
@@ -193,7 +193,7 @@ def render_config(name: str, found: Found) -> str:
     ]
     lines += _environment(found)
     for cron in found.crons:
-        lines += ["", f"[crons.{json.dumps(cron) if '.' in cron else cron}]"]
+        lines += ["", f"[crons.{cron if re.fullmatch(r'[A-Za-z0-9_-]+', cron) else json.dumps(cron)}]"]
     return "\n".join(lines) + "\n"
 
 
@@ -252,7 +252,8 @@ def _entry_points(folder: Path) -> Mapping[str, str]:
     except (OSError, ValueError):
         return {}
     scripts = project.get("project", {}).get("scripts", {})
-    return {name: value for name, value in scripts.items() if isinstance(value, str)}
+    found = scripts.items() if isinstance(scripts, dict) else ()
+    return {name: value for name, value in found if isinstance(value, str)}
 
 
 def _python_dependencies(folder: Path) -> str | None:

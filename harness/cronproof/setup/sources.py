@@ -28,6 +28,13 @@ _BODY_OF_FETCH = re.compile(r"\bbody\s*:\s*JSON\.stringify")
 _KEY = re.compile(r"""(?:^|[\s{(,])["']?(\w+)["']?\s*[:=](?!=)""", re.MULTILINE)
 _PART = re.compile(r"\$?\{[^}]*\}|%s|:\w+")
 _IS_PROGRAM = re.compile(r"""^if\s+__name__\s*==\s*["']__main__["']""", re.MULTILINE)
+_IMPORTED = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.MULTILINE)
+_SERVER = re.compile(
+    r"^\s*(?:from|import)\s+(?:fastapi|starlette|flask|quart|sanic|litestar|tornado|bottle|falcon|uvicorn|hypercorn)\b",
+    re.MULTILINE,
+)
+_CRON = re.compile(r"[A-Za-z0-9][\w.:-]*")
+"""What a cron can be called."""
 _USES_DATABASE = re.compile(r"\b(psycopg2?|asyncpg|sqlalchemy|pg8000|aiopg|peewee|DATABASE_URL)\b")
 _SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".py", ".rb", ".php", ".go"})
 _MODEL = re.compile(r"^class (\w+)\b", re.MULTILINE)
@@ -100,20 +107,28 @@ class Sources:
         """
         programs = [file for file, text in self.files.items() if file.suffix == ".py" and _USES_DATABASE.search(text)]
         guarded = [file for file in programs if _IS_PROGRAM.search(self.files[file])]
-        at_the_top = [file for file in programs if file.parent == self.folder]
+        imported = {name for text in self.files.values() for name in _IMPORTED.findall(text)}
+        at_the_top = [file for file in programs if file.parent == self.folder and file.stem not in imported]
         found = guarded or at_the_top
         folders = Counter(file.parent for file in found).most_common(1)
         usual = folders[0][0] if folders else self.folder
-        return usual, {file.stem: file for file in found if file.parent == usual}
+        return usual, {file.stem: file for file in found if file.parent == usual and _CRON.fullmatch(file.stem)}
+
+    @property
+    def serve(self) -> bool:
+        """Whether they are those of a server in Python."""
+        return any(_SERVER.search(text) for file, text in self.files.items() if file.suffix == ".py")
 
     def modules(self, entry_points: Mapping[str, str]) -> dict[str, Path]:
         """Finds the files of entry points, by name: `package.module:function` is in `package/module.py`."""
-        found = {name: self._find_module(value.partition(":")[0]) for name, value in entry_points.items()}
+        named = {name: value for name, value in entry_points.items() if _CRON.fullmatch(name)}
+        found = {name: self._find_module(value.partition(":")[0]) for name, value in named.items()}
         return {name: file for name, file in found.items() if file is not None}
 
     def _find_module(self, name: str) -> Path | None:
         place = Path(*name.split("."))
-        files = (place.with_suffix(".py"), place / "__init__.py", "src" / place.with_suffix(".py"))
+        in_package = (place.with_suffix(".py"), place / "__init__.py")
+        files = (*in_package, *("src" / file for file in in_package))
         return next((self.folder / file for file in files if self.folder / file in self.files), None)
 
     def routes(self) -> tuple[str | None, dict[str, Path]]:

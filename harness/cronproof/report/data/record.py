@@ -89,7 +89,7 @@ def _scenario(result: ScenarioResult, folder: Path) -> ScenarioEntry:
         verdict=result.verdict,
         reason=result.reason,
         instances=[] if scenario.when is None else scenario.when.instance_list,
-        unit=result.evidence[0].word if result.evidence else "unit",
+        unit=result.evidence[0].any_unit if result.evidence else "unit",
         pair=file.pair,
         checks=[
             CheckEntry(
