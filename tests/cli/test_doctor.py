@@ -13,4 +13,5 @@ def test_doctor_tries_the_postgres() -> None:
 
     assert (good.returncode, bad.returncode) == (0, 3)
     assert "PostgreSQL 18" in good.stdout
+    assert good.stdout.endswith("cronproof doctor --target reference\n")
     assert "missing  no Postgres answers at given 127.0.0.1:1" in bad.stdout

@@ -1,5 +1,6 @@
 """`cronproof doctor`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from cronproof.cli.console import Console, run_async
 from cronproof.cli.options import REPORTS, Config, Postgres
-from cronproof.config.config_file import DEFAULT_FILE
+from cronproof.config.config_file import DEFAULT_FILE, ConfigFile
 from cronproof.engine.plan import Plan
 from cronproof.report import folder
 from cronproof.scenario import reader
@@ -37,4 +38,10 @@ def doctor(
             console.say(f"{finding.state:8} {finding.what}")
         return missing
 
-    raise typer.Exit(3 if run_async(examined()) else 0)
+    missing = run_async(examined())
+    file = config or DEFAULT_FILE
+    if target is None and file.is_file():
+        name = next(iter(ConfigFile(file).targets))
+        where = "" if config is None else f" --config {shlex.quote(str(config))}"
+        console.say(f"To start a target and call each of its crons: cronproof doctor --target {name}{where}")
+    raise typer.Exit(3 if missing else 0)
