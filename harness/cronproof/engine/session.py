@@ -24,7 +24,7 @@ from cronproof.gate.fault import FAULT_NAMES, SEVERAL_FAULTS
 from cronproof.gate.gate import SHARED, OpenGate
 from cronproof.postgres import lifecycle
 from cronproof.postgres.catalog import Catalog
-from cronproof.postgres.connect import said
+from cronproof.postgres.connect import describe_error
 from cronproof.postgres.database import Database
 from cronproof.postgres.proxy.proxy import Proxy
 from cronproof.postgres.server import server
@@ -95,10 +95,8 @@ def _find_unknown(application: Application, catalog: Catalog) -> Iterator[tuple[
         if table not in catalog.columns:
             yield [*path, "table"], f"there is no table {table!r}{nearest(table, list(catalog.columns))}"
             continue
-        known = list(catalog.columns[table])
-        for column in columns:
-            if column not in known:
-                yield path, f"the table {table} has no column {column!r}{nearest(column, known)}"
+        for _, message in catalog.find_unknown(table, columns):
+            yield path, message
 
 
 @contextlib.asynccontextmanager
@@ -190,7 +188,9 @@ class Session:
                     await self.database.ask(query)
                 except psycopg.Error as error:
                     hint = "" if _READS.match(str(query)) else "; it must be a query, and cannot write"
-                    found.append(file.source.mistake(["then", number, check.id, "sql"], f"{said(error)}{hint}"))
+                    found.append(
+                        file.source.mistake(["then", number, check.id, "sql"], f"{describe_error(error)}{hint}")
+                    )
         return found
 
     def _unknown_crons(self, file: ScenarioFile) -> Iterator[Mistake]:
@@ -198,8 +198,8 @@ class Session:
         known = list(self.plan.crons)
         for number, cron in enumerate(file.scenario.when.call if file.scenario.when and known else ()):
             if cron not in known:
-                said = f"{cron!r} is no cron of the configuration{nearest(cron, known)}"
-                yield file.source.mistake(["when", "call", number], said)
+                message = f"{cron!r} is no cron of the configuration{nearest(cron, known)}"
+                yield file.source.mistake(["when", "call", number], message)
 
     def _unknown_services(self, file: ScenarioFile) -> Iterator[Mistake]:
         """Yields the services that a scenario has behave in some way, and that there are not."""

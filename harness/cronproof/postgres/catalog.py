@@ -2,7 +2,7 @@
 
 import functools
 import graphlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
 from cronproof.domain.database import Function
+from cronproof.errors import nearest
 from cronproof.postgres.points_in_time import without_time
 from cronproof.postgres.proxy.named_rows import FUNCTIONS, KeyedTable
 from cronproof.sql_files import load_queries
@@ -88,6 +89,13 @@ class Catalog:
     def by_title(self) -> dict[str, Table]:
         """The tables by their titles."""
         return {table.title: table for table in self.kinds}
+
+    def find_unknown(self, table: str, columns: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yields which of these columns a table does not have, each with a message about it."""
+        known = self.columns[table]
+        for column in columns:
+            if column not in known:
+                yield column, f"the table {table} has no column {column!r}{nearest(column, list(known))}"
 
     def without_times(self, rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
         """Returns the rows by table, keeping of each point in time only that it is set."""

@@ -40,8 +40,8 @@ def is_superuser(connection: AsyncConnection) -> bool:
     return connection.info.parameter_status("is_superuser") == "on"
 
 
-def said(error: psycopg.Error) -> str:
-    """Returns what the server says of a statement that somebody else has made of an expression: without the statement."""
+def describe_error(error: psycopg.Error) -> str:
+    """Returns the server's message without the statement, which was made around what a user has written."""
     parts = (error.diag.message_primary, error.diag.message_hint)
     return "; ".join(part.rstrip(".") for part in parts if part) or one_line(error)
 

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, sql
 from cronproof.domain.work import Unit, Units, Work, join_key
 from cronproof.errors import nearest
 from cronproof.postgres.catalog import Catalog, Table
-from cronproof.postgres.connect import said
+from cronproof.postgres.connect import describe_error
 from cronproof.sql_files import load_queries
 
 _SQL = load_queries(__file__)
@@ -168,7 +168,7 @@ class _Watched:
         try:
             await self._control.execute(plan)
         except psycopg.Error as error:
-            raise InvalidDeclarationError(path, said(error)) from None
+            raise InvalidDeclarationError(path, describe_error(error)) from None
 
     async def _find_read(self, table: Table, condition: str, path: Sequence[str]) -> list[tuple[Table, str]]:
         """Returns the tables and columns that a condition reads."""
@@ -220,7 +220,7 @@ class _Watched:
         try:
             await self._control.execute(create)
         except psycopg.Error as error:
-            raise InvalidDeclarationError(["work", self._work.name, *path], said(error)) from None
+            raise InvalidDeclarationError(["work", self._work.name, *path], describe_error(error)) from None
         return name
 
     async def _create_trigger(self, table: Table, work: Work, columns: Sequence[str]) -> None:

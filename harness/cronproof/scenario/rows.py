@@ -145,11 +145,12 @@ def _of_table(
 
 def _mistakes(table: str, row: Row, catalog: Catalog, names: OwnerNames) -> Iterator[tuple[str, str]]:
     columns = catalog.columns[table]
+    yield from catalog.find_unknown(table, row)
     for column, value in row.items():
         kind = columns.get(column)
         if kind is None:
-            yield column, f"the table {table} has no column {column!r}{nearest(column, list(columns))}"
-        elif kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
+            continue
+        if kind in _TIME_TYPES and isinstance(value, str) and not (_TIME.match(value) or _is_date(value)):
             yield column, f"{value!r} is not a time; write for example `3 hours ago`, `in 2 days`, `now`, `2026-11-01`"
         elif column == names.column and value is not None and str(value) not in names.ids and not _is_uuid(value):
             yield column, f"there is no {names.word} {value!r}{nearest(str(value), list(names.ids))}"
@@ -249,12 +250,9 @@ def _unknown_columns(file: ScenarioFile, catalog: Catalog) -> Iterator[Mistake]:
     """Yields the columns that checks name, and that their tables do not have."""
     for number, check in enumerate(file.scenario.checks):
         for place, table, columns in check.named_columns:
-            known = list(catalog.columns.get(table, ()))
-            for column in columns:
-                if known and column not in known:
-                    path = ["then", number, check.id, *place, column]
-                    message = f"the table {table} has no column {column!r}{nearest(column, known)}"
-                    yield file.source.mistake(path, message)
+            if table in catalog.columns:  # else that is told
+                for column, message in catalog.find_unknown(table, columns):
+                    yield file.source.mistake(["then", number, check.id, *place, column], message)
 
 
 def tables(file: ScenarioFile, seed: Seed, catalog: Catalog, application: Application) -> Sequence[str]:
