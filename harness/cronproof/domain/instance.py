@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-CronName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.:-]*$")]
+CRON_NAME = r"^[A-Za-z0-9][\w.:-]*$"
+"""What a cron can be called."""
+CronName = Annotated[str, Field(pattern=CRON_NAME)]
 
 NAMES = string.ascii_uppercase
 """The names of instances, in order. Their number limits that of instances."""

@@ -19,6 +19,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
 from cronproof.domain.message import Attempt
+from cronproof.domain.work import texts_in
 from cronproof.services.api import USUAL_WINDOW, Api
 from cronproof.services.errors import OF_EVERY_SERVICE, USUAL
 from cronproof.services.exchange import Log, RateLimit, Request, Response
@@ -68,17 +69,8 @@ class Answer:
 
 def find_braces(value: Any) -> Iterator[str]:
     """Yields the names that stand in braces in a value as in JSON."""
-    match value:
-        case str():
-            yield from _PART.findall(value)
-        case Mapping():
-            for one in value.values():
-                yield from find_braces(one)
-        case list():
-            for one in value:
-                yield from find_braces(one)
-        case _:
-            pass
+    for text in texts_in(value):
+        yield from _PART.findall(text)
 
 
 @dataclass(frozen=True)

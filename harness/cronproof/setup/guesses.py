@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,7 +67,7 @@ async def _guess_each(
         return [
             "The schema is empty, so nothing could be guessed: say `migrations` or `migrate`, docs/your-app.md has both."
         ]
-    said, guesses = list[str](), list[Guess]()
+    said, guesses, services = list[str](), list[Guess](), dict[str, _Service | None]()
     folder = file.parent / reader.SCENARIOS
     for cron, source in found.crons.items():
         guess = guess_work(cron, sources.code_of(cron, source), schema)
@@ -78,7 +78,7 @@ async def _guess_each(
             )
             continue
         guesses.append(guess)
-        service = _find_service_of(cron, found, sources)
+        service = services[cron] = _find_service_of(cron, found, sources)
         if service is None or not service.is_known:
             guess = replace(guess, recipient=None)  # nobody knows how it is sent, so no message can be asked for
         folder.mkdir(exist_ok=True)
@@ -86,25 +86,29 @@ async def _guess_each(
         doubt = await _write_scenario(folder / f"{cron}.yaml", guess, schema, database, seed, method)
         what = f"{cron} works on {guess.table.name}, where {guess.due}: {reader.SCENARIOS / cron}.yaml"
         said.append(f"{what}, which is not right yet: {doubt}" if doubt else what)
-    lines = list(_declare_all(guesses, found, sources, declared))
+    labels = {cron: source.relative_to(sources.folder) for cron, source in found.crons.items()}
+    lines = list(_declare_all(guesses, labels, services, declared))
     with file.open("a", encoding="utf-8") as output:
         output.write("\n".join(["", *lines]) + "\n" if lines else "")
     return said
 
 
-def _declare_all(guesses: Sequence[Guess], found: Found, sources: Sources, declared: set[str]) -> Iterator[str]:
-    """Yields the lines that declare all works. Crons that claim in the same way do the same one."""
+def _declare_all(
+    guesses: Sequence[Guess], labels: Mapping[str, Path], services: Mapping[str, _Service | None], declared: set[str]
+) -> Iterator[str]:
+    """Yields the lines that declare all works. Crons that claim in the same way do the same one. By cron: its source, and
+    the service by which it sends.
+    """
     works: dict[tuple[str, str], list[Guess]] = {}
     for guess in guesses:
         works.setdefault((guess.table.name, guess.claimed), []).append(guess)
     for of_work in works.values():
         guess = min(of_work, key=lambda one: len(one.due))
-        label = found.crons[guess.cron].relative_to(sources.folder)
-        service = _find_service_of(guess.cron, found, sources) if guess.recipient else None
+        service = services[guess.cron] if guess.recipient else None
         if service is not None and service.name not in declared:
             declared.add(service.name)
             yield from service.declared
-        yield f"# A guess from {label}: read it through. docs/work.md explains each line."
+        yield f"# A guess from {labels[guess.cron]}: read it through. docs/work.md explains each line."
         yield from _declare(guess, [one.cron for one in of_work], service)
 
 

@@ -13,7 +13,7 @@ from cronproof.config.config_file import DEFAULT_FILE
 from cronproof.errors import UsageError
 from cronproof.services.bundled import BUNDLED
 from cronproof.services.placeholders import usual_variables
-from cronproof.setup.sources import Sources
+from cronproof.setup.sources import SERVERS, Sources
 
 _PROOF_OF_CALLER = r"(CRON|SCHEDULER|TASK).*(SECRET|TOKEN|KEY)"
 _MEANINGS: Sequence[tuple[str, str]] = (
@@ -32,9 +32,7 @@ _MEANINGS: Sequence[tuple[str, str]] = (
 )
 _SECRET = re.compile(r"_(KEY|TOKEN|SECRET|PASSWORD)$")
 _OWN_URL = re.compile(r"^(NEXT_PUBLIC_)?(APP|SITE|BASE)_URL$")
-_SERVERS = re.compile(
-    r"\b(fastapi|starlette|flask|quart|django|sanic|litestar|tornado|bottle|falcon|uvicorn|gunicorn|hypercorn)\b"
-)
+_SERVERS = re.compile(rf"\b({'|'.join([*SERVERS, 'django', 'gunicorn'])})\b")
 _MIGRATIONS = (
     *(f"{place}/*.sql" for place in ("supabase/migrations", "migrations", "db/migrations", "prisma/migrations/*")),
     *("drizzle/*.sql", "sql/*.sql", "db/structure.sql", "db/schema.sql", "schema.sql"),
@@ -134,7 +132,7 @@ def _of_python(found: Found, sources: Sources) -> Found:
             crons=sources.commands(),
             migrate=[*manage, "migrate"],
         )
-    if not found.crons and not sources.serve and not _SERVERS.search(needed or ""):
+    if not found.crons and not sources.have_server and not _SERVERS.search(needed or ""):
         if commands := sources.modules(_entry_points(folder)):
             before = None if all((folder / place / name).is_file() for name in commands) else "pip install -e ."
             return replace(
@@ -245,13 +243,18 @@ def _package(folder: Path) -> Mapping[str, Any]:
     return package if isinstance(package, dict) else {}
 
 
+def _project(folder: Path) -> Mapping[str, Any] | None:
+    """Returns `[project]` of a `pyproject.toml`; None if there is no such file, or it cannot be read."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
+    except (OSError, ValueError):
+        return None
+    return project if isinstance(project, dict) else {}
+
+
 def _entry_points(folder: Path) -> Mapping[str, str]:
     """Returns the commands that a Python project installs: what each calls, by its name."""
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    scripts = project.get("project", {}).get("scripts", {})
+    scripts = (_project(folder) or {}).get("scripts", {})
     found = scripts.items() if isinstance(scripts, dict) else ()
     return {name: value for name, value in found if isinstance(value, str)}
 
@@ -259,9 +262,6 @@ def _entry_points(folder: Path) -> Mapping[str, str]:
 def _python_dependencies(folder: Path) -> str | None:
     """Returns the dependencies of a Python project as text; None if it is none."""
     found = [file.read_text("utf-8", errors="replace") for file in folder.glob("requirements*.txt")]
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-        found.append(" ".join(project.get("project", {}).get("dependencies", [])) or " ")
-    except (OSError, ValueError):
-        pass
+    if (project := _project(folder)) is not None:
+        found.append(" ".join(project.get("dependencies", [])) or " ")
     return "\n".join(found).lower() if found else None

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cronproof.domain.instance import CRON_NAME
+
 _VARIABLE = re.compile(
     r"""process\.env\.([A-Z][A-Z0-9_]+)|process\.env\[["']([A-Z][A-Z0-9_]+)|(?:environ(?:\.get)?|getenv)[(\[]["']([A-Z][A-Z0-9_]+)"""
 )
@@ -29,12 +31,12 @@ _KEY = re.compile(r"""(?:^|[\s{(,])["']?(\w+)["']?\s*[:=](?!=)""", re.MULTILINE)
 _PART = re.compile(r"\$?\{[^}]*\}|%s|:\w+")
 _IS_PROGRAM = re.compile(r"""^if\s+__name__\s*==\s*["']__main__["']""", re.MULTILINE)
 _IMPORTED = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.MULTILINE)
-_SERVER = re.compile(
-    r"^\s*(?:from|import)\s+(?:fastapi|starlette|flask|quart|sanic|litestar|tornado|bottle|falcon|uvicorn|hypercorn)\b",
-    re.MULTILINE,
+SERVERS = (
+    *("fastapi", "starlette", "flask", "quart", "sanic", "litestar", "tornado", "bottle", "falcon"),
+    *("uvicorn", "hypercorn"),
 )
-_CRON = re.compile(r"[A-Za-z0-9][\w.:-]*")
-"""What a cron can be called."""
+"""The packages by which an application in Python is a server."""
+_SERVER = re.compile(rf"^\s*(?:from|import)\s+(?:{'|'.join(SERVERS)})\b", re.MULTILINE)
 _USES_DATABASE = re.compile(r"\b(psycopg2?|asyncpg|sqlalchemy|pg8000|aiopg|peewee|DATABASE_URL)\b")
 _SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".py", ".rb", ".php", ".go"})
 _MODEL = re.compile(r"^class (\w+)\b", re.MULTILINE)
@@ -112,16 +114,16 @@ class Sources:
         found = guarded or at_the_top
         folders = Counter(file.parent for file in found).most_common(1)
         usual = folders[0][0] if folders else self.folder
-        return usual, {file.stem: file for file in found if file.parent == usual and _CRON.fullmatch(file.stem)}
+        return usual, {file.stem: file for file in found if file.parent == usual and re.fullmatch(CRON_NAME, file.stem)}
 
     @property
-    def serve(self) -> bool:
-        """Whether they are those of a server in Python."""
+    def have_server(self) -> bool:
+        """Whether they import what makes an application in Python a server."""
         return any(_SERVER.search(text) for file, text in self.files.items() if file.suffix == ".py")
 
     def modules(self, entry_points: Mapping[str, str]) -> dict[str, Path]:
         """Finds the files of entry points, by name: `package.module:function` is in `package/module.py`."""
-        named = {name: value for name, value in entry_points.items() if _CRON.fullmatch(name)}
+        named = {name: value for name, value in entry_points.items() if re.fullmatch(CRON_NAME, name)}
         found = {name: self._find_module(value.partition(":")[0]) for name, value in named.items()}
         return {name: file for name, file in found.items() if file is not None}
 
