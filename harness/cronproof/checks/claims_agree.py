@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.checks.named_units import Units
+from cronproof.checks.named_units import UnitsField
 from cronproof.domain.message import SentMessage
 from cronproof.domain.work import Unit, UnitId, Work, in_order, name_units
 from cronproof.evidence.evidence import Evidence
@@ -22,7 +22,7 @@ class ClaimsAgree(StrictModel, Check):
     id: ClassVar[str] = "claims-agree"
     is_about_units: ClassVar[bool] = True
     skipped: Annotated[
-        Units | None,
+        UnitsField | None,
         Field(
             description="Units that are decided without a message (booked again, no phone): claimed, and no message."
         ),
@@ -47,6 +47,7 @@ class ClaimsAgree(StrictModel, Check):
         return failed(disagreement) if disagreement else passed("set exactly where a message was accepted")
 
     def _disagreement(self, evidence: Evidence, accepted: Sequence[SentMessage], *, recovered: bool) -> str | None:
+        is_last = recovered or not evidence.units_recovered
         removing = {work.table for work in evidence.works if work.removes}
         states = {
             (work, unit): state
@@ -69,10 +70,8 @@ class ClaimsAgree(StrictModel, Check):
                 return f"{name_units(work.unit, gone)}: deleted"
         for one in sorted(states, key=lambda one: one not in done):
             work, unit = one
-            before, decided = evidence.units[work.name][unit], one in skipped
-            is_last = recovered or not evidence.units_recovered  # a later call may decide it
-            if decided and one not in done and one not in messaged and not is_last:
-                continue
+            before = evidence.units[work.name][unit]
+            decided = one in skipped and (is_last or one in done or one in messaged)  # else a later call may decide it
             problem = _problem(before, work, is_done=one in done, messaged=one in messaged, decided=decided)
             if problem:
                 return f"{work.unit} {unit} {problem}"

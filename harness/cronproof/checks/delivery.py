@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cronproof.checks.check import Check, as_list
 from cronproof.checks.known_limit import KnownLimit
-from cronproof.checks.named_units import Units
+from cronproof.checks.named_units import UnitsField
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.evidence.message_outcome import Anomaly, Delivered, ExpectedMessage, MessageOutcome
@@ -77,7 +77,7 @@ class Delivery(StrictModel, Check):
     may_change_in_recovery: ClassVar[bool] = True
     is_about_units: ClassVar[bool] = True
     may_repeat: ClassVar[bool] = True
-    units: Annotated[Units | None, Field(description="The units whose messages are counted, by id.")] = None
+    units: Annotated[UnitsField | None, Field(description="The units whose messages are counted, by id.")] = None
     messages: Annotated[list[ExpectedMessage], Field(description="Messages that belong to no unit of work.")] = []
     expected: Annotated[Expected, Field(description="How often each message must be accepted.")] = "exactly once"
     known: Annotated[list[KnownOutcome], Field(description="Where it is known to be otherwise.")] = []

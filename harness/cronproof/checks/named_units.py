@@ -20,7 +20,7 @@ def _form_of_words(value: Any) -> str:
     return BY_WORK if is_by_work else BY_ID
 
 
-Units = Annotated[
+UnitsField = Annotated[
     Annotated[list[UnitId], Tag(BY_ID)]
     | Annotated[
         dict[str, Annotated[list[UnitId], Field(min_length=1)]],
@@ -32,7 +32,7 @@ Units = Annotated[
 """Units: `[32, 34]`, or `{receipt: [32], reminder: [32]}`."""
 
 Words = Annotated[dict[UnitId, list[str]], Field(min_length=1)]
-WordsOfUnits = Annotated[
+WordsField = Annotated[
     Annotated[Words, Tag(BY_ID)] | Annotated[dict[str, Words], Tag(BY_WORK)], Discriminator(_form_of_words)
 ]
 """Words for each unit: `{32: [Ada]}`, or `{receipt: {32: [Ada]}}`."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.checks.named_units import Units
+from cronproof.checks.named_units import UnitsField
 from cronproof.domain.work import UnitId, Work, name_units
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
@@ -21,7 +21,7 @@ class NoLoss(StrictModel, Check):
     may_change_in_recovery: ClassVar[bool] = True
     is_about_units: ClassVar[bool] = True
     units: Annotated[
-        Units | None,
+        UnitsField | None,
         Field(min_length=1, description="The units that must get a message, by id; by default those that were due."),
     ] = None
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from cronproof.checks.check import Check
-from cronproof.checks.named_units import Units
+from cronproof.checks.named_units import UnitsField
 from cronproof.domain.work import UnitId, Work, in_order, name_units
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
@@ -21,10 +21,10 @@ class OnlyEligible(StrictModel, Check):
 
     id: ClassVar[str] = "only-eligible"
     units: Annotated[
-        Units | None,
+        UnitsField | None,
         Field(description="The units that may get a message, by id; by default those that were due."),
     ] = None
-    skipped: Annotated[Units | None, Field(description="Units that may be decided, but not messaged.")] = None
+    skipped: Annotated[UnitsField | None, Field(description="Units that may be decided, but not messaged.")] = None
 
     def examine(self, evidence: Evidence) -> Finding:
         """Checks who got a message, then the rows of all other units."""

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from pydantic import RootModel
 
 from cronproof.checks.check import Check
-from cronproof.checks.named_units import WordsOfUnits
+from cronproof.checks.named_units import WordsField
 from cronproof.domain.work import NamedUnits, UnitId, Work
 from cronproof.evidence.evidence import Evidence
 from cronproof.evidence.finding import Finding, failed, inconclusive, passed
 from cronproof.redaction import masked
 
 
-class Text(RootModel[WordsOfUnits], Check):
+class Text(RootModel[WordsField], Check):
     """Every message to a unit's recipient contains the words listed under the unit's id."""
 
     id: ClassVar[str] = "text"
