@@ -4,13 +4,11 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bench.outside import Unreduced
 from cronproof.engine.plan import Plan
-from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.engine.session import open_session_on
-from cronproof.explore.explorer import Coverage
 from cronproof.postgres.server.server import Server
 from cronproof.scenario import reader
 
@@ -25,8 +23,6 @@ given: {rows: {outbox: [{recipient: "+12125550101", order_number: 7}]}}
 when: {call: mail, instances: 2, interleavings: all}
 then: [exclusive]
 """
-
-Unreduced = Callable[[ScenarioRunner, float], Awaitable[tuple[Coverage, float]]]
 
 
 async def rates(postgres: Server, unreduced: Unreduced) -> None:
@@ -52,9 +48,10 @@ async def _start_seconds(processes: int) -> float:
     for _ in range(RUNS):
         running = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "worker.py", "nothing", cwd=APPS, stderr=asyncio.subprocess.DEVNULL
+                sys.executable, "worker.py", "nothing", cwd=APPS, stderr=asyncio.subprocess.PIPE
             )
             for _ in range(processes)
         ]
-        await asyncio.gather(*(process.wait() for process in running))
+        said = await asyncio.gather(*(process.communicate() for process in running))
+        assert all(b"there is no nothing" in error for _, error in said), said  # noqa: S101  (it has come so far)
     return (time.monotonic() - started) / RUNS

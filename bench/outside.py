@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from cronproof.engine.plan import Plan
-from cronproof.engine.scenario_runner import ScenarioRunner
 from cronproof.engine.session import open_session_on
 from cronproof.explore.explorer import Coverage
 from cronproof.postgres.server.server import Server
@@ -19,7 +18,8 @@ INSTALLED = {
 }
 RUNS = 300
 
-Unreduced = Callable[[ScenarioRunner], Awaitable[tuple[Coverage, float]]]
+Unreduced = Callable[..., Awaitable[tuple[Coverage, float]]]
+"""Runs every schedule of a `ScenarioRunner`, or as many as there is time for."""
 
 
 async def rates(postgres: Server, race: Path, unreduced: Unreduced) -> None:

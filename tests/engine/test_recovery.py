@@ -17,6 +17,15 @@ from tests.support.database import Await
 pytestmark = pytest.mark.postgres
 
 
+async def has_just_run(cron: Context) -> bool:
+    """Whether it has run in the last ten minutes; otherwise notes that it runs now."""
+    soon = "select from public.system_events where event_type = 'run' and created_at > now() - interval '10 minutes'"
+    if await cron.db.execute(soon):
+        return True
+    await cron.db.execute("insert into public.system_events (source, event_type) values ('cron', 'run')")
+    return False
+
+
 def test_a_recovery_that_hangs_proves_nothing(
     tmp_path: Path, postgres: Server, await_: Await, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,12 +133,8 @@ def test_a_cron_that_does_nothing_when_called_too_soon_loses_nothing(
     """Nobody says when it is due again. So an hour passes before what is missing counts as lost."""
 
     async def not_too_soon(cron: Context) -> Body:
-        soon = (
-            "select from public.system_events where event_type = 'run' and created_at > now() - interval '10 minutes'"
-        )
-        if await cron.db.execute(soon):
+        if await has_just_run(cron):
             return {"success": True}
-        await cron.db.execute("insert into public.system_events (source, event_type) values ('cron', 'run')")
         first = "select from public.system_events where event_type = 'run' offset 1"
         return await CRONS["post-job-followup"](cron) if await cron.db.execute(first) else {"success": True}
 
@@ -204,12 +209,8 @@ def test_who_may_try_again_later_has_not_given_up(tmp_path: Path, postgres: Serv
     file.write_text(REFUSED.replace(", again: 15 minutes", ""))
 
     async def waits(cron: Context) -> Body:
-        soon = (
-            "select from public.system_events where event_type = 'run' and created_at > now() - interval '10 minutes'"
-        )
-        if await cron.db.execute(soon):
+        if await has_just_run(cron):
             return {"success": True}
-        await cron.db.execute("insert into public.system_events (source, event_type) values ('cron', 'run')")
         return await CRONS["post-job-followup"](cron)
 
     async def gives_up(cron: Context) -> Body:

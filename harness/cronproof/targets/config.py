@@ -35,6 +35,7 @@ PORTS_OF_AN_INSTANCE = 10
 """The first is for Postgres, the second plain HTTP, the third TLS, the fourth the proxy, the fifth mail."""
 _FIELD = re.compile(r"\{(\w+|services\.[\w-]+\.(?:url|host|port))\}")
 _OPEN = re.compile(r"\{(\w+)(?![\w}])")
+"""What may be meant as a placeholder, and is not closed."""
 _SERVICE = re.compile(r"\{(services?\b[^{}]*)\}")
 """What is meant as the placeholder of a service."""
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
